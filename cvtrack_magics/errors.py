@@ -1,0 +1,66 @@
+"""Our errors, each showing itself as a few plain lines instead of a traceback."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class CvtrackError(Exception):
+    """What went wrong, and what to type instead.
+
+    Parameters
+    ----------
+    problem : str
+        One sentence that says what is wrong.
+    hint : str, optional
+        One sentence that says what to do about it.
+
+    Notes
+    -----
+    IPython shows the lines of ``_render_traceback_`` and nothing else, so a
+    notebook user reads two lines; a script still gets a normal exception.
+    """
+
+    def __init__(self, problem: str, hint: str = "") -> None:
+        super().__init__(problem if not hint else f"{problem} {hint}")
+        self.problem = problem
+        self.hint = hint
+
+    def _render_traceback_(self) -> list[str]:
+        lines = [f"{type(self).__name__}: {self.problem}"]
+        if self.hint:
+            lines.append(f"  → {self.hint}")
+        return lines
+
+
+class UsageProblem(CvtrackError, ValueError):
+    """An argument that cannot be used as it was given."""
+
+
+class MissingExtra(CvtrackError, ImportError):
+    """A feature needs a package that is not installed."""
+
+    def __init__(self, feature: str, package: str, extra: str) -> None:
+        super().__init__(
+            f"{feature} needs {package}, which is not installed.",
+            f'pip install "cvtrack_magics[{extra}]"',
+        )
+
+
+class StoreUnavailable(CvtrackError):
+    """The tracking store cannot be reached, read or written."""
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Return ``" Did you mean 'x'?"`` for the nearest known word, or ``""``.
+
+    Parameters
+    ----------
+    word : str
+        What was typed.
+    known : iterable of str
+        What would have been accepted.
+    """
+    near = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
+    return f" Did you mean {near[0]!r}?" if near else ""

@@ -1,0 +1,106 @@
+"""Facts as frozen dataclasses: what the capture layer describes and the store writes.
+
+Nothing here imports MLflow, IPython or a plotting library.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+Outcome: TypeAlias = Literal["FINISHED", "FAILED", "KILLED"]
+
+
+@dataclass(frozen=True, slots=True)
+class Param:
+    """One hyper-parameter; ``value`` is already text."""
+
+    key: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tag:
+    """One searchable label of a run."""
+
+    key: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One point of a metric; ``timestamp`` is Unix time in milliseconds."""
+
+    key: str
+    value: float
+    step: int
+    timestamp: int
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """A file of the run, by content or by path.
+
+    ``path`` is relative to the run's artifact folder, with forward slashes.
+    Exactly one of ``content`` (text or bytes) and ``source`` (a local file) is given.
+    """
+
+    path: str
+    content: str | bytes | None = None
+    source: Path | None = None
+
+    def __post_init__(self) -> None:
+        if (self.content is None) == (self.source is None):
+            raise ValueError(f"artifact {self.path!r} needs either content or source")
+        if self.path.startswith("/") or ".." in self.path.split("/"):
+            raise ValueError(f"artifact path {self.path!r} leaves the run's folder")
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """The identity of one data set.
+
+    ``digest`` is the full SHA-256 in hexadecimal; ``profile`` and ``schema`` are
+    small JSON-ready dicts (number of rows or files, shapes, dtypes, bytes).
+    """
+
+    name: str
+    source: str
+    context: str
+    digest: str
+    schema: dict[str, object] = field(default_factory=dict)
+    profile: dict[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """One line for the user: something was not recorded, or needs a hand."""
+
+    text: str
+
+
+Record: TypeAlias = Param | Tag | Metric | Artifact | Dataset | Notice
+
+
+@dataclass(frozen=True, slots=True)
+class RunSummary:
+    """Everything the summary under a cell says about one finished run.
+
+    ``duration`` is wall time in seconds. ``url`` is a web address of the run's page,
+    or ``""`` for a local store. ``recorded`` lists in a few words what was kept.
+    """
+
+    name: str
+    run_id: str
+    experiment: str
+    status: Outcome
+    duration: float
+    store: str
+    url: str = ""
+    parent: str = ""
+    error: str = ""
+    metrics: dict[str, float] = field(default_factory=dict)
+    params: int = 0
+    recorded: tuple[str, ...] = ()
+    notices: tuple[str, ...] = ()
