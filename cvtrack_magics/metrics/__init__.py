@@ -1,1 +1,1 @@
-
+"""The hot path: log(), the sender, and the series that plots read."""

@@ -1,1 +1,1 @@
-
+"""The one place that speaks MLflow: turns records into calls and hides its versions."""

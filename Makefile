@@ -1,0 +1,60 @@
+# Everything runs in .venv, which the first command that needs it makes.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+CHROMIUM_PACKAGES ?= chromium
+
+.DEFAULT_GOAL := help
+.PHONY: help demo lab test test-fast notebooks lint format bench chromium clean
+
+help:  ## say what there is
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
+
+$(VENV)/.demo: pyproject.toml hatch_build.py
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	@echo "installing cvtrack_magics with torch, torchvision and JupyterLab (about two minutes) …"
+	$(BIN)/python -m pip install --quiet --editable '.[demo]'
+	touch $@
+
+$(VENV)/.dev: $(VENV)/.demo
+	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	touch $@
+
+demo: $(VENV)/.demo  ## run the quickstart headless and print the runs it made
+	$(BIN)/python notebooks/demo.py
+
+lab: $(VENV)/.demo  ## open the quickstart in JupyterLab
+	$(BIN)/jupyter lab notebooks/01_quickstart.ipynb
+
+test: $(VENV)/.dev chromium  ## run all tests, the notebooks and the browser included
+	$(BIN)/python -m pytest tests
+	$(MAKE) notebooks
+
+test-fast: $(VENV)/.dev  ## run the tests that need neither server nor browser
+	$(BIN)/python -m pytest tests -m 'not server and not browser'
+
+notebooks: $(VENV)/.dev  ## run the tutorials and compare every output
+	cd notebooks && ../$(BIN)/python -m pytest -p no:cacheprovider --nbval --nbval-sanitize-with nbval.cfg --nbval-cell-timeout 300 .
+
+lint: $(VENV)/.dev  ## ruff, mypy, import-linter
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(VENV)/.dev  ## let ruff put the code in order
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(VENV)/.dev  ## measure ours beside the peers
+	$(BIN)/python -m benchmarks
+
+chromium:
+	@command -v chromium chromium-browser google-chrome >/dev/null \
+	|| { test "$$(id -u)" = 0 && command -v apt-get >/dev/null \
+	     && apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $(CHROMIUM_PACKAGES) >/dev/null; } \
+	|| { echo "The browser tests need Chromium: install it ('sudo apt-get install chromium') and run make test again."; exit 1; }
+
+clean:  ## remove what was built
+	rm -rf $(VENV) demo .bench screenshots cvtrack_magics/widgets/static cvtrack_magics/widgets/frontend/node_modules

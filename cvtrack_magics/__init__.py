@@ -1,0 +1,98 @@
+"""A notebook cell that starts with ``%%mlrun`` is a true, complete, repeatable MLflow run.
+
+``%load_ext cvtrack_magics`` in a notebook, then ``%mlhelp``. In a script the same words
+are functions: ``from cvtrack_magics import log, mlrun, mlseed``.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from cvtrack_magics.capture.seeds import loader_generator, seed_worker
+    from cvtrack_magics.runs.api import (
+        log,
+        mlautolog,
+        mlconfig,
+        mldata,
+        mlend,
+        mlenv,
+        mlexperiment,
+        mlparams,
+        mlrun,
+        mlseed,
+        mltags,
+    )
+
+_HOMES = {
+    **dict.fromkeys(
+        (
+            "log",
+            "mlautolog",
+            "mlconfig",
+            "mldata",
+            "mlend",
+            "mlenv",
+            "mlexperiment",
+            "mlparams",
+            "mlrun",
+            "mlseed",
+            "mltags",
+        ),
+        "cvtrack_magics.runs.api",
+    ),
+    **dict.fromkeys(("loader_generator", "seed_worker"), "cvtrack_magics.capture.seeds"),
+}
+
+__all__ = [
+    "load_ipython_extension",
+    "loader_generator",
+    "log",
+    "mlautolog",
+    "mlconfig",
+    "mldata",
+    "mlend",
+    "mlenv",
+    "mlexperiment",
+    "mlparams",
+    "mlrun",
+    "mlseed",
+    "mltags",
+    "seed_worker",
+    "unload_ipython_extension",
+]
+
+_extensions: dict[int, Any] = {}
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("cvtrack_magics")
+    if name in _HOMES:
+        from importlib import import_module
+
+        return getattr(import_module(_HOMES[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_HOMES])
+
+
+def load_ipython_extension(shell: Any) -> None:
+    """Load the magics into an IPython shell (``%load_ext cvtrack_magics``)."""
+    from cvtrack_magics.magics.extension import Extension
+
+    if id(shell) not in _extensions:
+        extension = Extension(shell)
+        extension.load()
+        _extensions[id(shell)] = extension
+
+
+def unload_ipython_extension(shell: Any) -> None:
+    """Take everything out again (``%unload_ext cvtrack_magics``)."""
+    extension = _extensions.pop(id(shell), None)
+    if extension is not None:
+        extension.unload()

@@ -1,0 +1,257 @@
+"""SHA-256 of arrays, tensors, images, tables and nested structures of them."""
+
+from __future__ import annotations
+
+import hashlib
+import numbers
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from cvtrack_magics.capture.manifest import Entry
+from cvtrack_magics.errors import UsageProblem
+
+_STEP = 1 << 24
+
+
+def is_array(value: object) -> bool:
+    """Say whether a value is a NumPy array, a tensor or like one."""
+    return hasattr(value, "dtype") and hasattr(value, "shape") and hasattr(value, "__array__")
+
+
+def is_image(value: object) -> bool:
+    """Say whether a value is a PIL image, without importing PIL."""
+    return any(base.__module__ == "PIL.Image" for base in type(value).__mro__)
+
+
+def is_table(value: object) -> bool:
+    """Say whether a value is a pandas DataFrame or Series."""
+    kind = type(value)
+    return kind.__module__.startswith("pandas.") or any(
+        base.__module__.startswith("pandas.core") for base in kind.__mro__[:-1]
+    )
+
+
+def hash_array(value: Any) -> tuple[str, int]:
+    """Hash one array.
+
+    Parameters
+    ----------
+    value : array or tensor
+        Any shape, dtype and memory layout, on any device.
+
+    Returns
+    -------
+    digest : str
+        SHA-256 over ``"<dtype>|<shape>\\n"`` and the elements in C order: the same for
+        a tensor and the NumPy array of its values, and for a transposed copy.
+    size : int
+        Bytes of the elements.
+
+    Raises
+    ------
+    UsageProblem
+        The elements are Python objects other than text.
+    """
+    hasher = hashlib.sha256()
+    size = _feed_array(hasher, value)
+    return hasher.hexdigest(), size
+
+
+def _feed_array(hasher: Any, value: Any) -> int:
+    import numpy as np
+
+    if type(value).__module__.partition(".")[0] == "torch" or hasattr(value, "detach"):
+        return _feed_tensor(hasher, value)
+    array = np.asarray(value)
+    if array.dtype == object:
+        return _feed_objects(hasher, array)
+    if array.dtype.kind == "U":
+        array = array.astype(f"U{array.dtype.itemsize // 4}")
+    # NumPy's name for the byte order is fixed, so big-endian data is another data set.
+    return _feed_plain(hasher, array, str(np.lib.format.dtype_to_descr(array.dtype)))
+
+
+def _feed_plain(hasher: Any, array: Any, dtype: str) -> int:
+    import numpy as np
+
+    hasher.update(f"{dtype}|{tuple(array.shape)}\n".encode())
+    if array.size == 0:
+        return 0
+    if array.flags.c_contiguous:
+        hasher.update(_bytes(array))
+    elif array.ndim and array.shape[0]:
+        # Copied a few rows at a time: a transposed view of 10 GB must not need 10 more.
+        rows = max(1, _STEP // max(1, array.nbytes // array.shape[0]))
+        for start in range(0, array.shape[0], rows):
+            hasher.update(_bytes(np.ascontiguousarray(array[start : start + rows])))
+    return int(array.nbytes)
+
+
+def _bytes(array: Any) -> Any:
+    # reshape, because a 0-d array cannot be viewed as another size of element.
+    return memoryview(array.reshape(-1).view("u1"))
+
+
+def _feed_tensor(hasher: Any, tensor: Any) -> int:
+    tensor = tensor.detach()
+    if tensor.is_sparse or tensor.is_quantized:
+        tensor = tensor.to_dense() if tensor.is_sparse else tensor.dequantize()
+    if tensor.is_conj() or tensor.is_neg():
+        tensor = tensor.resolve_conj().resolve_neg()
+    tensor = tensor.cpu()
+    try:
+        array = tensor.numpy()
+    except TypeError:  # bfloat16 and the 8-bit floats are no NumPy types
+        import torch
+
+        array = tensor.contiguous().reshape(-1).view(torch.uint8).numpy()
+        hasher.update(f"{tensor.dtype}|{tuple(tensor.shape)}\n".encode())
+        hasher.update(memoryview(array))
+        return int(array.nbytes)
+    return _feed_array(hasher, array)
+
+
+def _feed_objects(hasher: Any, array: Any) -> int:
+    hasher.update(f"object|{tuple(array.shape)}\n".encode())
+    size = 0
+    for item in array.reshape(-1).tolist():
+        data = _scalar_bytes(item)
+        if data is None:
+            raise UsageProblem(
+                f"The array holds Python objects ({type(item).__name__}).",
+                "Convert it to numbers or text first.",
+            )
+        hasher.update(len(data).to_bytes(8, "little") + data)
+        size += len(data)
+    return size
+
+
+def _scalar_bytes(item: object) -> bytes | None:
+    if isinstance(item, str):
+        return b"s" + item.encode("utf-8", "surrogatepass")
+    if isinstance(item, (bytes, bytearray)):
+        return b"b" + bytes(item)
+    if item is None or isinstance(item, (bool, numbers.Number)):
+        return f"n{type(item).__name__}:{item!r}".encode()
+    if hasattr(item, "isoformat"):
+        return f"d{item.isoformat()}".encode()
+    if type(item).__module__.startswith("pandas"):  # NA and NaT
+        return f"p{item}".encode()
+    return None
+
+
+def hash_image(image: Any) -> tuple[str, int]:
+    """Hash a PIL image by its mode, size, palette and pixels; file format does not count."""
+    hasher = hashlib.sha256(f"{image.mode}|{image.size}\n".encode())
+    if image.mode == "P":
+        hasher.update(bytes(image.getpalette() or ()))
+    pixels = image.tobytes()
+    hasher.update(pixels)
+    return hasher.hexdigest(), len(pixels)
+
+
+def hash_table(table: Any) -> tuple[str, int]:
+    """Hash a pandas DataFrame or Series: names, dtypes, index and every value."""
+    frame = table.to_frame() if hasattr(table, "to_frame") and table.ndim == 1 else table
+    hasher = hashlib.sha256()
+    size = _feed_column(hasher, "index", frame.index)
+    for position, name in enumerate(frame.columns):
+        size += _feed_column(hasher, repr(name), frame.iloc[:, position])
+    return hasher.hexdigest(), size
+
+
+def _feed_column(hasher: Any, name: str, column: Any) -> int:
+    import numpy as np
+
+    hasher.update(f"{name}:{column.dtype}\n".encode())
+    values = column.to_numpy()
+    if values.dtype == object or values.dtype.kind in "US":
+        return _feed_objects(hasher, np.asarray(values, dtype=object))
+    return _feed_array(hasher, values)
+
+
+def hash_value(value: object) -> tuple[str, int]:
+    """Hash one value: a leaf, or a nested structure of leaves.
+
+    Raises
+    ------
+    UsageProblem
+        There is something in it whose content cannot be told.
+    """
+    if is_table(value):
+        return hash_table(value)
+    if is_array(value):
+        return hash_array(value)
+    if is_image(value):
+        return hash_image(value)
+    if isinstance(value, (list, tuple, Mapping)):
+        hasher = hashlib.sha256()
+        size = 0
+        for name, item in _items(value):
+            digest, count = hash_value(item)
+            hasher.update(f"{name}\t{digest}\n".encode("utf-8", "surrogatepass"))
+            size += count
+        return hasher.hexdigest(), size
+    data = _scalar_bytes(value)
+    if data is None:
+        raise UsageProblem(
+            f"The content of a {type(value).__name__} cannot be hashed.",
+            "Give arrays, tensors, images, tables, numbers or text, or lists and dicts of them.",
+        )
+    return hashlib.sha256(data).hexdigest(), len(data)
+
+
+def _items(value: Any) -> Iterator[tuple[str, object]]:
+    if isinstance(value, Mapping):
+        yield from sorted(((str(key), item) for key, item in value.items()), key=lambda p: p[0])
+    else:
+        yield from ((str(index), item) for index, item in enumerate(value))
+
+
+def entries(value: object, name: str = "") -> Iterator[Entry]:
+    """Yield an entry for each array, image or table in a nested structure.
+
+    A list of numbers or of texts is one entry, as an array of them would be.
+    """
+    if isinstance(value, Mapping) or (isinstance(value, (list, tuple)) and not _is_flat(value)):
+        for key, item in _items(value):
+            yield from entries(item, f"{name}/{key}" if name else key)
+        return
+    if isinstance(value, (list, tuple)):
+        import numpy as np
+
+        value = np.asarray(value)
+    digest, size = hash_value(value)
+    yield Entry(digest, size, name or "data")
+
+
+def _is_flat(value: Any) -> bool:
+    return len(value) > 0 and all(isinstance(item, (str, bool, numbers.Number)) for item in value)
+
+
+def describe_shape(value: object) -> dict[str, object]:
+    """Return kind, shape and dtype of a leaf, or those of a structure's parts, JSON-ready."""
+    if is_table(value):
+        columns = getattr(value, "columns", None)
+        dtypes = getattr(value, "dtypes", None)
+        if columns is None:
+            return {"kind": "Series", "rows": len(value)}  # type: ignore[arg-type]
+        return {
+            "kind": "DataFrame",
+            "rows": len(value),  # type: ignore[arg-type]
+            "columns": {str(k): str(v) for k, v in zip(columns, list(dtypes or ()), strict=False)},
+        }
+    if is_array(value):
+        return {
+            "kind": type(value).__name__,
+            "shape": [int(n) for n in value.shape],  # type: ignore[attr-defined]
+            "dtype": str(value.dtype).removeprefix("torch."),  # type: ignore[attr-defined]
+        }
+    if is_image(value):
+        return {"kind": "image", "size": list(value.size), "mode": value.mode}  # type: ignore[attr-defined]
+    if isinstance(value, Mapping) or (isinstance(value, (list, tuple)) and not _is_flat(value)):
+        items = list(_items(value))
+        return {name: describe_shape(item) for name, item in items[:20]}
+    if isinstance(value, (list, tuple)):
+        return {"kind": "list", "length": len(value), "of": type(value[0]).__name__}
+    return {"kind": type(value).__name__}

@@ -1,0 +1,133 @@
+"""Which GPUs there are, found without starting CUDA."""
+
+from __future__ import annotations
+
+import functools
+import os
+import shutil
+import subprocess
+import sys
+from typing import Any, NamedTuple
+
+
+class Gpu(NamedTuple):
+    """One GPU: its name, memory in bytes (0 if unknown) and driver version."""
+
+    name: str
+    memory: int
+    driver: str
+
+
+def gpus() -> tuple[Gpu, ...]:
+    """Return the GPUs this process may use.
+
+    Returns
+    -------
+    tuple of Gpu
+        From torch if it has started CUDA already, else from NVML, ``nvidia-smi`` or
+        torch, in that order; starting CUDA just to ask would cost seconds and memory.
+        ``CUDA_VISIBLE_DEVICES`` is honoured.
+    """
+    torch = sys.modules.get("torch")
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    return _gpus(visible, torch is not None)
+
+
+@functools.lru_cache(maxsize=8)
+def _gpus(visible: str | None, torch_loaded: bool) -> tuple[Gpu, ...]:
+    found = _from_nvml(visible) if _has_nvidia_device() else None
+    if found is None and _has_nvidia_device():
+        found = _from_smi(visible)
+    if found is None and torch_loaded:
+        found = _from_torch(sys.modules["torch"])
+    return found or ()
+
+
+def _has_nvidia_device() -> bool:
+    if sys.platform == "darwin":
+        return False
+    if sys.platform == "win32":
+        return True
+    return os.path.exists("/dev/nvidiactl") or os.path.exists("/dev/dxg")
+
+
+def _chosen(devices: list[tuple[str, Gpu]], visible: str | None) -> tuple[Gpu, ...]:
+    """Devices that CUDA_VISIBLE_DEVICES names by number or UUID; it stops at the first wrong."""
+    if visible is None:
+        return tuple(gpu for _, gpu in devices)
+    kept = []
+    for word in (part.strip() for part in visible.split(",")):
+        if word.isdigit() and int(word) < len(devices):
+            kept.append(devices[int(word)][1])
+            continue
+        match = [gpu for uuid, gpu in devices if word and uuid.startswith(word)]
+        if len(match) != 1:
+            break
+        kept.append(match[0])
+    return tuple(kept)
+
+
+def _from_nvml(visible: str | None) -> tuple[Gpu, ...] | None:
+    try:
+        import pynvml
+    except ImportError:
+        return None
+    try:
+        pynvml.nvmlInit()
+    except pynvml.NVMLError:
+        return None
+    try:
+        driver = _text(pynvml.nvmlSystemGetDriverVersion())
+        devices = []
+        for index in range(pynvml.nvmlDeviceGetCount()):
+            handle = pynvml.nvmlDeviceGetHandleByIndex(index)
+            memory = int(pynvml.nvmlDeviceGetMemoryInfo(handle).total)
+            name = _text(pynvml.nvmlDeviceGetName(handle))
+            devices.append((_text(pynvml.nvmlDeviceGetUUID(handle)), Gpu(name, memory, driver)))
+    except pynvml.NVMLError:
+        return None
+    finally:
+        pynvml.nvmlShutdown()
+    return _chosen(devices, visible)
+
+
+def _text(value: Any) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value)
+
+
+def _from_smi(visible: str | None) -> tuple[Gpu, ...] | None:
+    program = shutil.which("nvidia-smi")
+    if program is None:
+        return None
+    query = "--query-gpu=uuid,name,memory.total,driver_version"
+    try:
+        done = subprocess.run(
+            [program, query, "--format=csv,noheader,nounits"],
+            capture_output=True,
+            text=True,
+            timeout=3,
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    devices = []
+    for line in done.stdout.splitlines():
+        cells = [cell.strip() for cell in line.split(",")]
+        if len(cells) == 4:
+            size = int(cells[2]) * 2**20 if cells[2].isdigit() else 0
+            devices.append((cells[0], Gpu(cells[1], size, cells[3])))
+    return _chosen(devices, visible)
+
+
+def _from_torch(torch: Any) -> tuple[Gpu, ...]:
+    # Also AMD (ROCm answers to torch.cuda) and Apple.
+    if torch.cuda.is_available():
+        found = []
+        for index in range(torch.cuda.device_count()):
+            properties = torch.cuda.get_device_properties(index)
+            found.append(Gpu(properties.name, int(properties.total_memory), ""))
+        return tuple(found)
+    mps = getattr(torch.backends, "mps", None)
+    if mps is not None and mps.is_available():
+        return (Gpu("Apple GPU (MPS)", 0, ""),)
+    return ()

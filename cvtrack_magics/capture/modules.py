@@ -1,0 +1,64 @@
+"""Which imported modules are the user's own code."""
+
+from __future__ import annotations
+
+import os
+import site
+import sys
+import sysconfig
+from collections.abc import Mapping
+from pathlib import Path
+from types import ModuleType
+
+_SITE_WORDS = {"site-packages", "dist-packages"}
+
+
+def user_modules(modules: Mapping[str, ModuleType] | None = None) -> list[Path]:
+    """Return the source files of imported modules that the user wrote.
+
+    Parameters
+    ----------
+    modules : mapping of str to module, optional
+        Default ``sys.modules``.
+
+    Returns
+    -------
+    list of Path
+        Sorted. Not the standard library, not site-packages, not this package; an
+        editable install lives outside site-packages and so counts as own.
+    """
+    foreign = _foreign_prefixes()
+    found: set[str] = set()
+    for module in list((sys.modules if modules is None else modules).values()):
+        # Some entries are lazy objects: a plain getattr could start an import.
+        names = getattr(type(module), "__mro__", ()) and getattr(module, "__dict__", None)
+        file = names.get("__file__") if isinstance(names, dict) else None
+        if not isinstance(file, str) or not file.endswith((".py", ".ipynb")):
+            continue
+        path = os.path.abspath(file)
+        if path in found or path.startswith(foreign) or _in_site(path):
+            continue
+        if os.path.isfile(path):
+            found.add(path)
+    return [Path(path) for path in sorted(found)]
+
+
+def _in_site(path: str) -> bool:
+    return not _SITE_WORDS.isdisjoint(path.split(os.sep))
+
+
+def _foreign_prefixes() -> tuple[str, ...]:
+    places = {sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "scripts")}
+    places.update(site.getsitepackages())
+    places.add(site.getusersitepackages())
+    places.add(str(Path(__file__).resolve().parent.parent))
+    real = {os.path.realpath(place) for place in places if place}
+    return tuple(f"{place.rstrip(os.sep)}{os.sep}" for place in {*places, *real} if place)
+
+
+def import_root(path: Path) -> Path:
+    """Return the folder a module is imported from: the first without ``__init__.py``."""
+    folder = path.parent
+    while (folder / "__init__.py").exists() and folder.parent != folder:
+        folder = folder.parent
+    return folder

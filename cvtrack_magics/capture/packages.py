@@ -1,0 +1,205 @@
+"""The installed packages, read from their metadata without starting pip."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import os
+import platform
+import re
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+from urllib.request import url2pathname
+
+from cvtrack_magics.capture.values import hide_tokens
+
+
+@dataclass(frozen=True, slots=True)
+class PackageLine:
+    """One installed distribution.
+
+    Parameters
+    ----------
+    name, version : str
+        As in its metadata.
+    line : str
+        Its line of a requirements file.
+    editable : bool
+        Whether it is an editable install.
+    """
+
+    name: str
+    version: str
+    line: str
+    editable: bool = False
+
+
+_NORMALIZE = re.compile(r"[-_.]+")
+_cache: tuple[object, tuple[PackageLine, ...]] | None = None
+
+
+def packages() -> list[PackageLine]:
+    """Return the installed distributions that Python would import, sorted by name.
+
+    Returns
+    -------
+    list of PackageLine
+        Where two folders of ``sys.path`` hold the same project, the first counts, but
+        a bare ``egg-info`` of a source folder never hides the real install of the
+        same version. Read once, and again when a folder of ``sys.path`` has changed.
+    """
+    global _cache  # noqa: PLW0603 -- a memo of what is on disk, not state of a session
+    folders = _folders()
+    key = tuple(folders)
+    if _cache is None or _cache[0] != key:
+        _cache = (key, tuple(_read_all([path for path, _ in folders])))
+    return list(_cache[1])
+
+
+def _folders() -> list[tuple[str, int]]:
+    seen: dict[str, int] = {}
+    for entry in sys.path:
+        path = os.path.abspath(entry or ".")
+        if path not in seen:
+            try:
+                seen[path] = os.stat(path).st_mtime_ns
+            except OSError:
+                continue
+    return list(seen.items())
+
+
+def _read_all(folders: list[str]) -> list[PackageLine]:
+    found: dict[str, PackageLine] = {}
+    weak: set[str] = set()
+    for folder in folders:
+        for package, certain in _read_folder(folder):
+            key = _NORMALIZE.sub("-", package.name).lower()
+            if key not in found or (key in weak and certain):
+                if key in found and found[key].version != package.version:
+                    continue
+                found[key] = package
+                weak.discard(key)
+                if not certain:
+                    weak.add(key)
+    return [found[key] for key in sorted(found)]
+
+
+def _read_folder(folder: str) -> list[tuple[PackageLine, bool]]:
+    """Packages of one folder; the flag is ``False`` for a source folder's egg-info."""
+    if not os.path.isdir(folder):
+        return [(_from_metadata(d), True) for d in importlib.metadata.distributions(path=[folder])]
+    kept = []
+    try:
+        with os.scandir(folder) as entries:
+            names = [e.name for e in entries if e.name.endswith((".dist-info", ".egg-info"))]
+    except OSError:
+        return []
+    for name in sorted(names):
+        path = os.path.join(folder, name)
+        if name.startswith("~"):  # what pip leaves behind after a broken uninstall
+            continue
+        package = _read_info(path, name)
+        if package is not None:
+            kept.append((package, name.endswith(".dist-info")))
+    return kept
+
+
+def _read_info(path: str, name: str) -> PackageLine | None:
+    if name.endswith(".dist-info"):
+        head = _head(f"{path}/METADATA")
+    else:
+        head = _head(f"{path}/PKG-INFO") or _head(path)
+    project = version = ""
+    for line in head.splitlines():
+        label, _, rest = line.partition(":")
+        if label == "Name":
+            project = rest.strip()
+        elif label == "Version":
+            version = rest.strip()
+        if (project and version) or not line:
+            break
+    if not (project and version):
+        return None
+    if name.endswith(".dist-info") and os.path.exists(f"{path}/direct_url.json"):
+        line, editable = _direct_line(project, version, Path(path, "direct_url.json"))
+        return PackageLine(project, version, line, editable)
+    return PackageLine(project, version, f"{project}=={version}")
+
+
+def _head(path: str) -> str:
+    # Name and Version stand in the first lines; the long description after them can
+    # be hundreds of kilobytes.
+    try:
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+    except OSError:
+        return ""
+    try:
+        return os.read(descriptor, 1024).decode("utf-8", "replace")
+    except OSError:
+        return ""
+    finally:
+        os.close(descriptor)
+
+
+def _from_metadata(found: importlib.metadata.Distribution) -> PackageLine:
+    name = found.metadata["Name"] or "unknown"
+    return PackageLine(name, found.version, f"{name}=={found.version}")
+
+
+def _direct_line(project: str, version: str, path: Path) -> tuple[str, bool]:
+    """Requirement of an install from a URL, by PEP 610; and whether it is editable."""
+    plain = f"{project}=={version}"
+    try:
+        origin = json.loads(path.read_text(encoding="utf-8"))
+        url = hide_tokens(str(origin["url"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return plain, False
+    local = _local_path(url)
+    subfolder = origin.get("subdirectory")
+    fragment = f"subdirectory={subfolder}" if subfolder else ""
+    if (origin.get("dir_info") or {}).get("editable"):
+        return f"-e {local or url}  # {plain}", True
+    if local and not os.path.exists(local):
+        return f"{plain}  # was installed from a local file that is gone", False
+    version_control = origin.get("vcs_info")
+    if version_control:
+        commit = version_control.get("commit_id", "")
+        url = f"{version_control.get('vcs', 'git')}+{url}{'@' + commit if commit else ''}"
+    archive = origin.get("archive_info") or {}
+    hashes = archive.get("hashes") or {}
+    if "sha256" in hashes:
+        fragment = "&".join(filter(None, [f"sha256={hashes['sha256']}", fragment]))
+    elif str(archive.get("hash", "")).startswith("sha256="):
+        fragment = "&".join(filter(None, [archive["hash"], fragment]))
+    return f"{project} @ {url}{'#' + fragment if fragment else ''}", False
+
+
+def _local_path(url: str) -> str:
+    parts = urlsplit(url)
+    return url2pathname(unquote(parts.path)) if parts.scheme == "file" else ""
+
+
+def requirements_text() -> str:
+    """Return the installed packages as a requirements file for pip.
+
+    Returns
+    -------
+    str
+        One line a package, sorted, after a comment with the Python version; pip
+        itself is left out. Installs from a URL, a repository or a local folder keep
+        their origin; tokens in URLs are removed.
+    """
+    header = f"# Python {platform.python_version()}, {platform.system()} {platform.machine()}"
+    lines = [package.line for package in packages() if package.name.lower() != "pip"]
+    return "\n".join([header, *lines]) + "\n"
+
+
+def version_of(project: str) -> str:
+    """Return the installed version of a project without importing it, or ``""``."""
+    wanted = _NORMALIZE.sub("-", project).lower()
+    for package in packages():
+        if _NORMALIZE.sub("-", package.name).lower() == wanted:
+            return package.version
+    return ""

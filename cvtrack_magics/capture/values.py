@@ -1,0 +1,205 @@
+"""Turns any Python value into the short, safe text of a parameter."""
+
+from __future__ import annotations
+
+import datetime
+import enum
+import functools
+import hashlib
+import json
+import numbers
+import os
+import posixpath
+import re
+from pathlib import PurePath
+
+from cvtrack_magics.records import Artifact, Param
+from cvtrack_magics.redact import redact
+
+KEY_LIMIT = 250
+VALUE_LIMIT = 500
+HIDDEN = "***"
+
+_KEY_FORBIDDEN = re.compile(r"[^\w\-. /:]")
+_ADDRESS = re.compile(r" (?:object )?at 0x[0-9A-Fa-f]+")
+_WORDS = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+")
+_SECRET_WORDS = {
+    *("password", "passwd", "passphrase", "pwd", "secret", "secrets"),
+    *("credential", "credentials", "apikey", "authtoken"),
+}
+_SECRET_PAIRS = {("api", "key"), ("access", "key"), ("private", "key"), ("auth", "key")}
+# Vocabulary tokens of a tokenizer are called tokens too, and are no secret.
+_VOCABULARY = {"pad", "cls", "eos", "bos", "sep", "mask", "unk", "class", "special", "image"}
+_TOKEN_TEXT = re.compile(
+    r"\b(?:gh[pousr]_|github_pat_|hf_|glpat-|sk-|xox[abp]-|AKIA)[A-Za-z0-9_\-]{16,}"
+)
+
+
+def safe_key(key: str) -> str:
+    """Return a parameter name that MLflow accepts.
+
+    Parameters
+    ----------
+    key : str
+        Any text.
+
+    Returns
+    -------
+    str
+        At most 250 characters out of ``[\\w\\-. /:]`` that do not read as a path
+        leaving its folder. A name cut short ends in 8 hexadecimal digits of its
+        SHA-256, so that two long names stay two names.
+    """
+    clean = _KEY_FORBIDDEN.sub("_", key.strip()) or "_"
+    parts = [part for part in clean.split("/") if part not in ("", ".")]
+    clean = "/".join("_" * len(part) if part.strip(".") == "" else part for part in parts) or "_"
+    if posixpath.normpath(clean) != clean:
+        clean = clean.replace("/", "_")
+    if len(clean) > KEY_LIMIT:
+        clean = f"{clean[: KEY_LIMIT - 9]}-{hashlib.sha256(key.encode()).hexdigest()[:8]}"
+    return clean
+
+
+def looks_secret(key: str, value: object) -> bool:
+    """Say whether a named value is to be hidden.
+
+    Parameters
+    ----------
+    key : str
+        Dotted name, as in ``"db.password"``.
+    value : object
+        Booleans, ``None`` and empty text are never secret. A name that ends in
+        ``token`` is secret only when the value is text that is not a vocabulary
+        token: ``max_token=128`` and ``pad_token="<pad>"`` are hyper-parameters.
+    """
+    if value is None or isinstance(value, bool) or value == "":
+        return False
+    words = [word.lower() for word in _WORDS.findall(key)]
+    if _SECRET_WORDS.intersection(words):
+        return True
+    if any(pair in _SECRET_PAIRS for pair in zip(words, words[1:], strict=False)):
+        return True
+    if not words or words[-1] != "token" or not isinstance(value, str):
+        return False
+    return not (_VOCABULARY.intersection(words) or value[0] in "<[")
+
+
+def hide_tokens(text: str) -> str:
+    """Remove URL credentials and well-known access tokens from a text."""
+    return _TOKEN_TEXT.sub(HIDDEN, redact(text))
+
+
+def is_scalar(value: object) -> bool:
+    """Say whether a value is one number, text, flag, path, enum member or ``None``."""
+    return value is None or isinstance(
+        value, (str, bool, numbers.Number, enum.Enum, PurePath, datetime.date)
+    )
+
+
+def plain_value(value: object, depth: int = 0) -> object:
+    """Return a JSON-ready equivalent of a value, with no memory address in it.
+
+    Parameters
+    ----------
+    value : object
+        Arrays and tensors of at most 64 elements become lists; larger ones a word
+        such as ``array(shape=(3, 224, 224), dtype=float32)``.
+    depth : int
+        Nesting so far; beyond 8 levels a text stands for the rest.
+    """
+    if (
+        value is None
+        or isinstance(value, (str, bool, int, float))
+        and not isinstance(value, enum.Enum)
+    ):
+        return value
+    if isinstance(value, enum.Enum):
+        return value.value if isinstance(value.value, str) else value.name
+    if isinstance(value, (list, tuple, set, frozenset)) and depth < 8:
+        items = [plain_value(item, depth + 1) for item in value]
+        return sorted(items, key=str) if isinstance(value, (set, frozenset)) else items
+    if isinstance(value, dict) and depth < 8:
+        return {str(k): plain_value(v, depth + 1) for k, v in value.items()}
+    if callable(getattr(value, "tolist", None)) and hasattr(value, "dtype"):
+        return _array_value(value)
+    if isinstance(value, (datetime.date, datetime.time)):
+        return value.isoformat()
+    if isinstance(value, range) or type(value).__module__ == "torch":
+        return str(value)  # torch.float32, cuda:0
+    return object_text(value)
+
+
+def _array_value(value: object) -> object:
+    shape = tuple(getattr(value, "shape", ()))
+    count = functools.reduce(lambda a, b: a * int(b), shape, 1)
+    if count <= 64:
+        return plain_value(value.tolist())  # type: ignore[attr-defined]
+    kind = "tensor" if type(value).__module__.startswith("torch") else "array"
+    dtype = str(getattr(value, "dtype", "")).removeprefix("torch.")
+    return f"{kind}(shape={shape}, dtype={dtype})"
+
+
+def object_text(value: object) -> str:
+    """Return a short stable text for any object: its repr when that says something.
+
+    Classes and functions give their dotted name, ``functools.partial`` the function
+    and its arguments, other objects their own repr without memory addresses, or the
+    class name when the repr is only the default one.
+    """
+    if isinstance(value, os.PathLike):
+        return os.fspath(value) if isinstance(os.fspath(value), str) else repr(value)
+    if isinstance(value, (bytes, bytearray)):
+        return f"bytes({len(value)})"
+    if isinstance(value, functools.partial):
+        inside = [object_text(value.func)]
+        inside += [str(plain_value(item)) for item in value.args]
+        inside += [f"{k}={plain_value(v)}" for k, v in value.keywords.items()]
+        return f"partial({', '.join(inside)})"
+    if isinstance(value, type) or hasattr(value, "__qualname__"):
+        name = str(getattr(value, "__qualname__", ""))
+        module = str(getattr(value, "__module__", "") or "")
+        plain = not module or module in ("builtins", "__main__")
+        return name if plain else f"{module}.{name}"
+    if type(value).__repr__ is object.__repr__:
+        return type(value).__name__
+    try:
+        text = repr(value)
+    except Exception:  # a broken __repr__ of the user's object must not stop the run
+        return type(value).__name__
+    return _ADDRESS.sub("", text)
+
+
+def value_text(value: object) -> str:
+    """Return the text of a parameter value, credentials removed.
+
+    Lists, tuples, sets and dicts become JSON; floats keep all their digits.
+    """
+    plain = plain_value(value)
+    if isinstance(plain, (list, dict)):
+        return hide_tokens(json.dumps(plain, ensure_ascii=False, default=str))
+    return hide_tokens(str(plain))
+
+
+def make_param(key: str, value: object) -> list[Param | Artifact]:
+    """Return one parameter, and its full value as an artifact when it is too long.
+
+    Parameters
+    ----------
+    key : str
+        Dotted name; made safe here.
+    value : object
+        Any value; ``***`` is recorded when the name looks secret.
+
+    Returns
+    -------
+    list of Param and Artifact
+        Values over 500 characters end in ``…``; the whole is ``params/<key>.txt``.
+    """
+    name = safe_key(key)
+    text = HIDDEN if looks_secret(key, value) else value_text(value)
+    if len(text) <= VALUE_LIMIT:
+        return [Param(name, text)]
+    return [
+        Param(name, text[: VALUE_LIMIT - 1] + "…"),
+        Artifact(f"params/{name}.txt", content=text),
+    ]

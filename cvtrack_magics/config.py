@@ -1,0 +1,55 @@
+"""Every default in one place; ``%config CvTrack`` lists and sets them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import platformdirs
+from traitlets import Bool, Float, Integer, Unicode
+from traitlets.config import Configurable
+
+
+class CvTrack(Configurable):
+    """The settings of cvtrack_magics."""
+
+    preload = Bool(True, help="Import MLflow in the background when the extension is loaded.").tag(
+        config=True
+    )
+    default_store = Unicode(
+        "sqlite:///mlflow.db",
+        help="Tracking URI used when neither MLFLOW_TRACKING_URI nor mlflow.set_tracking_uri() "
+        "names one.",
+    ).tag(config=True)
+    connect_timeout = Float(
+        3.0, help="Seconds to wait for the tracking store before the cell runs unrecorded."
+    ).tag(config=True)
+    close_timeout = Float(
+        10.0, help="Seconds a cell waits at its end for the store; the rest is sent afterwards."
+    ).tag(config=True)
+    send_interval = Float(0.5, help="Seconds between two batches of metrics.").tag(config=True)
+    plot_interval = Float(0.25, help="Seconds between two refreshes of the live plot.").tag(
+        config=True
+    )
+    live_plot = Bool(True, help="Show the live plot under a %%mlrun cell.").tag(config=True)
+    record_code = Bool(True, help="Record the cell, the session and uncommitted changes.").tag(
+        config=True
+    )
+    record_figures = Bool(True, help="Record matplotlib figures shown in the cell.").tag(
+        config=True
+    )
+    record_output = Bool(True, help="Record stdout and stderr of the cell.").tag(config=True)
+    digits = Integer(4, help="Significant digits of a metric in the summary under a cell.").tag(
+        config=True
+    )
+    state_folder = Unicode(
+        platformdirs.user_state_dir("cvtrack_magics", appauthor=False),
+        help="Where open runs are noted, so that a killed kernel's run is found again, and "
+        "where file hashes are cached.",
+    ).tag(config=True)
+
+    @property
+    def state(self) -> Path:
+        """The state folder, made private to the user when it does not exist yet."""
+        path = Path(self.state_folder).expanduser()
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return path

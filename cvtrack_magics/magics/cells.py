@@ -1,0 +1,130 @@
+"""Makes the cell below ``%%mlrun`` the run, without running it ourselves.
+
+Only the magic's own line is replaced, by a call that opens the run; IPython then runs
+the cell as it runs any other, so ``await``, ``_``, line numbers, interrupts and other
+magics behave as without us. The hook that IPython calls after every cell closes the
+run with the outcome IPython saw.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import linecache
+import re
+import sys
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+from cvtrack_magics.runs.host import CellFacts
+from cvtrack_magics.runs.scope import RunScope
+from cvtrack_magics.runs.session import Session, outcome_of
+
+BODY_BELOW = "..."
+"""Stands for the cell's body, which IPython itself runs after the call."""
+
+FIRST_LINE = re.compile(r"^%%mlrun(?P<line>(?:[ \t].*)?)$")
+
+
+def open_at_first_line(lines: list[str]) -> list[str]:
+    """Replace a first line ``%%mlrun …`` by the call that opens the run.
+
+    The number of lines stays the same. ``%%mlrun?`` is left to IPython's help.
+    """
+    match = FIRST_LINE.match(lines[0].rstrip("\r\n")) if lines else None
+    if match is None or match["line"].rstrip().endswith("?"):
+        return lines
+    line = match["line"].strip()
+    return [f"get_ipython().run_cell_magic('mlrun', {line!r}, {BODY_BELOW!r})\n", *lines[1:]]
+
+
+@dataclass
+class Frame:
+    """One cell that IPython is running, and the run opened in it."""
+
+    facts: CellFacts
+    scope: RunScope | None = None
+    verify: bool = False
+    entered: list[RunScope] = field(default_factory=list)
+
+
+class CellHooks:
+    """Follows the cells that IPython runs; they can be nested, through ``run_cell``."""
+
+    def __init__(self, shell: Any, session: Session) -> None:
+        self.shell = shell
+        self.session = session
+        self.frames: list[Frame] = []
+
+    def install(self) -> None:
+        """Hook into the shell."""
+        self.shell.input_transformer_manager.line_transforms.insert(0, open_at_first_line)
+        self.shell.events.register("pre_run_cell", self.before_cell)
+        self.shell.events.register("post_run_cell", self.after_cell)
+
+    def remove(self) -> None:
+        """Give the shell back as it was."""
+        with suppress(ValueError):
+            self.shell.input_transformer_manager.line_transforms.remove(open_at_first_line)
+        for event, hook in (("pre_run_cell", self.before_cell), ("post_run_cell", self.after_cell)):
+            with suppress(ValueError):
+                self.shell.events.unregister(event, hook)
+
+    def before_cell(self, info: Any) -> None:
+        """IPython is about to run a cell."""
+        count = self.shell.execution_count - 1 if info.store_history else 0
+        cell_id = getattr(info, "cell_id", None) or ""
+        if self.frames:  # a cell run by another one, as %%capture does
+            outer = self.frames[-1].facts
+            count, cell_id = count or outer.execution_count, cell_id or outer.cell_id
+        frame = Frame(CellFacts(info.raw_cell, max(count, 0), str(cell_id)))
+        if not self.frames:
+            frame.entered = list(self.session.scopes)
+            for scope in frame.entered:
+                scope.enter_cell()
+        self.frames.append(frame)
+
+    def attach(self, scope: RunScope, *, verify: bool) -> None:
+        """Make the running cell the one that closes a run."""
+        frame = self.frames[-1]
+        frame.scope, frame.verify = scope, verify
+        self._tidy_first_line(frame.facts)
+
+    def _tidy_first_line(self, facts: CellFacts) -> None:
+        """Show the user's own first line in tracebacks, as a comment, for it is not Python."""
+        frame = sys._getframe()
+        while frame is not None:
+            name = frame.f_code.co_filename
+            entry = linecache.cache.get(name)
+            if frame.f_globals is self.shell.user_ns and isinstance(entry, tuple) and entry:
+                lines = entry[2] if len(entry) == 4 else []
+                if lines and lines[0].startswith("get_ipython().run_cell_magic('mlrun'"):
+                    lines[0] = "# " + facts.source.lstrip().split("\n", 1)[0] + "\n"
+                return
+            frame = frame.f_back  # type: ignore[assignment]
+
+    def after_cell(self, result: Any) -> None:
+        """IPython has run a cell: close its run with the outcome that IPython saw."""
+        blank = result is not None and not (result.info.raw_cell or "").strip()
+        if blank or not self.frames:
+            return
+        frame = self.frames.pop()
+        error = asyncio.CancelledError() if result is None else error_of(result)
+        scope = frame.scope
+        if scope is not None and scope.outcome is None:
+            if frame.verify and error is None:
+                from cvtrack_magics.magics.verify import run_again
+
+                scope.leave_cell()
+                run_again(self.shell, self.session, scope, frame.facts)
+            self.session.close(scope, outcome_of(error), error)
+        for held in frame.entered:
+            if held.outcome is None:
+                held.leave_cell()
+                held.note_cell(frame.facts.cell_id or frame.facts.source, error)
+
+
+def error_of(result: Any) -> BaseException | None:
+    """Return the exception a cell ended with, if any."""
+    found = result.error_before_exec or result.error_in_exec
+    return found if isinstance(found, BaseException) else None

@@ -1,0 +1,64 @@
+"""Loads the extension into a shell, and takes it out again."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Any
+
+from cvtrack_magics.config import CvTrack
+from cvtrack_magics.magics.cells import CellHooks
+from cvtrack_magics.magics.facts import FactMagics
+from cvtrack_magics.magics.help import LINES, HelpMagics, complete
+from cvtrack_magics.magics.host import ShellHost
+from cvtrack_magics.magics.runs import RunMagics
+from cvtrack_magics.runs.session import Session, set_session
+
+
+class Extension:
+    """What was put into a shell, so that all of it can be taken out."""
+
+    def __init__(self, shell: Any) -> None:
+        self.shell = shell
+        self.config = CvTrack(parent=shell)
+        self.session = Session(ShellHost(shell), self.config)
+        self.hooks = CellHooks(shell, self.session)
+        self.replaced: dict[tuple[str, str], Any] = {}
+
+    def load(self) -> None:
+        """Register magics, hooks, settings and completion."""
+        for magics in (
+            RunMagics(self.shell, self.session, self.hooks),
+            FactMagics(self.shell),
+            HelpMagics(self.shell),
+        ):
+            for kind, table in magics.magics.items():
+                for name in table:
+                    known = self.shell.magics_manager.magics[kind]
+                    self.replaced[kind, name] = known.get(name)
+            self.shell.register_magics(magics)
+        self.hooks.install()
+        self.shell.configurables.append(self.config)
+        for name in LINES:
+            for prefix in ("%", "%%"):
+                self.shell.set_hook("complete_command", complete, str_key=prefix + name)
+        set_session(self.session)
+        self.session.start()
+
+    def unload(self) -> None:
+        """Give the shell back as it was; an open run is ended as KILLED."""
+        self.session.stop()
+        self.hooks.remove()
+        for (kind, name), before in self.replaced.items():
+            table = self.shell.magics_manager.magics[kind]
+            if before is None:
+                table.pop(name, None)
+            else:
+                table[name] = before
+        with suppress(ValueError):
+            self.shell.configurables.remove(self.config)
+        hooks = self.shell.strdispatchers.get("complete_command")
+        for name in LINES:
+            for prefix in ("%", "%%"):
+                if hooks is not None:
+                    hooks.strs.pop(prefix + name, None)
+        set_session(None)

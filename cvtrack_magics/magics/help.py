@@ -1,0 +1,76 @@
+"""``%mlhelp`` and Tab completion of options."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from IPython.core.error import UsageError
+from IPython.core.magic import Magics, line_magic, magics_class
+from IPython.display import display
+
+from cvtrack_magics.errors import did_you_mean
+from cvtrack_magics.magics import facts, runs
+from cvtrack_magics.magics.parser import Line
+from cvtrack_magics.magics.show import Table
+
+HELP = Line("%mlhelp", "List the magics, or explain one.", "%mlhelp mlrun").option(
+    "name", nargs="?", help="a magic"
+)
+
+LINES: dict[str, Line] = {
+    "mlexperiment": runs.EXPERIMENT,
+    "mlrun": runs.RUN,
+    "mlend": runs.END,
+    "mltags": runs.TAGS,
+    "mlparams": facts.PARAMS,
+    "mlconfig": facts.CONFIG,
+    "mlseed": facts.SEED,
+    "mlenv": facts.ENV,
+    "mldata": facts.DATA,
+    "mlautolog": facts.AUTOLOG,
+    "mlhelp": HELP,
+}
+
+NAMES_FROM_NOTEBOOK = {"mlparams", "mlconfig", "mldata"}
+
+
+@magics_class
+class HelpMagics(Magics):
+    """Help."""
+
+    @line_magic
+    @HELP.document
+    def mlhelp(self, line: str) -> None:
+        """See HELP."""
+        name = (HELP.read(line).name or "").lstrip("%")
+        if not name:
+            rows = [
+                (parser.prog, _in_short(parser), parser.example) for parser in LINES.values()
+            ]
+            display(Table(("magic", "what it does", "for example"), rows))
+        elif name in LINES:
+            print(LINES[name].format_help())
+        else:
+            raise UsageError(f"There is no magic %{name}.{did_you_mean(name, LINES)}")
+
+
+def _in_short(parser: Line) -> str:
+    text = " ".join((parser.description or "").split())
+    return re.split(r"[.:(]", text, maxsplit=1)[0].strip()
+
+
+def complete(shell: Any, event: Any) -> list[str]:
+    """Return what Tab offers after one of our magics."""
+    words = event.line.lstrip("% ").split()
+    parser = LINES.get(words[0]) if words else None
+    if parser is None:
+        return []
+    offers = parser.option_names()
+    for action in parser._actions:
+        offers += [str(choice) for choice in action.choices or ()]
+    if words[0] in NAMES_FROM_NOTEBOOK:
+        offers += [name for name in shell.user_ns if not name.startswith("_")]
+    if words[0] == "mltags":
+        offers += [f"{item.key}=" for item in runs.TAG_SCHEMA]
+    return [offer for offer in offers if offer.startswith(event.symbol)]

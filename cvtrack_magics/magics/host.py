@@ -1,0 +1,136 @@
+"""The notebook or terminal that IPython runs in, as the runs layer sees it."""
+
+from __future__ import annotations
+
+import base64
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from cvtrack_magics.capture.session import Cell
+from cvtrack_magics.runs.host import figure_png, open_figures
+
+
+class ShellHost:
+    """A running :class:`IPython.core.interactiveshell.InteractiveShell`.
+
+    Parameters
+    ----------
+    shell : InteractiveShell
+        The user's shell.
+    """
+
+    def __init__(self, shell: Any) -> None:
+        self.shell = shell
+        self.interactive_display = hasattr(shell, "kernel")
+        self._publisher: Any = None
+        self._figures: list[bytes] = []
+        self._open_before: set[int] = set()
+
+    def notebook(self) -> str:
+        """Return the notebook's path: jupyter-server's, VS Code's, or ``""``."""
+        path = os.environ.get("JPY_SESSION_NAME") or self.shell.user_ns.get(
+            "__vsc_ipynb_file__", ""
+        )
+        return str(path)
+
+    def cells(self) -> Sequence[Cell]:
+        """Return every cell since the kernel started, with the outputs IPython keeps."""
+        history = self.shell.history_manager
+        outputs = getattr(history, "outputs", {})  # IPython 9 and later keep them
+        errors = getattr(history, "exceptions", {})
+        return [
+            Cell(count, source, tuple(_outputs(outputs.get(count, ()), errors.get(count), count)))
+            for count, source in enumerate(history.input_hist_raw)
+            if count > 0 and source.strip()
+        ]
+
+    def show(self, bundle: Mapping[str, Any], display_id: str) -> None:
+        """Publish an output, or print its text form in a terminal."""
+        if not self.interactive_display:
+            self.say(str(bundle.get("text/plain", "")))
+            return
+        self.shell.display_pub.publish(
+            dict(bundle), metadata={}, transient={"display_id": display_id}
+        )
+
+    def update(self, bundle: Mapping[str, Any], display_id: str) -> None:
+        """Replace an output where that can be shown."""
+        if self.interactive_display:
+            self._real_publisher().publish(
+                dict(bundle), metadata={}, transient={"display_id": display_id}, update=True
+            )
+
+    def _real_publisher(self) -> Any:
+        return self.shell.display_pub
+
+    def say(self, text: str) -> None:
+        """Print one line."""
+        if text:
+            print(text)
+
+    # -- figures
+
+    def start_figures(self) -> None:
+        """Watch what the cell publishes; a figure says so in its text form."""
+        self._open_before = set(open_figures())
+        publisher = self.shell.display_pub
+        if self._publisher is not None:
+            return
+        original = publisher.publish
+
+        def publish(data: Mapping[str, Any], *args: Any, **keywords: Any) -> Any:
+            if str(data.get("text/plain", "")).startswith("<Figure") and "image/png" in data:
+                self._figures.append(_png_bytes(data["image/png"]))
+            return original(data, *args, **keywords)
+
+        publisher.publish = publish
+        self._publisher = publisher
+
+    def stop_figures(self) -> list[bytes]:
+        """Give the publisher back; return what was shown, or is open in a terminal."""
+        if self._publisher is not None:
+            vars(self._publisher).pop("publish", None)
+            self._publisher = None
+        figures, self._figures = self._figures, []
+        if not figures and not self.interactive_display:
+            figures = [figure_png(n) for n in open_figures() if n not in self._open_before]
+        return figures
+
+
+def _png_bytes(data: str | bytes) -> bytes:
+    return data if isinstance(data, bytes) else base64.b64decode(data)
+
+
+def _outputs(kept: Any, error: Mapping[str, Any] | None, count: int) -> list[dict[str, Any]]:
+    """Turn IPython's kept outputs into nbformat's."""
+    outputs: list[dict[str, Any]] = []
+    for item in kept:
+        bundle = item.bundle
+        if item.output_type in ("out_stream", "err_stream"):
+            name = "stdout" if item.output_type == "out_stream" else "stderr"
+            text = bundle.get("stream", "")
+            text = "".join(text) if isinstance(text, list) else text
+            outputs.append({"output_type": "stream", "name": name, "text": text})
+        elif item.output_type == "execute_result":
+            outputs.append(
+                {
+                    "output_type": "execute_result",
+                    "execution_count": count,
+                    "data": dict(bundle),
+                    "metadata": {},
+                }
+            )
+        else:
+            outputs.append({"output_type": "display_data", "data": dict(bundle), "metadata": {}})
+    if error:
+        trace = [str(line) for line in error.get("traceback", ())]
+        outputs.append(
+            {
+                "output_type": "error",
+                "ename": str(error.get("ename", "")),
+                "evalue": str(error.get("evalue", "")),
+                "traceback": trace,
+            }
+        )
+    return outputs

@@ -1,0 +1,175 @@
+"""``%mlexperiment``, ``%%mlrun``, ``%mlrun`` … ``%mlend``, ``%mltags``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from IPython.core.error import UsageError
+from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class, no_var_expand
+
+from cvtrack_magics.capture.params import describe_params
+from cvtrack_magics.capture.schema import TAG_SCHEMA
+from cvtrack_magics.errors import CvtrackError
+from cvtrack_magics.magics.cells import BODY_BELOW, CellHooks
+from cvtrack_magics.magics.parser import Line, evaluate, pairs
+from cvtrack_magics.magics.show import Table
+from cvtrack_magics.records import Record
+from cvtrack_magics.runs import api
+from cvtrack_magics.runs.session import Session
+from cvtrack_magics.runs.spec import RunSpec
+
+EXPERIMENT = Line(
+    "%mlexperiment",
+    "Make an MLflow experiment the current one, creating it when it is new.\n"
+    "Without a name: say which one is current and where the store is.",
+    "%mlexperiment resnet-backbone-ablations",
+).option("name", nargs="?", help="one experiment for each model family or question")
+
+RUN = (
+    Line(
+        "%%mlrun",
+        "Make this cell an MLflow run (%%mlrun), or open a run over several cells\n"
+        "(%mlrun, closed by %mlend). Code, session, git state, seeds, environment,\n"
+        "hardware, output, figures, metrics and the true outcome are recorded.",
+        "%%mlrun train --nested --seed 42 --tag backbone=ResNet18",
+    )
+    .option("name", help="the run's name; {python} expressions in it are filled in")
+    .option("--nested", action="store_true", help="put it under the innermost open run")
+    .option("--resume", action="store_true", help="continue the newest run of this name")
+    .option("--tag", action="append", default=[], metavar="K=V", help="a tag; may be repeated")
+    .option("--params", action="append", default=[], metavar="EXPR", help="what %%mlparams takes")
+    .option("--seed", type=int, metavar="N", help="seed every generator first, as %%mlseed does")
+    .option("--deterministic", action="store_true", help="with --seed: deterministic algorithms")
+    .option("--verify", action="store_true", help="run the cell twice and compare the metrics")
+    .option("--task", metavar="T", help="the computer-vision task, such as classification")
+    .option("--no-code", action="store_true", help="do not record code and git state")
+    .option("--no-figures", action="store_true", help="do not record matplotlib figures")
+    .option("--no-output", action="store_true", help="do not record stdout and stderr")
+    .option("--no-plot", action="store_true", help="do not show the live plot")
+)
+
+TAGS = (
+    Line(
+        "%mltags",
+        "Tag the open run; with none open, every run from now on.\n"
+        "Without words: show the tags of the schema and what they are set to.",
+        "%mltags task=classification dataset=digits team=cv",
+    )
+    .option("tags", nargs="*", metavar="K=V", help="names and values")
+    .option("--clear", action="store_true", help="forget the tags set for every run")
+)
+
+END = Line(
+    "%mlend",
+    "Close the run that %mlrun opened. It is FINISHED, unless a cell failed in it and\n"
+    "did not succeed since.",
+    "%mlend",
+).option("--ok", action="store_true", help="end it as FINISHED although a cell failed in it")
+
+
+@magics_class
+class RunMagics(Magics):
+    """Runs."""
+
+    def __init__(self, shell: Any, session: Session, hooks: CellHooks) -> None:
+        super().__init__(shell)
+        self.session = session
+        self.hooks = hooks
+
+    @line_magic
+    @EXPERIMENT.document
+    def mlexperiment(self, line: str) -> None:
+        """See EXPERIMENT."""
+        print(api.mlexperiment(EXPERIMENT.read(line).name))
+
+    @no_var_expand
+    @line_cell_magic
+    @RUN.document
+    def mlrun(self, line: str, cell: str | None = None) -> None:
+        """See RUN."""
+        if cell is not None and cell.strip() != BODY_BELOW:
+            self._run_given_cell(line, cell)
+            return
+        options = RUN.read(line)
+        spec = self._spec(options, span=cell is None)
+        if cell is None and options.verify:
+            raise UsageError("%mlrun: --verify needs a whole cell; write %%mlrun.")
+        facts = self.hooks.frames[-1].facts if self.hooks.frames else None
+        scope = api.open_run(spec, cell=facts)
+        if cell is not None:
+            self.hooks.attach(scope, verify=options.verify)
+
+    def _spec(self, options: Any, *, span: bool) -> RunSpec:
+        namespace = self.shell.user_ns
+        tags = pairs([self._fill_in(word) for word in options.tag], "%%mlrun --tag")
+        if options.task:
+            tags["task"] = options.task
+        records: list[Record] = api.tag_records(tags)
+        for expression in options.params:
+            value = evaluate(expression, namespace, "%%mlrun --params")
+            records += describe_params(value, name=expression)
+        if options.deterministic and options.seed is None:
+            raise UsageError("%%mlrun: --deterministic goes with --seed N.")
+        return RunSpec(
+            name=self._fill_in(options.name),
+            nested=options.nested,
+            resume=options.resume,
+            span=span,
+            seed=options.seed,
+            deterministic=options.deterministic,
+            code=not options.no_code and self.session.config.record_code,
+            figures=not options.no_figures and self.session.config.record_figures,
+            output=not options.no_output and self.session.config.record_output,
+            plot=not options.no_plot,
+            records=tuple(records),
+        )
+
+    def _fill_in(self, word: str) -> str:
+        return str(self.shell.var_expand(word, depth=0)) if "{" in word or "$" in word else word
+
+    def _run_given_cell(self, line: str, cell: str) -> None:
+        """Serve a program that calls ``run_cell_magic('mlrun', …)`` with a body itself."""
+        result = self.shell.run_cell(f"%%mlrun {line}\n{cell}", store_history=False)
+        if not result.success:
+            raise AlreadyShown(result.error_before_exec or result.error_in_exec)
+
+    @line_magic
+    @END.document
+    def mlend(self, line: str) -> None:
+        """See END."""
+        api.mlend(ok=END.read(line).ok)
+
+    @line_magic
+    @TAGS.document
+    def mltags(self, line: str) -> None:
+        """See TAGS."""
+        options = TAGS.read(line)
+        if options.clear:
+            self.session.tags.clear()
+        if options.tags:
+            said = api.mltags(**pairs(options.tags, "%mltags"))
+            print(said)
+        elif not options.clear:
+            self._show_tags()
+
+    def _show_tags(self) -> None:
+        from IPython.display import display
+
+        current = dict(self.session.tags)
+        if self.session.current is not None:
+            current.update(self.session.current.tags)
+        known = [(item.key, item.example, item.purpose) for item in TAG_SCHEMA]
+        rows = [(key, current.get(key, "—"), example, why) for key, example, why in known]
+        names = {key for key, _, _ in known}
+        rows += [(key, value, "", "") for key, value in current.items() if key not in names]
+        display(Table(("tag", "set to", "for example", "what for"), rows))
+
+
+class AlreadyShown(CvtrackError):
+    """Fails the outer cell without a second traceback."""
+
+    def __init__(self, error: BaseException | None) -> None:
+        super().__init__(str(error))
+
+    def _render_traceback_(self) -> list[str]:
+        return []

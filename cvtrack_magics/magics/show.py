@@ -1,0 +1,50 @@
+"""Tables that read well in a notebook and in a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from html import escape
+
+
+class Table:
+    """Rows with a header; ``_repr_html_`` and ``__repr__`` show the same cells.
+
+    Parameters
+    ----------
+    header : sequence of str
+        Names of the columns.
+    rows : iterable of sequences of str
+        The cells.
+    title : str
+        A line above the table.
+    """
+
+    def __init__(
+        self, header: Sequence[str], rows: Iterable[Sequence[object]], title: str = ""
+    ) -> None:
+        self.header = tuple(header)
+        self.rows = [tuple(str(cell) for cell in row) for row in rows]
+        self.title = title
+
+    def __repr__(self) -> str:
+        widths = [
+            max(len(row[column]) for row in [self.header, *self.rows])
+            for column in range(len(self.header))
+        ]
+        lines = [
+            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+            for row in [self.header, *self.rows]
+        ]
+        return "\n".join([self.title, *lines] if self.title else lines)
+
+    def _repr_html_(self) -> str:
+        left = "text-align:left;vertical-align:top"
+        head = "".join(f'<th style="{left}">{escape(cell)}</th>' for cell in self.header)
+        body = "".join(
+            "<tr>"
+            + "".join(f'<td style="{left};overflow-wrap:anywhere">{escape(c)}</td>' for c in row)
+            + "</tr>"
+            for row in self.rows
+        )
+        title = f"<div><b>{escape(self.title)}</b></div>" if self.title else ""
+        return f"{title}<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"

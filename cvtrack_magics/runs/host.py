@@ -1,0 +1,102 @@
+"""What a run needs of the place the code runs in: a notebook, a terminal or a script."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from cvtrack_magics.capture.session import Cell
+
+
+@dataclass(frozen=True, slots=True)
+class CellFacts:
+    """The cell a run is opened in; empty in a script."""
+
+    source: str = ""
+    execution_count: int = 0
+    cell_id: str = ""
+
+
+class Host(Protocol):
+    """The surroundings of the user's code."""
+
+    interactive_display: bool
+    """True where rich output (HTML, widgets) is shown under the cell."""
+
+    def notebook(self) -> str:
+        """Return the path of the notebook or script, or ``""``."""
+
+    def cells(self) -> Sequence[Cell]:
+        """Return every cell executed so far, in order, with its outputs."""
+
+    def show(self, bundle: Mapping[str, Any], display_id: str) -> None:
+        """Show an output under the running cell, to be updated later."""
+
+    def update(self, bundle: Mapping[str, Any], display_id: str) -> None:
+        """Replace an output shown before; callable from any thread."""
+
+    def say(self, text: str) -> None:
+        """Show one plain line."""
+
+    def start_figures(self) -> None:
+        """Begin to collect the matplotlib figures that the cell shows."""
+
+    def stop_figures(self) -> list[bytes]:
+        """Return the figures shown since, each as a PNG."""
+
+
+class ScriptHost:
+    """A plain Python script: no cells, no rich display."""
+
+    interactive_display = False
+
+    def __init__(self) -> None:
+        self._figures_before: set[int] = set()
+
+    def notebook(self) -> str:
+        """Return the path of the script."""
+        return sys.argv[0] if sys.argv and sys.argv[0] not in ("", "-c") else ""
+
+    def cells(self) -> Sequence[Cell]:
+        """Return nothing: a script has no cells."""
+        return ()
+
+    def show(self, bundle: Mapping[str, Any], display_id: str) -> None:
+        """Print the text form."""
+        del display_id
+        self.say(str(bundle.get("text/plain", "")))
+
+    update = show
+
+    def say(self, text: str) -> None:
+        """Print one line."""
+        if text:
+            print(text)
+
+    def start_figures(self) -> None:
+        """Note which figures are open already."""
+        self._figures_before = set(open_figures())
+
+    def stop_figures(self) -> list[bytes]:
+        """Return the figures opened since and still open."""
+        return [
+            figure_png(number) for number in open_figures() if number not in self._figures_before
+        ]
+
+
+def open_figures() -> list[int]:
+    """Return the numbers of pyplot's open figures, without importing pyplot."""
+    pyplot = sys.modules.get("matplotlib.pyplot")
+    return list(pyplot.get_fignums()) if pyplot is not None else []
+
+
+def figure_png(number: int) -> bytes:
+    """Return one of pyplot's open figures as a PNG."""
+    import io
+
+    figure = sys.modules["matplotlib.pyplot"].figure(number)
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", bbox_inches="tight")
+    return buffer.getvalue()

@@ -1,0 +1,309 @@
+"""One open run, from the moment it is opened until its outcome is stored."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cvtrack_magics.capture.meter import ResourceMeter
+from cvtrack_magics.capture.streams import StreamTee
+from cvtrack_magics.errors import CvtrackError, StoreUnavailable
+from cvtrack_magics.metrics.channel import Channel
+from cvtrack_magics.records import Artifact, Metric, Notice, Outcome, Param, Record, RunSummary, Tag
+from cvtrack_magics.redact import redact
+from cvtrack_magics.runs import orphans, surroundings
+from cvtrack_magics.runs.host import CellFacts
+from cvtrack_magics.runs.spec import RunSpec
+from cvtrack_magics.runs.view import RunView
+from cvtrack_magics.store.tracking import OpenRun
+
+if TYPE_CHECKING:
+    from cvtrack_magics.runs.session import Session
+
+GATHER_WINDOW = 1.0  # seconds: a run that ends sooner writes its surroundings with its end
+
+
+class RunScope:
+    """A run between its opening and its outcome.
+
+    Parameters
+    ----------
+    session : Session
+        What the run belongs to.
+    spec : RunSpec
+        What the user asked for.
+    cell : CellFacts
+        The cell the run is opened in.
+    parent : RunScope, optional
+        The run it is nested under.
+    """
+
+    def __init__(
+        self, session: Session, spec: RunSpec, cell: CellFacts, parent: RunScope | None
+    ) -> None:
+        self.session = session
+        self.spec = spec
+        self.cell = cell
+        self.parent = parent
+        self.run: OpenRun | None = None
+        self.outcome: Outcome | None = None
+        self.notices: list[str] = []
+        self.params: dict[str, str] = {}
+        self.failures: dict[str, BaseException] = {}
+        self.channel = Channel()
+        self.view = RunView(session.host, session.config, spec, parent.name if parent else "")
+        self._recorded: list[Record] = []
+        self._surroundings: list[Record] = []
+        self._gathering: threading.Thread | None = None
+        self._ended = threading.Event()
+        self._note: Path | None = None
+        self._tee = StreamTee()
+        self._meter = ResourceMeter()
+        self._figures: list[bytes] = []
+
+    @property
+    def name(self) -> str:
+        """The run's name."""
+        return self.spec.name
+
+    @property
+    def run_id(self) -> str:
+        """The run's id in the store; empty when the store could not be reached."""
+        return self.run.run_id if self.run else ""
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """The tags given so far."""
+        return {item.key: item.value for item in self._recorded if isinstance(item, Tag)}
+
+    # -- opening
+
+    def open(self, tags: dict[str, str], pending: Sequence[Record]) -> None:
+        """Open the run in the store and start recording what surrounds it."""
+        try:
+            self.run = self._open_in_store(tags)
+        except StoreUnavailable as error:
+            self.notices.append(
+                f"Run {self.name!r} is not recorded: {error.problem} {error.hint}".strip()
+            )
+        self.channel.refresh = self.view.refresh
+        if self.run is not None:
+            self.params.update(self.run.params)
+            folder = self.session.open_runs_folder
+            self._note = orphans.note_open(folder, self.run_id, self.name, redact(self.run.uri))
+            self.channel.send = self._send
+            self._gathering = threading.Thread(
+                target=self._gather, name="cvtrack-gather", daemon=True
+            )
+            self._gathering.start()
+        self.session.traffic.open(self.channel)
+        self.notices += self.add([*pending, *self.spec.records])
+        self.view.open(self.run)
+        self._meter.start()
+
+    def _open_in_store(self, tags: dict[str, str]) -> OpenRun:
+        tracking = self.session.tracking
+        nested = self.parent is not None or self.spec.nested
+        if self.spec.resume:
+            parent_id = self.parent.run_id if self.parent else ""
+            run_id = tracking.find_run(self.name, parent_id)
+            if run_id:
+                return tracking.resume_run(run_id, nested=nested)
+            self.notices.append(f"No earlier run {self.name!r} to resume: a new one was opened.")
+        return tracking.open_run(self.name, tags, nested=nested)
+
+    def _gather(self) -> None:
+        notebook = self.session.host.notebook()
+        records = surroundings.safely("environment and hardware", self.session.machine_records)
+        if self.spec.code:
+            records += surroundings.safely(
+                "git state", lambda: surroundings.code_records(self.cell, notebook)
+            )
+        self._surroundings = self._new_params(records, quietly=True)
+        if not self._ended.wait(GATHER_WINDOW):
+            self._put(self._surroundings)
+            self._recorded += self._surroundings
+            self._surroundings = []
+
+    # -- while open
+
+    def enter_cell(self) -> None:
+        """Take up the capture of output and figures for a cell."""
+        if self.spec.output:
+            self._tee.attach()
+        if self.spec.figures:
+            self.session.host.start_figures()
+
+    def leave_cell(self) -> None:
+        """Put output and figures of the cell aside."""
+        if self.spec.figures:
+            self._figures += self.session.host.stop_figures()
+        if self.spec.output:
+            self._tee.detach()
+
+    def note_cell(self, key: str, error: BaseException | None) -> None:
+        """Remember that a cell inside a span failed, until the same cell succeeds."""
+        if error is None:
+            self.failures.pop(key, None)
+        else:
+            self.failures[key] = error
+
+    @property
+    def failure(self) -> BaseException | None:
+        """The last failure inside a span that no later success of its cell made good."""
+        return next(reversed(self.failures.values()), None)
+
+    def add(self, records: Iterable[Record]) -> list[str]:
+        """Record more facts; return the lines to tell the user."""
+        items = self._new_params(list(records))
+        said = [item.text for item in items if isinstance(item, Notice)]
+        kept = [item for item in items if not isinstance(item, Notice)]
+        self._recorded += kept
+        if kept:
+            self._put(kept)
+        return said
+
+    def _new_params(self, records: list[Record], *, quietly: bool = False) -> list[Record]:
+        """Replace a param that was recorded with another value before by one clear line."""
+        kept: list[Record] = []
+        for record in records:
+            if isinstance(record, Param):
+                before = self.params.setdefault(record.key, record.value)
+                if before != record.value:
+                    if not quietly:
+                        kept.append(
+                            Notice(
+                                f"Param {record.key!r} is already {before} in run {self.name!r} "
+                                f"and stays so; {record.value} was not recorded. "
+                                "Open a new (nested) run for the new value."
+                            )
+                        )
+                    continue
+            kept.append(record)
+        return kept
+
+    def _put(self, records: Sequence[Record]) -> None:
+        run = self.run
+        if run is None or not records:
+            return
+
+        def job() -> None:
+            for notice in self.session.tracking.write(run, records):
+                if notice.text not in self.notices:
+                    self.notices.append(notice.text)
+
+        self.session.outbox.put(job)
+
+    def _send(self, metrics: list[Metric]) -> None:
+        if self.run is None:
+            return
+        self.session.tracking.send_metrics(self.run, metrics)
+        if self._note is not None:
+            with contextlib.suppress(OSError):
+                os.utime(self._note)  # should the process die now, the run ended at this time
+
+    # -- closing
+
+    def close(self, outcome: Outcome, error: BaseException | None = None) -> RunSummary:
+        """End the run with its true outcome and show the summary."""
+        self.outcome = outcome
+        use = self._meter.stop()
+        ended = int(time.time() * 1000)
+        self._ended.set()
+        timeout = self.session.config.close_timeout
+        if self._gathering is not None:
+            self._gathering.join(timeout)
+        self.channel.drain()
+        last: list[Record] = list(self._surroundings)
+        last += surroundings.resource_records(use, ended)
+        last += surroundings.figure_records(self._figures)
+        if self.spec.output and self._tee.text().strip():
+            last.append(Artifact("logs/output.txt", redact(self._tee.text())))
+        if self.spec.code:
+            cells = self.session.host.cells
+            last += surroundings.safely(
+                "the session", lambda: surroundings.session_records(cells())
+            )
+        if error is not None:
+            last += surroundings.error_records(error)
+        self.notices += [item.text for item in last if isinstance(item, Notice)]
+        self._recorded += last
+        self._put(last)
+        if self.run is not None:
+            self._end_in_store(self.run, outcome, ended, timeout)
+        summary = self._summary(outcome, use.wall_s, error)
+        self.view.close(summary, self.channel.history.series)
+        return summary
+
+    def _end_in_store(self, run: OpenRun, outcome: Outcome, ended: int, timeout: float) -> None:
+        session = self.session
+
+        def end() -> None:
+            session.traffic.close(self.channel, float("inf"))
+            session.tracking.end_run(run, outcome, ended)
+            if self._note is not None:
+                self._note.unlink(missing_ok=True)
+
+        try:
+            left_open = session.tracking.leave_run(run, outcome)
+            self.notices += [notice.text for notice in left_open]
+        except Exception as error:
+            self.notices.append(f"MLflow's active run could not be reset: {error}")
+        session.outbox.put(end)
+        try:
+            in_time = session.outbox.wait(timeout)
+        except KeyboardInterrupt:
+            in_time = False
+        if not in_time:
+            waiting = len(self.channel.unsent)
+            self.notices.append(
+                f"The store is slow or gone: {waiting} points and the end of run {self.name!r} "
+                "are still being sent in the background; keep the kernel alive."
+            )
+
+    def _summary(
+        self, outcome: Outcome, duration: float, error: BaseException | None
+    ) -> RunSummary:
+        metrics = self.channel.history.last_values()
+        params = len(self.params)
+        experiment = place = ""
+        if self.run is not None:
+            experiment, place = self.run.experiment, self.session.tracking.place
+            if not any("still being sent" in notice for notice in self.notices):
+                try:
+                    stored, params = self.session.tracking.final_facts(self.run)
+                    metrics = {**stored, **metrics}
+                except Exception as problem:
+                    self.notices.append(f"The run could not be read back: {problem}")
+        return RunSummary(
+            name=self.run.name if self.run else self.name,
+            run_id=self.run_id,
+            experiment=experiment,
+            status=outcome,
+            duration=duration,
+            store=place,
+            url=self.run.url if self.run else "",
+            parent=self.parent.name if self.parent else "",
+            error=_one_line(error),
+            metrics={
+                key: value
+                for key, value in metrics.items()
+                if not key.startswith(surroundings.RESOURCES)
+            },
+            params=params,
+            recorded=surroundings.known_as(self._recorded) if self.run else (),
+            notices=tuple(self.notices),
+        )
+
+
+def _one_line(error: BaseException | None) -> str:
+    if error is None:
+        return ""
+    text = error.problem if isinstance(error, CvtrackError) else str(error)
+    first = text.strip().split("\n", 1)[0]
+    return f"{type(error).__name__}: {first}" if first else type(error).__name__

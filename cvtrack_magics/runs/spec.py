@@ -1,0 +1,28 @@
+"""What a user asked for when opening a run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from cvtrack_magics.records import Record
+
+
+@dataclass(frozen=True, slots=True)
+class RunSpec:
+    """The options of ``%%mlrun``, already checked.
+
+    ``records`` are the params and tags given with the run. ``span`` marks a run over
+    several cells, which ``%mlend`` closes.
+    """
+
+    name: str
+    nested: bool = False
+    resume: bool = False
+    span: bool = False
+    seed: int | None = None
+    deterministic: bool = False
+    code: bool = True
+    figures: bool = True
+    output: bool = True
+    plot: bool = True
+    records: tuple[Record, ...] = field(default_factory=tuple)

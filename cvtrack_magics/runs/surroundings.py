@@ -1,0 +1,150 @@
+"""Gathers the records of what surrounds a run, from the capture layer."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from cvtrack_magics.capture.environment import environment_records
+from cvtrack_magics.capture.git import describe_git, git_records
+from cvtrack_magics.capture.hardware import hardware_facts, hardware_tag
+from cvtrack_magics.capture.meter import ResourceUse
+from cvtrack_magics.capture.modules import user_modules
+from cvtrack_magics.capture.session import Cell, session_notebook, session_script
+from cvtrack_magics.records import Artifact, Metric, Notice, Param, Record, Tag
+from cvtrack_magics.redact import redact
+from cvtrack_magics.runs.host import CellFacts
+
+RESOURCES = "resources/"
+"""Metrics under this prefix describe the run's cost, not its model."""
+
+
+def cell_tags(cell: CellFacts, notebook: str) -> dict[str, str]:
+    """Return the tags that are known before the run is opened."""
+    tags = {}
+    if notebook:
+        tags["mlflow.source.name"] = notebook
+        suffix = Path(notebook).suffix
+        tags["mlflow.source.type"] = "NOTEBOOK" if suffix == ".ipynb" else "LOCAL"
+    if cell.cell_id:
+        tags["cvtrack.cell_id"] = cell.cell_id
+    if cell.execution_count:
+        tags["cvtrack.execution_count"] = str(cell.execution_count)
+    return tags
+
+
+def machine_records() -> list[Record]:
+    """Return environment and hardware, the same for every run of a process."""
+    import json
+
+    facts = hardware_facts()
+    return [
+        *environment_records(),
+        Tag("hardware", hardware_tag()),
+        Tag("env", os.environ.get("CVTRACK_ENV", "development")),
+        Artifact("environment/hardware.json", json.dumps(facts, indent=2)),
+    ]
+
+
+def code_records(cell: CellFacts, notebook: str) -> list[Record]:
+    """Return the cell's source, the git state and the user's own modules."""
+    records: list[Record] = []
+    if cell.source:
+        records.append(Artifact("code/cell.py", redact(cell.source)))
+    folder = Path(notebook).parent if notebook and Path(notebook).parent.is_dir() else Path.cwd()
+    state = describe_git(folder, user_modules(dict(sys.modules)))
+    if state is not None:
+        git = git_records(state)
+        records += git
+        found = {item.key: item.value for item in git if isinstance(item, Tag)}
+        for ours, theirs in (
+            ("git_commit", "mlflow.source.git.commit"),
+            ("git_branch", "mlflow.source.git.branch"),
+            ("git_remote", "mlflow.source.git.repoURL"),
+        ):
+            if found.get(ours):
+                records.append(Tag(theirs, found[ours]))
+    return records
+
+
+def session_records(cells: Sequence[Cell]) -> list[Record]:
+    """Return every cell executed so far, as a script and as a notebook with outputs."""
+    if not cells:
+        return []
+    return [
+        Artifact("code/session.ipy", redact(session_script(cells))),
+        Artifact("code/session.ipynb", session_notebook(cells)),
+    ]
+
+
+def resource_records(use: ResourceUse, now: int) -> list[Metric]:
+    """Return wall time, CPU time and peak memory as metrics."""
+    values = {
+        "wall_time_s": use.wall_s,
+        "cpu_time_s": use.cpu_s,
+        "peak_memory_mb": use.peak_rss_bytes / 1e6,
+    }
+    if use.gpu_peak_bytes is not None:
+        values["gpu_peak_memory_mb"] = use.gpu_peak_bytes / 1e6
+    return [Metric(RESOURCES + key, round(value, 6), 0, now) for key, value in values.items()]
+
+
+_ANSI = re.compile(r"\x1b\[[0-9;]*m")
+
+
+def error_records(error: BaseException) -> list[Record]:
+    """Return an exception as tags and a traceback artifact."""
+    text = "".join(traceback.format_exception(type(error), error, error.__traceback__))
+    return [
+        Tag("error.type", type(error).__name__),
+        Tag("error.message", redact(_ANSI.sub("", str(error)))[:1000]),
+        Artifact("error/traceback.txt", redact(_ANSI.sub("", text))),
+    ]
+
+
+def figure_records(figures: Sequence[bytes]) -> list[Record]:
+    """Return shown figures as PNG artifacts."""
+    return [
+        Artifact(f"visualisations/figure-{number:02d}.png", png)
+        for number, png in enumerate(figures, 1)
+    ]
+
+
+def safely(what: str, describe: Callable[[], Sequence[Record]]) -> list[Record]:
+    """Return records, or one notice when describing them fails."""
+    try:
+        return list(describe())
+    except Exception as error:
+        reason = redact(str(error).split("\n", 1)[0])[:200] or type(error).__name__
+        return [Notice(f"Not recorded: {what} ({reason}).")]
+
+
+def known_as(records: Sequence[Record]) -> tuple[str, ...]:
+    """Say in a few words what a run's records hold."""
+    words = {
+        "code/cell.py": "code",
+        "code/session.ipynb": "session",
+        "environment/requirements.txt": "environment",
+        "code/uncommitted.diff": "uncommitted changes",
+        "logs/output.txt": "output",
+    }
+    paths = [item.path for item in records if isinstance(item, Artifact)]
+    tags = {item.key for item in records if isinstance(item, Tag)}
+    said = [word for path, word in words.items() if path in paths]
+    if "git_commit" in tags:
+        said.insert(1, "git commit")
+    if any(isinstance(item, Param) and item.key == "global_seed" for item in records):
+        said.append("seeds")
+    for folder, word in (
+        ("configs/", "config"),
+        ("datasets/", "data manifest"),
+        ("visualisations/", "figure"),
+    ):
+        count = sum(path.startswith(folder) for path in paths)
+        if count:
+            said.append(f"{count} {word}{'s' if count > 1 else ''}")
+    return tuple(said)

@@ -1,0 +1,148 @@
+"""Records to MLflow calls, in as few calls as MLflow's limits allow."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from cvtrack_magics.records import Artifact, Dataset, Metric, Notice, Param, Record, Tag
+from cvtrack_magics.store.client import mlflow
+
+T = TypeVar("T")
+
+PARAMS_PER_CALL = 100
+TAGS_PER_CALL = 100
+METRICS_PER_CALL = 1000
+PARAM_LENGTH = 500  # the limit of MLflow 2.4; newer ones take 6,000
+TAG_LENGTH = 5000
+DIGEST_LENGTH = 36
+
+
+def write(client: Any, run_id: str, records: Iterable[Record]) -> list[Notice]:
+    """Write records to a run.
+
+    Parameters
+    ----------
+    client : mlflow.MlflowClient
+        The client of the run's store.
+    run_id : str
+        The run to write to.
+    records : iterable of Record
+        In any order and number.
+
+    Returns
+    -------
+    list of Notice
+        What the store refused, one line each. A store that cannot be reached raises.
+    """
+    items = list(records)
+    notices = [item for item in items if isinstance(item, Notice)]
+    notices += _write_batches(
+        client,
+        run_id,
+        params=_of(items, Param),
+        tags=_of(items, Tag),
+        metrics=_of(items, Metric),
+    )
+    datasets = _of(items, Dataset)
+    if datasets:
+        client.log_inputs(run_id, datasets=[_dataset_input(dataset) for dataset in datasets])
+    artifacts = _of(items, Artifact)
+    if artifacts:
+        _write_artifacts(client, run_id, artifacts)
+    return notices
+
+
+def _of(items: Iterable[Record], kind: type[T]) -> list[T]:
+    return [item for item in items if isinstance(item, kind)]
+
+
+def _slices(items: Sequence[T], size: int) -> list[Sequence[T]]:
+    return [items[i : i + size] for i in range(0, len(items), size)]
+
+
+def _write_batches(
+    client: Any,
+    run_id: str,
+    params: Sequence[Param],
+    tags: Sequence[Tag],
+    metrics: Sequence[Metric],
+) -> list[Notice]:
+    entities = mlflow().entities
+    param_batches = _slices(
+        [entities.Param(p.key, p.value[:PARAM_LENGTH]) for p in _last_of_each(params)],
+        PARAMS_PER_CALL,
+    )
+    tag_batches = _slices(
+        [entities.RunTag(t.key, t.value[:TAG_LENGTH]) for t in _last_of_each(tags)], TAGS_PER_CALL
+    )
+    metric_batches = _slices(
+        [entities.Metric(m.key, m.value, m.timestamp, m.step) for m in metrics],
+        METRICS_PER_CALL - PARAMS_PER_CALL - TAGS_PER_CALL if params or tags else METRICS_PER_CALL,
+    )
+    notices = []
+    for i in range(max(len(param_batches), len(tag_batches), len(metric_batches))):
+        batch = {
+            "metrics": metric_batches[i] if i < len(metric_batches) else (),
+            "params": param_batches[i] if i < len(param_batches) else (),
+            "tags": tag_batches[i] if i < len(tag_batches) else (),
+        }
+        try:
+            client.log_batch(run_id, **batch)
+        except mlflow().exceptions.MlflowException as error:
+            if not batch["params"] or "param" not in str(error).lower():
+                raise
+            client.log_batch(run_id, metrics=batch["metrics"], tags=batch["tags"])
+            notices += _write_params_singly(client, run_id, batch["params"])
+    return notices
+
+
+def _last_of_each(items: Sequence[T]) -> list[T]:
+    """Keep the last item of each key, for a key may stand only once in a batch."""
+    return list({item.key: item for item in items}.values())  # type: ignore[attr-defined]
+
+
+def _write_params_singly(client: Any, run_id: str, params: Iterable[Any]) -> list[Notice]:
+    notices = []
+    for param in params:
+        try:
+            client.log_param(run_id, param.key, param.value)
+        except mlflow().exceptions.MlflowException as error:
+            reason = str(error).split("\n", 1)[0][:200]
+            notices.append(Notice(f"Param {param.key!r} was not recorded: {reason}"))
+    return notices
+
+
+def _dataset_input(dataset: Dataset) -> Any:
+    entities = mlflow().entities
+    profile = {"sha256": dataset.digest, **dataset.profile}
+    return entities.DatasetInput(
+        dataset=entities.Dataset(
+            name=dataset.name[:500],
+            digest=dataset.digest[:DIGEST_LENGTH],
+            source_type="code" if not dataset.source else "local",
+            source=json.dumps({"uri": dataset.source}),
+            schema=json.dumps(dataset.schema, default=str),
+            profile=json.dumps(profile, default=str),
+        ),
+        tags=[entities.InputTag("mlflow.data.context", dataset.context)],
+    )
+
+
+def _write_artifacts(client: Any, run_id: str, artifacts: Sequence[Artifact]) -> None:
+    with tempfile.TemporaryDirectory(prefix="cvtrack-") as folder:
+        root = Path(folder)
+        for artifact in artifacts:
+            target = root.joinpath(*artifact.path.split("/"))
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if artifact.source is not None:
+                shutil.copyfile(artifact.source, target)
+            elif isinstance(artifact.content, bytes):
+                target.write_bytes(artifact.content)
+            else:
+                target.write_text(artifact.content or "", encoding="utf-8", errors="replace")
+        client.log_artifacts(run_id, folder)

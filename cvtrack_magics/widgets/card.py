@@ -1,0 +1,216 @@
+"""The card that stays under a cell: one glance says what the run was and how it ended."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from html import escape
+
+from cvtrack_magics.metrics.series import Series
+from cvtrack_magics.records import RunSummary
+from cvtrack_magics.widgets.embed import curves_html
+from cvtrack_magics.widgets.groups import panels_of, role_of
+from cvtrack_magics.widgets.text import duration, html_text, number, plain, shorten
+
+SIGNS = {"FINISHED": "✓", "FAILED": "✗", "KILLED": "■"}
+_COLORS = {"FINISHED": "#1a7f37", "FAILED": "#cf222e", "KILLED": "#9a6700"}
+
+_ROWS = 12  # rows of metrics on a card
+
+_MUTED = "color:var(--jp-ui-font-color2, inherit)"
+_WRAP = "overflow-wrap:anywhere"
+_NAME = ("left", _WRAP)
+_NUMBER = ("right", "white-space:nowrap")
+_CARD = (
+    "max-width:1280px; box-sizing:border-box; line-height:1.5; padding:6px 10px; "
+    "border:1px solid var(--jp-border-color2, #8886); border-radius:6px; "
+    "font-family:var(--jp-ui-font-family, system-ui, sans-serif); font-size:13px"
+)
+
+
+def running_bundle(name: str, parent: str = "") -> dict[str, object]:
+    """Return what stands under a cell while its run is open and has no metrics yet.
+
+    Parameters
+    ----------
+    name : str
+        The run's name.
+    parent : str
+        The name of the run it is nested in, or ``""``.
+    """
+    inside = f" in {plain(parent)}" if parent else ""
+    html = (
+        f'<div style="{_WRAP}"><span style="color:#1f83c9">●</span> '
+        f"running <strong>{html_text(name)}</strong>{escape(inside)}</div>"
+    )
+    return {"text/plain": f"● running {plain(name)}{inside}", "text/html": html}
+
+
+def header_bundle(
+    name: str, run_id: str = "", url: str = "", parent: str = "", span: bool = False
+) -> dict[str, object]:
+    """Return the line above what a run's cell prints; it stays true after the run.
+
+    Parameters
+    ----------
+    name : str
+        The run's name.
+    run_id, url : str
+        The run's id and web address, or ``""`` while there are none.
+    parent : str
+        The name of the run it is nested in, or ``""``.
+    span : bool
+        Whether the run goes on in the cells below, until ``%mlend``.
+    """
+    words = [f"run {plain(run_id[:8])}"] if run_id else []
+    if parent:
+        words.append(f"child of {plain(parent)}")
+    if span:
+        words.append("goes on until %mlend")
+    rest = " · ".join(words)
+    html = (
+        f'<div style="{_WRAP}"><span style="color:#1f83c9">▶</span> {_link(name, url)} '
+        f'<span style="{_MUTED}">{escape(rest)}</span></div>'
+    )
+    line = f"▶ {shorten(name, 60)}" + (f" · {rest}" if rest else "")
+    return {"text/plain": line, "text/html": html}
+
+
+def summary_bundle(
+    summary: RunSummary,
+    picture: bytes | None,
+    history: Mapping[str, Series] | None,
+    digits: int = 4,
+) -> dict[str, str]:
+    """Return the card of a finished run.
+
+    Parameters
+    ----------
+    summary : RunSummary
+        What the card says.
+    picture : bytes or None
+        The run's curves as a PNG.
+    history : mapping of str to Series, or None
+        The points behind the picture; they travel along, at most 400 for each metric,
+        and become an interactive plot where our front end is loaded in the page.
+    digits : int
+        Significant digits of a metric.
+
+    Returns
+    -------
+    dict of str to str
+        ``text/html`` that needs no style sheet and no script, and ``text/plain``.
+    """
+    parts = [_head(summary), _place(summary)]
+    if summary.error:
+        parts.append(
+            f'<div style="color:var(--jp-error-color1, #cf222e); {_WRAP}">'
+            f"<strong>Error:</strong> {html_text(shorten(summary.error, 400))}</div>"
+        )
+    values = {name: number(value, digits) for name, value in summary.metrics.items()}
+    parts.append(_table(values))
+    kept = [*summary.recorded]
+    if summary.params:
+        kept.insert(0, f"{summary.params} param{'s' * (summary.params != 1)}")
+    if kept:
+        items = " · ".join(html_text(item) for item in kept)
+        parts.append(f'<div style="{_MUTED}; {_WRAP}">recorded: {items}</div>')
+    parts.extend(
+        f'<div style="{_WRAP}"><strong>!</strong> {html_text(notice)}</div>'
+        for notice in summary.notices
+    )
+    parts.append(curves_html(picture, history))
+    html = f'<div class="cvtrack-card" style="{_CARD}">\n' + "\n".join(filter(None, parts))
+    return {"text/html": html + "\n</div>", "text/plain": _terminal(summary, values)}
+
+
+def _link(name: str, url: str) -> str:
+    strong = f"<strong>{html_text(name)}</strong>"
+    if not url.lower().startswith(("http://", "https://")):
+        return strong
+    return (
+        f'<a href="{escape(url, quote=True)}" target="_blank" '
+        f'rel="noopener noreferrer" title="Open this run in MLflow">{strong}</a>'
+    )
+
+
+def _head(summary: RunSummary) -> str:
+    badge = (
+        f"background:{_COLORS[summary.status]}; color:#fff; border-radius:4px; "
+        "padding:1px 7px; font-size:12px; white-space:nowrap"
+    )
+    return (
+        f'<div style="{_WRAP}"><strong style="{badge}">'
+        f"{SIGNS[summary.status]} {summary.status}</strong> {_link(summary.name, summary.url)} "
+        f'<span style="{_MUTED}">run <code>{html_text(summary.run_id[:8])}</code> '
+        f"in {duration(summary.duration)}</span></div>"
+    )
+
+
+def _place(summary: RunSummary) -> str:
+    words = [f"experiment {html_text(summary.experiment)}"]
+    if summary.parent:
+        words.append(f"child of {html_text(summary.parent)}")
+    words.append(f"store {html_text(summary.store)}")
+    return f'<div style="{_MUTED}; {_WRAP}">{" · ".join(words)}</div>'
+
+
+def _table(metrics: Mapping[str, str]) -> str:
+    """Lay metrics out by panel and split; by name where two would share a cell."""
+    if not metrics:
+        return ""
+    panels = panels_of(metrics)
+    roles = [
+        role for role in ("train", "val", "test", "") if any(role_of(m) == role for m in metrics)
+    ]
+    square = all(len({role_of(m) for m in members}) == len(members) for members in panels.values())
+    if square and roles != [""]:
+        head = ["metric", *(role or "value" for role in roles)]
+        rows = [
+            [group, *(_cell(metrics, members, role) for role in roles)]
+            for group, members in panels.items()
+        ]
+    else:
+        head = ["metric", "value"]
+        rows = [[name, metrics[name]] for names in panels.values() for name in names]
+    hidden = len(rows) - _ROWS
+    cell = "padding:1px 10px 1px 0; text-align:{}; background:transparent; border:0; {}"
+    lines = [
+        "<tr>"
+        + "".join(
+            f'<{tag} style="{cell.format(*(_NUMBER if at else _NAME))}">{html_text(word)}</{tag}>'
+            for at, word in enumerate(words)
+        )
+        + "</tr>"
+        for tag, words in [("th", head), *(("td", row) for row in rows[:_ROWS])]
+    ]
+    more = f'<div style="{_MUTED}">and {hidden} more</div>' if hidden > 0 else ""
+    style = "margin:4px 0; border-collapse:collapse; font-variant-numeric:tabular-nums"
+    return f'<table style="{style}">' + "".join(lines) + f"</table>{more}"
+
+
+def _cell(metrics: Mapping[str, str], members: list[str], role: str) -> str:
+    return next((metrics[name] for name in members if role_of(name) == role), "")
+
+
+def _terminal(summary: RunSummary, metrics: Mapping[str, str]) -> str:
+    """Write the card in a few aligned lines."""
+    sign = SIGNS[summary.status]
+    inside = f" in {plain(summary.parent)}," if summary.parent else ""
+    lines = [
+        f"{sign} {summary.status} {shorten(summary.name, 60)}{inside}"
+        f" run {plain(summary.run_id[:8])} in {duration(summary.duration)}",
+        f"  experiment  {shorten(summary.experiment, 60)} · store {plain(summary.store)}",
+    ]
+    if summary.url:
+        lines[1] += f" · {plain(summary.url)}"
+    if summary.error:
+        lines.append(f"  error       {shorten(summary.error, 120)}")
+    if metrics:
+        pairs = [f"{shorten(name, 40)} {value}" for name, value in list(metrics.items())[:6]]
+        hidden = len(metrics) - len(pairs)
+        lines.append("  metrics     " + ", ".join(pairs) + (f" and {hidden} more" * (hidden > 0)))
+    if summary.notices:
+        hidden = len(summary.notices) - 1
+        notice = shorten(summary.notices[0], 120)
+        lines.append(f"  notice      {notice}" + f" (+{hidden} more)" * (hidden > 0))
+    return "\n".join(lines)

@@ -1,0 +1,69 @@
+"""The curves inside a saved notebook: a picture for every reader, the points for our front end."""
+
+from __future__ import annotations
+
+import base64
+import json
+import math
+from collections.abc import Mapping
+
+from cvtrack_magics.metrics.series import Series
+from cvtrack_magics.widgets.decimate import decimate
+from cvtrack_magics.widgets.text import html_text, shorten
+
+_SERIES_POINTS = 400
+_ALL_POINTS = 6_000
+
+
+def curves_html(picture: bytes | None, history: Mapping[str, Series] | None) -> str:
+    """Return the picture, and beside it the points as text that nothing executes.
+
+    Parameters
+    ----------
+    picture : bytes or None
+        A PNG of the curves.
+    history : mapping of str to Series, or None
+        The points; at most 400 of each metric are kept, highs, lows and gaps among them.
+
+    Returns
+    -------
+    str
+        HTML, or ``""`` when there is no picture.
+    """
+    if not picture:
+        return ""
+    names = [name for name, series in (history or {}).items() if len(series)]
+    alt = "Curves of " + ", ".join(names[:6]) if names else "Curves"
+    image = (
+        f'<img alt="{html_text(shorten(alt, 160))}" style="max-width:100%" width="{_width(picture)}" '
+        f'src="data:image/png;base64,{base64.b64encode(picture).decode("ascii")}">'
+    )
+    data = ""
+    if history and names:
+        body = json.dumps(_points(history, names), separators=(",", ":"), allow_nan=False)
+        for sign in "<>&":
+            body = body.replace(sign, f"\\u{ord(sign):04x}")
+        data = f'<script type="application/json" class="cvtrack-data">{body}</script>'
+    return f'<div class="cvtrack-curves" style="margin-top:6px">{image}{data}</div>'
+
+
+def _width(picture: bytes) -> int:
+    """Return the page width of a PNG drawn with 1.5 pixels for each of the page's."""
+    return round(int.from_bytes(picture[16:20], "big") / 1.5)
+
+
+def _points(history: Mapping[str, Series], names: list[str]) -> dict[str, object]:
+    epoch = min(history[name].times[0] for name in names)
+    limit = min(_SERIES_POINTS, max(40, _ALL_POINTS // len(names)))
+    series = []
+    for name in names:
+        few = decimate(history[name], limit)
+        series.append(
+            {
+                "name": name,
+                "steps": list(few.steps),
+                "values": [float(f"{v:.6g}") if math.isfinite(v) else None for v in few.values],
+                "times": [round(time - epoch, 2) for time in few.times],
+            }
+        )
+    return {"series": series}

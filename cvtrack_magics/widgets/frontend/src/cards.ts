@@ -1,0 +1,81 @@
+// Finished runs: put the interactive plot where a saved picture stands.
+
+import { Store, type Track } from "./store";
+import { mountView } from "./view";
+
+const HOME = ".cvtrack-curves";
+const DATA = "script.cvtrack-data";
+const INSTALLED = Symbol.for("cvtrack_magics.cards");
+const LIMIT = 20_000;
+
+type Mounted = Map<HTMLElement, () => void>;
+
+/** Read the points a card carries; null for anything that is not what we wrote. */
+export function readCard(text: string): Store | null {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(text);
+  } catch {
+    return null;
+  }
+  const list = (parsed as { series?: unknown } | null)?.series;
+  if (!Array.isArray(list)) return null;
+  const store = new Store();
+  for (const item of list as Record<string, unknown>[]) {
+    const name = item?.name;
+    const columns = [item?.steps, item?.values, item?.times].map((column) =>
+      Array.isArray(column) && column.length <= LIMIT
+        ? column.map((cell) => (typeof cell === "number" ? cell : NaN))
+        : null,
+    );
+    const [steps, values, times] = columns;
+    if (typeof name !== "string" || !steps || !values || !times) return null;
+    if (steps.length !== values.length || steps.length !== times.length) return null;
+    store.put(name, { steps, values, times } satisfies Track);
+  }
+  return store.tracks.size ? store : null;
+}
+
+function mount(home: HTMLElement, mounted: Mounted): void {
+  const store = readCard(home.querySelector(DATA)?.textContent ?? "");
+  if (!store) return;
+  const picture = home.querySelector("img");
+  const unmount = mountView(home, store);
+  if (picture) picture.style.display = "none";
+  mounted.set(home, () => {
+    unmount();
+    if (picture) picture.style.display = "";
+  });
+}
+
+function scan(mounted: Mounted): void {
+  // A notebook takes a cell that scrolled away out of the page and may put it back later.
+  for (const [home, unmount] of mounted) {
+    if (home.isConnected) continue;
+    unmount();
+    mounted.delete(home);
+  }
+  for (const home of document.querySelectorAll<HTMLElement>(HOME)) {
+    if (!mounted.has(home)) mount(home, mounted);
+  }
+}
+
+/** Watch the page for cards, once however many bundles are loaded into it. */
+export function watchCards(): void {
+  const page = window as unknown as Record<symbol, boolean>;
+  if (page[INSTALLED]) return;
+  page[INSTALLED] = true;
+  const mounted: Mounted = new Map();
+  let timer = 0;
+  const observer = new MutationObserver((changes) => {
+    if (timer || !changes.some((change) => change.addedNodes.length || change.removedNodes.length)) {
+      return;
+    }
+    timer = window.setTimeout(() => {
+      timer = 0;
+      scan(mounted);
+    }, 60);
+  });
+  observer.observe(document.documentElement, { childList: true, subtree: true });
+  scan(mounted);
+}

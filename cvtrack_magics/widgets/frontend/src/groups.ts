@@ -1,0 +1,68 @@
+// Which metrics share a panel, and what each looks like. `widgets/groups.py` says the same.
+
+export const PALETTE = [
+  "#1f83c9",
+  "#d55e00",
+  "#0a9a6f",
+  "#b56aa5",
+  "#a07a00",
+  "#8c6bd1",
+  "#77808a",
+] as const;
+
+export const MAX_PANELS = 12;
+
+const SPLIT = /^(train(?:ing)?|val(?:id(?:ation)?)?|eval|test)[/_](?=.)/i;
+
+type Role = "train" | "val" | "test" | "";
+
+const WANTED: Record<Role, number> = { train: 0, "": 0, val: 1, test: 2 };
+const ORDER: Record<Role, number> = { train: 0, "": 1, val: 2, test: 3 };
+const DASH: Record<Role, number[]> = { train: [], "": [], val: [6, 4], test: [2, 3] };
+
+export interface Style {
+  name: string;
+  color: string;
+  dash: number[];
+}
+
+export function groupOf(name: string): string {
+  return name.replace(SPLIT, "");
+}
+
+export function roleOf(name: string): Role {
+  const split = SPLIT.exec(name)?.[1]?.toLowerCase() ?? "";
+  if (split.startsWith("train")) return "train";
+  if (split === "test") return "test";
+  return split ? "val" : "";
+}
+
+/** Panels in order of first appearance, the machine's own metrics last. */
+export function panelsOf(names: Iterable<string>): Map<string, string[]> {
+  const panels = new Map<string, string[]>();
+  const ordered = [...names].map((name) => [groupOf(name), name] as const);
+  for (const system of [false, true]) {
+    for (const [group, name] of ordered) {
+      if (group.startsWith("system/") !== system) continue;
+      panels.set(group, [...(panels.get(group) ?? []), name]);
+    }
+  }
+  return panels;
+}
+
+/** Give every member of one panel a colour of its own; train, val and test keep theirs. */
+export function stylesOf(members: string[]): Style[] {
+  const rank = (name: string) => ORDER[roleOf(name)];
+  const sorted = [...members].sort((a, b) => rank(a) - rank(b) || (a < b ? -1 : 1));
+  const taken = new Set<number>();
+  return sorted.map((name, at) => {
+    const role = roleOf(name);
+    let slot = WANTED[role];
+    if (taken.has(slot)) {
+      const spare = PALETTE.findIndex((_, i) => i > 2 && !taken.has(i));
+      slot = spare < 0 ? at % PALETTE.length : spare;
+    }
+    taken.add(slot);
+    return { name, color: PALETTE[slot] as string, dash: DASH[role] };
+  });
+}

@@ -1,0 +1,182 @@
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+from cvtrack_magics.widgets.card import header_bundle, running_bundle, summary_bundle
+from cvtrack_magics.widgets.picture import curves_png
+from tests.widgets.helpers import card_data, series, summary
+
+EVIL = "<script>alert(1)</script><img src=x onerror=alert(2)>\"'&"
+
+
+class Page(HTMLParser):
+    """The elements and the visible text of a card."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.open: list[str] = []
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in {"img", "br"}:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if "script" not in self.open:
+            self.text += data
+
+
+def test_nothing_a_user_or_server_wrote_becomes_markup() -> None:
+    history = {EVIL: series([1.0, 2.0])}
+    bundle = summary_bundle(
+        summary(
+            name=EVIL,
+            run_id=EVIL,
+            experiment=EVIL,
+            store=EVIL,
+            url="https://x/" + EVIL,
+            parent=EVIL,
+            error=EVIL,
+            metrics={EVIL: 1.0},
+            recorded=(EVIL,),
+            notices=(EVIL,),
+        ),
+        curves_png(history),
+        history,
+    )
+    page = Page(bundle["text/html"])
+    allowed = {"div", "span", "strong", "code", "a", "table", "tr", "th", "td", "img", "script"}
+    assert {tag for tag, _ in page.tags} <= allowed
+    assert [a for tag, a in page.tags if tag == "script"] == [
+        {"type": "application/json", "class": "cvtrack-data"}
+    ]
+    assert [tag for tag, _ in page.tags].count("img") == 1
+    assert not any(name.startswith("on") for _, attrs in page.tags for name in attrs)
+    assert page.text.count("<script>alert(1)</script>") >= 6
+    assert card_data(bundle["text/html"])["series"][0]["name"] == EVIL
+
+
+@pytest.mark.parametrize("url", ["javascript:alert(1)", "file:///etc/passwd", "", " https://x"])
+def test_only_web_addresses_become_links(url: str) -> None:
+    assert "<a " not in summary_bundle(summary(url=url), None, None)["text/html"]
+
+
+def test_a_web_address_becomes_a_link() -> None:
+    page = Page(summary_bundle(summary(url="https://ml/#/runs/1"), None, None)["text/html"])
+    (link,) = [attrs for tag, attrs in page.tags if tag == "a"]
+    assert link["href"] == "https://ml/#/runs/1"
+    assert "noopener" in str(link["rel"])
+
+
+@pytest.mark.parametrize(
+    ("status", "badge"), [("FINISHED", "✓ FINISHED"), ("FAILED", "✗ FAILED"), ("KILLED", "■ KILLED")]
+)
+def test_the_outcome_is_a_word_and_a_sign_not_just_a_colour(status: str, badge: str) -> None:
+    bundle = summary_bundle(summary(status=status), None, None)
+    assert badge in Page(bundle["text/html"]).text
+    assert bundle["text/plain"].startswith(badge)
+
+
+def test_the_card_says_everything_and_reads_well_without_any_style() -> None:
+    html = summary_bundle(
+        summary(
+            parent="sweep-3",
+            error="RuntimeError: boom",
+            metrics={"train/loss": 0.123456, "val/loss": float("nan"), "lr": 3e-4},
+            params=14,
+            recorded=("seeds 42",),
+            notices=("git is dirty",),
+        ),
+        None,
+        None,
+    )["text/html"]
+    lines = [line.strip() for line in Page(html).text.splitlines() if line.strip()]
+    assert lines[0] == "✓ FINISHED resnet18-baseline run 1a2b3c4d in 3.2 s"
+    assert lines[1] == "experiment cifar10 · child of sweep-3 · store sqlite:///mlflow.db"
+    assert lines[2] == "Error: RuntimeError: boom"
+    assert "recorded: 14 params · seeds 42" in lines
+    assert "! git is dirty" in lines
+    rows = re.findall(r"<tr>(.*?)</tr>", html)
+    cells = [re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row) for row in rows]
+    assert cells == [
+        ["metric", "train", "val", "value"],
+        ["loss", "0.1235", "NaN", ""],
+        ["lr", "", "", "0.0003"],
+    ]
+
+
+def test_metrics_that_would_share_a_cell_get_rows_of_their_own() -> None:
+    html = summary_bundle(summary(metrics={"val/a": 1.0, "eval/a": 2.0}), None, None)["text/html"]
+    assert Page(html).text.count("val/a") == 2
+
+
+def test_a_hundred_metrics_do_not_flood_the_notebook() -> None:
+    metrics = {f"m{i}": float(i) for i in range(100)}
+    bundle = summary_bundle(summary(metrics=metrics), None, None)
+    assert bundle["text/html"].count("<tr>") == 13
+    assert "and 88 more" in bundle["text/html"]
+    assert "and 94 more" in bundle["text/plain"]
+
+
+def test_the_terminal_form_is_a_few_lines_without_escape_sequences() -> None:
+    text = summary_bundle(
+        summary(name="\x1b[31mred", error="Boom\nline 2", metrics={"a": 1.0}, notices=("x", "y")),
+        None,
+        None,
+    )["text/plain"]
+    assert text.splitlines() == [
+        "✓ FINISHED [31mred run 1a2b3c4d in 3.2 s",
+        "  experiment  cifar10 · store sqlite:///mlflow.db",
+        "  error       Boom line 2",
+        "  metrics     a 1",
+        "  notice      x (+1 more)",
+    ]
+
+
+def test_long_series_travel_thinned_with_their_spikes_and_gaps() -> None:
+    values = [0.5] * 10_000
+    values[1234], values[5678], values[7000] = 9.0, -9.0, float("inf")
+    history = {"loss": series(values)}
+    html = summary_bundle(summary(), curves_png(history), history)["text/html"]
+    (data,) = card_data(html)["series"]
+    assert len(data["steps"]) == len(data["values"]) == len(data["times"]) <= 400
+    assert {9.0, -9.0, None} <= set(data["values"])
+    assert data["times"][0] == 0
+
+
+def test_many_series_do_not_bloat_the_notebook() -> None:
+    history = {f"metric{i}": series([0.123456 * j for j in range(5000)]) for i in range(40)}
+    html = summary_bundle(summary(), curves_png(history), history)["text/html"]
+    assert len(html) < 250_000
+
+
+def test_the_picture_has_words_for_who_cannot_see_it() -> None:
+    history = {"train/loss": series([1.0]), "empty": series([])}
+    page = Page(summary_bundle(summary(), curves_png(history), history)["text/html"])
+    (image,) = [attrs for tag, attrs in page.tags if tag == "img"]
+    assert image["alt"] == "Curves of train/loss"
+    assert str(image["src"]).startswith("data:image/png;base64,")
+
+
+def test_no_picture_no_curves() -> None:
+    assert "cvtrack-curves" not in summary_bundle(summary(), None, None)["text/html"]
+
+
+def test_the_lines_shown_while_a_run_is_open() -> None:
+    running = running_bundle(EVIL, parent="sweep\n3")
+    assert running["text/plain"] == f"● running {EVIL} in sweep 3"
+    assert "<script" not in str(running["text/html"])
+
+    header = header_bundle("n", run_id="1a2b3c4d5e", url="http://x", parent="p", span=True)
+    assert header["text/plain"] == "▶ n · run 1a2b3c4d · child of p · goes on until %mlend"
+    assert 'href="http://x"' in str(header["text/html"])
+    assert header_bundle("n")["text/plain"] == "▶ n"
