@@ -45,9 +45,7 @@ class HelpMagics(Magics):
         """See HELP."""
         name = (HELP.read(line).name or "").lstrip("%")
         if not name:
-            rows = [
-                (parser.prog, _in_short(parser), parser.example) for parser in LINES.values()
-            ]
+            rows = [(parser.prog, _in_short(parser), parser.example) for parser in LINES.values()]
             display(Table(("magic", "what it does", "for example"), rows))
         elif name in LINES:
             print(LINES[name].format_help())

@@ -65,6 +65,7 @@ class RunScope:
         self._tee = StreamTee()
         self._meter = ResourceMeter()
         self._figures: list[bytes] = []
+        self._modules: list[Path] = []
 
     @property
     def name(self) -> str:
@@ -121,8 +122,9 @@ class RunScope:
         notebook = self.session.host.notebook()
         records = surroundings.safely("environment and hardware", self.session.machine_records)
         if self.spec.code:
+            modules = self._modules = surroundings.own_modules()
             records += surroundings.safely(
-                "git state", lambda: surroundings.code_records(self.cell, notebook)
+                "git state", lambda: surroundings.code_records(self.cell, notebook, modules)
             )
         self._surroundings = self._new_params(records, quietly=True)
         if not self._ended.wait(GATHER_WINDOW):
@@ -225,10 +227,7 @@ class RunScope:
         if self.spec.output and self._tee.text().strip():
             last.append(Artifact("logs/output.txt", redact(self._tee.text())))
         if self.spec.code:
-            cells = self.session.host.cells
-            last += surroundings.safely(
-                "the session", lambda: surroundings.session_records(cells())
-            )
+            last += self._late_code(last)
         if error is not None:
             last += surroundings.error_records(error)
         self.notices += [item.text for item in last if isinstance(item, Notice)]
@@ -239,6 +238,20 @@ class RunScope:
         summary = self._summary(outcome, use.wall_s, error)
         self.view.close(summary, self.channel.history.series)
         return summary
+
+    def _late_code(self, others: Sequence[Record]) -> list[Record]:
+        """Return the session so far, and the modules imported since the run was opened."""
+        host = self.session.host
+        paths = {r.path for r in [*self._recorded, *others] if isinstance(r, Artifact)}
+        return [
+            *surroundings.safely("the session", lambda: surroundings.session_records(host.cells())),
+            *surroundings.safely(
+                "imported modules",
+                lambda: surroundings.late_code_records(
+                    host.notebook(), surroundings.own_modules(), self._modules, paths
+                ),
+            ),
+        ]
 
     def _end_in_store(self, run: OpenRun, outcome: Outcome, ended: int, timeout: float) -> None:
         session = self.session

@@ -50,25 +50,50 @@ def machine_records() -> list[Record]:
     ]
 
 
-def code_records(cell: CellFacts, notebook: str) -> list[Record]:
+def code_records(cell: CellFacts, notebook: str, modules: Sequence[Path]) -> list[Record]:
     """Return the cell's source, the git state and the user's own modules."""
     records: list[Record] = []
     if cell.source:
         records.append(Artifact("code/cell.py", redact(cell.source)))
-    folder = Path(notebook).parent if notebook and Path(notebook).parent.is_dir() else Path.cwd()
-    state = describe_git(folder, user_modules(dict(sys.modules)))
-    if state is not None:
-        git = git_records(state)
-        records += git
-        found = {item.key: item.value for item in git if isinstance(item, Tag)}
-        for ours, theirs in (
-            ("git_commit", "mlflow.source.git.commit"),
-            ("git_branch", "mlflow.source.git.branch"),
-            ("git_remote", "mlflow.source.git.repoURL"),
-        ):
-            if found.get(ours):
-                records.append(Tag(theirs, found[ours]))
+    git = git_records(describe_git(_folder(notebook), modules))
+    found = {item.key: item.value for item in git if isinstance(item, Tag)}
+    records += git
+    for ours, theirs in (
+        ("git_commit", "mlflow.source.git.commit"),
+        ("git_branch", "mlflow.source.git.branch"),
+        ("git_remote", "mlflow.source.git.repoURL"),
+    ):
+        if found.get(ours):
+            records.append(Tag(theirs, found[ours]))
     return records
+
+
+def late_code_records(
+    notebook: str, modules: Sequence[Path], seen: Sequence[Path], written: set[str]
+) -> list[Record]:
+    """Return the files of the user's modules that the cell itself imported.
+
+    The git state stays the one at the start of the run; only files that it does not
+    hold are added.
+    """
+    fresh = [path for path in modules if path not in set(seen)]
+    if not fresh:
+        return []
+    return [
+        item
+        for item in git_records(describe_git(_folder(notebook), fresh))
+        if isinstance(item, Artifact) and item.path not in written
+    ]
+
+
+def own_modules() -> list[Path]:
+    """Return the source files of the user's own imported modules."""
+    return user_modules(dict(sys.modules))
+
+
+def _folder(notebook: str) -> Path:
+    folder = Path(notebook).parent
+    return folder if notebook and folder.is_dir() else Path.cwd()
 
 
 def session_records(cells: Sequence[Cell]) -> list[Record]:

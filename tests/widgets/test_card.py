@@ -78,7 +78,8 @@ def test_a_web_address_becomes_a_link() -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "badge"), [("FINISHED", "✓ FINISHED"), ("FAILED", "✗ FAILED"), ("KILLED", "■ KILLED")]
+    ("status", "badge"),
+    [("FINISHED", "✓ FINISHED"), ("FAILED", "✗ FAILED"), ("KILLED", "■ KILLED")],
 )
 def test_the_outcome_is_a_word_and_a_sign_not_just_a_colour(status: str, badge: str) -> None:
     bundle = summary_bundle(summary(status=status), None, None)

@@ -103,7 +103,9 @@ def test_the_users_style_does_not_leak_in() -> None:
 
 def test_it_is_small_and_quick() -> None:
     history = {
-        f"{split}/{group}": series([math.exp(-i / 200) + 0.1 * math.sin(i * i) for i in range(1000)])
+        f"{split}/{group}": series(
+            [math.exp(-i / 200) + 0.1 * math.sin(i * i) for i in range(1000)]
+        )
         for split in ("train", "val")
         for group in ("loss", "acc")
     }
