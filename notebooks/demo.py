@@ -40,7 +40,7 @@ def execute(source: Path, work: Path) -> Path:
         timeout=600,
         kernel_name="python3",
         resources={"metadata": {"path": str(work)}},
-        on_cell_start=before,
+        on_cell_execute=before,
         on_cell_executed=after,
     )
     target = work / source.name
@@ -109,7 +109,8 @@ def main() -> None:
     print()
     print(f"Store     {os.path.relpath(store)}")
     print(f"Notebook  {os.path.relpath(executed)}")
-    print(f"Browse    {Path(sys.executable).parent.name}/mlflow ui --backend-store-uri {uri}")
+    mlflow = os.path.relpath(Path(sys.executable).parent / "mlflow")
+    print(f"Browse    {mlflow} ui --backend-store-uri sqlite:///{os.path.relpath(store)}")
 
 
 if __name__ == "__main__":
