@@ -35,7 +35,9 @@ test-fast: $(VENV)/.dev  ## run the tests that need neither server nor browser
 	$(BIN)/python -m pytest tests -m 'not server and not browser'
 
 notebooks: $(VENV)/.dev  ## run the tutorials and compare every output
-	cd notebooks && ../$(BIN)/python -m pytest -p no:cacheprovider --nbval --nbval-sanitize-with nbval.cfg --nbval-cell-timeout 300 .
+	rm -rf .nbval && cp -r notebooks .nbval
+	cd .nbval && env -u MLFLOW_TRACKING_URI ../$(BIN)/python -m pytest -p no:cacheprovider --override-ini addopts= \
+	  --nbval --nbval-sanitize-with nbval.cfg --nbval-cell-timeout 300 --nbval-kernel-startup-timeout 120 .
 
 lint: $(VENV)/.dev  ## ruff, mypy, import-linter
 	$(BIN)/ruff check .
@@ -57,4 +59,4 @@ chromium:
 	|| { echo "The browser tests need Chromium: install it ('sudo apt-get install chromium') and run make test again."; exit 1; }
 
 clean:  ## remove what was built
-	rm -rf $(VENV) demo .bench screenshots cvtrack_magics/widgets/static cvtrack_magics/widgets/frontend/node_modules
+	rm -rf $(VENV) demo .bench .nbval screenshots cvtrack_magics/widgets/static cvtrack_magics/widgets/frontend/node_modules

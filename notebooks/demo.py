@@ -38,6 +38,7 @@ def execute(source: Path, work: Path) -> Path:
     client = NotebookClient(
         notebook,
         timeout=600,
+        store_widget_state=False,
         kernel_name="python3",
         resources={"metadata": {"path": str(work)}},
         on_cell_execute=before,

@@ -16,6 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
+from cvtrack_magics.magics.host import ShellHost
 from cvtrack_magics.runs.host import CellFacts
 from cvtrack_magics.runs.scope import RunScope
 from cvtrack_magics.runs.session import Session, outcome_of
@@ -51,8 +52,9 @@ class Frame:
 class CellHooks:
     """Follows the cells that IPython runs; they can be nested, through ``run_cell``."""
 
-    def __init__(self, shell: Any, session: Session) -> None:
+    def __init__(self, shell: Any, session: Session, host: ShellHost) -> None:
         self.shell = shell
+        self.host = host
         self.session = session
         self.frames: list[Frame] = []
 
@@ -79,6 +81,8 @@ class CellHooks:
             count, cell_id = count or outer.execution_count, cell_id or outer.cell_id
         frame = Frame(CellFacts(info.raw_cell, max(count, 0), str(cell_id)))
         if not self.frames:
+            if not info.store_history:
+                self.host.unstored.append(info.raw_cell)
             frame.entered = list(self.session.scopes)
             for scope in frame.entered:
                 scope.enter_cell()

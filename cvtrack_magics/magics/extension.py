@@ -20,8 +20,9 @@ class Extension:
     def __init__(self, shell: Any) -> None:
         self.shell = shell
         self.config = CvTrack(parent=shell)
-        self.session = Session(ShellHost(shell), self.config)
-        self.hooks = CellHooks(shell, self.session)
+        host = ShellHost(shell)
+        self.session = Session(host, self.config)
+        self.hooks = CellHooks(shell, self.session, host)
         self.replaced: dict[tuple[str, str], Any] = {}
 
     def load(self) -> None:

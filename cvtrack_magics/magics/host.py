@@ -23,6 +23,7 @@ class ShellHost:
     def __init__(self, shell: Any) -> None:
         self.shell = shell
         self.interactive_display = hasattr(shell, "kernel")
+        self.unstored: list[str] = []
         self._publisher: Any = None
         self._figures: list[bytes] = []
         self._open_before: set[int] = set()
@@ -35,15 +36,20 @@ class ShellHost:
         return str(path)
 
     def cells(self) -> Sequence[Cell]:
-        """Return every cell since the kernel started, with the outputs IPython keeps."""
+        """Return every cell since the kernel started, with the outputs IPython keeps.
+
+        A front end can run cells without storing them, as nbval does; then the sources
+        seen since the extension was loaded are all there is.
+        """
         history = self.shell.history_manager
         outputs = getattr(history, "outputs", {})  # IPython 9 and later keep them
         errors = getattr(history, "exceptions", {})
-        return [
+        stored = [
             Cell(count, source, tuple(_outputs(outputs.get(count, ()), errors.get(count), count)))
             for count, source in enumerate(history.input_hist_raw)
             if count > 0 and source.strip()
         ]
+        return stored or [Cell(n, source) for n, source in enumerate(self.unstored, 1)]
 
     def show(self, bundle: Mapping[str, Any], display_id: str) -> None:
         """Publish an output, or print its text form in a terminal."""

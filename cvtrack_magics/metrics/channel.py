@@ -39,8 +39,9 @@ def as_number(key: str, value: Any) -> Any:
         if value.numel() == 1:
             return value.detach().clone()
     elif not isinstance(value, (str, bytes)):
+        item = getattr(value, "item", None)  # float() of a tensor that needs a gradient warns
         try:
-            return float(value)
+            return float(value if item is None else item())
         except (TypeError, ValueError, RuntimeError):
             pass
     shape = getattr(value, "shape", None)

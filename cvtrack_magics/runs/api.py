@@ -14,7 +14,7 @@ from cvtrack_magics.capture.params import describe_params
 from cvtrack_magics.capture.schema import check_tags
 from cvtrack_magics.capture.seeds import SeedReport, apply_seed, seed_records
 from cvtrack_magics.errors import UsageProblem
-from cvtrack_magics.records import Param, Record, RunSummary, Tag
+from cvtrack_magics.records import Artifact, Dataset, Param, Record, RunSummary, Tag
 from cvtrack_magics.runs.scope import RunScope
 from cvtrack_magics.runs.session import get_session, outcome_of
 from cvtrack_magics.runs.spec import RunSpec
@@ -219,7 +219,7 @@ def mlparams(*values: Any, prefix: str = "", names: Iterable[str] = ()) -> Said:
     records: list[Record] = []
     for value, label in zip(values, labels, strict=False):
         records += describe_params(value, prefix=prefix, name=label)
-    return _recorded(records, "param")
+    return _recorded(records, "")
 
 
 def mlconfig(value: Any, *, name: str = "config") -> Said:
@@ -232,7 +232,9 @@ def mlconfig(value: Any, *, name: str = "config") -> Said:
     name : str
         The file's name for an object.
     """
-    return _recorded(describe_config(value, name), "param")
+    records = describe_config(value, name)
+    files = ", ".join(item.path for item in records if isinstance(item, Artifact))
+    return _recorded(records, f"{files} and ")
 
 
 def mlseed(seed: int, *, deterministic: bool = False) -> SeedReport:
@@ -285,7 +287,9 @@ def mldata(
     records = describe_data(
         value, name=name, context=context, source=source, cache=cache, progress=progress
     )
-    return _recorded(records, "param")
+    found = [item for item in records if isinstance(item, Dataset)]
+    hashes = ", ".join(f"{item.name} sha256 {item.digest[:12]}" for item in found)
+    return _recorded(records, f"{hashes} and ")
 
 
 def mlenv() -> dict[str, str]:
@@ -355,8 +359,9 @@ def requirements() -> str:
 
 
 def _recorded(records: list[Any], what: str) -> Said:
-    name, lines = get_session().record(records)
-    params = [item for item in records if isinstance(item, Param)]
+    """Give facts to the open run and say in one line what went where."""
+    name, lines = get_session().record(records, implied=True)
+    params = sum(isinstance(item, Param) for item in records)
+    counted = f"{params} param{'' if params == 1 else 's'}"
     where = f"run {name!r}" if name else "the next run"
-    count = f"{len(params)} {what}{'' if len(params) == 1 else 's'}"
-    return Said("\n".join([*lines, f"{count} for {where}"]), records)
+    return Said("\n".join([*lines, f"{what}{counted} → {where}"]), records)

@@ -54,6 +54,7 @@ class RunScope:
         self.outcome: Outcome | None = None
         self.notices: list[str] = []
         self.params: dict[str, str] = {}
+        self.tags: dict[str, str] = {}
         self.failures: dict[str, BaseException] = {}
         self.channel = Channel()
         self.view = RunView(session.host, session.config, spec, parent.name if parent else "")
@@ -66,6 +67,7 @@ class RunScope:
         self._meter = ResourceMeter()
         self._figures: list[bytes] = []
         self._modules: list[Path] = []
+        self._machine_params: set[str] = set()
 
     @property
     def name(self) -> str:
@@ -77,15 +79,11 @@ class RunScope:
         """The run's id in the store; empty when the store could not be reached."""
         return self.run.run_id if self.run else ""
 
-    @property
-    def tags(self) -> dict[str, str]:
-        """The tags given so far."""
-        return {item.key: item.value for item in self._recorded if isinstance(item, Tag)}
-
     # -- opening
 
     def open(self, tags: dict[str, str], pending: Sequence[Record]) -> None:
         """Open the run in the store and start recording what surrounds it."""
+        self.tags.update(tags)
         try:
             self.run = self._open_in_store(tags)
         except StoreUnavailable as error:
@@ -121,6 +119,7 @@ class RunScope:
     def _gather(self) -> None:
         notebook = self.session.host.notebook()
         records = surroundings.safely("environment and hardware", self.session.machine_records)
+        self._machine_params = {item.key for item in records if isinstance(item, Param)}
         if self.spec.code:
             modules = self._modules = surroundings.own_modules()
             records += surroundings.safely(
@@ -165,6 +164,7 @@ class RunScope:
         items = self._new_params(list(records))
         said = [item.text for item in items if isinstance(item, Notice)]
         kept = [item for item in items if not isinstance(item, Notice)]
+        self.tags.update({item.key: item.value for item in kept if isinstance(item, Tag)})
         self._recorded += kept
         if kept:
             self._put(kept)
@@ -283,14 +283,12 @@ class RunScope:
         self, outcome: Outcome, duration: float, error: BaseException | None
     ) -> RunSummary:
         metrics = self.channel.history.last_values()
-        params = len(self.params)
         experiment = place = ""
         if self.run is not None:
             experiment, place = self.run.experiment, self.session.tracking.place
             if not any("still being sent" in notice for notice in self.notices):
                 try:
-                    stored, params = self.session.tracking.final_facts(self.run)
-                    metrics = {**stored, **metrics}
+                    metrics = {**self.session.tracking.last_metrics(self.run), **metrics}
                 except Exception as problem:
                     self.notices.append(f"The run could not be read back: {problem}")
         return RunSummary(
@@ -308,7 +306,7 @@ class RunScope:
                 for key, value in metrics.items()
                 if not key.startswith(surroundings.RESOURCES)
             },
-            params=params,
+            params=len(set(self.params) - self._machine_params),
             recorded=surroundings.known_as(self._recorded) if self.run else (),
             notices=tuple(self.notices),
         )

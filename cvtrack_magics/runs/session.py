@@ -181,9 +181,15 @@ class Session:
             if not self.scopes:
                 self._release_process()
 
-    def record(self, records: Sequence[Record]) -> tuple[str, list[str]]:
-        """Give facts to the open run, or keep them for the next; return (where, lines)."""
+    def record(self, records: Sequence[Record], *, implied: bool = False) -> tuple[str, list[str]]:
+        """Give facts to the open run, or keep them for the next; return (where, lines).
+
+        A tag that is only ``implied`` by an object never replaces one that is there.
+        """
         scope = self.current
+        if implied:
+            said = {**self.tags, **(scope.tags if scope else {})}
+            records = [r for r in records if not (isinstance(r, Tag) and r.key in said)]
         if scope is not None:
             return scope.name, scope.add(records)
         self.pending += [item for item in records if not isinstance(item, Notice)]

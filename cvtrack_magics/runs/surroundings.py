@@ -154,14 +154,13 @@ def known_as(records: Sequence[Record]) -> tuple[str, ...]:
         "code/cell.py": "code",
         "code/session.ipynb": "session",
         "environment/requirements.txt": "environment",
-        "code/uncommitted.diff": "uncommitted changes",
         "logs/output.txt": "output",
     }
     paths = [item.path for item in records if isinstance(item, Artifact)]
     tags = {item.key for item in records if isinstance(item, Tag)}
     said = [word for path, word in words.items() if path in paths]
     if "git_commit" in tags:
-        said.insert(1, "git commit")
+        said.insert(1, "git state")
     if any(isinstance(item, Param) and item.key == "global_seed" for item in records):
         said.append("seeds")
     for folder, word in (

@@ -77,9 +77,11 @@ class Tracking:
 
     @property
     def place(self) -> str:
-        """Where the store is, in words fit to be shown."""
+        """Where the store is, in words fit to be shown; short when it is close by."""
         file = sqlite_file(self.uri) if self.uri.startswith("sqlite") else None
-        return str(file) if file is not None else redact(self.uri)
+        if file is None:
+            return redact(self.uri)
+        return str(file.relative_to(Path.cwd()) if file.is_relative_to(Path.cwd()) else file)
 
     def check(self) -> None:
         """Raise :class:`StoreUnavailable` at once when the store cannot be used."""
@@ -220,10 +222,10 @@ class Tracking:
         """Write one batch of points to a run."""
         write(self._client(run), run.run_id, metrics)
 
-    def final_facts(self, run: OpenRun) -> tuple[dict[str, float], int]:
-        """Return the run's last metrics and its number of params, as the store has them."""
+    def last_metrics(self, run: OpenRun) -> dict[str, float]:
+        """Return the last value of each metric, as the store has them."""
         data = self._client(run).get_run(run.run_id).data
-        return {key: float(value) for key, value in data.metrics.items()}, len(data.params)
+        return {key: float(value) for key, value in data.metrics.items()}
 
     def _client(self, run: OpenRun) -> object:
         return mlflow().MlflowClient(tracking_uri=run.uri)

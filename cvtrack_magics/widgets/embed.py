@@ -33,9 +33,10 @@ def curves_html(picture: bytes | None, history: Mapping[str, Series] | None) -> 
     if not picture:
         return ""
     names = [name for name, series in (history or {}).items() if len(series)]
-    alt = "Curves of " + ", ".join(names[:6]) if names else "Curves"
+    words = "Curves of " + ", ".join(names[:6]) if names else "Curves"
+    alt = html_text(shorten(words, 160))
     image = (
-        f'<img alt="{html_text(shorten(alt, 160))}" style="max-width:100%" width="{_width(picture)}" '
+        f'<img alt="{alt}" style="max-width:100%" width="{_width(picture)}" '
         f'src="data:image/png;base64,{base64.b64encode(picture).decode("ascii")}">'
     )
     data = ""

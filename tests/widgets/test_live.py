@@ -133,7 +133,7 @@ def test_a_young_plot_repeats_itself_for_a_page_that_is_still_loading(wire: Wire
 
 def test_a_young_plot_with_many_points_does_not(wire: Wire) -> None:
     _, second = wire.run(
-        "p = LivePlot('t'); p.push({'a': points(0, [1.0] * 3000)}); p.push({'a': points(3000, [2])})"
+        "p = LivePlot('t'); p.push({'a': points(0, [1.0] * 3000)});p.push({'a': points(3000, [2])})"
     )
     assert decoded(*second) == {"a": [(3000, 2.0, 1.7e9 + 3000)]}
 
@@ -234,8 +234,9 @@ assert median < 1, median
 def test_what_is_displayed(wire: Wire) -> None:
     wire.run(
         "p = LivePlot('my run'); bundle = p.mimebundle();"
-        "assert set(bundle) == {'text/plain', 'application/vnd.jupyter.widget-view+json'};"
-        "assert bundle['application/vnd.jupyter.widget-view+json']['model_id'] == p._widget.model_id;"
+        "view = 'application/vnd.jupyter.widget-view+json';"
+        "assert set(bundle) == {'text/plain', view};"
+        "assert bundle[view]['model_id'] == p._widget.model_id;"
         "assert 'my run' in bundle['text/plain']"
     )
 

@@ -39,6 +39,11 @@ function spread(plot: uPlot, min: number | null, max: number | null): [number, n
   return max > min ? [min, max] : [min - 0.5, max + 0.5];
 }
 
+/** Whether a tick of a logarithmic axis is 1, 2 or 5 times a power of ten. */
+function round(value: number): boolean {
+  return /^[125](?:\.0*)?e/.test(value.toExponential(6));
+}
+
 /** Dots: on every point while they are few, and always where no line would show. */
 function dots(color: string): uPlot.Series.Points {
   return {
@@ -116,7 +121,8 @@ export function optionsOf(look: Look, hooks: uPlot.Hooks.Arrays): uPlot.Options 
         ...axis,
         size: 54,
         gap: 4,
-        values: (_, ticks) => ticks.map((value) => (value === null ? "" : tick(value))),
+        values: (_, ticks) =>
+          ticks.map((value) => (value === null || (look.log && !round(value)) ? "" : tick(value))),
       },
     ],
     cursor: {
