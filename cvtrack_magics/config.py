@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import platformdirs
-from traitlets import Bool, Float, Integer, Unicode
+from traitlets import Bool, Float, Integer, Unicode, default
 from traitlets.config import Configurable
 
 
@@ -42,10 +41,15 @@ class CvTrack(Configurable):
         config=True
     )
     state_folder = Unicode(
-        platformdirs.user_state_dir("cvtrack_magics", appauthor=False),
         help="Where open runs are noted, so that a killed kernel's run is found again, and "
         "where file hashes are cached.",
     ).tag(config=True)
+
+    @default("state_folder")
+    def _default_state_folder(self) -> str:
+        import platformdirs
+
+        return str(platformdirs.user_state_dir("cvtrack_magics", appauthor=False))
 
     @property
     def state(self) -> Path:

@@ -126,3 +126,41 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     running = Server(tmp_path_factory.mktemp("server"))
     yield running
     running.stop()
+
+
+class Shell:
+    """A real InteractiveShell in this process, with what it printed."""
+
+    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
+        from IPython.core.interactiveshell import InteractiveShell
+
+        InteractiveShell.clear_instance()
+        self.ip = InteractiveShell.instance(colors="nocolor")
+        self._capsys = capsys
+
+    def run(self, code: str) -> str:
+        """Run a cell and return what a person sees in the terminal."""
+        self._capsys.readouterr()
+        self.result = self.ip.run_cell(code, store_history=True)
+        printed = self._capsys.readouterr()
+        return printed.out + printed.err
+
+    @property
+    def session(self) -> object:
+        """The extension's session."""
+        from cvtrack_magics.runs.session import get_session
+
+        return get_session()
+
+
+@pytest.fixture
+def shell(store: str, capsys: pytest.CaptureFixture[str]) -> Iterator[Shell]:
+    """An InteractiveShell with the extension loaded."""
+    from IPython.core.interactiveshell import InteractiveShell
+
+    running = Shell(capsys)
+    running.run("%load_ext cvtrack_magics")
+    yield running
+    running.run("%unload_ext cvtrack_magics")
+    running.ip.history_manager.end_session()
+    InteractiveShell.clear_instance()

@@ -109,6 +109,7 @@ class Lab:
             [
                 *(sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root"),
                 *("--ServerApp.token=", "--ServerApp.password="),
+                "--ServerApp.disable_check_xsrf=True",
                 *(f"--ServerApp.port={self.port}", "--ServerApp.port_retries=0"),
                 *("--ServerApp.ip=127.0.0.1", f"--ServerApp.root_dir={self.root}"),
                 "--LabApp.expose_app_in_browser=True",
@@ -263,25 +264,25 @@ class LabPage:
     def _left_open(self) -> bool:
         return bool(self.page.evaluate("!jupyterapp.shell.leftCollapsed"))
 
-    def _notebook_ready(self, kernel: bool) -> None:
+    def _notebook_ready(self, kernel: bool, idle: bool = True) -> None:
         self.page.wait_for_function("path => cv.panel(path)", arg=self.path, timeout=30_000)
         self.page.evaluate(
-            """async ([path, kernel]) => {
+            """async ([path, kernel, idle]) => {
               const panel = cv.panel(path);
               await panel.context.ready;
               await panel.revealed;
               if (!kernel) return;
               await panel.sessionContext.ready;
-              await panel.sessionContext.session.kernel.info;
+              if (idle) await panel.sessionContext.session.kernel.info;
             }""",
-            [self.path, kernel],
+            [self.path, kernel, idle],
         )
 
     def reload(self) -> None:
-        """Press F5."""
+        """Press F5; the kernel may be busy."""
         self.page.reload()
         self._ready()
-        self._notebook_ready(True)
+        self._notebook_ready(True, idle=False)
 
     def set_theme(self, theme: str) -> None:
         """Choose a theme, as Settings → Theme does."""

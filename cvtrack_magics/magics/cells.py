@@ -8,18 +8,19 @@ run with the outcome IPython saw.
 
 from __future__ import annotations
 
-import asyncio
 import linecache
 import re
 import sys
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cvtrack_magics.magics.host import ShellHost
 from cvtrack_magics.runs.host import CellFacts
-from cvtrack_magics.runs.scope import RunScope
 from cvtrack_magics.runs.session import Session, outcome_of
+
+if TYPE_CHECKING:
+    from cvtrack_magics.runs.scope import RunScope
 
 BODY_BELOW = "..."
 """Stands for the cell's body, which IPython itself runs after the call."""
@@ -113,7 +114,7 @@ class CellHooks:
         if blank or not self.frames:
             return
         frame = self.frames.pop()
-        error = asyncio.CancelledError() if result is None else error_of(result)
+        error = error_of(result)
         scope = frame.scope
         if scope is not None and scope.outcome is None:
             if frame.verify and error is None:
@@ -128,7 +129,11 @@ class CellHooks:
                 held.note_cell(frame.facts.cell_id or frame.facts.source, error)
 
 
-def error_of(result: Any) -> BaseException | None:
-    """Return the exception a cell ended with, if any."""
+def error_of(result: Any | None) -> BaseException | None:
+    """Return the exception a cell ended with, if any; no result means it was cancelled."""
+    if result is None:
+        from asyncio import CancelledError
+
+        return CancelledError()
     found = result.error_before_exec or result.error_in_exec
     return found if isinstance(found, BaseException) else None

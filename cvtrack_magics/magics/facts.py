@@ -5,15 +5,21 @@ from __future__ import annotations
 import re
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from IPython.core.magic import Magics, line_magic, magics_class, no_var_expand
 from IPython.display import display
 
+from cvtrack_magics.lazy import Lazy
 from cvtrack_magics.magics.parser import Line, evaluate
 from cvtrack_magics.magics.progress import BytesBar
 from cvtrack_magics.magics.show import Table
-from cvtrack_magics.runs import api
+from cvtrack_magics.records import Param
+
+if TYPE_CHECKING:
+    from cvtrack_magics.runs import api
+else:
+    api = Lazy("cvtrack_magics.runs.api")
 
 PARAMS = (
     Line(
@@ -88,10 +94,11 @@ class FactMagics(Magics):
         """See PARAMS."""
         options = PARAMS.read(line)
         values = [evaluate(text, self.shell.user_ns, "%mlparams") for text in options.values]
-        said = api.mlparams(*values, prefix=options.prefix, names=options.values)
+        names = [_identifier(text.rsplit(".", 1)[-1], "") for text in options.values]
+        said = api.mlparams(*values, prefix=options.prefix, names=names)
         print(said)
         if options.show:
-            rows = [(r.key, r.value) for r in said.records if isinstance(r, api.Param)]
+            rows = [(r.key, r.value) for r in said.records if isinstance(r, Param)]
             display(Table(("param", "value"), rows))
 
     @no_var_expand

@@ -70,5 +70,7 @@ def complete(shell: Any, event: Any) -> list[str]:
     if words[0] in NAMES_FROM_NOTEBOOK:
         offers += [name for name in shell.user_ns if not name.startswith("_")]
     if words[0] == "mltags":
-        offers += [f"{item.key}=" for item in runs.TAG_SCHEMA]
+        from cvtrack_magics.capture.schema import TAG_SCHEMA
+
+        offers += [f"{item.key}=" for item in TAG_SCHEMA]
     return [offer for offer in offers if offer.startswith(event.symbol)]

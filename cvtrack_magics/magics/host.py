@@ -5,10 +5,12 @@ from __future__ import annotations
 import base64
 import os
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from cvtrack_magics.capture.session import Cell
 from cvtrack_magics.runs.host import figure_png, open_figures
+
+if TYPE_CHECKING:
+    from cvtrack_magics.capture.session import Cell
 
 
 class ShellHost:
@@ -41,6 +43,8 @@ class ShellHost:
         A front end can run cells without storing them, as nbval does; then the sources
         seen since the extension was loaded are all there is.
         """
+        from cvtrack_magics.capture.session import Cell
+
         history = self.shell.history_manager
         outputs = getattr(history, "outputs", {})  # IPython 9 and later keep them
         errors = getattr(history, "exceptions", {})

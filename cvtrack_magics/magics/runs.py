@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from IPython.core.error import UsageError
 from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class, no_var_expand
 
-from cvtrack_magics.capture.params import describe_params
-from cvtrack_magics.capture.schema import TAG_SCHEMA
 from cvtrack_magics.errors import CvtrackError
+from cvtrack_magics.lazy import Lazy
 from cvtrack_magics.magics.cells import BODY_BELOW, CellHooks
 from cvtrack_magics.magics.parser import Line, evaluate, pairs
 from cvtrack_magics.magics.show import Table
 from cvtrack_magics.records import Record
-from cvtrack_magics.runs import api
 from cvtrack_magics.runs.session import Session
 from cvtrack_magics.runs.spec import RunSpec
+
+if TYPE_CHECKING:
+    from cvtrack_magics.runs import api
+else:
+    api = Lazy("cvtrack_magics.runs.api")
 
 EXPERIMENT = Line(
     "%mlexperiment",
@@ -107,7 +110,7 @@ class RunMagics(Magics):
         records: list[Record] = api.tag_records(tags)
         for expression in options.params:
             value = evaluate(expression, namespace, "%%mlrun --params")
-            records += describe_params(value, name=expression)
+            records += api.describe_params(value, name=expression)
         if options.deterministic and options.seed is None:
             raise UsageError("%%mlrun: --deterministic goes with --seed N.")
         return RunSpec(
@@ -154,6 +157,8 @@ class RunMagics(Magics):
 
     def _show_tags(self) -> None:
         from IPython.display import display
+
+        from cvtrack_magics.capture.schema import TAG_SCHEMA
 
         current = dict(self.session.tags)
         if self.session.current is not None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from cvtrack_magics.capture.session import Cell
+if TYPE_CHECKING:
+    from cvtrack_magics.capture.session import Cell
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,6 +84,8 @@ class RunScope:
     def open(self, tags: dict[str, str], pending: Sequence[Record]) -> None:
         """Open the run in the store and start recording what surrounds it."""
         self.tags.update(tags)
+        self._gathering = threading.Thread(target=self._gather, name="cvtrack-gather", daemon=True)
+        self._gathering.start()  # looks around while the store opens the run
         try:
             self.run = self._open_in_store(tags)
         except StoreUnavailable as error:
@@ -96,10 +98,6 @@ class RunScope:
             folder = self.session.open_runs_folder
             self._note = orphans.note_open(folder, self.run_id, self.name, redact(self.run.uri))
             self.channel.send = self._send
-            self._gathering = threading.Thread(
-                target=self._gather, name="cvtrack-gather", daemon=True
-            )
-            self._gathering.start()
         self.session.traffic.open(self.channel)
         self.notices += self.add([*pending, *self.spec.records])
         self.view.open(self.run)
@@ -121,15 +119,15 @@ class RunScope:
         records = surroundings.safely("environment and hardware", self.session.machine_records)
         self._machine_params = {item.key for item in records if isinstance(item, Param)}
         if self.spec.code:
-            modules = self._modules = surroundings.own_modules()
+            modules = self._modules = self.session.own_modules()
             records += surroundings.safely(
                 "git state", lambda: surroundings.code_records(self.cell, notebook, modules)
             )
-        self._surroundings = self._new_params(records, quietly=True)
+        self._surroundings = records
         if not self._ended.wait(GATHER_WINDOW):
-            self._put(self._surroundings)
-            self._recorded += self._surroundings
             self._surroundings = []
+            self._put(self._new_params(records, quietly=True))
+            self._recorded += records
 
     # -- while open
 
@@ -221,7 +219,7 @@ class RunScope:
         if self._gathering is not None:
             self._gathering.join(timeout)
         self.channel.drain()
-        last: list[Record] = list(self._surroundings)
+        last = self._new_params(self._surroundings, quietly=True)
         last += surroundings.resource_records(use, ended)
         last += surroundings.figure_records(self._figures)
         if self.spec.output and self._tee.text().strip():
@@ -248,7 +246,7 @@ class RunScope:
             *surroundings.safely(
                 "imported modules",
                 lambda: surroundings.late_code_records(
-                    host.notebook(), surroundings.own_modules(), self._modules, paths
+                    host.notebook(), self.session.own_modules(), self._modules, paths
                 ),
             ),
         ]

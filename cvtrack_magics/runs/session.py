@@ -4,24 +4,33 @@ from __future__ import annotations
 
 import atexit
 import signal
+import sys
 import threading
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cvtrack_magics.config import CvTrack
 from cvtrack_magics.errors import UsageProblem
+from cvtrack_magics.lazy import Lazy
 from cvtrack_magics.metrics.channel import Channel, Traffic
 from cvtrack_magics.records import Notice, Outcome, Param, Record, RunSummary, Tag
 from cvtrack_magics.redact import redact
-from cvtrack_magics.runs import orphans, surroundings
 from cvtrack_magics.runs.host import CellFacts, Host, ScriptHost
 from cvtrack_magics.runs.outbox import Outbox
-from cvtrack_magics.runs.scope import RunScope
 from cvtrack_magics.runs.spec import RunSpec
 from cvtrack_magics.store.tracking import Tracking, absolute
+
+if TYPE_CHECKING:
+    from cvtrack_magics.runs import orphans, surroundings
+    from cvtrack_magics.runs import scope as scopes
+    from cvtrack_magics.runs.scope import RunScope
+else:
+    orphans = Lazy("cvtrack_magics.runs.orphans")
+    scopes = Lazy("cvtrack_magics.runs.scope")
+    surroundings = Lazy("cvtrack_magics.runs.surroundings")
 
 
 class Session:
@@ -49,6 +58,8 @@ class Session:
         self._machine: list[Record] | None = None
         self._machine_key: tuple[bool, ...] = ()
         self._machine_lock = threading.Lock()
+        self._modules: list[Path] = []
+        self._modules_key: tuple[int, str] = (0, "")
         self._old_sigterm: Any = None
         self._told_no_run = False
 
@@ -65,6 +76,7 @@ class Session:
             threading.Thread(target=self._prepare, name="cvtrack-prepare", daemon=True).start()
 
     def _prepare(self) -> None:
+        from cvtrack_magics.runs import api  # noqa: F401 (what the first magic needs)
         from cvtrack_magics.store.client import mlflow
 
         with suppress(Exception):
@@ -103,7 +115,7 @@ class Session:
         """Open a run; raises :class:`UsageProblem` when that makes no sense here."""
         cell = cell or CellFacts()
         parent = self._parent_of(spec)
-        scope = RunScope(self, spec, cell, parent)
+        scope = scopes.RunScope(self, spec, cell, parent)
         key = (cell.cell_id, parent.name if parent else "", spec.name)
         replaced = "" if spec.resume else self._latest.get(key, "")
         tags = {**self.tags, **surroundings.cell_tags(cell, self.host.notebook())}
@@ -212,6 +224,13 @@ class Session:
     def _machine_is_stale(self) -> bool:
         return self._machine_key != _loaded_frameworks()
 
+    def own_modules(self) -> list[Path]:
+        """Return the user's own imported modules; looked up again when one was imported."""
+        key = (len(sys.modules), next(reversed(sys.modules)))
+        if self._modules_key != key:
+            self._modules, self._modules_key = surroundings.own_modules(), key
+        return self._modules
+
     # -- metrics
 
     def channel(self) -> Channel | None:
@@ -264,8 +283,6 @@ class Session:
 
 
 def _loaded_frameworks() -> tuple[bool, ...]:
-    import sys
-
     return tuple(name in sys.modules for name in ("torch", "torchvision"))
 
 

@@ -16,6 +16,7 @@ from urllib.parse import unquote, urlsplit
 
 from cvtrack_magics.errors import StoreUnavailable
 from cvtrack_magics.redact import redact
+from cvtrack_magics.store.uris import sqlite_file
 
 DEFAULT_PORTS = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}
 
@@ -39,12 +40,6 @@ def probe(uri: str, timeout: float) -> None:
         _probe_port(uri, DEFAULT_PORTS[scheme], timeout)
     elif scheme in ("", "file"):
         _probe_folder(uri)
-
-
-def sqlite_file(uri: str) -> Path | None:
-    """Return the database file of a ``sqlite:///`` URI, or None for one in memory."""
-    name = unquote(uri.split("?", 1)[0].split(":///", 1)[-1])
-    return Path(name) if name and name != ":memory:" and ":///" in uri else None
 
 
 def _probe_http(uri: str, timeout: float) -> None:

@@ -8,13 +8,14 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from cvtrack_magics.errors import StoreUnavailable
 from cvtrack_magics.records import Metric, Notice, Outcome, Record
 from cvtrack_magics.redact import redact
 from cvtrack_magics.store.client import mlflow, quietly
-from cvtrack_magics.store.probe import probe, sqlite_file
+from cvtrack_magics.store.uris import absolute, sqlite_file
 from cvtrack_magics.store.writer import write
 
 
@@ -37,17 +38,6 @@ class OpenRun:
             return ""
         base = redact(self.uri).rstrip("/")
         return f"{base}/#/experiments/{self.experiment_id}/runs/{self.run_id}"
-
-
-def absolute(uri: str) -> str:
-    """Return a URI that still names the same store after ``os.chdir``."""
-    file = sqlite_file(uri) if uri.startswith("sqlite") else None
-    if file is not None and not file.is_absolute():
-        query = uri.split("?", 1)[1:]
-        return "?".join([f"sqlite:///{(Path.cwd() / file).as_posix()}", *query])
-    if urlsplit(uri).scheme == "":
-        return (Path.cwd() / uri).as_posix()
-    return uri
 
 
 class Tracking:
@@ -85,6 +75,8 @@ class Tracking:
 
     def check(self) -> None:
         """Raise :class:`StoreUnavailable` at once when the store cannot be used."""
+        from cvtrack_magics.store.probe import probe
+
         probe(self.uri, self._connect_timeout)
 
     @contextlib.contextmanager
@@ -144,8 +136,8 @@ class Tracking:
             )
             return str(found[0].info.run_id) if found else ""
 
-    def _opened(self, run: object, params: Mapping[str, str]) -> OpenRun:
-        info = run.info  # type: ignore[attr-defined]
+    def _opened(self, run: Any, params: Mapping[str, str]) -> OpenRun:
+        info = run.info
         return OpenRun(
             run_id=info.run_id,
             name=info.run_name or info.run_id[:8],
@@ -206,6 +198,8 @@ class Tracking:
 
     def kill_if_running(self, uri: str, run_id: str, ended: int) -> bool:
         """End a run as KILLED when the store still calls it running; say whether it did."""
+        from cvtrack_magics.store.probe import probe
+
         probe(uri, self._connect_timeout)
         with quietly():
             client = mlflow().MlflowClient(tracking_uri=uri)
@@ -227,5 +221,5 @@ class Tracking:
         data = self._client(run).get_run(run.run_id).data
         return {key: float(value) for key, value in data.metrics.items()}
 
-    def _client(self, run: OpenRun) -> object:
+    def _client(self, run: OpenRun) -> Any:
         return mlflow().MlflowClient(tracking_uri=run.uri)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
-import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -134,6 +132,9 @@ def _dataset_input(dataset: Dataset) -> Any:
 
 
 def _write_artifacts(client: Any, run_id: str, artifacts: Sequence[Artifact]) -> None:
+    import shutil
+    import tempfile
+
     with tempfile.TemporaryDirectory(prefix="cvtrack-") as folder:
         root = Path(folder)
         for artifact in artifacts:

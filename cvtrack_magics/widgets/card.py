@@ -166,12 +166,12 @@ def _table(metrics: Mapping[str, str]) -> str:
     if square and roles != [""]:
         head = ["metric", *(role or "value" for role in roles)]
         rows = [
-            [group, *(_cell(metrics, members, role) for role in roles)]
+            [shorten(group, 60), *(_cell(metrics, members, role) for role in roles)]
             for group, members in panels.items()
         ]
     else:
         head = ["metric", "value"]
-        rows = [[name, metrics[name]] for names in panels.values() for name in names]
+        rows = [[shorten(name, 60), metrics[name]] for names in panels.values() for name in names]
     hidden = len(rows) - _ROWS
     cell = "padding:1px 10px 1px 0; text-align:{}; background:transparent; border:0; {}"
     lines = [
@@ -194,21 +194,27 @@ def _cell(metrics: Mapping[str, str], members: list[str], role: str) -> str:
 
 def _terminal(summary: RunSummary, metrics: Mapping[str, str]) -> str:
     """Write the card in a few aligned lines."""
-    sign = SIGNS[summary.status]
-    inside = f" in {plain(summary.parent)}," if summary.parent else ""
-    lines = [
-        f"{sign} {summary.status} {shorten(summary.name, 60)}{inside}"
-        f" run {plain(summary.run_id[:8])} in {duration(summary.duration)}",
-        f"  experiment  {shorten(summary.experiment, 60)} · store {plain(summary.store)}",
-    ]
+    place = [shorten(summary.experiment, 60)]
+    if summary.parent:
+        place.append(f"child of {shorten(summary.parent, 60)}")
+    place.append(f"store {plain(summary.store)}")
     if summary.url:
-        lines[1] += f" · {plain(summary.url)}"
+        place.append(plain(summary.url))
+    lines = [
+        f"{SIGNS[summary.status]} {summary.status} {shorten(summary.name, 60)}"
+        f" run {plain(summary.run_id[:8])} in {duration(summary.duration)}",
+        f"  experiment  {' · '.join(place)}",
+    ]
     if summary.error:
         lines.append(f"  error       {shorten(summary.error, 120)}")
     if metrics:
-        pairs = [f"{shorten(name, 40)} {value}" for name, value in list(metrics.items())[:6]]
+        pairs: list[str] = []
+        for name, value in metrics.items():
+            pairs.append(f"{shorten(name, 40)} {value}")
+            if len(", ".join(pairs)) > 80:
+                break
         hidden = len(metrics) - len(pairs)
-        lines.append("  metrics     " + ", ".join(pairs) + (f" and {hidden} more" * (hidden > 0)))
+        lines.append("  metrics     " + ", ".join(pairs) + f" and {hidden} more" * (hidden > 0))
     if summary.notices:
         hidden = len(summary.notices) - 1
         notice = shorten(summary.notices[0], 120)

@@ -12,7 +12,7 @@ from cvtrack_magics.widgets.decimate import decimate
 from cvtrack_magics.widgets.text import html_text, shorten
 
 _SERIES_POINTS = 400
-_ALL_POINTS = 6_000
+_ALL_POINTS = 4_000
 
 
 def curves_html(picture: bytes | None, history: Mapping[str, Series] | None) -> str:
@@ -63,7 +63,7 @@ def _points(history: Mapping[str, Series], names: list[str]) -> dict[str, object
             {
                 "name": name,
                 "steps": list(few.steps),
-                "values": [float(f"{v:.6g}") if math.isfinite(v) else None for v in few.values],
+                "values": [float(f"{v:.5g}") if math.isfinite(v) else None for v in few.values],
                 "times": [round(time - epoch, 2) for time in few.times],
             }
         )

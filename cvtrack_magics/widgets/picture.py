@@ -114,7 +114,10 @@ def _draw(axes: Any, group: str, members: Mapping[str, Series], width: float) ->
                 **{**labels, "color": style.color},
             )
             at += len(label) * 5.4 + 6
-    title = shorten(group, int(width / 6))
+    low, high = axes.get_xlim()
+    if high - low < 1:
+        axes.set_xlim((low + high) / 2 - 0.5, (low + high) / 2 + 0.5)
+    title = shorten(group, int((width - _MARGINS[0]) / 7.6))
     place = {"transform": axes.transAxes, "parse_math": False, "usetex": False}
     axes.text(0, 1.17 if named else 1.06, title, color=_GREY, fontsize=8, weight="bold", **place)
     for axis, bins in ((axes.xaxis, 4), (axes.yaxis, 4)):

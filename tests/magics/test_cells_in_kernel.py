@@ -179,7 +179,8 @@ def test_what_is_recorded_without_a_word(kernel: Kernel, store: str, tmp_path: P
 def test_every_logged_point_is_in_the_store(kernel: Kernel, store: str) -> None:
     kernel.run(
         "%%mlrun many\nfrom cvtrack_magics import log\nimport numpy as np\n"
-        "for i in range(5000):\n    log({'train/loss': np.float32(1 / (i + 1)), 'nan': float('nan')})\n"
+        "for i in range(5000):\n"
+        "    log({'train/loss': np.float32(1 / (i + 1)), 'nan': float('nan')})\n"
         "    log(thin=i, every=10)"
     ).check()
     run = runs_of(store)["many"]

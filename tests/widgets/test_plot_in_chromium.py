@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from cvtrack_magics.metrics.series import Series
-from cvtrack_magics.widgets import card, picture
+from cvtrack_magics.widgets import card, groups, picture
 from tests.widgets.helpers import series, summary
 
 BUNDLE = Path(card.__file__).parent / "static" / "plot.js"
@@ -186,6 +186,26 @@ def test_metrics_that_belong_together_share_a_panel(page: Any) -> None:
     assert legend(page) == {"train/loss": "2", "val/loss": "2.5", "lr": "0.1"}
     assert not page.locator(".cv-empty").is_visible()
     assert ink(page) > 50
+
+
+def test_the_browser_groups_and_colours_as_the_picture_does(page: Any) -> None:
+    names = ["train/loss", "val_loss", "eval/loss", "loss", "test/loss", "valid/loss", "system/cpu"]
+    names += ["Training_acc", "validation/acc", "acc/train", "trainer/lr", "val/", "TEST_x", "test"]
+    Plot(page).push({name: series([1]) for name in names})
+    panels = groups.panels_of(names)
+    assert titles(page) == list(panels)
+    styles = [style for members in panels.values() for style in groups.styles_of(members)]
+    assert list(legend(page)) == [style.name for style in styles]
+    swatches = page.evaluate(
+        """() => [...document.querySelectorAll(".cv-swatch")].map((swatch) => {
+          const { borderTopColor, borderTopStyle } = getComputedStyle(swatch);
+          const channels = borderTopColor.match(/\\d+/g).map(Number);
+          const hex = channels.map((c) => c.toString(16).padStart(2, "0")).join("");
+          return ["#" + hex, borderTopStyle];
+        })"""
+    )
+    lines = {(): "solid", (6, 4): "dashed", (2, 3): "dotted"}
+    assert swatches == [[style.color, lines[style.dash]] for style in styles]
 
 
 def test_new_points_are_added_and_repeated_ones_are_not(page: Any) -> None:
@@ -391,6 +411,25 @@ def test_a_zoom_stays_while_points_arrive_and_a_double_click_ends_it(page: Any) 
     assert edge(page) < 300
     page.locator(".cv-reset").click()
     assert edge(page) == 400
+
+
+def test_a_long_run_shows_its_spikes_and_when_zoomed_every_point(page: Any) -> None:
+    values = [0.0] * 50_000
+    Plot(page).push({"a": series(values)})
+    flat = ink(page)
+    values[31_234] = 1.0
+    Plot(page).push({"a": series(values)})
+    assert ink(page, at=1) > flat + 50
+
+    page.evaluate("models.m1.views[0].stop()")
+    for _ in range(3):
+        zoom_in(page)
+    steps = []
+    for x in (200, 210):
+        page.locator(".u-over").hover(position={"x": x, "y": 50})
+        steps.append(int(re.sub(r"\D", "", page.locator(".cv-where").text_content())))
+    assert 1 < steps[1] - steps[0] < 40  # a thinned curve has a point for every 55 steps or so
+    assert steps[0] % 10 or steps[1] % 10
 
 
 def test_a_name_in_the_legend_hides_its_curve(page: Any) -> None:

@@ -2,11 +2,11 @@
 
 import uPlot from "uplot";
 import { button, element } from "./dom";
-import { number4, seconds, tick } from "./format";
+import { number4, seconds } from "./format";
 import { stylesOf, type Style } from "./groups";
 import { makeLegend, type Legend } from "./legend";
 import { optionsOf } from "./options";
-import { align, curveOf, smooth, type Axis, type Cell } from "./shape";
+import { align, curveOf, rowsToDraw, smooth, type Axis, type Cell } from "./shape";
 import type { Store } from "./store";
 import type { Theme } from "./theme";
 
@@ -137,6 +137,8 @@ export class Panel {
           if (plot.select.width <= 0) return;
           this.zoomed = true;
           this.resetButton.hidden = false;
+          // uPlot zooms after this hook; what was thinned out is then drawn in full.
+          requestAnimationFrame(() => this.update());
         },
       ],
     };
@@ -144,6 +146,7 @@ export class Panel {
     plot.over.addEventListener("dblclick", () => {
       this.zoomed = false;
       this.resetButton.hidden = true;
+      this.update();
     });
     return plot;
   }
@@ -156,9 +159,19 @@ export class Panel {
     );
     const drawable = (y: Cell[]) =>
       this.log ? y.map((value) => (typeof value === "number" && value <= 0 ? null : value)) : y;
-    const raw = curves.map((curve) => drawable(curve.y));
-    const smoothed = curves.map((curve) => (smoothing ? drawable(smooth(curve.y, smoothing)) : []));
-    return align(curves, [raw, smoothed]) as uPlot.AlignedData;
+    const { min = -Infinity, max = Infinity } = this.zoomed ? (this.plot?.scales.x ?? {}) : {};
+    const pixels = this.plotHome.clientWidth;
+    const rows = curves.map((curve) => rowsToDraw(curve, pixels, min, max));
+    const pick = (column: Cell[], at: number) =>
+      drawable((rows[at] as number[]).map((row) => column[row]));
+    const thin = curves.map((curve, at) => ({
+      x: (rows[at] as number[]).map((row) => curve.x[row] as number),
+      y: pick(curve.y, at) as (number | null)[],
+    }));
+    const smoothed = curves.map((curve, at) =>
+      smoothing ? pick(smooth(curve.y, smoothing), at) : [],
+    );
+    return align(thin, [thin.map((curve) => curve.y), smoothed]) as uPlot.AlignedData;
   }
 
   private toggle(name: string): void {
@@ -181,7 +194,7 @@ export class Panel {
       ? ""
       : shared.axis === "time"
         ? seconds(x)
-        : `step ${tick(x)}`;
+        : `step ${x}`;
     this.styles.forEach(({ name }, i) => {
       const column = plot?.data[i + 1];
       const at = plot?.cursor.idxs?.[i + 1] ?? null;

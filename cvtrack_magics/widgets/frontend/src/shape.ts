@@ -36,6 +36,46 @@ export function smooth(y: (number | null)[], weight: number): (number | null)[] 
 }
 
 /**
+ * The rows of a curve that draw all of it between two x: where there are more than three for
+ * a pixel, the lowest, the highest and one gap of each pixel.
+ */
+export function rowsToDraw(curve: Curve, pixels: number, from: number, to: number): number[] {
+  const { x, y } = curve;
+  let start = 0;
+  let end = x.length;
+  while (start < end && (x[start] as number) < from) start++;
+  while (end > start && (x[end - 1] as number) > to) end--;
+  start = Math.max(0, start - 1);
+  end = Math.min(x.length, end + 1);
+  const rows: number[] = [];
+  if (end - start <= 3 * pixels) {
+    for (let i = start; i < end; i++) rows.push(i);
+    return rows;
+  }
+  const width = (end - start) / pixels;
+  for (let pixel = 0; pixel < pixels; pixel++) {
+    const first = start + Math.floor(pixel * width);
+    const after = start + Math.floor((pixel + 1) * width);
+    const found = new Set<number>(pixel === 0 ? [first] : []);
+    let low = -1;
+    let high = -1;
+    let gap = -1;
+    for (let i = first; i < after; i++) {
+      const value = y[i] as number | null;
+      if (value === null) gap = i;
+      else {
+        if (low < 0 || value < (y[low] as number)) low = i;
+        if (high < 0 || value > (y[high] as number)) high = i;
+      }
+    }
+    for (const row of [low, high, gap]) if (row >= 0) found.add(row);
+    if (pixel === pixels - 1) found.add(end - 1);
+    rows.push(...[...found].sort((a, b) => a - b));
+  }
+  return rows;
+}
+
+/**
  * Put curves on one x column. A curve without a point at some x has `undefined` there (the
  * line goes on), a curve whose value is not a number has `null` (the line breaks). Points
  * of one curve with the same x keep rows of their own.

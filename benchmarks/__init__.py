@@ -1,0 +1,1 @@
+"""Ours beside the peers, in turn, in one run: ``make bench``."""

@@ -1,0 +1,23 @@
+"""Tracking URIs of local stores."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+
+def sqlite_file(uri: str) -> Path | None:
+    """Return the database file of a ``sqlite:///`` URI, or None for one in memory."""
+    name = unquote(uri.split("?", 1)[0].split(":///", 1)[-1])
+    return Path(name) if name and name != ":memory:" and ":///" in uri else None
+
+
+def absolute(uri: str) -> str:
+    """Return a URI that still names the same store after ``os.chdir``."""
+    file = sqlite_file(uri) if uri.startswith("sqlite") else None
+    if file is not None and not file.is_absolute():
+        query = uri.split("?", 1)[1:]
+        return "?".join([f"sqlite:///{(Path.cwd() / file).as_posix()}", *query])
+    if urlsplit(uri).scheme == "":
+        return (Path.cwd() / uri).as_posix()
+    return uri

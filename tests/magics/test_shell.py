@@ -1,0 +1,202 @@
+"""The extension in a real InteractiveShell."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import mlflow
+import pytest
+
+from tests.conftest import Shell
+from tests.store_views import artifact, artifact_names, runs_of
+
+
+def test_tags_before_a_run_belong_to_all_that_follow(shell: Shell, store: str) -> None:
+    shell.run("%mltags team=cv dataset=digits")
+    shell.run("%%mlrun a --tag dataset=other\npass")
+    shell.run("%%mlrun b\n%mltags backbone=ResNet18")
+    found = runs_of(store)
+    assert found["a"].data.tags["team"] == "cv"
+    assert found["a"].data.tags["dataset"] == "other"
+    assert found["b"].data.tags["dataset"] == "digits"
+    assert found["b"].data.tags["backbone"] == "ResNet18"
+    shell.run("%mltags --clear")
+    shell.run("%%mlrun c\npass")
+    assert "team" not in runs_of(store)["c"].data.tags
+
+
+def test_a_near_miss_of_the_schema_is_pointed_out(shell: Shell) -> None:
+    assert "backbone" in shell.run("%mltags bakbone=x")
+    assert "backbone" in shell.run("%%mlrun a --tag bakbone=x\npass")
+
+
+def test_what_is_said_before_a_run_goes_into_the_next(shell: Shell, store: str) -> None:
+    shell.run("%mlseed 7")
+    shell.run("%mlparams dict(lr=0.1, model=dict(depth=3))")
+    shell.run("%%mlrun a\npass")
+    shell.run("%%mlrun b\npass")
+    a, b = (runs_of(store)[name].data.params for name in "ab")
+    assert (a["lr"], a["model.depth"], a["global_seed"]) == ("0.1", "3", "7")
+    assert b["global_seed"] == "7"
+    assert "lr" not in b
+
+
+def test_params_options_and_prefix(shell: Shell, store: str) -> None:
+    shell.run("cfg = {'lr': 0.5}")
+    shell.run("%%mlrun a --params cfg --seed 3 --task detection\n%mlparams cfg --prefix opt")
+    run = runs_of(store)["a"]
+    assert run.data.params["lr"] == "0.5"
+    assert run.data.params["opt.lr"] == "0.5"
+    assert run.data.params["global_seed"] == "3"
+    assert "detection" in run.data.tags["task"]
+
+
+def test_names_can_hold_python(shell: Shell, store: str) -> None:
+    shell.run("depth = 18")
+    shell.run("%%mlrun resnet-{depth} --tag backbone=ResNet{depth}\npass")
+    assert runs_of(store)["resnet-18"].data.tags["backbone"] == "ResNet18"
+
+
+def test_config_file_and_object(shell: Shell, store: str, tmp_path: Path) -> None:
+    (tmp_path / "train.yaml").write_text("lr: 0.1\naug:\n  flip: true\n")
+    shell.run("%%mlrun a\n%mlconfig train.yaml\n%mlconfig dict(epochs=3) --name extra")
+    run = runs_of(store)["a"]
+    assert artifact(store, run, "configs/train.yaml") == "lr: 0.1\naug:\n  flip: true\n"
+    assert {"configs/train.yaml", "configs/extra.yaml"} <= artifact_names(store, run)
+    assert run.data.params["aug.flip"] in ("true", "True")
+    assert run.data.params["epochs"] == "3"
+
+
+def test_data_becomes_an_input_with_its_full_hash(shell: Shell, store: str, tmp_path: Path) -> None:
+    import hashlib
+
+    (tmp_path / "data.bin").write_bytes(b"pixels" * 1000)
+    digest = hashlib.sha256(b"pixels" * 1000).hexdigest()
+    shell.run("%%mlrun a\n%mldata data.bin --name digits --context training --source here")
+    run = runs_of(store)["a"]
+    assert run.data.params["train_dataset_sha256"] == digest
+    (entry,) = run.inputs.dataset_inputs
+    assert entry.dataset.name == "digits"
+    assert entry.dataset.digest == digest[:36]
+    assert json.loads(entry.dataset.profile)["sha256"] == digest
+    assert {tag.key: tag.value for tag in entry.tags} == {"mlflow.data.context": "training"}
+
+
+def test_nested_under_a_span_and_status_of_the_span(shell: Shell, store: str) -> None:
+    shell.run("%mlrun pipe")
+    shell.run("%%mlrun bad --nested\n1/0")
+    assert "FAILED" in shell.run("%mlend")
+    assert runs_of(store)["pipe"].info.status == "FAILED"
+    shell.run("%mlrun pipe2")
+    shell.run("1/0")
+    shell.run("%mlend --ok")
+    assert runs_of(store)["pipe2"].info.status == "FINISHED"
+
+
+def test_a_failed_stage_that_is_run_again_makes_the_span_whole(shell: Shell, store: str) -> None:
+    shell.run("%mlrun pipe")
+    shell.run("%%mlrun stage --nested\nassert globals().get('fixed')")
+    shell.run("fixed = True")
+    shell.run("%%mlrun stage --nested\nassert globals().get('fixed')")
+    shell.run("%mlend")
+    assert runs_of(store)["pipe"].info.status == "FINISHED"
+
+
+def test_a_second_run_without_nested_is_refused(shell: Shell, store: str) -> None:
+    shell.run("%mlrun pipe")
+    said = shell.run("%%mlrun other\nreached = 1")
+    assert "--nested" in said
+    assert "%mlend" in said
+    assert "reached" not in shell.ip.user_ns
+    shell.run("%mlend")
+    assert set(runs_of(store)) == {"pipe"}
+
+
+def test_log_outside_a_run_says_so_once_and_goes_on(shell: Shell) -> None:
+    said = shell.run("from cvtrack_magics import log\nfor i in range(3): log(x=i)\ndone = 1")
+    assert said.count("no run open") == 1
+    assert shell.ip.user_ns["done"] == 1
+
+
+def test_a_metric_that_is_no_number_names_its_key(shell: Shell) -> None:
+    said = shell.run("%%mlrun a\nfrom cvtrack_magics import log\nlog(acc='high')")
+    assert "'acc'" in said
+    assert not shell.result.success
+
+
+def test_printed_output_is_kept_and_streams_are_given_back(shell: Shell, store: str) -> None:
+    import sys
+
+    before = sys.stdout, sys.stderr
+    shell.run("%%mlrun a\nimport sys\nprint('to out')\nprint('to err', file=sys.stderr)")
+    text = artifact(store, runs_of(store)["a"], "logs/output.txt")
+    assert "to out" in text
+    assert "to err" in text
+    assert (sys.stdout, sys.stderr) == before
+
+
+@pytest.mark.parametrize("option", ["--no-code", "--no-output", "--no-figures"])
+def test_what_is_not_wanted_is_left_out(option: str, shell: Shell, store: str) -> None:
+    shell.ip.user_ns["get_ipython"] = lambda: shell.ip
+    shell.run(
+        f"%%mlrun a {option}\nimport matplotlib; matplotlib.use('Agg')\n"
+        "import matplotlib.pyplot as plt\nplt.figure(); plt.plot([1, 2])\nprint('said')"
+    )
+    names = artifact_names(store, runs_of(store)["a"])
+    assert ("code/cell.py" in names) == (option != "--no-code")
+    assert ("logs/output.txt" in names) == (option != "--no-output")
+    assert ("visualisations/figure-01.png" in names) == (option != "--no-figures")
+    import matplotlib.pyplot as plt
+
+    plt.close("all")
+
+
+def test_settings_are_listed_and_set(shell: Shell) -> None:
+    assert "close_timeout" in shell.run("%config CvTrack")
+    shell.run("%config CvTrack.digits = 2")
+    said = shell.run("%%mlrun a\nfrom cvtrack_magics import log\nlog(x=0.123456)")
+    assert "0.12" in said
+    assert "0.1235" not in said
+
+
+def test_tab_completes_options_and_names(shell: Shell) -> None:
+    shell.ip.user_ns["my_config"] = {}
+    _, options = shell.ip.complete("--ne", "%mlrun train --ne")
+    assert "--nested" in options
+    _, names = shell.ip.complete("my_c", "%mlparams my_c")
+    assert "my_config" in names
+    _, tags = shell.ip.complete("back", "%mltags back")
+    assert "backbone=" in tags
+
+
+def test_current_experiment_and_where_runs_go(shell: Shell, store: str) -> None:
+    assert "Default" in shell.run("%mlexperiment")
+    assert "resnets" in shell.run("%mlexperiment resnets")
+    shell.run("%%mlrun a\npass")
+    run = runs_of(store)["a"]
+    client = mlflow.MlflowClient(store)
+    assert client.get_experiment(run.info.experiment_id).name == "resnets"
+
+
+def test_autolog_modes(shell: Shell) -> None:
+    assert "on" in shell.run("%mlautolog explore")
+    assert "off" in shell.run("%mlautolog production")
+
+
+def test_nothing_heavy_is_imported_by_loading(tmp_path: Path) -> None:
+    import subprocess
+    import sys
+
+    code = (
+        "from IPython.core.interactiveshell import InteractiveShell\n"
+        "from traitlets.config import Config\n"
+        "c = Config(); c.CvTrack.preload = False\n"
+        "ip = InteractiveShell.instance(config=c)\n"
+        "ip.run_line_magic('load_ext', 'cvtrack_magics')\n"
+        "import sys\n"
+        "heavy = {'mlflow', 'torch', 'matplotlib', 'numpy', 'pandas', 'anywidget', 'PIL', 'yaml'}\n"
+        "print(sorted(heavy & set(sys.modules)))\n"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout.strip() == "[]", ran.stdout + ran.stderr

@@ -1,0 +1,59 @@
+"""What the README shows is run, and what it names exists."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.kernels import Kernel
+from tests.store_views import runs_of
+
+ROOT = Path(__file__).resolve().parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+
+
+def test_the_notebook_blocks_make_the_run_they_show(store: str, tmp_path: Path) -> None:
+    with Kernel(tmp_path) as kernel:
+        for block in BLOCKS[:2]:
+            kernel.run(block).check()
+    run = runs_of(store)["train"]
+    assert run.info.status == "FINISHED"
+    assert run.data.tags["backbone"] == "tiny"
+    assert set(run.data.metrics) >= {"train/loss", "val/loss"}
+
+
+def test_the_script_block_runs_as_a_script(store: str, tmp_path: Path) -> None:
+    script = tmp_path / "train.py"
+    script.write_text(BLOCKS[2])
+    ran = subprocess.run(
+        [sys.executable, str(script)], capture_output=True, text=True, check=False, cwd=tmp_path
+    )
+    assert ran.returncode == 0, ran.stderr
+    run = runs_of(store)["from-a-script"]
+    assert run.info.status == "FINISHED"
+    assert run.data.params["lr"] == "0.1"
+    assert run.data.params["global_seed"] == "42"
+    assert run.data.metrics["loss"] == 0.5
+    assert "FINISHED" in ran.stdout
+
+
+def test_every_magic_of_the_table_exists_and_every_magic_is_in_the_table() -> None:
+    from cvtrack_magics.magics.help import LINES
+
+    assert set(re.findall(r"%(ml[a-z]+)", README)) == set(LINES)
+
+
+def test_the_make_targets_it_names_exist() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    for target in set(re.findall(r"(?:`|^)make ([a-z-]+)", README, re.MULTILINE)):
+        assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+
+
+def test_the_settings_it_names_exist() -> None:
+    from cvtrack_magics.config import CvTrack
+
+    for name in re.findall(r"CvTrack\.(\w+)", README):
+        assert name in CvTrack.class_traits(config=True)
