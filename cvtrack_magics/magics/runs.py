@@ -107,10 +107,12 @@ class RunMagics(Magics):
         tags = pairs([self._fill_in(word) for word in options.tag], "%%mlrun --tag")
         if options.task:
             tags["task"] = options.task
+        from cvtrack_magics.capture.params import describe_params
+
         records: list[Record] = api.tag_records(tags)
         for expression in options.params:
             value = evaluate(expression, namespace, "%%mlrun --params")
-            records += api.describe_params(value, name=expression)
+            records += describe_params(value, name=expression)
         if options.deterministic and options.seed is None:
             raise UsageError("%%mlrun: --deterministic goes with --seed N.")
         return RunSpec(

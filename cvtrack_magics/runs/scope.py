@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from cvtrack_magics.runs.session import Session
 
 GATHER_WINDOW = 1.0  # seconds: a run that ends sooner writes its surroundings with its end
+ENDING_TIMEOUT = 3.0  # seconds; whoever shuts a kernel down kills it after five
 
 
 class RunScope:
@@ -126,7 +127,8 @@ class RunScope:
         self._surroundings = records
         if not self._ended.wait(GATHER_WINDOW):
             self._surroundings = []
-            self._put(self._new_params(records, quietly=True))
+            records = self._not_said_otherwise(records)
+            self._put(records)
             self._recorded += records
 
     # -- while open
@@ -187,6 +189,14 @@ class RunScope:
             kept.append(record)
         return kept
 
+    def _not_said_otherwise(self, records: list[Record]) -> list[Record]:
+        """Leave out what was read off the machine where the user said something else."""
+        return [
+            record
+            for record in self._new_params(records, quietly=True)
+            if not (isinstance(record, Tag) and record.key in self.tags)
+        ]
+
     def _put(self, records: Sequence[Record]) -> None:
         run = self.run
         if run is None or not records:
@@ -219,7 +229,7 @@ class RunScope:
         if self._gathering is not None:
             self._gathering.join(timeout)
         self.channel.drain()
-        last = self._new_params(self._surroundings, quietly=True)
+        last = self._not_said_otherwise(self._surroundings)
         last += surroundings.resource_records(use, ended)
         last += surroundings.figure_records(self._figures)
         if self.spec.output and self._tee.text().strip():
@@ -265,6 +275,14 @@ class RunScope:
             self.notices += [notice.text for notice in left_open]
         except Exception as error:
             self.notices.append(f"MLflow's active run could not be reset: {error}")
+        if session.ending:
+            # threads may not be allowed to start any more, so the status comes first
+            with contextlib.suppress(Exception):
+                session.tracking.check()
+                session.tracking.end_run(run, outcome, ended)
+                if self._note is not None:
+                    self._note.unlink(missing_ok=True)
+            timeout = min(timeout, ENDING_TIMEOUT)
         session.outbox.put(end)
         try:
             in_time = session.outbox.wait(timeout)

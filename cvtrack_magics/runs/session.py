@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import os
 import signal
 import sys
 import threading
@@ -21,7 +22,8 @@ from cvtrack_magics.redact import redact
 from cvtrack_magics.runs.host import CellFacts, Host, ScriptHost
 from cvtrack_magics.runs.outbox import Outbox
 from cvtrack_magics.runs.spec import RunSpec
-from cvtrack_magics.store.tracking import Tracking, absolute
+from cvtrack_magics.store.tracking import Tracking
+from cvtrack_magics.store.uris import absolute
 
 if TYPE_CHECKING:
     from cvtrack_magics.runs import orphans, surroundings
@@ -61,6 +63,8 @@ class Session:
         self._modules: list[Path] = []
         self._modules_key: tuple[int, str] = (0, "")
         self._old_sigterm: Any = None
+        self._pid = os.getpid()
+        self.ending = False
         self._told_no_run = False
 
     # -- life
@@ -124,8 +128,12 @@ class Session:
             tags["cvtrack.replaces"] = replaced
         self._hold_process()
         pending, self.pending = self.pending, []
-        scope.open(tags, [*self.seeds, *pending])
         self.scopes.append(scope)
+        try:
+            scope.open(tags, [*self.seeds, *pending])
+        except BaseException as error:  # an interrupt too leaves no half-open run behind
+            self.close(scope, outcome_of(error), error)
+            raise
         if scope.run_id:
             self._latest[key] = scope.run_id
             if replaced and replaced != scope.run_id:
@@ -268,13 +276,15 @@ class Session:
             self._old_sigterm = None
 
     def _at_exit(self) -> None:
+        if os.getpid() != self._pid:  # a forked worker inherits the handlers, not the runs
+            return
+        self.ending = True
         with suppress(Exception):
             self.stop("KILLED")
 
     def _on_sigterm(self, number: int, frame: FrameType | None) -> None:
         old = self._old_sigterm
-        with suppress(Exception):
-            self.stop("KILLED")
+        self._at_exit()
         if callable(old):
             old(number, frame)
         else:

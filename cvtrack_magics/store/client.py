@@ -14,7 +14,7 @@ _QUIET = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
 }
-_environment_lock = threading.RLock()
+_LOGGERS = ("mlflow", "alembic", "urllib3.connectionpool")
 
 
 def mlflow() -> Any:
@@ -38,24 +38,49 @@ def preload() -> threading.Thread:
     return thread
 
 
+class _Quiet:
+    """What is changed while at least one call is under way, and what was there before."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._calls = 0
+        self._added: list[str] = []
+        self._levels: dict[str, int] = {}
+
+    def enter(self) -> None:
+        with self._lock:
+            self._calls += 1
+            if self._calls > 1:
+                return
+            self._added = [key for key in _QUIET if key not in os.environ]
+            os.environ.update({key: _QUIET[key] for key in self._added})
+            for name in _LOGGERS:
+                self._levels[name] = logging.getLogger(name).level
+                logging.getLogger(name).setLevel(logging.CRITICAL)
+
+    def leave(self) -> None:
+        with self._lock:
+            self._calls -= 1
+            if self._calls:
+                return
+            for key in self._added:
+                os.environ.pop(key, None)
+            for name, level in self._levels.items():
+                logging.getLogger(name).setLevel(level)
+
+
+_quiet = _Quiet()
+
+
 @contextlib.contextmanager
 def quietly() -> Iterator[None]:
     """Keep MLflow's log lines out of the cell and its retries short for one call.
 
-    What the user set in the environment wins, and all of it is put back.
+    What the user set in the environment wins, and all of it is put back after the last
+    of the calls that are under way in any thread.
     """
-    loggers = [logging.getLogger(name) for name in ("mlflow", "alembic")]
-    with _environment_lock:
-        added = [key for key in _QUIET if key not in os.environ]
-        levels = [logger.level for logger in loggers]
-        for key in added:
-            os.environ[key] = _QUIET[key]
-        for logger in loggers:
-            logger.setLevel(logging.ERROR)
-        try:
-            yield
-        finally:
-            for logger, level in zip(loggers, levels, strict=True):
-                logger.setLevel(level)
-            for key in added:
-                os.environ.pop(key, None)
+    _quiet.enter()
+    try:
+        yield
+    finally:
+        _quiet.leave()

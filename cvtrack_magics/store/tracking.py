@@ -210,15 +210,18 @@ class Tracking:
 
     def write(self, run: OpenRun, records: Iterable[Record]) -> list[Notice]:
         """Write records to a run, whichever thread calls."""
-        return write(self._client(run), run.run_id, records)
+        with quietly():
+            return write(self._client(run), run.run_id, records)
 
     def send_metrics(self, run: OpenRun, metrics: list[Metric]) -> None:
         """Write one batch of points to a run."""
-        write(self._client(run), run.run_id, metrics)
+        with quietly():
+            write(self._client(run), run.run_id, metrics)
 
     def last_metrics(self, run: OpenRun) -> dict[str, float]:
         """Return the last value of each metric, as the store has them."""
-        data = self._client(run).get_run(run.run_id).data
+        with quietly():
+            data = self._client(run).get_run(run.run_id).data
         return {key: float(value) for key, value in data.metrics.items()}
 
     def _client(self, run: OpenRun) -> Any:

@@ -200,3 +200,13 @@ def test_nothing_heavy_is_imported_by_loading(tmp_path: Path) -> None:
     )
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ran.stdout.strip() == "[]", ran.stdout + ran.stderr
+
+
+def test_what_the_user_says_wins_over_what_is_read_off_the_machine(
+    shell: Shell, store: str
+) -> None:
+    shell.run("%mltags env=production")
+    shell.run("%%mlrun a --tag hardware=cluster\npass")
+    tags = runs_of(store)["a"].data.tags
+    assert tags["env"] == "production"
+    assert tags["hardware"] == "cluster"

@@ -1,0 +1,76 @@
+"""What the process around a run does to it: forks, signals, exits, other threads."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.store_views import points, runs_of
+
+LOADED = "from cvtrack_magics import log, mlrun, mlend\n"
+WAYS = {
+    "a forked worker is terminated": (
+        "import multiprocessing, time\n"
+        "ctx = multiprocessing.get_context('fork')\n"
+        "with mlrun('r'):\n"
+        "    p = ctx.Process(target=time.sleep, args=(30,)); p.start(); time.sleep(0.3)\n"
+        "    p.terminate(); p.join(); log(code=p.exitcode)\n",
+        "FINISHED",
+    ),
+    "a forked child exits by itself": (
+        "import os, sys\n"
+        "with mlrun('r'):\n"
+        "    pid = os.fork()\n"
+        "    if pid == 0:\n"
+        "        sys.exit(0)\n"
+        "    os.waitpid(pid, 0); log(x=1)\n",
+        "FINISHED",
+    ),
+    "the script ends with a run open": ("mlrun('r'); log(x=1)\n", "KILLED"),
+    "the script fails with a run open": ("mlrun('r'); log(x=1)\n1/0\n", "KILLED"),
+    "the script fails in a with block": ("with mlrun('r'):\n    1/0\n", "FAILED"),
+    "the script gets SIGTERM": (
+        "import os, signal\nmlrun('r'); log(x=1)\nos.kill(os.getpid(), signal.SIGTERM)\n",
+        "KILLED",
+    ),
+    "another thread logs": (
+        "import threading\n"
+        "with mlrun('r'):\n"
+        "    t = threading.Thread(target=lambda: [log(x=i) for i in range(100)])\n"
+        "    t.start(); t.join()\n",
+        "FINISHED",
+    ),
+    "the working folder changes": (
+        "import os, tempfile\nwith mlrun('r'):\n    os.chdir(tempfile.mkdtemp()); log(x=1)\n",
+        "FINISHED",
+    ),
+}
+
+
+@pytest.mark.parametrize("way", list(WAYS))
+def test_the_status_is_true(way: str, store: str, tmp_path: Path) -> None:
+    code, expected = WAYS[way]
+    script = tmp_path / "script.py"
+    script.write_text(LOADED + code)
+    ran = subprocess.run(
+        [sys.executable, str(script)], capture_output=True, text=True, check=False, timeout=120
+    )
+    found = runs_of(store)
+    assert list(found) == ["r"], ran.stdout + ran.stderr
+    assert found["r"].info.status == expected, ran.stdout + ran.stderr
+    if way == "another thread logs":
+        assert [step for step, _ in points(store, found["r"], "x")] == list(range(100))
+
+
+def test_the_default_store_is_beside_the_notebook(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI")
+    subprocess.run(
+        [sys.executable, "-c", LOADED + "with mlrun('r'): log(x=1)"], check=True, cwd=tmp_path
+    )
+    assert (tmp_path / "mlflow.db").exists()
+    assert runs_of(f"sqlite:///{tmp_path / 'mlflow.db'}")["r"].info.status == "FINISHED"
