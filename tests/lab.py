@@ -13,16 +13,20 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import nbformat
 
-FLAGS = (
-    "--no-sandbox --disable-gpu --disable-background-networking --disable-component-update "
-    "--disable-sync --no-first-run"
-).split()
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
 SCREENSHOTS = Path(__file__).resolve().parent.parent / "screenshots"
 
 # Words that tell a complaint about our code or our comms from one about Lab itself.
@@ -97,6 +101,7 @@ class Lab:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._log = (folder / "lab.log").open("w")
+        self._answer_the_question_about_news(folder / "jupyter" / "config")
         own = {
             "MLFLOW_TRACKING_URI": self.store,
             "XDG_STATE_HOME": str(folder / "state"),
@@ -113,8 +118,6 @@ class Lab:
                 *(f"--ServerApp.port={self.port}", "--ServerApp.port_retries=0"),
                 *("--ServerApp.ip=127.0.0.1", f"--ServerApp.root_dir={self.root}"),
                 "--LabApp.expose_app_in_browser=True",
-                "--LabApp.news_url=",
-                "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
             ],
             cwd=self.root,
             env={**os.environ, **own},
@@ -127,6 +130,12 @@ class Lab:
         except BaseException:
             self.stop()
             raise
+
+    def _answer_the_question_about_news(self, config: Path) -> None:
+        settings = config / "lab" / "user-settings" / "@jupyterlab" / "apputils-extension"
+        settings.mkdir(parents=True)
+        said = {"fetchNews": "false", "checkForUpdates": False}
+        (settings / "notification.jupyterlab-settings").write_text(json.dumps(said))
 
     def _wait_until_up(self, timeout: float) -> None:
         deadline = time.monotonic() + timeout
@@ -168,10 +177,8 @@ class Lab:
     def stop(self) -> None:
         """Stop the server and its kernels."""
         if self.process.poll() is None:
-            try:
+            with suppress(OSError):
                 self.shut_kernels_down()
-            except OSError:
-                pass
             self.process.send_signal(signal.SIGTERM)
             try:
                 self.process.wait(10)
@@ -251,18 +258,14 @@ class LabPage:
         else:
             args["kernelPreference"] = {"name": "python3", "autoStartDefault": True}
         self.command("docmanager:open", args)
-        self.command("application:toggle-left-area") if self._left_open() else None
+        if self.page.evaluate("!jupyterapp.shell.leftCollapsed"):
+            self.command("application:toggle-left-area")
         self._notebook_ready(kernel)
 
     def _ready(self) -> None:
         self.page.wait_for_function("window.jupyterapp?.restored", timeout=60_000)
         self.page.evaluate("async () => { await jupyterapp.restored }")
         self.page.evaluate(_HELPERS + "0")
-        # A question about news is put once, a second after the start.
-        self.page.add_style_tag(content=".Toastify { display: none }")
-
-    def _left_open(self) -> bool:
-        return bool(self.page.evaluate("!jupyterapp.shell.leftCollapsed"))
 
     def _notebook_ready(self, kernel: bool, idle: bool = True) -> None:
         self.page.wait_for_function("path => cv.panel(path)", arg=self.path, timeout=30_000)

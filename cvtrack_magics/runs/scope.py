@@ -62,6 +62,7 @@ class RunScope:
         self._recorded: list[Record] = []
         self._surroundings: list[Record] = []
         self._gathering: threading.Thread | None = None
+        self._opened = threading.Event()
         self._ended = threading.Event()
         self._note: Path | None = None
         self._tee = StreamTee()
@@ -93,6 +94,8 @@ class RunScope:
             self.notices.append(
                 f"Run {self.name!r} is not recorded: {error.problem} {error.hint}".strip()
             )
+        finally:
+            self._opened.set()
         self.channel.refresh = self.view.refresh
         if self.run is not None:
             self.params.update(self.run.params)
@@ -125,6 +128,7 @@ class RunScope:
                 "git state", lambda: surroundings.code_records(self.cell, notebook, modules)
             )
         self._surroundings = records
+        self._opened.wait()
         if not self._ended.wait(GATHER_WINDOW):
             self._surroundings = []
             records = self._not_said_otherwise(records)

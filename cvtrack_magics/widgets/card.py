@@ -27,24 +27,6 @@ _CARD = (
 )
 
 
-def running_bundle(name: str, parent: str = "") -> dict[str, object]:
-    """Return what stands under a cell while its run is open and has no metrics yet.
-
-    Parameters
-    ----------
-    name : str
-        The run's name.
-    parent : str
-        The name of the run it is nested in, or ``""``.
-    """
-    inside = f" in {plain(parent)}" if parent else ""
-    html = (
-        f'<div style="{_WRAP}"><span style="color:#1f83c9">●</span> '
-        f"running <strong>{html_text(name)}</strong>{escape(inside)}</div>"
-    )
-    return {"text/plain": f"● running {plain(name)}{inside}", "text/html": html}
-
-
 def header_bundle(
     name: str, run_id: str = "", url: str = "", parent: str = "", span: bool = False
 ) -> dict[str, object]:
@@ -108,12 +90,9 @@ def summary_bundle(
         )
     values = {name: number(value, digits) for name, value in summary.metrics.items()}
     parts.append(_table(values))
-    kept = [*summary.recorded]
-    if summary.params:
-        kept.insert(0, f"{summary.params} param{'s' * (summary.params != 1)}")
+    kept = _kept(summary)
     if kept:
-        items = " · ".join(html_text(item) for item in kept)
-        parts.append(f'<div style="{_MUTED}; {_WRAP}">recorded: {items}</div>')
+        parts.append(f'<div style="{_MUTED}; {_WRAP}">recorded: {html_text(kept)}</div>')
     parts.extend(
         f'<div style="{_WRAP}"><strong>!</strong> {html_text(notice)}</div>'
         for notice in summary.notices
@@ -138,15 +117,19 @@ def _head(summary: RunSummary) -> str:
         f"background:{_COLORS[summary.status]}; color:#fff; border-radius:4px; "
         "padding:1px 7px; font-size:12px; white-space:nowrap"
     )
+    run = "not recorded"
+    if summary.run_id:
+        run = f"run <code>{html_text(summary.run_id[:8])}</code>"
     return (
         f'<div style="{_WRAP}"><strong style="{badge}">'
         f"{SIGNS[summary.status]} {summary.status}</strong> {_link(summary.name, summary.url)} "
-        f'<span style="{_MUTED}">run <code>{html_text(summary.run_id[:8])}</code> '
-        f"in {duration(summary.duration)}</span></div>"
+        f'<span style="{_MUTED}">{run} in {duration(summary.duration)}</span></div>'
     )
 
 
 def _place(summary: RunSummary) -> str:
+    if not summary.run_id:
+        return ""
     words = [f"experiment {html_text(summary.experiment)}"]
     if summary.parent:
         words.append(f"child of {html_text(summary.parent)}")
@@ -192,19 +175,26 @@ def _cell(metrics: Mapping[str, str], members: list[str], role: str) -> str:
     return next((metrics[name] for name in members if role_of(name) == role), "")
 
 
+def _kept(summary: RunSummary) -> str:
+    counted = [f"{summary.params} param{'s' * (summary.params != 1)}"] if summary.params else []
+    return " · ".join([*counted, *summary.recorded]) if summary.run_id else ""
+
+
 def _terminal(summary: RunSummary, metrics: Mapping[str, str]) -> str:
     """Write the card in a few aligned lines."""
-    place = [shorten(summary.experiment, 60)]
-    if summary.parent:
-        place.append(f"child of {shorten(summary.parent, 60)}")
-    place.append(f"store {plain(summary.store)}")
-    if summary.url:
-        place.append(plain(summary.url))
+    run = f"run {plain(summary.run_id[:8])}" if summary.run_id else "not recorded"
     lines = [
         f"{SIGNS[summary.status]} {summary.status} {shorten(summary.name, 60)}"
-        f" run {plain(summary.run_id[:8])} in {duration(summary.duration)}",
-        f"  experiment  {' · '.join(place)}",
+        f" {run} in {duration(summary.duration)}"
     ]
+    if summary.run_id:
+        place = [shorten(summary.experiment, 60)]
+        if summary.parent:
+            place.append(f"child of {shorten(summary.parent, 60)}")
+        place.append(f"store {plain(summary.store)}")
+        lines.append(f"  experiment  {' · '.join(place)}")
+    if summary.url:
+        lines.append(f"  page        {plain(summary.url)}")
     if summary.error:
         lines.append(f"  error       {shorten(summary.error, 120)}")
     if metrics:
@@ -215,8 +205,9 @@ def _terminal(summary: RunSummary, metrics: Mapping[str, str]) -> str:
                 break
         hidden = len(metrics) - len(pairs)
         lines.append("  metrics     " + ", ".join(pairs) + f" and {hidden} more" * (hidden > 0))
-    if summary.notices:
-        hidden = len(summary.notices) - 1
-        notice = shorten(summary.notices[0], 120)
-        lines.append(f"  notice      {notice}" + f" (+{hidden} more)" * (hidden > 0))
+    kept = _kept(summary)
+    if kept:
+        lines.append(f"  recorded    {plain(kept)}")
+    # a notice says what to do, so it is never cut
+    lines.extend(f"  notice      {plain(notice)}" for notice in summary.notices)
     return "\n".join(lines)

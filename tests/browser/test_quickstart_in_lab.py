@@ -46,6 +46,15 @@ CARD = """(cell) => {
   };
 }"""
 
+# Elements that a name became, if it was taken for HTML.
+ALIVE = """(cell) => cell.querySelectorAll(
+  ".jp-Cell-outputWrapper :is(img[src=x], script:not([type]))").length"""
+
+# What sticks out of the window.
+TOO_WIDE = """(cell) => [...cell.querySelectorAll(".cvtrack-card *, .cvtrack-plot")]
+  .filter((node) => node.getBoundingClientRect().right > innerWidth)
+  .map((node) => node.outerHTML.slice(0, 80))"""
+
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
@@ -66,9 +75,10 @@ def opened(lab: Lab, browser: Any, name: str, **how: Any) -> LabPage:
     return LabPage(lab, browser.new_context(viewport=size).new_page(), name, **how)
 
 
-def finished_with(page: LabPage) -> None:
+def finished_with(page: LabPage, allowed: str = "none allowed") -> None:
     """Close a page; nothing of ours may have complained in it."""
-    ours, dialogs = page.errors_of_ours(), page.dialogs
+    ours = [error for error in page.errors_of_ours() if allowed not in error]
+    dialogs = page.dialogs
     page.page.context.close()
     page.lab.shut_kernels_down()
     assert ours == []
@@ -168,7 +178,7 @@ def test_the_saved_notebook_reads_well_with_no_kernel(
     lab: Lab, browser: Any, executed: Executed, theme: str
 ) -> None:
     page = opened(lab, browser, NAME, kernel=False, theme=theme)
-    short = theme.split()[-1].lower()
+    short = "dark" if theme == DARK else "light"
     training = card_of(page, executed.at("%%mlrun training"))
     page.shot(f"no-kernel-training-{short}")
     assert lab.kernels() == 0
@@ -249,19 +259,16 @@ def test_names_are_text_and_a_narrow_window_is_enough(lab: Lab, browser: Any) ->
     page.wait(1, "shows no plot", lambda s: s["legend"])
     page.scroll_to(1)
     page.shot("narrow-running")
-    inside = "(cell) => cell.querySelectorAll('.jp-Cell-outputWrapper :is(img[src=x], script:not([type]))').length"
-    assert page.node(1).evaluate(inside) == 0
+    assert page.node(1).evaluate(ALIVE) == 0
     page.wait_done(1)
     card = card_of(page, 1)
     page.page.wait_for_timeout(300)
     page.node(1).eval_on_selector(".cvtrack-card", "card => card.scrollIntoView()")
     page.shot("narrow-finished")
     assert TRICK in card["text"]
-    assert page.node(1).evaluate(inside) == 0
+    assert page.node(1).evaluate(ALIVE) == 0
     assert card["right"] <= 500
-    wide = """cell => [...cell.querySelectorAll(".cvtrack-card *, .cvtrack-plot")]
-      .filter((n) => n.getBoundingClientRect().right > innerWidth).map((n) => n.outerHTML.slice(0, 80))"""
-    assert page.node(1).evaluate(wide) == []
+    assert page.node(1).evaluate(TOO_WIDE) == []
     assert TRICK in runs_of(lab.store)
     finished_with(page)
 
@@ -271,7 +278,7 @@ def test_names_are_text_and_a_narrow_window_is_enough(lab: Lab, browser: Any) ->
 
 def mid_run(lab: Lab, browser: Any, name: str) -> LabPage:
     """A page whose notebook was saved while its second cell runs (Lab saves every two minutes)."""
-    lab.write(f"{name}.ipynb", notebook_of(SETUP, LOOP.format(name=name, rounds=160)))
+    lab.write(f"{name}.ipynb", notebook_of(SETUP, LOOP.format(name=name, rounds=120)))
     page = opened(lab, browser, f"{name}.ipynb")
     page.run_to_end(0)
     page.run_cell(1)
@@ -310,15 +317,18 @@ def test_a_page_reloaded_in_the_middle_of_a_run_is_right(lab: Lab, browser: Any)
     page.reload()
     page.page.wait_for_timeout(500)
     page.shot("reloaded-running")
-    store = lab.store
-    for _ in range(150):
-        if runs_of(store)["reloaded"].info.status == "FINISHED":
-            break
-        page.page.wait_for_timeout(200)
-    page.page.wait_for_timeout(1500)
+    # Lab meets a busy kernel only when its cell has ended, and gives the page nothing of what
+    # the cell showed meanwhile, be it printed, plotted or ours.
+    page.page.wait_for_function(
+        "path => cv.panel(path).sessionContext.kernelDisplayStatus === 'idle'",
+        arg=page.path,
+        timeout=60_000,
+    )
+    page.page.wait_for_timeout(1000)
     page.shot("reloaded-finished")
     text = page.look(1)["text"]
-    finished_with(page)
-    assert runs_of(store)["reloaded"].info.status == "FINISHED"
+    # Lab says this of every widget that ends in a page that did not see it begin.
+    finished_with(page, allowed="Comm not found")
+    assert runs_of(lab.store)["reloaded"].info.status == "FINISHED"
     assert "widget" not in text
     assert "reloaded" in text

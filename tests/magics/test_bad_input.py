@@ -144,7 +144,7 @@ def test_a_run_on_a_real_server(shell: Shell, server: Server) -> None:
     history = client.get_metric_history(run.info.run_id, "loss")
     assert sorted(m.value for m in history) == list(range(2500))
     names = {item.path for item in client.list_artifacts(run.info.run_id)}
-    assert {"code", "environment"} <= names
+    assert {"code", "environment"} <= names, said
 
 
 @pytest.mark.server

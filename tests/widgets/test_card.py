@@ -5,7 +5,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from cvtrack_magics.widgets.card import header_bundle, running_bundle, summary_bundle
+from cvtrack_magics.widgets.card import header_bundle, summary_bundle
 from cvtrack_magics.widgets.picture import curves_png
 from tests.widgets.helpers import card_data, series, summary
 
@@ -140,7 +140,8 @@ def test_the_terminal_form_is_a_few_lines_without_escape_sequences() -> None:
         "  experiment  cifar10 · store sqlite:///mlflow.db",
         "  error       Boom line 2",
         "  metrics     a 1",
-        "  notice      x (+1 more)",
+        "  notice      x",
+        "  notice      y",
     ]
 
 
@@ -174,11 +175,15 @@ def test_no_picture_no_curves() -> None:
 
 
 def test_the_lines_shown_while_a_run_is_open() -> None:
-    running = running_bundle(EVIL, parent="sweep\n3")
-    assert running["text/plain"] == f"● running {EVIL} in sweep 3"
-    assert "<script" not in str(running["text/html"])
-
+    assert "<script" not in str(header_bundle(EVIL, parent=EVIL)["text/html"])
     header = header_bundle("n", run_id="1a2b3c4d5e", url="http://x", parent="p", span=True)
     assert header["text/plain"] == "▶ n · run 1a2b3c4d · child of p · goes on until %mlend"
     assert 'href="http://x"' in str(header["text/html"])
     assert header_bundle("n")["text/plain"] == "▶ n"
+
+
+def test_a_run_the_store_did_not_take_says_so() -> None:
+    bundle = summary_bundle(summary(run_id="", experiment="", store=""), None, None)
+    assert "not recorded" in bundle["text/plain"].splitlines()[0]
+    assert "not recorded" in Page(bundle["text/html"]).text
+    assert "store" not in Page(bundle["text/html"]).text
