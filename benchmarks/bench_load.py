@@ -11,7 +11,7 @@ BARE = """
 from IPython.core.interactiveshell import InteractiveShell
 InteractiveShell.instance()
 """
-LOADED = BARE + "InteractiveShell.instance().run_line_magic('load_ext', 'cvtrack_magics')\nimport os\n"
+LOADED = BARE + "InteractiveShell.instance().run_line_magic('load_ext', 'cvtrack_magics')\n"
 # the process's own end is not what is measured, and MLflow may still be loading behind it
 EXIT = "import os; os._exit(0)\n"
 

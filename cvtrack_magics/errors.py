@@ -19,8 +19,10 @@ class CvtrackError(Exception):
     Notes
     -----
     IPython shows the lines of ``_render_traceback_`` and nothing else, so a
-    notebook user reads two lines; a script still gets a normal exception.
+    notebook user reads one line; a script still gets a normal exception.
     """
+
+    label = ""
 
     def __init__(self, problem: str, hint: str = "") -> None:
         super().__init__(problem if not hint else f"{problem} {hint}")
@@ -28,14 +30,14 @@ class CvtrackError(Exception):
         self.hint = hint
 
     def _render_traceback_(self) -> list[str]:
-        lines = [f"{type(self).__name__}: {self.problem}"]
-        if self.hint:
-            lines.append(f"  → {self.hint}")
-        return lines
+        said = f"{self.problem} → {self.hint}" if self.hint else self.problem
+        return [f"{self.label or type(self).__name__}: {said}"]
 
 
 class UsageProblem(CvtrackError, ValueError):
     """An argument that cannot be used as it was given."""
+
+    label = "UsageError"  # IPython's own word for it
 
 
 class MissingExtra(CvtrackError, ImportError):

@@ -60,7 +60,7 @@ class CellHooks:
         self.frames: list[Frame] = []
 
     def install(self) -> None:
-        """Hook into the shell."""
+        """Put the transform and the hooks into the shell."""
         self.shell.input_transformer_manager.line_transforms.insert(0, open_at_first_line)
         self.shell.events.register("pre_run_cell", self.before_cell)
         self.shell.events.register("post_run_cell", self.after_cell)

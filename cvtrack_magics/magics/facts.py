@@ -48,8 +48,8 @@ CONFIG = (
 SEED = (
     Line(
         "%mlseed",
-        "Seed Python, NumPy, torch (CPU, CUDA, MPS) and Albumentations, and record the\n"
-        "seed in the open run and those that follow.",
+        "Seed every random generator and record the seed in the open run and those that\n"
+        "follow. Python, NumPy, torch (CPU, CUDA, MPS) and Albumentations are seeded.",
         "%mlseed 42 --deterministic",
     )
     .option("seed", type=int, metavar="N", help="0 to 4294967295")
@@ -77,8 +77,9 @@ DATA = (
 
 AUTOLOG = Line(
     "%mlautolog",
-    "explore: MLflow's autologging of PyTorch is on (every epoch, no models).\n"
-    "production: it is off, and the record holds just what the code says.",
+    "Switch MLflow's autologging of PyTorch on or off.\n"
+    "explore: on, every epoch, no models.\n"
+    "production: off, and the record holds just what the code says.",
     "%mlautolog explore",
 ).option("mode", choices=("explore", "production"), help="explore or production")
 
@@ -117,7 +118,7 @@ class FactMagics(Magics):
         options = SEED.read(line)
         report = api.mlseed(options.seed, deterministic=options.deterministic)
         rows = [(name, what, "✓" if ok else "—") for name, what, ok in report.rows]
-        display(Table(("generator", "what was done", ""), rows, f"Seed {report.seed}"))
+        display(Table(("generator", "what was done", "repeats"), rows, f"Seed {report.seed}"))
 
     @line_magic
     @ENV.document

@@ -55,7 +55,7 @@ class HelpMagics(Magics):
 
 def _in_short(parser: Line) -> str:
     text = " ".join((parser.description or "").split())
-    return re.split(r"[.:(]", text, maxsplit=1)[0].strip()
+    return re.split(r"[.:]\s|\.$", text, maxsplit=1)[0].strip()
 
 
 def complete(shell: Any, event: Any) -> list[str]:

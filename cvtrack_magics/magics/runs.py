@@ -31,9 +31,9 @@ EXPERIMENT = Line(
 RUN = (
     Line(
         "%%mlrun",
-        "Make this cell an MLflow run (%%mlrun), or open a run over several cells\n"
-        "(%mlrun, closed by %mlend). Code, session, git state, seeds, environment,\n"
-        "hardware, output, figures, metrics and the true outcome are recorded.",
+        "%%mlrun makes this cell an MLflow run; %mlrun opens one over several cells, until\n"
+        "%mlend. Code, session, git state, seeds, environment, hardware, output, figures,\n"
+        "metrics and the true outcome are recorded.",
         "%%mlrun train --nested --seed 42 --tag backbone=ResNet18",
     )
     .option("name", help="the run's name; {python} expressions in it are filled in")

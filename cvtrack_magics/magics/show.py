@@ -40,9 +40,14 @@ class Table:
     def _repr_html_(self) -> str:
         left = "text-align:left;vertical-align:top"
         head = "".join(f'<th style="{left}">{escape(cell)}</th>' for cell in self.header)
+        # the first column holds names, which read badly when broken
+        wraps = [";white-space:nowrap", *[";overflow-wrap:break-word"] * (len(self.header) - 1)]
         body = "".join(
             "<tr>"
-            + "".join(f'<td style="{left};overflow-wrap:anywhere">{escape(c)}</td>' for c in row)
+            + "".join(
+                f'<td style="{left}{wrap}">{escape(cell)}</td>'
+                for cell, wrap in zip(row, wraps, strict=True)
+            )
             + "</tr>"
             for row in self.rows
         )

@@ -57,6 +57,7 @@ class RunScope:
         self.params: dict[str, str] = {}
         self.tags: dict[str, str] = {}
         self.failures: dict[str, BaseException] = {}
+        self.children = 0
         self.channel = Channel()
         self.view = RunView(session.host, session.config, spec, parent.name if parent else "")
         self._recorded: list[Record] = []
@@ -327,9 +328,15 @@ class RunScope:
                 if not key.startswith(surroundings.RESOURCES)
             },
             params=len(set(self.params) - self._machine_params),
-            recorded=surroundings.known_as(self._recorded) if self.run else (),
+            recorded=self._said_recorded() if self.run else (),
             notices=tuple(self.notices),
         )
+
+    def _said_recorded(self) -> tuple[str, ...]:
+        said = surroundings.known_as(self._recorded)
+        if self.children:
+            said += (f"{self.children} run{'s' if self.children > 1 else ''} under it",)
+        return said
 
 
 def _one_line(error: BaseException | None) -> str:

@@ -134,6 +134,8 @@ class Session:
         except BaseException as error:  # an interrupt too leaves no half-open run behind
             self.close(scope, outcome_of(error), error)
             raise
+        if parent is not None:
+            parent.children += 1
         if scope.run_id:
             self._latest[key] = scope.run_id
             if replaced and replaced != scope.run_id:

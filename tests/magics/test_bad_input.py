@@ -51,7 +51,7 @@ def test_one_line_says_what_is_wrong(line: str, shell: Shell, store: str, tmp_pa
     assert BAD_LINES[line] in said
     assert not shell.result.success
     assert "Traceback" not in said
-    assert len([row for row in said.splitlines() if row.strip()]) <= 2, said
+    assert len([row for row in said.splitlines() if row.strip()]) == 1, said
     assert shell.ip.user_ns["untouched"] == "yes"
     assert runs_of(store) == {}
     assert shell.session.current is None
