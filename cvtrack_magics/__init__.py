@@ -10,39 +10,22 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from cvtrack_magics.capture.seeds import loader_generator, seed_worker
-    from cvtrack_magics.runs.api import (
-        log,
-        mlautolog,
-        mlconfig,
-        mldata,
-        mlend,
-        mlenv,
-        mlexperiment,
-        mlparams,
-        mlrun,
-        mlseed,
-        mltags,
-    )
+    from cvtrack_magics.runs.api import log, mlend, mlexperiment, mlrun, mltags
+    from cvtrack_magics.runs.facts import mlautolog, mlconfig, mldata, mlenv, mlparams, mlseed
 
 _HOMES = {
-    **dict.fromkeys(
-        (
-            "log",
-            "mlautolog",
-            "mlconfig",
-            "mldata",
-            "mlend",
-            "mlenv",
-            "mlexperiment",
-            "mlparams",
-            "mlrun",
-            "mlseed",
-            "mltags",
-        ),
-        "cvtrack_magics.runs.api",
+    "cvtrack_magics.capture.seeds": ("loader_generator", "seed_worker"),
+    "cvtrack_magics.runs.api": ("log", "mlend", "mlexperiment", "mlrun", "mltags"),
+    "cvtrack_magics.runs.facts": (
+        "mlautolog",
+        "mlconfig",
+        "mldata",
+        "mlenv",
+        "mlparams",
+        "mlseed",
     ),
-    **dict.fromkeys(("loader_generator", "seed_worker"), "cvtrack_magics.capture.seeds"),
 }
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
     "load_ipython_extension",
@@ -70,15 +53,15 @@ def __getattr__(name: str) -> Any:
         from importlib.metadata import version
 
         return version("cvtrack_magics")
-    if name in _HOMES:
+    if name in _HOME_OF:
         from importlib import import_module
 
-        return getattr(import_module(_HOMES[name]), name)
+        return getattr(import_module(_HOME_OF[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *_HOMES])
+    return sorted([*globals(), *_HOME_OF])
 
 
 def load_ipython_extension(shell: Any) -> None:

@@ -47,7 +47,19 @@ class Frame:
     facts: CellFacts
     scope: RunScope | None = None
     verify: bool = False
+    last_error: object = None
     entered: list[RunScope] = field(default_factory=list)
+
+    def swallowed(self) -> BaseException | None:
+        """Return an error that a magic around the run showed and kept to itself.
+
+        IPython 8's ``%%time`` does so: the cell counts as a success, the run must not.
+        """
+        around = self.facts.source.lstrip()
+        shown = getattr(sys, "last_value", None)
+        if around.startswith("%%mlrun") or shown is self.last_error:
+            return None
+        return shown if isinstance(shown, BaseException) else None
 
 
 class CellHooks:
@@ -93,6 +105,7 @@ class CellHooks:
         """Make the running cell the one that closes a run."""
         frame = self.frames[-1]
         frame.scope, frame.verify = scope, verify
+        frame.last_error = getattr(sys, "last_value", None)
         self._tidy_first_line(frame.facts)
 
     def _tidy_first_line(self, facts: CellFacts) -> None:
@@ -114,8 +127,10 @@ class CellHooks:
         if blank or not self.frames:
             return
         frame = self.frames.pop()
-        error = error_of(result)
         scope = frame.scope
+        error = error_of(result)
+        if error is None and scope is not None:
+            error = frame.swallowed()
         if scope is not None and scope.outcome is None:
             if frame.verify and error is None:
                 from cvtrack_magics.magics.verify import run_again

@@ -17,9 +17,9 @@ from cvtrack_magics.magics.show import Table
 from cvtrack_magics.records import Param
 
 if TYPE_CHECKING:
-    from cvtrack_magics.runs import api
+    from cvtrack_magics.runs import facts
 else:
-    api = Lazy("cvtrack_magics.runs.api")
+    facts = Lazy("cvtrack_magics.runs.facts")
 
 PARAMS = (
     Line(
@@ -96,7 +96,7 @@ class FactMagics(Magics):
         options = PARAMS.read(line)
         values = [evaluate(text, self.shell.user_ns, "%mlparams") for text in options.values]
         names = [_identifier(text.rsplit(".", 1)[-1], "") for text in options.values]
-        said = api.mlparams(*values, prefix=options.prefix, names=names)
+        said = facts.mlparams(*values, prefix=options.prefix, names=names)
         print(said)
         if options.show:
             rows = [(r.key, r.value) for r in said.records if isinstance(r, Param)]
@@ -109,14 +109,14 @@ class FactMagics(Magics):
         """See CONFIG."""
         options = CONFIG.read(line)
         value = self._file_or_value(options.value, "%mlconfig")
-        print(api.mlconfig(value, name=options.name or _identifier(options.value, "config")))
+        print(facts.mlconfig(value, name=options.name or _identifier(options.value, "config")))
 
     @line_magic
     @SEED.document
     def mlseed(self, line: str) -> None:
         """See SEED."""
         options = SEED.read(line)
-        report = api.mlseed(options.seed, deterministic=options.deterministic)
+        report = facts.mlseed(options.seed, deterministic=options.deterministic)
         rows = [(name, what, "✓" if ok else "—") for name, what, ok in report.rows]
         display(Table(("generator", "what was done", "repeats"), rows, f"Seed {report.seed}"))
 
@@ -125,9 +125,9 @@ class FactMagics(Magics):
     def mlenv(self, line: str) -> None:
         """See ENV."""
         if ENV.read(line).packages:
-            print(api.requirements())
+            print(facts.requirements())
         else:
-            display(Table(("what", "here"), api.mlenv().items()))
+            display(Table(("what", "here"), facts.mlenv().items()))
 
     @no_var_expand
     @line_magic
@@ -138,7 +138,7 @@ class FactMagics(Magics):
         value = self._file_or_value(options.value, "%mldata")
         name = options.name or _identifier(options.value, Path(options.value).name)
         with BytesBar(f"hashing {name}", sys.stderr) as bar:
-            said = api.mldata(
+            said = facts.mldata(
                 value,
                 name=name,
                 context=options.context,
@@ -151,7 +151,7 @@ class FactMagics(Magics):
     @AUTOLOG.document
     def mlautolog(self, line: str) -> None:
         """See AUTOLOG."""
-        print(api.mlautolog(AUTOLOG.read(line).mode))
+        print(facts.mlautolog(AUTOLOG.read(line).mode))
 
     def _file_or_value(self, text: str, magic: str) -> Any:
         """Return a path when the word looks like one, else the value of the expression."""

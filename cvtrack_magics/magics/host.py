@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import os
 from collections.abc import Mapping, Sequence
+from contextvars import Context, copy_context
 from typing import TYPE_CHECKING, Any
 
 from cvtrack_magics.runs.host import figure_png, open_figures
@@ -26,6 +27,7 @@ class ShellHost:
         self.shell = shell
         self.interactive_display = hasattr(shell, "kernel")
         self.unstored: list[str] = []
+        self._contexts: dict[str, Context] = {}
         self._publisher: Any = None
         self._figures: list[bytes] = []
         self._open_before: set[int] = set()
@@ -60,19 +62,24 @@ class ShellHost:
         if not self.interactive_display:
             self.say(str(bundle.get("text/plain", "")))
             return
+        self._contexts[display_id] = copy_context()
         self.shell.display_pub.publish(
             dict(bundle), metadata={}, transient={"display_id": display_id}
         )
 
     def update(self, bundle: Mapping[str, Any], display_id: str) -> None:
         """Replace an output where that can be shown."""
-        if self.interactive_display:
-            self._real_publisher().publish(
-                dict(bundle), metadata={}, transient={"display_id": display_id}, update=True
-            )
-
-    def _real_publisher(self) -> Any:
-        return self.shell.display_pub
+        if not self.interactive_display:
+            return
+        # a message belongs to the cell that showed the output, whichever thread sends it
+        context = self._contexts.get(display_id) or copy_context()
+        context.copy().run(
+            self.shell.display_pub.publish,
+            dict(bundle),
+            metadata={},
+            transient={"display_id": display_id},
+            update=True,
+        )
 
     def say(self, text: str) -> None:
         """Print one line."""

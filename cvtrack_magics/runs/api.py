@@ -1,34 +1,20 @@
-"""The magics as plain functions: the same names and options, for scripts and libraries."""
+"""Runs as plain functions, with the names and options of the magics: for scripts."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from pathlib import Path
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Any
 
-from cvtrack_magics.capture.configfile import describe_config
-from cvtrack_magics.capture.environment import environment_facts, requirements_text
-from cvtrack_magics.capture.hardware import hardware_facts
 from cvtrack_magics.capture.params import describe_params
 from cvtrack_magics.capture.schema import check_tags
-from cvtrack_magics.capture.seeds import SeedReport, apply_seed, seed_records
+from cvtrack_magics.capture.seeds import apply_seed, seed_records
 from cvtrack_magics.errors import UsageProblem
-from cvtrack_magics.records import Artifact, Dataset, Param, Record, RunSummary, Tag
+from cvtrack_magics.records import Record, RunSummary, Tag
+from cvtrack_magics.runs.said import Said
 from cvtrack_magics.runs.scope import RunScope
 from cvtrack_magics.runs.session import get_session, outcome_of
 from cvtrack_magics.runs.spec import RunSpec
-
-
-class Said:
-    """What a function did, as text; the records it made are in ``records``."""
-
-    def __init__(self, text: str, records: Iterable[Record] = ()) -> None:
-        self.text = text
-        self.records = tuple(records)
-
-    def __repr__(self) -> str:
-        return self.text
 
 
 class Run:
@@ -201,121 +187,6 @@ def mltags(**tags: Any) -> Said:
     return Said("\n".join([*lines, f"Tags of {where}: {said}"]), records)
 
 
-def mlparams(*values: Any, prefix: str = "", names: Iterable[str] = ()) -> Said:
-    """Record hyper-parameters, read off dicts, configs and torch objects.
-
-    Parameters
-    ----------
-    *values
-        Dicts (nested ones are flattened with dots), dataclasses, namespaces, pydantic
-        models, OmegaConf configs; optimizers, schedulers, data loaders, transforms,
-        models and gradient scalers.
-    prefix : str
-        Put in front of each name, with a dot.
-    names : iterable of str
-        What each value is called, for messages.
-    """
-    labels = [*names, *[""] * len(values)]
-    records: list[Record] = []
-    for value, label in zip(values, labels, strict=False):
-        records += describe_params(value, prefix=prefix, name=label)
-    return _recorded(records, "")
-
-
-def mlconfig(value: Any, *, name: str = "config") -> Said:
-    """Record a configuration whole under ``configs/``, and its leaves as params.
-
-    Parameters
-    ----------
-    value : str, Path or object
-        A YAML, JSON or TOML file, or a dict, dataclass … to be written as YAML.
-    name : str
-        The file's name for an object.
-    """
-    records = describe_config(value, name)
-    files = ", ".join(item.path for item in records if isinstance(item, Artifact))
-    return _recorded(records, f"{files} and ")
-
-
-def mlseed(seed: int, *, deterministic: bool = False) -> SeedReport:
-    """Seed every random generator and record it in the open run and those that follow.
-
-    Parameters
-    ----------
-    seed : int
-        From 0 to 2**32 - 1, the range NumPy takes.
-    deterministic : bool
-        Ask torch for deterministic algorithms, which can be slower.
-    """
-    session = get_session()
-    report = apply_seed(seed, deterministic=deterministic, import_torch=True)
-    records = seed_records(report)
-    session.seeds = list(records)
-    if session.current is not None:
-        session.current.add(records)
-    return report
-
-
-def mldata(
-    value: Any,
-    *,
-    name: str = "",
-    context: str = "training",
-    source: str = "",
-    progress: Callable[[int, int], None] | None = None,
-) -> Said:
-    """Record which data was used: SHA-256 over the full content, manifest, dataset input.
-
-    Parameters
-    ----------
-    value : array, tensor, Dataset, str or Path
-        Data in memory, or a file or folder.
-    name : str
-        The data set's name; a path's own name when not given.
-    context : str
-        What it was used for: training, validation, testing …
-    source : str
-        Where it came from, for people and for MLflow.
-    progress : callable, optional
-        ``progress(done_bytes, all_bytes)``.
-    """
-    from cvtrack_magics.capture.datasets import describe_data
-
-    cache = get_session().config.state / "hashes"
-    if not name:
-        name = Path(value).name if isinstance(value, (str, Path)) else "data"
-    records = describe_data(
-        value, name=name, context=context, source=source, cache=cache, progress=progress
-    )
-    found = [item for item in records if isinstance(item, Dataset)]
-    hashes = ", ".join(f"{item.name} sha256 {item.digest[:12]}" for item in found)
-    return _recorded(records, f"{hashes} and ")
-
-
-def mlenv() -> dict[str, str]:
-    """Return what the code runs on: versions, CPU, memory, GPU; recorded in every run."""
-    return {**environment_facts(), **hardware_facts()}
-
-
-def mlautolog(mode: str) -> Said:
-    """Switch MLflow's autologging of PyTorch on to explore, off for production.
-
-    Parameters
-    ----------
-    mode : {'explore', 'production'}
-        ``explore`` logs every epoch but no models; ``production`` logs nothing by
-        itself, so that the record holds just what the code says.
-    """
-    if mode not in ("explore", "production"):
-        raise UsageProblem(
-            f"%mlautolog does not know {mode!r}.", "Type '%mlautolog explore' or 'production'."
-        )
-    get_session().tracking.autolog(explore=mode == "explore")
-    if mode == "explore":
-        return Said("Autologging is on: metrics every epoch, no models. Lightning trainers only.")
-    return Said("Autologging is off: the record holds what log() and the magics say.")
-
-
 def log(
     metrics: Mapping[str, Any] | None = None,
     /,
@@ -351,17 +222,3 @@ def log(
         metrics = {**(metrics or {}), **kw}
     if metrics:
         channel.log(metrics, step, every)
-
-
-def requirements() -> str:
-    """Return the installed packages as a pip-installable requirements file."""
-    return requirements_text()
-
-
-def _recorded(records: list[Any], what: str) -> Said:
-    """Give facts to the open run and say in one line what went where."""
-    name, lines = get_session().record(records, implied=True)
-    params = sum(isinstance(item, Param) for item in records)
-    counted = f"{params} param{'' if params == 1 else 's'}"
-    where = f"run {name!r}" if name else "the next run"
-    return Said("\n".join([*lines, f"{what}{counted} → {where}"]), records)

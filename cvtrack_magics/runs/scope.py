@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import threading
 import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -17,6 +16,7 @@ from cvtrack_magics.metrics.channel import Channel
 from cvtrack_magics.records import Artifact, Metric, Notice, Outcome, Param, Record, RunSummary, Tag
 from cvtrack_magics.redact import redact
 from cvtrack_magics.runs import orphans, surroundings
+from cvtrack_magics.runs.gathering import Gathering, paths_of
 from cvtrack_magics.runs.host import CellFacts
 from cvtrack_magics.runs.spec import RunSpec
 from cvtrack_magics.runs.view import RunView
@@ -25,7 +25,6 @@ from cvtrack_magics.store.tracking import OpenRun
 if TYPE_CHECKING:
     from cvtrack_magics.runs.session import Session
 
-GATHER_WINDOW = 1.0  # seconds: a run that ends sooner writes its surroundings with its end
 ENDING_TIMEOUT = 3.0  # seconds; whoever shuts a kernel down kills it after five
 
 
@@ -61,16 +60,11 @@ class RunScope:
         self.channel = Channel()
         self.view = RunView(session.host, session.config, spec, parent.name if parent else "")
         self._recorded: list[Record] = []
-        self._surroundings: list[Record] = []
-        self._gathering: threading.Thread | None = None
-        self._opened = threading.Event()
-        self._ended = threading.Event()
+        self._gathering = Gathering(session, cell, spec.code, self._take_gathered)
         self._note: Path | None = None
         self._tee = StreamTee()
         self._meter = ResourceMeter()
         self._figures: list[bytes] = []
-        self._modules: list[Path] = []
-        self._machine_params: set[str] = set()
 
     @property
     def name(self) -> str:
@@ -87,8 +81,7 @@ class RunScope:
     def open(self, tags: dict[str, str], pending: Sequence[Record]) -> None:
         """Open the run in the store and start recording what surrounds it."""
         self.tags.update(tags)
-        self._gathering = threading.Thread(target=self._gather, name="cvtrack-gather", daemon=True)
-        self._gathering.start()  # looks around while the store opens the run
+        self._gathering.start()
         try:
             self.run = self._open_in_store(tags)
         except StoreUnavailable as error:
@@ -96,7 +89,7 @@ class RunScope:
                 f"Run {self.name!r} is not recorded: {error.problem} {error.hint}".strip()
             )
         finally:
-            self._opened.set()
+            self._gathering.run_is_open()
         self.channel.refresh = self.view.refresh
         if self.run is not None:
             self.params.update(self.run.params)
@@ -119,22 +112,10 @@ class RunScope:
             self.notices.append(f"No earlier run {self.name!r} to resume: a new one was opened.")
         return tracking.open_run(self.name, tags, nested=nested)
 
-    def _gather(self) -> None:
-        notebook = self.session.host.notebook()
-        records = surroundings.safely("environment and hardware", self.session.machine_records)
-        self._machine_params = {item.key for item in records if isinstance(item, Param)}
-        if self.spec.code:
-            modules = self._modules = self.session.own_modules()
-            records += surroundings.safely(
-                "git state", lambda: surroundings.code_records(self.cell, notebook, modules)
-            )
-        self._surroundings = records
-        self._opened.wait()
-        if not self._ended.wait(GATHER_WINDOW):
-            self._surroundings = []
-            records = self._not_said_otherwise(records)
-            self._put(records)
-            self._recorded += records
+    def _take_gathered(self, records: list[Record]) -> None:
+        records = self._not_said_otherwise(records)
+        self._put(records)
+        self._recorded += records
 
     # -- while open
 
@@ -229,18 +210,14 @@ class RunScope:
         self.outcome = outcome
         use = self._meter.stop()
         ended = int(time.time() * 1000)
-        self._ended.set()
         timeout = self.session.config.close_timeout
-        if self._gathering is not None:
-            self._gathering.join(timeout)
+        last = self._not_said_otherwise(self._gathering.finish(timeout))
         self.channel.drain()
-        last = self._not_said_otherwise(self._surroundings)
         last += surroundings.resource_records(use, ended)
         last += surroundings.figure_records(self._figures)
         if self.spec.output and self._tee.text().strip():
             last.append(Artifact("logs/output.txt", redact(self._tee.text())))
-        if self.spec.code:
-            last += self._late_code(last)
+        last += self._gathering.late(paths_of([*self._recorded, *last]))
         if error is not None:
             last += surroundings.error_records(error)
         self.notices += [item.text for item in last if isinstance(item, Notice)]
@@ -251,20 +228,6 @@ class RunScope:
         summary = self._summary(outcome, use.wall_s, error)
         self.view.close(summary, self.channel.history.series)
         return summary
-
-    def _late_code(self, others: Sequence[Record]) -> list[Record]:
-        """Return the session so far, and the modules imported since the run was opened."""
-        host = self.session.host
-        paths = {r.path for r in [*self._recorded, *others] if isinstance(r, Artifact)}
-        return [
-            *surroundings.safely("the session", lambda: surroundings.session_records(host.cells())),
-            *surroundings.safely(
-                "imported modules",
-                lambda: surroundings.late_code_records(
-                    host.notebook(), self.session.own_modules(), self._modules, paths
-                ),
-            ),
-        ]
 
     def _end_in_store(self, run: OpenRun, outcome: Outcome, ended: int, timeout: float) -> None:
         session = self.session
@@ -280,7 +243,7 @@ class RunScope:
             self.notices += [notice.text for notice in left_open]
         except Exception as error:
             self.notices.append(f"MLflow's active run could not be reset: {error}")
-        if session.ending:
+        if session.process.ending:
             # threads may not be allowed to start any more, so the status comes first
             with contextlib.suppress(Exception):
                 session.tracking.check()
@@ -327,7 +290,7 @@ class RunScope:
                 for key, value in metrics.items()
                 if not key.startswith(surroundings.RESOURCES)
             },
-            params=len(set(self.params) - self._machine_params),
+            params=len(set(self.params) - self._gathering.machine_params),
             recorded=self._said_recorded() if self.run else (),
             notices=tuple(self.notices),
         )

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import atexit
-import os
-import signal
 import sys
 import threading
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from cvtrack_magics.config import CvTrack
 from cvtrack_magics.errors import UsageProblem
@@ -21,6 +17,7 @@ from cvtrack_magics.records import Notice, Outcome, Param, Record, RunSummary, T
 from cvtrack_magics.redact import redact
 from cvtrack_magics.runs.host import CellFacts, Host, ScriptHost
 from cvtrack_magics.runs.outbox import Outbox
+from cvtrack_magics.runs.process import ProcessEnd
 from cvtrack_magics.runs.spec import RunSpec
 from cvtrack_magics.store.tracking import Tracking
 from cvtrack_magics.store.uris import absolute
@@ -62,9 +59,7 @@ class Session:
         self._machine_lock = threading.Lock()
         self._modules: list[Path] = []
         self._modules_key: tuple[int, str] = (0, "")
-        self._old_sigterm: Any = None
-        self._pid = os.getpid()
-        self.ending = False
+        self.process = ProcessEnd(self.stop)
         self._told_no_run = False
 
     # -- life
@@ -104,7 +99,7 @@ class Session:
             scope = self.scopes[-1]
             error = scope.failure
             self.close(scope, outcome if error is None else outcome_of(error), error)
-        self._release_process()
+        self.process.release()
         self.outbox.stop()
         self.traffic.stop()
 
@@ -126,7 +121,7 @@ class Session:
         tags.update({r.key: r.value for r in spec.records if isinstance(r, Tag)})
         if replaced:
             tags["cvtrack.replaces"] = replaced
-        self._hold_process()
+        self.process.hold()
         pending, self.pending = self.pending, []
         self.scopes.append(scope)
         try:
@@ -201,7 +196,7 @@ class Session:
             return scope.close(outcome, error)
         finally:
             if not self.scopes:
-                self._release_process()
+                self.process.release()
 
     def record(self, records: Sequence[Record], *, implied: bool = False) -> tuple[str, list[str]]:
         """Give facts to the open run, or keep them for the next; return (where, lines).
@@ -254,44 +249,6 @@ class Session:
                 "Start the cell with %%mlrun NAME."
             )
         return None
-
-    # -- the process
-
-    def _hold_process(self) -> None:
-        """Make sure that a run open at the process's end is KILLED, not FINISHED.
-
-        MLflow's own exit handler ends an active run as FINISHED. Handlers run in
-        reverse order, so ours is registered anew behind it.
-        """
-        atexit.unregister(self._at_exit)
-        atexit.register(self._at_exit)
-        if self._old_sigterm is None and threading.current_thread() is threading.main_thread():
-            with suppress(ValueError, OSError):
-                self._old_sigterm = signal.signal(signal.SIGTERM, self._on_sigterm)
-
-    def _release_process(self) -> None:
-        atexit.unregister(self._at_exit)
-        if self._old_sigterm is not None:
-            with suppress(ValueError, OSError):
-                if signal.getsignal(signal.SIGTERM) == self._on_sigterm:
-                    signal.signal(signal.SIGTERM, self._old_sigterm)
-            self._old_sigterm = None
-
-    def _at_exit(self) -> None:
-        if os.getpid() != self._pid:  # a forked worker inherits the handlers, not the runs
-            return
-        self.ending = True
-        with suppress(Exception):
-            self.stop("KILLED")
-
-    def _on_sigterm(self, number: int, frame: FrameType | None) -> None:
-        old = self._old_sigterm
-        self._at_exit()
-        if callable(old):
-            old(number, frame)
-        else:
-            signal.signal(number, signal.SIG_DFL)
-            signal.raise_signal(number)
 
 
 def _loaded_frameworks() -> tuple[bool, ...]:

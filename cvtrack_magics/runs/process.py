@@ -1,0 +1,66 @@
+"""Sees to it that a run open at the process's end is KILLED, never FINISHED."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import signal
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from types import FrameType
+from typing import Any
+
+
+class ProcessEnd:
+    """Acts when the process exits or is told to terminate, while runs are open.
+
+    Parameters
+    ----------
+    stop : callable
+        Ends what is open.
+
+    Notes
+    -----
+    MLflow's own exit handler ends an active run as FINISHED. Exit handlers run in
+    reverse order, so ours is registered anew, behind it, each time a run is opened.
+    """
+
+    def __init__(self, stop: Callable[[], None]) -> None:
+        self._stop = stop
+        self._pid = os.getpid()
+        self._old_sigterm: Any = None
+        self.ending = False
+
+    def hold(self) -> None:
+        """Begin to watch; a run was opened."""
+        atexit.unregister(self._at_exit)
+        atexit.register(self._at_exit)
+        if self._old_sigterm is None and threading.current_thread() is threading.main_thread():
+            with suppress(ValueError, OSError):
+                self._old_sigterm = signal.signal(signal.SIGTERM, self._on_sigterm)
+
+    def release(self) -> None:
+        """Give the handlers back; no run is open."""
+        atexit.unregister(self._at_exit)
+        if self._old_sigterm is not None:
+            with suppress(ValueError, OSError):
+                if signal.getsignal(signal.SIGTERM) == self._on_sigterm:
+                    signal.signal(signal.SIGTERM, self._old_sigterm)
+            self._old_sigterm = None
+
+    def _at_exit(self) -> None:
+        if os.getpid() != self._pid:  # a forked worker inherits the handlers, not the runs
+            return
+        self.ending = True
+        with suppress(Exception):
+            self._stop()
+
+    def _on_sigterm(self, number: int, frame: FrameType | None) -> None:
+        old = self._old_sigterm
+        self._at_exit()
+        if callable(old):
+            old(number, frame)
+        else:
+            signal.signal(number, signal.SIG_DFL)
+            signal.raise_signal(number)

@@ -1,0 +1,72 @@
+"""What executes notebooks sees a failure, and the demo shows what was recorded."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
+
+from tests.store_views import runs_of
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def notebook(*cells: str) -> nbformat.NotebookNode:
+    made = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+    made.metadata["kernelspec"] = {"name": "python3", "display_name": "p", "language": "python"}
+    return made
+
+
+FAILING = ("%load_ext cvtrack_magics", "%%mlrun bad\nraise ValueError('no')", "print('after')")
+
+
+def test_nbclient_stops_at_the_failed_run(store: str, tmp_path: Path) -> None:
+    made = notebook(*FAILING)
+    with pytest.raises(CellExecutionError, match="ValueError"):
+        NotebookClient(made, resources={"metadata": {"path": str(tmp_path)}}).execute()
+    assert runs_of(store)["bad"].info.status == "FAILED"
+    errors = [o for o in made.cells[1].outputs if o.output_type == "error"]
+    assert [error.ename for error in errors] == ["ValueError"]
+    assert made.cells[2].outputs == []
+
+
+def test_papermill_stops_at_the_failed_run(store: str, tmp_path: Path) -> None:
+    papermill = pytest.importorskip("papermill")
+    nbformat.write(notebook(*FAILING), tmp_path / "in.ipynb")
+    with pytest.raises(papermill.PapermillExecutionError, match="ValueError"):
+        papermill.execute_notebook(
+            str(tmp_path / "in.ipynb"), str(tmp_path / "out.ipynb"), progress_bar=False
+        )
+    assert runs_of(store)["bad"].info.status == "FAILED"
+
+
+def test_the_demo_prints_the_tree_of_runs(
+    store: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    spec = importlib.util.spec_from_file_location("demo", ROOT / "notebooks" / "demo.py")
+    assert spec is not None
+    assert spec.loader is not None
+    demo = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(demo)
+    source = tmp_path / "small.ipynb"
+    cells = (
+        "%load_ext cvtrack_magics\nfrom cvtrack_magics import log",
+        "%mlrun parent",
+        "%%mlrun child --nested\nlog(acc=0.5)",
+        "%mlend",
+    )
+    nbformat.write(notebook(*cells), source)
+    work = tmp_path / "work"
+    work.mkdir()
+    demo.execute(source, work)
+    progress = [line for line in capsys.readouterr().out.splitlines() if "/4]" in line]
+    assert len(progress) == 4
+    lines = demo.tree(store, 0)
+    assert lines[0] == "Experiment Default"
+    assert lines[1].split()[:2] == ["parent", "FINISHED"]
+    assert lines[2].split()[:3] == ["└", "child", "FINISHED"]
+    assert lines[2].endswith("acc 0.5")
