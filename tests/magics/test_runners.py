@@ -6,6 +6,7 @@ import importlib.util
 from pathlib import Path
 
 import nbformat
+import papermill
 import pytest
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
@@ -35,7 +36,6 @@ def test_nbclient_stops_at_the_failed_run(store: str, tmp_path: Path) -> None:
 
 
 def test_papermill_stops_at_the_failed_run(store: str, tmp_path: Path) -> None:
-    papermill = pytest.importorskip("papermill")
     nbformat.write(notebook(*FAILING), tmp_path / "in.ipynb")
     with pytest.raises(papermill.PapermillExecutionError, match="ValueError"):
         papermill.execute_notebook(
