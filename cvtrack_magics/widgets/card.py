@@ -15,13 +15,15 @@ SIGNS = {"FINISHED": "✓", "FAILED": "✗", "KILLED": "■"}
 _COLORS = {"FINISHED": "#1a7f37", "FAILED": "#cf222e", "KILLED": "#9a6700"}
 
 _ROWS = 12  # rows of metrics on a card
+_NOW = 4  # metrics in the line of a run that goes on
+_STOPPED = "stopped by an interrupt"
 
 _MUTED = "color:var(--jp-ui-font-color2, inherit)"
 _WRAP = "overflow-wrap:anywhere"
 _NAME = ("left", _WRAP)
 _NUMBER = ("right", "white-space:nowrap")
 _CARD = (
-    "max-width:1280px; box-sizing:border-box; line-height:1.5; padding:6px 10px; "
+    "max-width:1280px; box-sizing:border-box; margin-top:6px; line-height:1.5; padding:6px 10px; "
     "border:1px solid var(--jp-border-color2, #8886); border-radius:6px; "
     "font-family:var(--jp-ui-font-family, system-ui, sans-serif); font-size:13px"
 )
@@ -57,11 +59,54 @@ def header_bundle(
     return {"text/plain": line, "text/html": html}
 
 
+def live_bundle(
+    header: Mapping[str, object],
+    key: str,
+    name: str,
+    history: Mapping[str, Series],
+    digits: int = 4,
+) -> dict[str, object]:
+    """Return the header with the newest values and a place for the live plot below it.
+
+    Parameters
+    ----------
+    header : mapping of str to object
+        What ``header_bundle`` returned.
+    key : str
+        What the plot and its place know each other by: eight hexadecimal digits.
+    name : str
+        The run's name.
+    history : mapping of str to Series
+        The points so far; the text is all that a notebook saved now will show of them.
+    digits : int
+        Significant digits of a metric.
+    """
+    words = [f"● running {shorten(name, 60)}"]
+    steps = [series.steps[-1] for series in history.values() if len(series)]
+    words += [f"step {max(steps)}"] if steps else []
+    words += [
+        f"{shorten(metric, 40)} {number(series.last, digits)}"
+        for metric, series in list(history.items())[:_NOW]
+    ]
+    if len(history) > _NOW:
+        words.append(f"and {len(history) - _NOW} more")
+    now = " · ".join(words)
+    place = (
+        f'<div class="cvtrack-live" data-plot="{html_text(key)}" style="{_CARD}">'
+        f'<span style="{_MUTED}; {_WRAP}">{html_text(now)}</span></div>'
+    )
+    return {
+        "text/plain": f"{header['text/plain']}\n{now}",
+        "text/html": f"{header['text/html']}\n{place}",
+    }
+
+
 def summary_bundle(
     summary: RunSummary,
     picture: bytes | None,
     history: Mapping[str, Series] | None,
     digits: int = 4,
+    key: str = "",
 ) -> dict[str, str]:
     """Return the card of a finished run.
 
@@ -76,6 +121,8 @@ def summary_bundle(
         and become an interactive plot where our front end is loaded in the page.
     digits : int
         Significant digits of a metric.
+    key : str
+        The key of the live plot before the card, whose settings the card's plot takes over.
 
     Returns
     -------
@@ -83,7 +130,9 @@ def summary_bundle(
         ``text/html`` that needs no style sheet and no script, and ``text/plain``.
     """
     parts = [_head(summary), _place(summary)]
-    if summary.error:
+    if _stopped(summary):
+        parts.append(f'<div style="{_MUTED}">{_STOPPED}</div>')
+    elif summary.error:
         parts.append(
             f'<div style="color:var(--jp-error-color1, #cf222e); {_WRAP}">'
             f"<strong>Error:</strong> {html_text(shorten(summary.error, 400))}</div>"
@@ -97,7 +146,7 @@ def summary_bundle(
         f'<div style="{_WRAP}"><strong>!</strong> {html_text(notice)}</div>'
         for notice in summary.notices
     )
-    parts.append(curves_html(picture, history))
+    parts.append(curves_html(picture, history, key))
     html = f'<div class="cvtrack-card" style="{_CARD}">\n' + "\n".join(filter(None, parts))
     return {"text/html": html + "\n</div>", "text/plain": _terminal(summary, values)}
 
@@ -175,6 +224,11 @@ def _cell(metrics: Mapping[str, str], members: list[str], role: str) -> str:
     return next((metrics[name] for name in members if role_of(name) == role), "")
 
 
+def _stopped(summary: RunSummary) -> bool:
+    """Say whether a person stopped the run, which is no error."""
+    return summary.status == "KILLED" and summary.error.startswith("KeyboardInterrupt")
+
+
 def _kept(summary: RunSummary) -> str:
     counted = [f"{summary.params} param{'s' * (summary.params != 1)}"] if summary.params else []
     return " · ".join([*counted, *summary.recorded]) if summary.run_id else ""
@@ -195,7 +249,9 @@ def _terminal(summary: RunSummary, metrics: Mapping[str, str]) -> str:
         lines.append(f"  experiment  {' · '.join(place)}")
     if summary.url:
         lines.append(f"  page        {plain(summary.url)}")
-    if summary.error:
+    if _stopped(summary):
+        lines.append(f"  {_STOPPED}")
+    elif summary.error:
         lines.append(f"  error       {shorten(summary.error, 120)}")
     if metrics:
         pairs: list[str] = []

@@ -15,7 +15,7 @@ _SERIES_POINTS = 400
 _ALL_POINTS = 4_000
 
 
-def curves_html(picture: bytes | None, history: Mapping[str, Series] | None) -> str:
+def curves_html(picture: bytes | None, history: Mapping[str, Series] | None, key: str = "") -> str:
     """Return the picture, and beside it the points as text that nothing executes.
 
     Parameters
@@ -24,6 +24,9 @@ def curves_html(picture: bytes | None, history: Mapping[str, Series] | None) -> 
         A PNG of the curves.
     history : mapping of str to Series, or None
         The points; at most 400 of each metric are kept, highs, lows and gaps among them.
+        A metric with a single point is no curve and is left out.
+    key : str
+        The key of the live plot before, or ``""``.
 
     Returns
     -------
@@ -32,25 +35,28 @@ def curves_html(picture: bytes | None, history: Mapping[str, Series] | None) -> 
     """
     if not picture:
         return ""
-    names = [name for name, series in (history or {}).items() if len(series)]
+    names = [name for name, series in (history or {}).items() if len(series) > 1]
     words = "Curves of " + ", ".join(names[:6]) if names else "Curves"
     alt = html_text(shorten(words, 160))
+    width, height = _size(picture)
     image = (
-        f'<img alt="{alt}" style="max-width:100%" width="{_width(picture)}" '
+        f'<img alt="{alt}" style="max-width:100%; height:auto" width="{width}" height="{height}" '
         f'src="data:image/png;base64,{base64.b64encode(picture).decode("ascii")}">'
     )
     data = ""
     if history and names:
-        body = json.dumps(_points(history, names), separators=(",", ":"), allow_nan=False)
+        points = ({"run": key} if key else {}) | _points(history, names)
+        body = json.dumps(points, separators=(",", ":"), allow_nan=False)
         for sign in "<>&":
             body = body.replace(sign, f"\\u{ord(sign):04x}")
         data = f'<script type="application/json" class="cvtrack-data">{body}</script>'
     return f'<div class="cvtrack-curves" style="margin-top:6px">{image}{data}</div>'
 
 
-def _width(picture: bytes) -> int:
-    """Return the page width of a PNG drawn with 1.5 pixels for each of the page's."""
-    return round(int.from_bytes(picture[16:20], "big") / 1.5)
+def _size(picture: bytes) -> tuple[int, int]:
+    """Return the size on the page of a PNG drawn with 1.5 pixels for each of the page's."""
+    width, height = (round(int.from_bytes(picture[at : at + 4], "big") / 1.5) for at in (16, 20))
+    return width, height
 
 
 def _points(history: Mapping[str, Series], names: list[str]) -> dict[str, object]:

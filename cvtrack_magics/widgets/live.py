@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import threading
 import time
 from array import array
@@ -34,6 +36,22 @@ _REPLAY_POINTS = 40_000
 class _PlotWidget(anywidget.AnyWidget):
     _esm = _BUNDLE.read_text(encoding="utf-8") if _BUNDLE.exists() else _NOT_BUILT
     title = traitlets.Unicode().tag(sync=True)
+    run = traitlets.Unicode().tag(sync=True)
+
+
+def needs_view() -> bool:
+    """Say whether this front end runs a widget's code only where a view of it is displayed.
+
+    JupyterLab and Notebook 7 run it as soon as the widget is opened, so that the plot can
+    put itself into plain HTML, which a notebook saved in the middle of a run still shows.
+    VS Code (which names the notebook in the user's namespace, and starts its own kernels
+    without a Jupyter session) and Colab wait for a view.
+    """
+    return (
+        "google.colab" in sys.modules
+        or "__vsc_ipynb_file__" in vars(sys.modules["__main__"])
+        or ("VSCODE_PID" in os.environ and "JPY_SESSION_NAME" not in os.environ)
+    )
 
 
 class LivePlot:
@@ -43,6 +61,9 @@ class LivePlot:
     ----------
     title : str
         The run's name, shown above the curves.
+    run : str
+        Where the plot puts itself in the page: into each ``.cvtrack-live`` whose
+        ``data-plot`` is this.
 
     Notes
     -----
@@ -53,14 +74,19 @@ class LivePlot:
     are recognised and missing ones are asked for.
     """
 
-    def __init__(self, title: str) -> None:
+    def __init__(self, title: str, run: str = "") -> None:
         self._series: dict[str, Series] = {}
         self._status = "RUNNING"
         self._lock = threading.RLock()
         self._born = time.monotonic()
-        self._widget = _PlotWidget(title=title)
+        self._widget = _PlotWidget(title=title, run=run)
         self._widget.on_msg(self._asked)
         _answer_while_busy(self._widget.comm)
+
+    @property
+    def history(self) -> Mapping[str, Series]:
+        """All points pushed so far, by metric name."""
+        return self._series
 
     def push(self, fresh: Mapping[str, Series]) -> None:
         """Send new points.

@@ -5,13 +5,13 @@ from __future__ import annotations
 import io
 import warnings
 from array import array
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from cvtrack_magics.metrics.series import Series
 from cvtrack_magics.widgets.decimate import decimate
 from cvtrack_magics.widgets.groups import MAX_PANELS, panels_of, styles_of
-from cvtrack_magics.widgets.text import shorten, tick
+from cvtrack_magics.widgets.text import shorten, ticks
 
 _GREY = "#7a7a7a"  # at least 4:1 on white and on JupyterLab's dark #111
 _GRID = "#7a7a7a40"
@@ -27,16 +27,17 @@ def curves_png(history: Mapping[str, Series], width: int = 760) -> bytes | None:
     Parameters
     ----------
     history : mapping of str to Series
-        Points by metric name. What is not a finite number is a gap.
+        Points by metric name. What is not a finite number is a gap; a metric with a
+        single point is no curve and is left out.
     width : int
         Width on the page in CSS pixels; the picture has 1.5 times as many.
 
     Returns
     -------
     bytes or None
-        A PNG with a transparent background, or None when there are no points.
+        A PNG with a transparent background, or None when there are no curves.
     """
-    names = [name for name, series in history.items() if len(series)]
+    names = [name for name, series in history.items() if len(series) > 1]
     if not names:
         return None
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -54,6 +55,7 @@ def curves_png(history: Mapping[str, Series], width: int = 760) -> bytes | None:
     canvas = FigureCanvasAgg(figure)
     left, top, right, bottom = _MARGINS
     cell = width / columns
+    legends = any(_is_named(group, members) for group, members in shown)
     for at, (group, members) in enumerate(shown):
         row, column = divmod(at, columns)
         axes = figure.add_axes(
@@ -64,7 +66,7 @@ def curves_png(history: Mapping[str, Series], width: int = 760) -> bytes | None:
                 (_PANEL - top - bottom) / height,
             )
         )
-        _draw(axes, group, {name: history[name] for name in members}, cell)
+        _draw(axes, group, {name: history[name] for name in members}, cell, legends)
     if note:
         more = f"and {len(panels) - len(shown)} more"
         figure.text(0.01, 4 / height, more, color=_GREY, fontsize=7.5)
@@ -75,9 +77,15 @@ def curves_png(history: Mapping[str, Series], width: int = 760) -> bytes | None:
     return _small_png(canvas)
 
 
-def _draw(axes: Any, group: str, members: Mapping[str, Series], width: float) -> None:
+def _draw(
+    axes: Any, group: str, members: Mapping[str, Series], width: float, legends: bool
+) -> None:
     """Draw one panel, leaving nothing to the user's rcParams."""
-    from matplotlib.ticker import FuncFormatter, MaxNLocator
+    from matplotlib.ticker import Formatter, MaxNLocator
+
+    class Ticks(Formatter):
+        def format_ticks(self, values: Sequence[float]) -> list[str]:
+            return ticks(list(map(float, values)))
 
     axes.set_facecolor("none")
     for side, spine in axes.spines.items():
@@ -87,7 +95,7 @@ def _draw(axes: Any, group: str, members: Mapping[str, Series], width: float) ->
     styles = styles_of(members)
     labelled = [(style, _label(style.name, group)) for style in styles]
     room = max(6, int((width - 50) / (5.4 * len(styles))) - 4)
-    named = len(members) > 1 or group not in members
+    named = _is_named(group, members)
     at = 0.0
     for style, name in labelled:
         steps, values = _curve(members[style.name])
@@ -119,15 +127,20 @@ def _draw(axes: Any, group: str, members: Mapping[str, Series], width: float) ->
         axes.set_xlim((low + high) / 2 - 0.5, (low + high) / 2 + 0.5)
     title = shorten(group, int((width - _MARGINS[0]) / 7.6))
     place = {"transform": axes.transAxes, "parse_math": False, "usetex": False}
-    axes.text(0, 1.17 if named else 1.06, title, color=_GREY, fontsize=8, weight="bold", **place)
+    axes.text(0, 1.17 if legends else 1.06, title, color=_GREY, fontsize=8, weight="bold", **place)
     for axis, bins in ((axes.xaxis, 4), (axes.yaxis, 4)):
         axis.set_major_locator(MaxNLocator(nbins=bins, integer=axis is axes.xaxis))
-        axis.set_major_formatter(FuncFormatter(lambda value, _: tick(value)))
+        axis.set_major_formatter(Ticks())
     axes.tick_params(
         length=0, labelsize=7, labelcolor=_GREY, pad=2, which="both", top=False, right=False
     )
     axes.grid(True, axis="y", color=_GRID, linewidth=0.6, linestyle="-")
     axes.grid(False, axis="x")
+
+
+def _is_named(group: str, members: Iterable[str]) -> bool:
+    """Say whether a panel's title alone does not tell which curves are in it."""
+    return list(members) != [group]
 
 
 def _label(name: str, group: str) -> str:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Callable, Sequence
 from html import escape
 
 # Control characters (terminal colours begin with one) and marks that reorder text.
 _UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]+")
+
+_LONG = 7  # characters of a tick's label that leave room beside a small plot
 
 
 def duration(seconds: float) -> str:
@@ -53,17 +56,63 @@ def number(value: float, digits: int = 4) -> str:
     return f"{value:.{digits}g}"
 
 
-def tick(value: float) -> str:
-    """Write the value at a tick of an axis, as short as it gets."""
-    size = abs(value)
-    if size and (size >= 1e9 or size < 1e-3):
-        mantissa, exponent = f"{value:.3e}".split("e")
-        return f"{float(mantissa):g}e{int(exponent)}"
-    if size >= 1e6:
-        return f"{value / 1e6:g}M"
-    if size >= 1e4:
-        return f"{value / 1e3:g}k"
-    return f"{value:g}"
+def ticks(values: Sequence[float], log: bool = False) -> list[str]:
+    """Write the values at the ticks of one axis, all in one way and as short as it gets.
+
+    Parameters
+    ----------
+    values : sequence of float
+        Where the ticks are.
+    log : bool
+        Whether the axis is logarithmic.
+
+    Examples
+    --------
+    >>> ticks([0, 0.0005, 0.001]), ticks([0, 5000, 10000]), ticks([0, 2e-5])
+    (['0', '0.0005', '0.001'], ['0', '5k', '10k'], ['0', '2e-5'])
+    >>> ticks([1e-4, 1e-2, 1], log=True)
+    ['1e-4', '1e-2', '1e0']
+    """
+    sizes = [abs(value) for value in values if value] or [1.0]
+    write: Callable[[float, int], str] = _plain_number
+    if max(sizes) < 1e-3 or max(sizes) >= 1e9 or (log and (min(sizes) < 1e-3 or max(sizes) >= 1e5)):
+        write = _power
+    elif not log and max(sizes) >= 1e4:
+        write = _millions if max(sizes) >= 1e6 else _thousands
+
+    shown = _told_apart(values, write)
+    if write is _plain_number and not log and max(sizes) < 1e-2 and max(map(len, shown)) > _LONG:
+        return _told_apart(values, _power)
+    return shown
+
+
+def _told_apart(values: Sequence[float], write: Callable[[float, int], str]) -> list[str]:
+    shown: list[str] = []
+    for digits in (6, 10, 15):
+        shown = [write(value, digits) for value in values]
+        if len(set(shown)) == len(set(values)):
+            break
+    return shown
+
+
+def _plain_number(value: float, digits: int) -> str:
+    text = f"{value:.{digits}f}" if abs(value) < 1 else f"{value:.{digits}g}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def _thousands(value: float, digits: int) -> str:
+    return f"{value / 1e3:.{digits}g}k" if value else "0"
+
+
+def _millions(value: float, digits: int) -> str:
+    return f"{value / 1e6:.{digits}g}M" if value else "0"
+
+
+def _power(value: float, digits: int) -> str:
+    if not value:
+        return "0"
+    mantissa, exponent = f"{value:.{digits - 1}e}".split("e")
+    return f"{float(mantissa):.{digits}g}e{int(exponent)}"
 
 
 def plain(text: str) -> str:

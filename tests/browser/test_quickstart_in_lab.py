@@ -250,6 +250,45 @@ def test_the_stop_button_makes_a_killed_card(lab: Lab, browser: Any) -> None:
     finished_with(page)
 
 
+# Notes, frame by frame, how high a cell's output is and how many plots are live and finished.
+WATCH = """(cell) => {
+  window.frames_ = [];
+  const count = (css) => cell.querySelectorAll(css).length;
+  const look = () => {
+    const height = cell.querySelector(".jp-Cell-outputArea")?.offsetHeight ?? 0;
+    frames_.push([height, count(".cvtrack-live .uplot"), count(".cvtrack-card .uplot")]);
+    requestAnimationFrame(look);
+  };
+  look();
+}"""
+
+
+def test_the_live_plot_becomes_the_card_without_a_jump_and_keeps_its_settings(
+    lab: Lab, browser: Any
+) -> None:
+    lab.write("ends.ipynb", notebook_of(SETUP, LOOP.format(name="ends", rounds=60)))
+    page = opened(lab, browser, "ends.ipynb")
+    page.run_to_end(0)
+    page.run_cell(1)
+    page.wait(1, "shows no plot", lambda s: s["legend"])
+    page.node(1).query_selector(".cv-panel .cv-toggle:last-child").click()
+    live = page.node(1).eval_on_selector(".cvtrack-live", "box => box.offsetWidth")
+    page.node(1).evaluate(WATCH)
+    page.wait_done(1)
+    page.page.wait_for_timeout(300)
+    frames = page.page.evaluate("frames_")
+    running, done = frames[0], frames[-1]
+    assert running[1:] == [2, 0]
+    assert done[1:] == [0, 2]
+    assert min(height for height, *_ in frames) == min(running[0], done[0])
+    assert all(alive or finished for _, alive, finished in frames)
+    card = page.node(1).query_selector(".cvtrack-card")
+    assert card.evaluate("card => card.offsetWidth") == live
+    logs = page.node(1).query_selector_all(".cvtrack-card .cv-panel .cv-toggle:last-child")
+    assert [node.get_attribute("aria-pressed") for node in logs] == ["true", "false"]
+    finished_with(page)
+
+
 def test_names_are_text_and_a_narrow_window_is_enough(lab: Lab, browser: Any) -> None:
     loop = LOOP.format(name=f"'{TRICK}' --tag 'team={TRICK}'", rounds=40)
     lab.write("narrow.ipynb", notebook_of(SETUP, loop))
@@ -287,13 +326,6 @@ def mid_run(lab: Lab, browser: Any, name: str) -> LabPage:
     return page
 
 
-MID_RUN = (
-    "runs/view.py replaces the header by the widget, so that a notebook saved in the middle of "
-    "a run holds nothing but a widget that is gone"
-)
-
-
-@pytest.mark.xfail(reason=MID_RUN, strict=True)
 def test_a_notebook_saved_in_the_middle_of_a_run_still_says_what_it_was(
     lab: Lab, browser: Any
 ) -> None:
@@ -308,10 +340,9 @@ def test_a_notebook_saved_in_the_middle_of_a_run_still_says_what_it_was(
     text = page.look(1)["text"]
     finished_with(page)
     assert "widget" not in text
-    assert "middle" in text
+    assert re.search(r"● running middle · step \d+ · train/loss [\d.]+", text)
 
 
-@pytest.mark.xfail(reason=MID_RUN, strict=True)
 def test_a_page_reloaded_in_the_middle_of_a_run_is_right(lab: Lab, browser: Any) -> None:
     page = mid_run(lab, browser, "reloaded")
     page.reload()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from array import array
 from collections.abc import Iterable
+from typing import Any
 
 from cvtrack_magics.metrics.series import Series
 from cvtrack_magics.records import RunSummary
@@ -33,6 +34,6 @@ def summary(**changes: object) -> RunSummary:
     return RunSummary(**{**facts, **changes})  # type: ignore[arg-type]
 
 
-def card_data(html: str) -> dict[str, list[dict[str, list[float]]]]:
+def card_data(html: str) -> dict[str, Any]:
     start = html.index('class="cvtrack-data">') + len('class="cvtrack-data">')
     return json.loads(html[start : html.index("</script>", start)])

@@ -5,7 +5,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from cvtrack_magics.widgets.card import header_bundle, summary_bundle
+from cvtrack_magics.widgets.card import header_bundle, live_bundle, summary_bundle
 from cvtrack_magics.widgets.picture import curves_png
 from tests.widgets.helpers import card_data, series, summary
 
@@ -163,11 +163,65 @@ def test_many_series_do_not_bloat_the_notebook() -> None:
 
 
 def test_the_picture_has_words_for_who_cannot_see_it() -> None:
-    history = {"train/loss": series([1.0]), "empty": series([])}
+    history = {"train/loss": series([1.0, 2.0]), "empty": series([]), "one": series([1.0])}
     page = Page(summary_bundle(summary(), curves_png(history), history)["text/html"])
     (image,) = [attrs for tag, attrs in page.tags if tag == "img"]
     assert image["alt"] == "Curves of train/loss"
     assert str(image["src"]).startswith("data:image/png;base64,")
+
+
+def test_a_metric_with_one_point_is_a_number_and_no_curve() -> None:
+    history = {"train/loss": series([2.0, 1.0]), "test/acc": series([0.9])}
+    html = summary_bundle(
+        summary(metrics={"train/loss": 1.0, "test/acc": 0.9}), curves_png(history), history
+    )["text/html"]
+    assert [entry["name"] for entry in card_data(html)["series"]] == ["train/loss"]
+    assert ">0.9<" in html
+
+
+def test_the_picture_has_its_place_before_it_is_loaded() -> None:
+    history = {"train/loss": series([2.0, 1.0])}
+    page = Page(summary_bundle(summary(), curves_png(history), history)["text/html"])
+    (image,) = [attrs for tag, attrs in page.tags if tag == "img"]
+    assert (image["width"], image["height"]) == ("460", "150")
+    assert "height:auto" in str(image["style"])
+
+
+def test_the_card_knows_the_plot_before_it() -> None:
+    history = {"a": series([2.0, 1.0])}
+    card = summary_bundle(summary(), curves_png(history), history, key="0a1b2c3d")
+    assert '"run":"0a1b2c3d"' in card["text/html"]
+    assert card_data(card["text/html"])["run"] == "0a1b2c3d"
+
+
+def test_a_run_that_a_person_stopped_has_no_error() -> None:
+    stopped = summary(status="KILLED", error="KeyboardInterrupt: ")
+    bundle = summary_bundle(stopped, None, None)
+    text = Page(bundle["text/html"]).text
+    assert "stopped by an interrupt" in text
+    assert "stopped by an interrupt" in bundle["text/plain"]
+    assert "KeyboardInterrupt" not in text + bundle["text/plain"]
+    assert "Error" not in text
+    other = summary_bundle(summary(status="KILLED", error="Lost: x"), None, None)
+    assert "Error: Lost: x" in Page(other["text/html"]).text
+
+
+def test_a_run_that_goes_on_says_where_it_is() -> None:
+    header = header_bundle("train", run_id="1a2b3c4d5e")
+    points = {
+        "train/loss": series([1, 0.123456], steps=[0, 340]),
+        "empty": series([]),
+        **{f"m{at}": series([at]) for at in range(5)},
+    }
+    bundle = live_bundle(header, "0a1b2c3d", "train", points)
+    now = "● running train · step 340 · train/loss 0.1235 · empty NaN · m0 0 · m1 1 · and 3 more"
+    assert bundle["text/plain"] == f"▶ train · run 1a2b3c4d\n{now}"
+    page = Page(str(bundle["text/html"]))
+    assert page.text.endswith(now)
+    assert [attrs["data-plot"] for _, attrs in page.tags if "data-plot" in attrs] == ["0a1b2c3d"]
+    evil = live_bundle(header_bundle(EVIL), EVIL, EVIL, {EVIL: series([1])})
+    assert {tag for tag, _ in Page(str(evil["text/html"])).tags} == {"div", "span", "strong"}
+    assert "step" not in str(live_bundle(header, "k", "train", {})["text/plain"])
 
 
 def test_no_picture_no_curves() -> None:

@@ -241,6 +241,27 @@ def test_what_is_displayed(wire: Wire) -> None:
     )
 
 
+def test_which_front_ends_need_a_displayed_view(monkeypatch: pytest.MonkeyPatch) -> None:
+    import sys
+
+    from cvtrack_magics.widgets.live import needs_view
+
+    monkeypatch.delenv("VSCODE_PID", raising=False)
+    monkeypatch.setenv("JPY_SESSION_NAME", "/x.ipynb")
+    assert not needs_view()
+    monkeypatch.setenv("VSCODE_PID", "1")  # a JupyterLab started in a terminal of VS Code
+    assert not needs_view()
+    monkeypatch.delenv("JPY_SESSION_NAME")
+    assert needs_view()
+    monkeypatch.delenv("VSCODE_PID")
+    assert not needs_view()
+    monkeypatch.setattr(sys.modules["__main__"], "__vsc_ipynb_file__", "/x.ipynb", raising=False)
+    assert needs_view()
+    monkeypatch.undo()
+    monkeypatch.setitem(sys.modules, "google.colab", sys)
+    assert needs_view()
+
+
 def test_without_a_kernel_everything_is_quiet(tmp_path: Path) -> None:
     from cvtrack_magics.metrics.series import Series
     from cvtrack_magics.widgets.live import LivePlot

@@ -44,8 +44,26 @@ def colored(image: np.ndarray, color: str) -> int:
     return int((near & (image[..., 3] > 128)).sum())
 
 
-def test_one_point_and_a_point_between_gaps_are_dots() -> None:
-    assert colored(pixels(curves_png({"a": series([0.5])})), "#1f83c9") > 4
+def test_one_point_is_no_curve() -> None:
+    assert curves_png({"a": series([0.5]), "b": series([])}) is None
+    both = {"a": series([1, 2]), "b": series([0.5])}
+    assert curves_png(both) == curves_png({"a": series([1, 2])})
+
+
+def test_titles_stand_on_one_line_whether_there_is_a_legend_or_not() -> None:
+    grey = np.array([0x7A, 0x7A, 0x7A])
+
+    def top(image: np.ndarray) -> int:
+        near = (np.abs(image[..., :3].astype(int) - grey).max(2) < 40) & (image[..., 3] > 100)
+        return int(np.flatnonzero(near.any(1)).min())
+
+    history = {"train/loss": series([1, 2]), "val/loss": series([2, 1]), "loss ": series([1, 2])}
+    image = pixels(curves_png(history))
+    half = image.shape[1] // 2
+    assert top(image[:, :half]) == top(image[:, half:])
+
+
+def test_a_point_between_gaps_is_a_dot() -> None:
     gaps = [math.nan, 1.0, math.inf]
     assert colored(pixels(curves_png({"a": series(gaps)})), "#1f83c9") > 4
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from cvtrack_magics.metrics.series import Series
-from cvtrack_magics.widgets import card, groups, picture
+from cvtrack_magics.widgets import card, groups, picture, text
 from tests.widgets.helpers import series, summary
 
 BUNDLE = Path(card.__file__).parent / "static" / "plot.js"
@@ -36,10 +36,10 @@ sync_api = pytest.importorskip("playwright.sync_api")
 # What anywidget does, in small: one factory per model, messages by name, buffers as DataView.
 HARNESS = """
 window.models = {};
-window.openModel = async (id, title) => {
+window.openModel = async (id, title, run) => {
   const callbacks = new Set(), sent = [];
   const model = {
-    get: (name) => ({ title })[name],
+    get: (name) => ({ title, run })[name],
     on: (name, callback) => callbacks.add(callback),
     off: (name, callback) => callbacks.delete(callback),
     send: (message) => sent.push(message),
@@ -115,11 +115,11 @@ def page(browser: Any) -> Iterator[Any]:
 class Plot:
     """One model in the page, fed as ``LivePlot`` feeds it."""
 
-    def __init__(self, page: Any, title: str = "run", views: int = 1) -> None:
+    def __init__(self, page: Any, title: str = "run", views: int = 1, run: str = "") -> None:
         self.page = page
         self.id = f"m{page.evaluate('Object.keys(window.models).length')}"
         self.ends: dict[str, int] = {}
-        page.evaluate("([id, title]) => openModel(id, title)", [self.id, title])
+        page.evaluate("(args) => openModel(...args)", [self.id, title, run])
         for _ in range(views):
             self.view()
 
@@ -310,7 +310,10 @@ def axis_gap(page: Any) -> float:
                 }
                 return hits.reduce((a, b) => a + b, 0) / hits.length;
               };
-              const left = 54 * devicePixelRatio, right = width - 12 * devicePixelRatio;
+              const edge = c.getBoundingClientRect().left;
+              const box = document.querySelector(".u-over").getBoundingClientRect();
+              const left = Math.ceil((box.left - edge) * devicePixelRatio);
+              const right = Math.floor((box.right - edge) * devicePixelRatio);
               const middle = Math.round((left + right) / 2);
               const [first, mid, last] =
                 [rows(left, left + 2), rows(middle - 1, middle + 1), rows(right - 2, right)];
@@ -341,6 +344,55 @@ def test_a_log_scale_survives_zero_and_negative_values(page: Any) -> None:
     for button in page.locator(".cv-toggle", has_text="log").all():
         button.click()
     assert ink(page) > 10
+
+
+def test_a_log_scale_with_nothing_to_draw_says_so(page: Any) -> None:
+    plot = Plot(page)
+    plot.push({"a": series([0, -1])})
+    nothing = page.locator(".cv-nothing")
+    assert not nothing.is_visible()
+    page.locator(".cv-toggle", has_text="log").click()
+    assert nothing.is_visible()
+    plot.push({"a": series([1], steps=[2])})
+    assert not nothing.is_visible()
+
+
+def test_the_browser_writes_ticks_as_the_picture_does(page: Any) -> None:
+    page.evaluate(
+        """() => {
+          window.written = [];
+          const before = CanvasRenderingContext2D.prototype.fillText;
+          CanvasRenderingContext2D.prototype.fillText = function (text, ...rest) {
+            if (text) written.push(text);
+            before.call(this, text, ...rest);
+          };
+        }"""
+    )
+
+    def ticks_of(values: list[float], log: bool = False) -> set[str]:
+        plot = Plot(page)
+        page.evaluate("written.length = 0")
+        plot.push({"a": series(values, steps=[0, 4])})
+        if log:
+            page.evaluate("written.length = 0")
+            page.locator(".cv-toggle", has_text="log").last.click()
+            page.wait_for_timeout(60)
+        return set(page.evaluate("written")) - {"0", "1", "2", "3", "4"}
+
+    assert ticks_of([9.4e-4, 1.02e-3]) >= set(text.ticks([9.4e-4, 1e-3]))
+    assert ticks_of([9.975e-4, 1.0005e-3]) >= set(text.ticks([9.98e-4, 9.99e-4, 1e-3]))
+    assert ticks_of([1e5, 2e6]) >= set(text.ticks([0.5e6, 1e6, 1.5e6]))
+    assert ticks_of([2e-5, 5e-5]) >= set(text.ticks([2e-5, 4e-5]))
+    assert ticks_of([-50_000, 50_000]) >= set(text.ticks([-50_000, 50_000]))
+    assert all("e" in label for label in ticks_of([1e-8, 100], log=True))
+    assert ticks_of([0.01, 100], log=True) >= {"0.01", "0.1", "100"}
+
+
+def test_the_y_axis_is_as_wide_as_its_labels(page: Any) -> None:
+    Plot(page).push({"a": series([9.4e-4, 1.02e-3]), "c": series([1, 9])})
+    wide, narrow = page.evaluate("[...document.querySelectorAll('.u-over')].map(n => n.offsetLeft)")
+    assert wide > narrow + 15
+    assert narrow < 30
 
 
 def test_smoothing_keeps_the_raw_curve_faint(page: Any) -> None:
@@ -413,6 +465,32 @@ def test_a_zoom_stays_while_points_arrive_and_a_double_click_ends_it(page: Any) 
     assert edge(page) == 400
 
 
+def test_a_resting_mouse_reads_a_zoomed_plot_while_points_arrive(page: Any) -> None:
+    plot = Plot(page)
+    plot.push({"a": series(range(101))})
+    zoom_in(page)
+    page.evaluate(
+        """() => {
+          window.heard = new Set();
+          const node = document.querySelector(".cv-panel");
+          const read = () => heard.add(node.querySelector(".cv-where").textContent + " " +
+            node.querySelector(".cv-value").textContent);
+          new MutationObserver(read).observe(node, { childList: true, subtree: true });
+        }"""
+    )
+    page.locator(".u-over").hover(position={"x": 100, "y": 50})
+    page.wait_for_timeout(60)
+    shown = page.locator(".cv-where").text_content()
+    page.evaluate("heard.clear()")
+    for start in range(101, 151, 10):
+        plot.push({"a": series(range(start, start + 10), steps=range(start, start + 10))})
+        assert page.locator(".cv-where").text_content() == shown
+    step = int(re.sub(r"\D", "", shown))
+    assert 25 <= step <= 50
+    assert legend(page) == {"a": str(step)}
+    assert page.evaluate("[...heard]") in ([], [f"step {step} {step}"])
+
+
 def test_a_long_run_shows_its_spikes_and_when_zoomed_every_point(page: Any) -> None:
     values = [0.0] * 50_000
     Plot(page).push({"a": series(values)})
@@ -468,6 +546,19 @@ def test_a_narrow_page_has_one_column_and_nothing_sticks_out(page: Any) -> None:
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
+def test_few_panels_fill_a_wide_page_up_to_a_width(page: Any) -> None:
+    page.set_viewport_size({"width": 1300, "height": 900})
+    widths = "[...document.querySelectorAll('.cv-panel')].map((p) => p.offsetWidth)"
+    plot = Plot(page)
+    plot.push({"a": series([1, 2])})
+    assert page.evaluate(widths) == [640]
+    plot.push({"b": series([1, 2])})
+    assert page.evaluate(widths) == [635, 635]
+    plot.push({"c": series([1, 2])})
+    assert len(page.evaluate(widths)) == 3
+    assert max(page.evaluate(widths)) < 430
+
+
 def test_the_end_of_the_run_is_shown(page: Any) -> None:
     plot = Plot(page)
     assert page.locator(".cv-status").text_content() == "● running"
@@ -502,9 +593,104 @@ def test_it_follows_the_pages_theme(page: Any) -> None:
     assert after > 0
 
 
-def the_card(name: str = "train/loss") -> str:
-    history = {name: series([3, 2, math.nan, 1])}
-    return card.summary_bundle(summary(), picture.curves_png(history), history)["text/html"]
+def the_card(name: str = "train/loss", key: str = "") -> str:
+    history = {name: series([3, 2, math.nan, 1]), "val/loss": series([3, 2])}
+    if name != "train/loss":
+        del history["val/loss"]
+    picture_of_it = picture.curves_png(history)
+    return card.summary_bundle(summary(), picture_of_it, history, key=key)["text/html"]
+
+
+def header(key: str = "0a1b2c3d", at: float = 1.0) -> str:
+    return str(
+        card.live_bundle(card.header_bundle("n"), key, "n", {"a": series([at])})["text/html"]
+    )
+
+
+UPDATE = """(html) => { document.querySelector(".output").innerHTML = html; }"""
+
+
+def test_the_plot_of_a_run_is_put_into_its_header(page: Any) -> None:
+    page.evaluate(ADD, header())
+    page.evaluate(ADD, header("ffffffff"))
+    plot = Plot(page, "my run", views=0, run="0a1b2c3d")
+    plot.push({"a": series([1, 2])})
+    assert page.locator(".output").first.locator(".cv-run").text_content() == "my run"
+    assert ink(page) > 20
+    assert "● running n" not in page.locator(".output").first.inner_text()
+    assert page.locator(".output").nth(1).inner_text().endswith("● running n · step 0 · a 1")
+    page.evaluate(ADD, header())
+    assert page.locator(".cvtrack-plot").count() == 2
+    page.evaluate("(id) => models[id].stop()", plot.id)
+    assert page.locator(".cvtrack-plot").count() == 0
+
+
+def test_a_header_written_anew_keeps_the_plot_and_how_it_is_looked_at(page: Any) -> None:
+    page.evaluate(ADD, header())
+    plot = Plot(page, views=0, run="0a1b2c3d")
+    plot.push({"a": series(range(101))})
+    zoom_in(page)
+    page.evaluate("window.kept = document.querySelector('.cvtrack-plot')")
+    seen = page.evaluate(
+        f"""async (html) => {{
+          const home = document.querySelector(".output");
+          const before = home.offsetHeight;
+          ({UPDATE})(html);
+          await Promise.resolve();
+          return [before, home.offsetHeight, home.contains(kept)];
+        }}""",
+        header(at=2.0),
+    )
+    assert seen == [seen[0], seen[0], True]
+    plot.push({"a": series([101], steps=[101])})
+    assert edge(page) == pytest.approx(50, abs=1)
+    # A cell that scrolled away comes back with what arrived meanwhile.
+    page.mouse.move(0, 0)
+    page.evaluate("(window.output = document.querySelector('.output')).remove()")
+    plot.push({"b": series([7])})
+    page.evaluate("document.body.append(output)")
+    assert legend(page) == {"a": "101", "b": "7"}
+    page.evaluate(UPDATE, "<b>header</b>")
+    page.wait_for_timeout(100)
+    assert page.locator(".cvtrack-plot").count() == 0
+    page.evaluate(UPDATE, header())
+    assert legend(page) == {"a": "101", "b": "7"}
+
+
+def test_the_card_goes_on_with_the_settings_of_the_live_plot(page: Any) -> None:
+    page.evaluate(ADD, header())
+    plot = Plot(page, views=0, run="0a1b2c3d")
+    plot.push({"train/loss": series([3, 2, 1]), "val/loss": series([3, 2])})
+    page.locator(".cv-toggle", has_text="log").click()
+    page.locator(".cv-toggle", has_text="time").click()
+    page.get_by_label("Smoothing").fill("0.5")
+    page.locator(".cv-key", has_text="val/loss").click()
+    page.evaluate(ADD, the_card(key="0a1b2c3d"))
+    page.evaluate("(id) => models[id].stop()", plot.id)
+    pressed = "(nodes) => nodes.map((n) => n.textContent + n.getAttribute('aria-pressed'))"
+    assert page.locator(".cvtrack-plot").count() == 1
+    toggles = page.locator(".cv-toggle[aria-pressed]").evaluate_all(pressed)
+    assert toggles == ["stepfalse", "timetrue", "logtrue"]
+    assert page.get_by_label("Smoothing").input_value() == "0.5"
+    assert page.locator(".cv-amount").text_content() == "0.5"
+    keys = page.locator(".cv-key").evaluate_all("(n) => n.map((k) => k.ariaPressed)")
+    assert keys == ["true", "false"]
+    assert ink(page, "#d55e00") == 0
+    page.evaluate(ADD, the_card(key="ffffffff"))
+    assert page.get_by_label("Smoothing").nth(1).input_value() == "0"
+
+
+def test_a_card_comes_alive_before_it_is_painted(page: Any) -> None:
+    page.evaluate("import('/plot.js')")
+    alive = page.evaluate(
+        f"""async (html) => {{
+          ({ADD})(html);
+          await Promise.resolve();
+          return document.querySelectorAll(".cvtrack-curves .uplot").length;
+        }}""",
+        the_card(),
+    )
+    assert alive == 1
 
 
 ADD = """(html) => {
@@ -521,7 +707,7 @@ def test_a_saved_card_comes_alive_where_the_front_end_is_loaded(page: Any) -> No
     page.evaluate("import('/plot.js')")
     page.locator(".cvtrack-curves .uplot").wait_for(timeout=2000)
     assert not page.locator(".cvtrack-curves img").is_visible()
-    assert legend(page) == {"train/loss": "1"}
+    assert legend(page) == {"train/loss": "1", "val/loss": "2"}
     assert ink(page) > 20
 
 

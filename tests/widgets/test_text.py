@@ -47,6 +47,27 @@ def test_metrics_have_four_significant_digits(value: float, shown: str) -> None:
     assert text.number(value) == shown
 
 
+@pytest.mark.parametrize(
+    ("values", "log", "shown"),
+    [
+        ([9.5e-4, 1e-3], False, ["0.00095", "0.001"]),
+        ([9.5e-4, 9.75e-4, 1e-3], False, ["9.5e-4", "9.75e-4", "1e-3"]),
+        ([0, 2.5e5, 1e6], False, ["0", "0.25M", "1M"]),
+        ([-1e300, 0, 1e300], False, ["-1e300", "0", "1e300"]),
+        ([1e8 - 1, 1e8, 1e8 + 1], False, ["99.999999M", "100M", "100.000001M"]),
+        ([-0.5, 0, 0.5], False, ["-0.5", "0", "0.5"]),
+        ([0.01, 1, 100], True, ["0.01", "1", "100"]),
+        ([1, 1e5], True, ["1e0", "1e5"]),
+        ([], False, []),
+        ([0], False, ["0"]),
+    ],
+)
+def test_the_ticks_of_one_axis_are_written_in_one_way(
+    values: list[float], log: bool, shown: list[str]
+) -> None:
+    assert text.ticks(values, log) == shown
+
+
 def test_more_digits_on_request() -> None:
     assert text.number(0.123456789, digits=6) == "0.123457"
     assert text.number(12345.678, digits=6) == "12345.7"

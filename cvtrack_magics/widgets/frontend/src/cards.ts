@@ -1,7 +1,9 @@
 // Finished runs: put the interactive plot where a saved picture stands.
 
+import { settingsOf } from "./settings";
 import { Store, type Track } from "./store";
 import { mountView } from "./view";
+import { watchFor } from "./watch";
 
 const HOME = ".cvtrack-curves";
 const DATA = "script.cvtrack-data";
@@ -10,15 +12,20 @@ const LIMIT = 20_000;
 
 type Mounted = Map<HTMLElement, () => void>;
 
+interface Card {
+  store: Store;
+  run: string;
+}
+
 /** Read the points a card carries; null for anything that is not what we wrote. */
-export function readCard(text: string): Store | null {
+export function readCard(text: string): Card | null {
   let parsed: unknown;
   try {
     parsed = JSON.parse(text);
   } catch {
     return null;
   }
-  const list = (parsed as { series?: unknown } | null)?.series;
+  const { series: list, run } = (parsed ?? {}) as { series?: unknown; run?: unknown };
   if (!Array.isArray(list)) return null;
   const store = new Store();
   for (const item of list as Record<string, unknown>[]) {
@@ -33,31 +40,19 @@ export function readCard(text: string): Store | null {
     if (steps.length !== values.length || steps.length !== times.length) return null;
     store.put(name, { steps, values, times } satisfies Track);
   }
-  return store.tracks.size ? store : null;
+  return store.tracks.size ? { store, run: typeof run === "string" ? run : "" } : null;
 }
 
 function mount(home: HTMLElement, mounted: Mounted): void {
-  const store = readCard(home.querySelector(DATA)?.textContent ?? "");
-  if (!store) return;
+  const card = readCard(home.querySelector(DATA)?.textContent ?? "");
+  if (!card) return;
   const picture = home.querySelector("img");
-  const unmount = mountView(home, store);
+  const view = mountView(home, card.store, { settings: settingsOf(card.run) });
   if (picture) picture.style.display = "none";
   mounted.set(home, () => {
-    unmount();
+    view.remove();
     if (picture) picture.style.display = "";
   });
-}
-
-function scan(mounted: Mounted): void {
-  // A notebook takes a cell that scrolled away out of the page and may put it back later.
-  for (const [home, unmount] of mounted) {
-    if (home.isConnected) continue;
-    unmount();
-    mounted.delete(home);
-  }
-  for (const home of document.querySelectorAll<HTMLElement>(HOME)) {
-    if (!mounted.has(home)) mount(home, mounted);
-  }
 }
 
 /** Watch the page for cards, once however many bundles are loaded into it. */
@@ -66,16 +61,18 @@ export function watchCards(): void {
   if (page[INSTALLED]) return;
   page[INSTALLED] = true;
   const mounted: Mounted = new Map();
-  let timer = 0;
-  const observer = new MutationObserver((changes) => {
-    if (timer || !changes.some((change) => change.addedNodes.length || change.removedNodes.length)) {
-      return;
-    }
-    timer = window.setTimeout(() => {
-      timer = 0;
-      scan(mounted);
-    }, 60);
-  });
-  observer.observe(document.documentElement, { childList: true, subtree: true });
-  scan(mounted);
+  watchFor(
+    HOME,
+    (home) => {
+      if (!mounted.has(home)) mount(home, mounted);
+    },
+    () => {
+      // A notebook takes a cell that scrolled away out of the page and may put it back later.
+      for (const [home, unmount] of mounted) {
+        if (home.isConnected) continue;
+        unmount();
+        mounted.delete(home);
+      }
+    },
+  );
 }

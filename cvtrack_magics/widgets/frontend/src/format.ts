@@ -13,12 +13,40 @@ export function number4(value: number | null | undefined): string {
   return String(size >= 1e4 ? Math.round(value) : Number(value.toPrecision(4)));
 }
 
-export function tick(value: number): string {
-  const size = Math.abs(value);
-  if (size >= 1e9 || (size !== 0 && size < 1e-3)) return value.toExponential().replace("e+", "e");
-  if (size >= 1e6) return `${Number((value / 1e6).toPrecision(6))}M`;
-  if (size >= 1e4) return `${Number((value / 1e3).toPrecision(6))}k`;
-  return String(Number(value.toPrecision(6)));
+/** Characters of a tick's label that leave room beside a small plot. */
+const LONG = 7;
+
+/** The values at the ticks of one axis, all written in one way. `widgets/text.py` does the same. */
+export function ticks(values: readonly number[], log = false): string[] {
+  const sizes = values.filter((value) => value !== 0).map(Math.abs);
+  const most = Math.max(...sizes, -Infinity);
+  const least = Math.min(...sizes, Infinity);
+  const powers = most < 1e-3 || most >= 1e9 || (log && (least < 1e-3 || most >= 1e5));
+  const [unit, sign] = log || most < 1e4 ? [1, ""] : most < 1e6 ? [1e3, "k"] : [1e6, "M"];
+  const write = (value: number, digits: number, powers: boolean) => {
+    if (value === 0) return "0";
+    if (powers) {
+      const [mantissa, exponent] = value.toExponential(digits - 1).split("e") as [string, string];
+      return `${Number(mantissa)}e${Number(exponent)}`;
+    }
+    const scaled = value / unit;
+    const text = Math.abs(scaled) < 1 ? scaled.toFixed(digits) : scaled.toPrecision(digits);
+    // What has an exponent is too precise for its size, or a whole number longer than `digits`.
+    const plain = text.includes("e") ? String(Number(text)) : text;
+    return (plain.includes(".") ? plain.replace(/\.?0+$/, "") : plain) + sign;
+  };
+  const distinct = new Set(values).size;
+  const toldApart = (powers: boolean) => {
+    let shown: string[] = [];
+    for (const digits of [6, 10, 15]) {
+      shown = values.map((value) => write(value, digits, powers));
+      if (new Set(shown).size === distinct) break;
+    }
+    return shown;
+  };
+  const shown = toldApart(powers);
+  const long = !powers && !log && most < 1e-2 && shown.some((word) => word.length > LONG);
+  return long ? toldApart(true) : shown;
 }
 
 export function seconds(value: number): string {

@@ -1,6 +1,8 @@
 // What anywidget loads: one factory call per model, one `render` per view.
 
 import { watchCards } from "./cards";
+import { fillPlaces } from "./places";
+import { settingsOf } from "./settings";
 import { Store, type PointsMessage } from "./store";
 import { mountView } from "./view";
 
@@ -18,8 +20,13 @@ watchCards();
 
 export default function plot() {
   const store = new Store();
+  const read = (model: Model, name: string) => String(model.get(name) ?? "");
   return {
     initialize({ model }: { model: Model }): () => void {
+      const run = read(model, "run");
+      const leave = run
+        ? fillPlaces(run, store, settingsOf(run), read(model, "title"))
+        : () => undefined;
       let asked = false;
       const ask = () => {
         if (asked) return;
@@ -38,10 +45,12 @@ export default function plot() {
       return () => {
         clearTimeout(timer);
         model.off("msg:custom", take);
+        leave();
       };
     },
     render({ model, el }: { model: Model; el: HTMLElement }): () => void {
-      return mountView(el, store, { title: String(model.get("title") ?? "") });
+      const settings = settingsOf(read(model, "run"));
+      return mountView(el, store, { title: read(model, "title"), settings }).remove;
     },
   };
 }

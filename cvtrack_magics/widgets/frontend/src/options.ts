@@ -1,7 +1,7 @@
 // What one panel asks of uPlot.
 
 import type uPlot from "uplot";
-import { seconds, tick } from "./format";
+import { seconds, ticks } from "./format";
 import type { Style } from "./groups";
 import { lonely, nearest, type Axis } from "./shape";
 import type { Theme } from "./theme";
@@ -42,6 +42,15 @@ function spread(plot: uPlot, min: number | null, max: number | null): [number, n
 /** Whether a tick of a logarithmic axis is 1, 2 or 5 times a power of ten. */
 function round(value: number): boolean {
   return /^[125](?:\.0*)?e/.test(value.toExponential(6));
+}
+
+/** Width of an axis: that of its widest label, in coarse steps so that it seldom changes. */
+function widest(plot: uPlot, labels: string[] | null, at: number): number {
+  const axis = plot.axes[at] as uPlot.Axis & { font: [string] };
+  plot.ctx.font = axis.font[0];
+  const widths = (labels ?? []).map((label) => plot.ctx.measureText(label).width);
+  const most = Math.max(0, ...widths) / devicePixelRatio;
+  return Math.ceil((most + (axis.gap ?? 0)) / 6) * 6;
 }
 
 /** Dots: on every point while they are few, and always where no line would show. */
@@ -96,7 +105,6 @@ export function optionsOf(look: Look, hooks: uPlot.Hooks.Arrays): uPlot.Options 
     grid: { stroke: () => look.theme().grid, width: 1 },
     ticks: { show: false },
   };
-  const xTick = look.axis === "time" ? seconds : tick;
   return {
     width: look.width,
     height: look.height,
@@ -111,18 +119,21 @@ export function optionsOf(look: Look, hooks: uPlot.Hooks.Arrays): uPlot.Options 
     axes: [
       {
         ...axis,
-        size: 26,
-        gap: 4,
+        size: 30,
+        gap: 8,
         space: 60,
         incrs: look.axis === "time" ? undefined : WHOLE,
-        values: (_, ticks) => ticks.map((value) => (value === null ? "" : xTick(value))),
+        values: (_, at) => (look.axis === "time" ? at.map(seconds) : ticks(at)),
       },
       {
         ...axis,
-        size: 54,
-        gap: 4,
-        values: (_, ticks) =>
-          ticks.map((value) => (value === null || (look.log && !round(value)) ? "" : tick(value))),
+        size: widest,
+        gap: 6,
+        values: (_, at) => {
+          const shown = at.filter((value) => value !== null && (!look.log || round(value)));
+          const words = new Map(ticks(shown, look.log).map((word, i) => [shown[i], word]));
+          return at.map((value) => words.get(value) ?? "");
+        },
       },
     ],
     cursor: {

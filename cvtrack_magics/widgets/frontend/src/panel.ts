@@ -6,7 +6,8 @@ import { number4, seconds } from "./format";
 import { stylesOf, type Style } from "./groups";
 import { makeLegend, type Legend } from "./legend";
 import { optionsOf } from "./options";
-import { align, curveOf, rowsToDraw, smooth, type Axis, type Cell } from "./shape";
+import type { Settings } from "./settings";
+import { align, curveOf, nearest, rowsToDraw, smooth, type Cell } from "./shape";
 import type { Store } from "./store";
 import type { Theme } from "./theme";
 
@@ -14,8 +15,7 @@ const HEIGHT = 180;
 
 export interface Shared {
   store: Store;
-  axis: Axis;
-  smoothing: number;
+  settings: Settings;
   theme: Theme;
 }
 
@@ -23,16 +23,15 @@ export class Panel {
   readonly root = element("section", "cv-panel");
   private readonly where = element("span", "cv-where");
   private readonly plotHome = element("div", "cv-plot");
+  private readonly nothing = element("p", "cv-nothing", "nothing above zero to draw");
   private readonly legendHome = element("div");
   private readonly logButton: HTMLButtonElement;
   private readonly resetButton: HTMLButtonElement;
-  private readonly hidden = new Set<string>();
   private plot: uPlot | null = null;
   private legend: Legend | null = null;
   private styles: Style[] = [];
   private members = "";
   private drawnAs = "";
-  private log = false;
   private zoomed = false;
 
   constructor(
@@ -42,11 +41,12 @@ export class Panel {
     const title = element("h4", "cv-title", group);
     title.title = group;
     this.logButton = button("cv-toggle", "log", `Logarithmic scale for ${group}`, () => {
-      this.log = !this.log;
-      this.logButton.setAttribute("aria-pressed", String(this.log));
+      const { log } = shared.settings;
+      if (!log.delete(group)) log.add(group);
+      this.logButton.setAttribute("aria-pressed", String(log.has(group)));
       this.update();
     });
-    this.logButton.setAttribute("aria-pressed", "false");
+    this.logButton.setAttribute("aria-pressed", String(shared.settings.log.has(group)));
     this.resetButton = button("cv-toggle cv-reset", "reset", `Reset zoom of ${group}`, () => {
       this.zoomed = false;
       this.resetButton.hidden = true;
@@ -57,6 +57,8 @@ export class Panel {
     const head = element("div", "cv-panel-head");
     head.append(title, this.where, this.resetButton, this.logButton);
     this.plotHome.setAttribute("role", "img");
+    this.plotHome.append(this.nothing);
+    this.nothing.hidden = true;
     this.root.append(head, this.plotHome, this.legendHome);
   }
 
@@ -64,7 +66,8 @@ export class Panel {
     if (members.join("\n") === this.members) return;
     this.members = members.join("\n");
     this.styles = stylesOf(members);
-    this.legend = makeLegend(this.styles, this.hidden, (name) => this.toggle(name));
+    const { hidden } = this.shared.settings;
+    this.legend = makeLegend(this.styles, hidden, (name) => this.toggle(name));
     this.legendHome.replaceChildren(this.legend.root);
     this.plotHome.setAttribute("aria-label", `Curves of ${members.join(", ")}`);
   }
@@ -74,7 +77,11 @@ export class Panel {
     const width = Math.floor(this.plotHome.clientWidth);
     if (width < 40 || !this.styles.length) return;
     const data = this.data();
-    const look = [this.log, this.shared.axis, this.members].join();
+    const { log, axis } = this.shared.settings;
+    const look = [log.has(this.group), axis, this.members].join();
+    const raw = data.slice(1, 1 + this.styles.length) as Cell[][];
+    const some = raw.some((column) => column.some((cell) => typeof cell === "number"));
+    this.nothing.hidden = some || !log.has(this.group);
     if (!this.plot || look !== this.drawnAs) {
       this.plot?.destroy();
       this.zoomed = false;
@@ -88,13 +95,13 @@ export class Panel {
         this.plot.setScale("x", { min, max });
       }
     }
-    this.showValues();
   }
 
   /** The raw curves fade and the smooth ones appear, or the other way round. */
   smoothingChanged(): void {
+    const { smoothing, hidden } = this.shared.settings;
     this.styles.forEach(({ name }, i) => {
-      const show = this.shared.smoothing > 0 && !this.hidden.has(name);
+      const show = smoothing > 0 && !hidden.has(name);
       this.plot?.setSeries(i + 1 + this.styles.length, { show });
     });
     this.update();
@@ -120,17 +127,20 @@ export class Panel {
 
   private make(width: number, data: uPlot.AlignedData): uPlot {
     const { shared } = this;
+    const { settings } = shared;
     const look = {
       styles: this.styles,
-      axis: shared.axis,
-      log: this.log,
+      axis: settings.axis,
+      log: settings.log.has(this.group),
       width,
       height: HEIGHT,
-      hidden: this.hidden,
-      smoothing: () => shared.smoothing,
+      hidden: settings.hidden,
+      smoothing: () => settings.smoothing,
       theme: () => shared.theme,
     };
     const hooks = {
+      // Both come after the scales are set; before that the cursor's row is an old one.
+      draw: [() => this.showValues()],
       setCursor: [() => this.showValues()],
       setSelect: [
         (plot: uPlot) => {
@@ -152,13 +162,15 @@ export class Panel {
   }
 
   private data(): uPlot.AlignedData {
-    const { store, axis, smoothing } = this.shared;
+    const { store, settings } = this.shared;
+    const { axis, smoothing } = settings;
+    const log = settings.log.has(this.group);
     const epoch = store.epoch();
     const curves = this.styles.map(({ name }) =>
       curveOf(store.tracks.get(name) ?? { steps: [], values: [], times: [] }, axis, epoch),
     );
     const drawable = (y: Cell[]) =>
-      this.log ? y.map((value) => (typeof value === "number" && value <= 0 ? null : value)) : y;
+      log ? y.map((value) => (typeof value === "number" && value <= 0 ? null : value)) : y;
     const { min = -Infinity, max = Infinity } = this.zoomed ? (this.plot?.scales.x ?? {}) : {};
     const pixels = this.plotHome.clientWidth;
     const rows = curves.map((curve) => rowsToDraw(curve, pixels, min, max));
@@ -175,31 +187,31 @@ export class Panel {
   }
 
   private toggle(name: string): void {
-    const show = this.hidden.delete(name);
-    if (!show) this.hidden.add(name);
+    const { hidden, smoothing } = this.shared.settings;
+    const show = hidden.delete(name);
+    if (!show) hidden.add(name);
     const at = this.styles.findIndex((style) => style.name === name);
     this.plot?.setSeries(at + 1, { show });
     this.plot?.setSeries(at + 1 + this.styles.length, {
-      show: show && this.shared.smoothing > 0,
+      show: show && smoothing > 0,
     });
   }
 
   /** Values under the crosshair, or the last ones while there is none. */
   private showValues(): void {
     const { plot, shared } = this;
-    const row = plot?.cursor.idx ?? null;
-    const hovering = plot !== null && row !== null && (plot.cursor.left ?? -1) >= 0;
-    const x = hovering ? (plot.data[0][row] ?? 0) : 0;
-    this.where.textContent = !hovering
-      ? ""
-      : shared.axis === "time"
-        ? seconds(x)
-        : `step ${x}`;
+    const left = plot?.cursor.left ?? -1;
+    const row = plot && left >= 0 ? plot.posToIdx(left) : -1;
+    const x = plot?.data[0][row];
+    if (x === undefined) this.where.textContent = "";
+    else this.where.textContent = shared.settings.axis === "time" ? seconds(x) : `step ${x}`;
     this.styles.forEach(({ name }, i) => {
-      const column = plot?.data[i + 1];
-      const at = plot?.cursor.idxs?.[i + 1] ?? null;
-      const last = shared.store.tracks.get(name)?.values.at(-1);
-      const value = hovering && at !== null ? column?.[at] : last;
+      let value: Cell = shared.store.tracks.get(name)?.values.at(-1);
+      if (plot && x !== undefined) {
+        const column = plot.data[i + 1] as Cell[];
+        const at = nearest(plot.data[0], column, row);
+        value = at < 0 ? undefined : column[at];
+      }
       this.legend?.set(i, number4(value));
     });
   }

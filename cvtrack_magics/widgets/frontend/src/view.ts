@@ -3,6 +3,7 @@
 import { button, element, freshId } from "./dom";
 import { MAX_PANELS, panelsOf } from "./groups";
 import { Panel, type Shared } from "./panel";
+import { settingsOf, type Settings } from "./settings";
 import type { Axis } from "./shape";
 import type { Store } from "./store";
 import { installStyle, readTheme, watchTheme } from "./theme";
@@ -11,10 +12,19 @@ const SIGNS: Record<string, string> = { RUNNING: "●", FINISHED: "✓", FAILED:
 
 export interface ViewOptions {
   title?: string;
+  settings?: Settings;
 }
 
-/** Build a view inside `home`; the returned function takes everything away again. */
-export function mountView(home: HTMLElement, store: Store, options: ViewOptions = {}): () => void {
+export interface View {
+  root: HTMLElement;
+  /** Draw what the store holds now. */
+  update(): void;
+  /** Take everything away again. */
+  remove(): void;
+}
+
+/** Build a view inside `home`. */
+export function mountView(home: HTMLElement, store: Store, options: ViewOptions = {}): View {
   installStyle(home);
   const root = element("div", "cvtrack-plot", "", { "data-lm-suppress-shortcuts": "true" });
   const status = element("span", "cv-status");
@@ -26,7 +36,8 @@ export function mountView(home: HTMLElement, store: Store, options: ViewOptions 
   });
   const panels = new Map<string, Panel>();
   home.append(root);
-  const shared: Shared = { store, axis: "step", smoothing: 0, theme: readTheme(root) };
+  const settings = options.settings ?? settingsOf("");
+  const shared: Shared = { store, settings, theme: readTheme(root) };
   let all = false;
   let frame = 0;
 
@@ -36,7 +47,13 @@ export function mountView(home: HTMLElement, store: Store, options: ViewOptions 
     title.title = options.title;
     head.append(status, title);
   }
-  head.append(toolbar(shared, () => each((panel) => panel.smoothingChanged()), () => each((panel) => panel.update())));
+  head.append(
+    toolbar(
+      settings,
+      () => each((panel) => panel.smoothingChanged()),
+      () => each((panel) => panel.update()),
+    ),
+  );
   root.append(head, empty, grid, more);
 
   function each(act: (panel: Panel) => void): void {
@@ -79,7 +96,7 @@ export function mountView(home: HTMLElement, store: Store, options: ViewOptions 
   resized.observe(grid);
   update();
 
-  return () => {
+  const remove = () => {
     cancelAnimationFrame(frame);
     stopListening();
     stopTheme();
@@ -88,9 +105,10 @@ export function mountView(home: HTMLElement, store: Store, options: ViewOptions 
     panels.clear();
     root.remove();
   };
+  return { root, update, remove };
 }
 
-function toolbar(shared: Shared, smoothed: () => void, axisChanged: () => void): HTMLElement {
+function toolbar(settings: Settings, smoothed: () => void, axisChanged: () => void): HTMLElement {
   const bar = element("div", "cv-toolbar", "", { role: "group", "aria-label": "Plot settings" });
 
   const sliderId = freshId();
@@ -100,12 +118,12 @@ function toolbar(shared: Shared, smoothed: () => void, axisChanged: () => void):
     min: "0",
     max: "0.99",
     step: "0.01",
-    value: "0",
+    value: String(settings.smoothing),
     "aria-label": "Smoothing",
   });
-  const shown = element("output", "cv-amount", "0", { for: sliderId });
+  const shown = element("output", "cv-amount", String(settings.smoothing), { for: sliderId });
   slider.addEventListener("input", () => {
-    shared.smoothing = Number(slider.value);
+    settings.smoothing = Number(slider.value);
     shown.textContent = slider.value;
     smoothed();
   });
@@ -114,11 +132,11 @@ function toolbar(shared: Shared, smoothed: () => void, axisChanged: () => void):
   const axes = element("span", "cv-axes", "", { role: "group", "aria-label": "X axis" });
   const buttons = (["step", "time"] as Axis[]).map((axis) => {
     const node = button("cv-toggle", axis, `X axis: ${axis}`, () => {
-      shared.axis = axis;
+      settings.axis = axis;
       for (const other of buttons) other.setAttribute("aria-pressed", String(other === node));
       axisChanged();
     });
-    node.setAttribute("aria-pressed", String(axis === shared.axis));
+    node.setAttribute("aria-pressed", String(axis === settings.axis));
     return node;
   });
   axes.append(...buttons);
