@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -93,13 +93,25 @@ class RunScope:
         self.channel.refresh = self.view.refresh
         if self.run is not None:
             self.params.update(self.run.params)
-            folder = self.session.open_runs_folder
-            self._note = orphans.note_open(folder, self.run_id, self.name, redact(self.run.uri))
             self.channel.send = self._send
+            with self._attempt("note the run in the state folder"):
+                folder = self.session.open_runs_folder
+                uri = redact(self.run.uri)
+                self._note = orphans.note_open(folder, self.run_id, self.name, uri)
         self.session.traffic.open(self.channel)
         self.notices += self.add([*pending, *self.spec.records])
-        self.view.open(self.run)
+        with self._attempt("show the run"):
+            self.view.open(self.run)
         self._meter.start()
+
+    @contextlib.contextmanager
+    def _attempt(self, what: str) -> Iterator[None]:
+        """Turn a failure of ours into a notice: it must never become the cell's."""
+        try:
+            yield
+        except Exception as error:
+            reason = redact(str(error).split("\n", 1)[0])[:200]
+            self.notices.append(f"Could not {what}: {type(error).__name__}: {reason}")
 
     def _open_in_store(self, tags: dict[str, str]) -> OpenRun:
         tracking = self.session.tracking
@@ -121,17 +133,19 @@ class RunScope:
 
     def enter_cell(self) -> None:
         """Take up the capture of output and figures for a cell."""
-        if self.spec.output:
-            self._tee.attach()
-        if self.spec.figures:
-            self.session.host.start_figures()
+        with self._attempt("watch the cell's output"):
+            if self.spec.output:
+                self._tee.attach()
+            if self.spec.figures:
+                self.session.host.start_figures()
 
     def leave_cell(self) -> None:
         """Put output and figures of the cell aside."""
-        if self.spec.figures:
-            self._figures += self.session.host.stop_figures()
-        if self.spec.output:
-            self._tee.detach()
+        with self._attempt("keep the cell's output"):
+            if self.spec.figures:
+                self._figures += self.session.host.stop_figures()
+            if self.spec.output:
+                self._tee.detach()
 
     def note_cell(self, key: str, error: BaseException | None) -> None:
         """Remember that a cell inside a span failed, until the same cell succeeds."""
@@ -226,7 +240,11 @@ class RunScope:
         if self.run is not None:
             self._end_in_store(self.run, outcome, ended, timeout)
         summary = self._summary(outcome, use.wall_s, error)
-        self.view.close(summary, self.channel.history.series)
+        told = len(self.notices)
+        with self._attempt("show the summary"):
+            self.view.close(summary, self.channel.history.series)
+        for notice in self.notices[told:]:
+            self.session.host.say(f"cvtrack: {notice}")
         return summary
 
     def _end_in_store(self, run: OpenRun, outcome: Outcome, ended: int, timeout: float) -> None:

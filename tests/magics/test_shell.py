@@ -210,3 +210,33 @@ def test_what_the_user_says_wins_over_what_is_read_off_the_machine(
     tags = runs_of(store)["a"].data.tags
     assert tags["env"] == "production"
     assert tags["hardware"] == "cluster"
+
+
+def test_a_fault_of_ours_never_becomes_the_cells(
+    shell: Shell, store: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import cvtrack_magics.widgets.card as card
+
+    def broken(*_: object, **__: object) -> None:
+        raise RuntimeError("our own fault")
+
+    monkeypatch.setattr(card, "summary_bundle", broken)
+    said = shell.run("%%mlrun a\nx = 1")
+    assert shell.result.success
+    assert "Traceback" not in said
+    assert said.count("our own fault") == 1
+    assert runs_of(store)["a"].info.status == "FINISHED"
+    assert shell.session.current is None
+
+
+def test_an_unusable_state_folder_costs_one_notice(
+    shell: Shell, store: str, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("in the way")
+    shell.run(f"%config CvTrack.state_folder = {str(tmp_path / 'file' / 'state')!r}")
+    said = shell.run("%%mlrun a\nfrom cvtrack_magics import log\nlog(x=1)")
+    assert shell.result.success
+    assert said.count("state folder") == 1
+    run = runs_of(store)["a"]
+    assert run.info.status == "FINISHED"
+    assert run.data.metrics["x"] == 1
