@@ -8,31 +8,14 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from cvtrack_magics.capture.manifest import Entry
+from cvtrack_magics.capture.shapes import is_array, is_flat, is_image, is_table, named_items
 from cvtrack_magics.errors import UsageProblem
 
 _STEP = 1 << 24
 
 
-def is_array(value: object) -> bool:
-    """Say whether a value is a NumPy array, a tensor or like one."""
-    return hasattr(value, "dtype") and hasattr(value, "shape") and hasattr(value, "__array__")
-
-
-def is_image(value: object) -> bool:
-    """Say whether a value is a PIL image, without importing PIL."""
-    return any(base.__module__ == "PIL.Image" for base in type(value).__mro__)
-
-
-def is_table(value: object) -> bool:
-    """Say whether a value is a pandas DataFrame or Series."""
-    kind = type(value)
-    return kind.__module__.startswith("pandas.") or any(
-        base.__module__.startswith("pandas.core") for base in kind.__mro__[:-1]
-    )
-
-
 def hash_array(value: Any) -> tuple[str, int]:
-    """Hash one array.
+    r"""Hash one array.
 
     Parameters
     ----------
@@ -42,7 +25,7 @@ def hash_array(value: Any) -> tuple[str, int]:
     Returns
     -------
     digest : str
-        SHA-256 over ``"<dtype>|<shape>\\n"`` and the elements in C order: the same for
+        SHA-256 over ``"<dtype>|<shape>\n"`` and the elements in C order: the same for
         a tensor and the NumPy array of its values, and for a transposed copy.
     size : int
         Bytes of the elements.
@@ -187,7 +170,7 @@ def hash_value(value: object) -> tuple[str, int]:
     if isinstance(value, (list, tuple, Mapping)):
         hasher = hashlib.sha256()
         size = 0
-        for name, item in _items(value):
+        for name, item in named_items(value):
             digest, count = hash_value(item)
             hasher.update(f"{name}\t{digest}\n".encode("utf-8", "surrogatepass"))
             size += count
@@ -201,20 +184,13 @@ def hash_value(value: object) -> tuple[str, int]:
     return hashlib.sha256(data).hexdigest(), len(data)
 
 
-def _items(value: Any) -> Iterator[tuple[str, object]]:
-    if isinstance(value, Mapping):
-        yield from sorted(((str(key), item) for key, item in value.items()), key=lambda p: p[0])
-    else:
-        yield from ((str(index), item) for index, item in enumerate(value))
-
-
 def entries(value: object, name: str = "") -> Iterator[Entry]:
     """Yield an entry for each array, image or table in a nested structure.
 
     A list of numbers or of texts is one entry, as an array of them would be.
     """
-    if isinstance(value, Mapping) or (isinstance(value, (list, tuple)) and not _is_flat(value)):
-        for key, item in _items(value):
+    if isinstance(value, Mapping) or (isinstance(value, (list, tuple)) and not is_flat(value)):
+        for key, item in named_items(value):
             yield from entries(item, f"{name}/{key}" if name else key)
         return
     if isinstance(value, (list, tuple)):
@@ -223,35 +199,3 @@ def entries(value: object, name: str = "") -> Iterator[Entry]:
         value = np.asarray(value)
     digest, size = hash_value(value)
     yield Entry(digest, size, name or "data")
-
-
-def _is_flat(value: Any) -> bool:
-    return len(value) > 0 and all(isinstance(item, (str, bool, numbers.Number)) for item in value)
-
-
-def describe_shape(value: object) -> dict[str, object]:
-    """Return kind, shape and dtype of a leaf, or those of a structure's parts, JSON-ready."""
-    if is_table(value):
-        columns = getattr(value, "columns", None)
-        dtypes = getattr(value, "dtypes", None)
-        if columns is None:
-            return {"kind": "Series", "rows": len(value)}  # type: ignore[arg-type]
-        return {
-            "kind": "DataFrame",
-            "rows": len(value),  # type: ignore[arg-type]
-            "columns": {str(k): str(v) for k, v in zip(columns, list(dtypes or ()), strict=False)},
-        }
-    if is_array(value):
-        return {
-            "kind": type(value).__name__,
-            "shape": [int(n) for n in value.shape],  # type: ignore[attr-defined]
-            "dtype": str(value.dtype).removeprefix("torch."),  # type: ignore[attr-defined]
-        }
-    if is_image(value):
-        return {"kind": "image", "size": list(value.size), "mode": value.mode}  # type: ignore[attr-defined]
-    if isinstance(value, Mapping) or (isinstance(value, (list, tuple)) and not _is_flat(value)):
-        items = list(_items(value))
-        return {name: describe_shape(item) for name, item in items[:20]}
-    if isinstance(value, (list, tuple)):
-        return {"kind": "list", "length": len(value), "of": type(value[0]).__name__}
-    return {"kind": type(value).__name__}

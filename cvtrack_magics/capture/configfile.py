@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -115,7 +117,7 @@ def parse(text: str, kind: str, name: str) -> Any:
             return json.loads(text)
         if kind == "toml":
             return _toml().loads(text)
-        return _yaml(text)
+        return _yaml(text, name)
     except UsageProblem:
         raise
     except (ValueError, RecursionError) as error:  # both JSON and TOML errors are ValueErrors
@@ -128,14 +130,11 @@ def parse(text: str, kind: str, name: str) -> Any:
 
 
 def _toml() -> Any:
-    try:
-        import tomllib
-    except ModuleNotFoundError:  # Python 3.10
-        import tomli as tomllib
-    return tomllib
+    # Named by text, because the standard library has it only since Python 3.11.
+    return importlib.import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
 
 
-def _yaml(text: str) -> Any:
+def _yaml(text: str, name: str) -> Any:
     import yaml
 
     try:
@@ -145,7 +144,7 @@ def _yaml(text: str) -> Any:
         where = f" in line {mark.line + 1}" if mark is not None else ""
         said = getattr(error, "problem", None) or getattr(error, "context", None) or "unreadable"
         raise UsageProblem(
-            f"The file is not valid YAML{where}: {said}.", "Correct it and run again."
+            f"{name} is not valid YAML{where}: {said}.", "Correct it and run again."
         ) from None
 
 

@@ -70,7 +70,9 @@ def _hide_nodes(text: str) -> str:
         raise ValueError(str(error)) from None
     _collect(root, "", spans)
     for start, end in sorted(spans, reverse=True):
-        text = f'{text[:start]}"{HIDDEN}"{text[end:]}'
+        # A block scalar ends with its line break, which the next line needs.
+        kept = len(text[start:end].rstrip())
+        text = f'{text[:start]}"{HIDDEN}"{text[start + kept :]}'
     return text
 
 

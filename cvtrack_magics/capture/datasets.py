@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from cvtrack_magics.capture import arrays
+from cvtrack_magics.capture import arrays, shapes
 from cvtrack_magics.capture.folders import identify_files, identify_folder
 from cvtrack_magics.capture.manifest import (
     ManifestDiff,
@@ -109,7 +109,7 @@ def _identify(
     if isinstance(value, (list, tuple)) and value and all(_is_path(item) for item in value):
         return _identify_paths([os.fspath(item) for item in value], cache, progress)
     kind = f"{type(value).__module__}.{type(value).__name__}"
-    single = arrays.is_array(value) or arrays.is_image(value) or arrays.is_table(value)
+    single = shapes.is_array(value) or shapes.is_image(value) or shapes.is_table(value)
     if not single and is_dataset(value):
         return identify_dataset(value, cache, progress), kind
     found = list(arrays.entries(value))
@@ -119,9 +119,9 @@ def _identify(
     digest = found[0].sha256 if single else manifest_digest(text)
     profile: dict[str, object] = {"bytes": sum(entry.size for entry in found)}
     shape = getattr(value, "shape", None)
-    if arrays.is_array(value) and shape:
+    if shapes.is_array(value) and shape:
         profile["samples"] = int(shape[0])
-    schema = arrays.describe_shape(value)
+    schema = shapes.describe_shape(value)
     return Identity(digest, text, schema, profile), kind
 
 
@@ -178,7 +178,7 @@ def _identify_paths(
 
 def _suffixes(manifest: str) -> dict[str, int]:
     counts: dict[str, int] = {}
-    for line in manifest.splitlines():
+    for line in manifest.split("\n")[:-1]:
         base = line.rpartition("\t")[2].rpartition("/")[2]
         suffix = base[base.rfind(".") :].lower() if "." in base[1:] else ""
         counts[suffix] = counts.get(suffix, 0) + 1

@@ -9,6 +9,7 @@ import re
 import sys
 
 from cvtrack_magics.capture.hardware import gpu_names, hardware_facts
+from cvtrack_magics.capture.loaded import loaded
 from cvtrack_magics.capture.packages import (
     PackageLine,
     packages,
@@ -56,25 +57,24 @@ def environment_facts() -> dict[str, str]:
 
 
 def _operating_system() -> str:
-    if sys.platform.startswith("linux"):
-        try:
-            name = platform.freedesktop_os_release().get("PRETTY_NAME", "")
-        except OSError:
-            name = ""
-        return f"{name or 'Linux'} (kernel {platform.release()}, {platform.machine()})"
-    return platform.platform(terse=True)
+    if platform.system() != "Linux":
+        return platform.platform(terse=True)
+    try:
+        name = platform.freedesktop_os_release().get("PRETTY_NAME", "")
+    except OSError:
+        name = ""
+    return f"{name or 'Linux'} (kernel {platform.release()}, {platform.machine()})"
 
 
 def _torch_version(package: str) -> str:
     # A loaded module knows its build ("+cu121"); metadata may not.
-    loaded = sys.modules.get(package)
-    version = getattr(loaded, "__version__", None) if loaded is not None else None
+    version = getattr(loaded(package), "__version__", None)
     return str(version) if version else version_of(package)
 
 
 def cuda_version() -> str:
     """Return the CUDA version torch was built for, or ``""``; torch is not imported."""
-    torch = sys.modules.get("torch")
+    torch = loaded("torch")
     if torch is not None:
         return str(torch.version.cuda or "")
     for folder in sys.path:
@@ -89,12 +89,12 @@ def cuda_version() -> str:
 
 def cudnn_version() -> str:
     """Return cuDNN's version in the form torch gives it (``"91900"``), or ``""``."""
-    torch = sys.modules.get("torch")
+    torch = loaded("torch")
     if torch is not None:
         return str(torch.backends.cudnn.version() or "")
     for package in packages():
         if package.name.startswith("nvidia-cudnn"):
-            major, minor, patch = (int(n) for n in (package.version.split(".") + ["0", "0"])[:3])
+            major, minor, patch = (int(n) for n in [*package.version.split("."), "0", "0"][:3])
             # cudnn_version.h: 10000 a major version since 9, 1000 before.
             return str(major * (10000 if major >= 9 else 1000) + minor * 100 + patch)
     return ""

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cvtrack_magics.capture import hashcache
-from cvtrack_magics.capture.hashing import FileHash, Progress, sha256_files
 from cvtrack_magics.capture.manifest import escape, manifest_digest
+from cvtrack_magics.capture.manyfiles import Hashed, Progress, sha256_files
 from cvtrack_magics.errors import UsageProblem
 
 _FEW = 2000
@@ -78,36 +78,51 @@ def identify_files(
     cache, progress, notices
         As in `identify_folder`.
     """
-    names.sort(key=escape)
+    safe = _sorted(names)
     known = hashcache.load(cache, root)
     if known is None:
-        return _fresh(root, names, cache, progress, notices)
-    stats = [_stat(os.path.join(root, name)) for name in names]
-    signature = _signature(names, stats)
-    if signature == known.signature:
-        files, size = len(names), sum(s.st_size for s in stats)
-        return FolderIdentity(known.digest, known.manifest, files, size, 0, notices)
-    before = known.by_signature()
-    lines = signature.split("\n")
-    stale = [index for index, line in enumerate(lines[:-1]) if line not in before]
-    paths = [os.path.join(root, names[index]) for index in stale]
-    fresh = sha256_files(paths, [stats[index].st_size for index in stale], progress)
-    results: list[FileHash] = []
-    renewed = dict(zip(stale, fresh, strict=True))
-    for index, line in enumerate(lines[:-1]):
-        if index in renewed:
-            results.append(renewed[index])
-        else:
-            s = stats[index]
-            results.append(
-                FileHash(before[line], s.st_size, s.st_mtime_ns, s.st_ctime_ns, s.st_ino)
-            )
-    return _finish(root, names, results, cache, len(stale), notices)
+        return _fresh(root, names, safe, cache, progress, notices)
+    stats = [_stat(f"{root}{os.sep}{name}") for name in names]
+    now = hashcache.pack(_row(s) for s in stats)
+    if now == known.stats and _names(known.manifest) == safe:
+        size = sum([s.st_size for s in stats])
+        return FolderIdentity(known.digest, known.manifest, len(names), size, 0, notices)
+    before = known.by_name()
+    results: list[Hashed | None] = []
+    for index, name in enumerate(safe):
+        packed, sha256 = before.get(name, (b"", ""))
+        same = packed == now[32 * index : 32 * index + 32]
+        results.append((sha256, *_row(stats[index])) if same else None)
+    stale = [index for index, result in enumerate(results) if result is None]
+    paths = [f"{root}{os.sep}{names[index]}" for index in stale]
+    fresh = iter(sha256_files(paths, [stats[index].st_size for index in stale], progress))
+    whole = [next(fresh) if result is None else result for result in results]
+    return _finish(root, safe, whole, cache, len(stale), notices)
 
 
-def _fresh(
+def _row(found: os.stat_result) -> tuple[int, int, int, int]:
+    return found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino
+
+
+def _sorted(names: list[str]) -> list[str]:
+    """Sort names in place by their escaped form, and return those."""
+    text = "".join(names)
+    if text.isascii() and text.isprintable() and "\\" not in text:
+        names.sort()
+        return names
+    pairs = sorted((escape(name), name) for name in names)
+    names[:] = [name for _, name in pairs]
+    return [safe for safe, _ in pairs]
+
+
+def _names(manifest: str) -> list[str]:
+    return [line.rpartition("\t")[2] for line in manifest.split("\n")[:-1]]
+
+
+def _fresh(  # noqa: PLR0917
     root: str,
     names: list[str],
+    safe: list[str],
     cache: Path | None,
     progress: Progress | None,
     notices: tuple[str, ...],
@@ -116,41 +131,24 @@ def _fresh(
     # With many files the stat costs more than knowing the sizes saves.
     sizes = [_stat(path).st_size for path in paths] if len(paths) <= _FEW else None
     results = sha256_files(paths, sizes, progress)
-    return _finish(root, names, results, cache, len(names), notices)
+    return _finish(root, safe, results, cache, len(names), notices)
 
 
-def _finish(
+def _finish(  # noqa: PLR0917
     root: str,
-    names: list[str],
-    results: list[FileHash],
+    safe: list[str],
+    results: list[Hashed],
     cache: Path | None,
     hashed: int,
     notices: tuple[str, ...],
 ) -> FolderIdentity:
-    safe = [escape(name) for name in names]
-    manifest = "".join(
-        [f"{r.sha256}\t{r.size}\t{name}\n" for r, name in zip(results, safe, strict=True)]
-    )
+    manifest = "".join([f"{r[0]}\t{r[1]}\t{name}\n" for r, name in zip(results, safe, strict=True)])
     digest = manifest_digest(manifest)
     if cache is not None:
-        signature = "".join(
-            [
-                f"{r.size} {r.mtime_ns} {r.ctime_ns} {r.inode} {name}\n"
-                for r, name in zip(results, safe, strict=True)
-            ]
-        )
-        hashcache.save(cache, root, hashcache.Known(digest, signature, manifest))
-    total = sum([r.size for r in results])
-    return FolderIdentity(digest, manifest, len(names), total, hashed, notices)
-
-
-def _signature(names: list[str], stats: list[os.stat_result]) -> str:
-    return "".join(
-        [
-            f"{s.st_size} {s.st_mtime_ns} {s.st_ctime_ns} {s.st_ino} {escape(name)}\n"
-            for s, name in zip(stats, names, strict=True)
-        ]
-    )
+        stats = hashcache.pack(result[1:] for result in results)
+        hashcache.save(cache, root, hashcache.Known(digest, stats, manifest))
+    total = sum([result[1] for result in results])
+    return FolderIdentity(digest, manifest, len(safe), total, hashed, notices)
 
 
 def _stat(path: str) -> os.stat_result:
@@ -167,19 +165,18 @@ def _stat(path: str) -> os.stat_result:
 def _list(root: str) -> _Listing:
     """Relative names of all files under a folder, without a stat for plain ones."""
     listing = _Listing([], [])
-    stack: list[tuple[str, str, tuple[tuple[int, int], ...]]] = [(root, "", (_identity(root),))]
+    stack = [(root, "")]
     while stack:
-        folder, prefix, above = stack.pop()
+        folder, prefix = stack.pop()
         try:
             with os.scandir(folder) as entries:
                 for entry in entries:
                     if entry.is_file(follow_symlinks=False):
                         listing.names.append(prefix + entry.name)
-                    elif entry.is_dir(follow_symlinks=False):
-                        # Only a link can lead back up, so plain folders cost no stat.
-                        stack.append((entry.path, f"{prefix}{entry.name}/", above))
-                    else:
-                        _add_special(entry, prefix, above, stack, listing)
+                    elif entry.is_dir(follow_symlinks=False) or _special(
+                        entry, root, prefix, listing
+                    ):
+                        stack.append((entry.path, f"{prefix}{entry.name}/"))
         except OSError as error:
             said = (error.strerror or str(error)).lower()
             raise UsageProblem(
@@ -188,29 +185,27 @@ def _list(root: str) -> _Listing:
     return listing
 
 
-def _add_special(
-    entry: os.DirEntry[str],
-    prefix: str,
-    above: tuple[tuple[int, int], ...],
-    stack: list[tuple[str, str, tuple[tuple[int, int], ...]]],
-    listing: _Listing,
-) -> None:
+def _special(entry: os.DirEntry[str], root: str, prefix: str, listing: _Listing) -> bool:
+    """Sort in a link, pipe or device; say whether it is a folder to go into."""
     name = prefix + entry.name
     kind = _stat(entry.path).st_mode
     if modes.S_ISREG(kind):
         listing.names.append(name)
-    elif modes.S_ISDIR(kind):
-        target = os.path.realpath(entry.path)
-        inside = os.path.realpath(os.path.dirname(entry.path))
-        identity = _identity(entry.path)
-        if identity in above or inside == target or inside.startswith(target + os.sep):
-            listing.skipped.append(f"The link {name!r} leads back to a folder above it: skipped.")
-        else:
-            stack.append((entry.path, f"{name}/", (*above, identity)))
-    else:
+    elif not modes.S_ISDIR(kind):
         listing.skipped.append(f"{name!r} is neither a file nor a folder: skipped.")
+    elif _leads_back(entry.path, root, prefix):
+        listing.skipped.append(f"The link {name!r} leads back to a folder above it: skipped.")
+    else:
+        return True
+    return False
 
 
-def _identity(path: str) -> tuple[int, int]:
-    found = _stat(path)
-    return found.st_dev, found.st_ino
+def _leads_back(link: str, root: str, prefix: str) -> bool:
+    """Say whether a link's target is a folder we came through to reach it."""
+    target = os.path.realpath(link)
+    parts = prefix.split("/")[:-1]
+    above = [os.path.join(root, *parts[:depth]) for depth in range(len(parts) + 1)]
+    inside = os.path.realpath(above[-1])
+    if inside == target or inside.startswith(target.rstrip(os.sep) + os.sep):
+        return True
+    return target in {os.path.realpath(path) for path in above}

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,6 +58,7 @@ def _run(root: Path, *arguments: str, limit: int | None = None) -> bytes:
     environment.update(
         GIT_OPTIONAL_LOCKS="0", GIT_PAGER="", GIT_TERMINAL_PROMPT="0", LC_ALL="C", LANGUAGE="C"
     )
+    what = next(word for word in arguments if re.fullmatch(r"[a-z][a-z-]+", word))
     options = ["--no-pager", "-c", "core.fsmonitor=false", "-c", "core.quotePath=false"]
     try:
         process = subprocess.Popen(
@@ -64,26 +67,46 @@ def _run(root: Path, *arguments: str, limit: int | None = None) -> bytes:
             env=environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            # A pipe that nobody reads while stdout is read would stop git when it is full.
+            stderr=subprocess.PIPE if limit is None else subprocess.DEVNULL,
         )
     except OSError as error:
         raise GitUnavailable(f"git could not be started: {error.strerror}.") from None
-    with process:
-        try:
-            output, errors = process.communicate(timeout=TIMEOUT)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.communicate()
-            raise GitUnavailable(
-                f"git {arguments[0]} took over {TIMEOUT:g} s in {root.name}: not recorded."
-            ) from None
-        except BaseException:
-            process.kill()
-            raise
-    if process.returncode not in (0, 1):
+    # A timer, because a read that stops at the limit has no timeout of its own.
+    late = threading.Event()
+
+    def stop() -> None:
+        late.set()
+        process.kill()
+
+    timer = threading.Timer(TIMEOUT, stop)
+    timer.daemon = True
+    timer.start()
+    try:
+        with process:
+            output, errors = _collect(process, limit)
+    finally:
+        timer.cancel()
+    if late.is_set():
+        raise GitUnavailable(f"git {what} took over {TIMEOUT:g} s in {root.name}: not recorded.")
+    if process.returncode not in (0, 1) and (limit is None or len(output) < limit):
         first = errors.decode("utf-8", "replace").strip().partition("\n")[0]
-        raise GitUnavailable(f"git {arguments[0]} failed: {redact(first)}")
-    return output if limit is None else output[:limit]
+        raise GitUnavailable(f"git {what} failed: {redact(first)}")
+    return output
+
+
+def _collect(process: subprocess.Popen[bytes], limit: int | None) -> tuple[bytes, bytes]:
+    try:
+        if limit is None or process.stdout is None:
+            return process.communicate()
+        output = process.stdout.read(limit)
+        if len(output) == limit:
+            process.kill()
+            return output, b""
+        return output, b""
+    except BaseException:
+        process.kill()
+        raise
 
 
 def read_status(root: Path) -> Status:

@@ -9,6 +9,8 @@ import subprocess
 import sys
 from typing import Any, NamedTuple
 
+from cvtrack_magics.capture.loaded import loaded
+
 
 class Gpu(NamedTuple):
     """One GPU: its name, memory in bytes (0 if unknown) and driver version."""
@@ -24,11 +26,10 @@ def gpus() -> tuple[Gpu, ...]:
     Returns
     -------
     tuple of Gpu
-        From torch if it has started CUDA already, else from NVML, ``nvidia-smi`` or
-        torch, in that order; starting CUDA just to ask would cost seconds and memory.
-        ``CUDA_VISIBLE_DEVICES`` is honoured.
+        From NVML, else ``nvidia-smi``, else torch if it is imported: starting CUDA just
+        to ask would cost seconds and memory. ``CUDA_VISIBLE_DEVICES`` is honoured.
     """
-    torch = sys.modules.get("torch")
+    torch = loaded("torch")
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     return _gpus(visible, torch is not None)
 
@@ -53,7 +54,8 @@ def _has_nvidia_device() -> bool:
 
 def _chosen(devices: list[tuple[str, Gpu]], visible: str | None) -> tuple[Gpu, ...]:
     """Devices that CUDA_VISIBLE_DEVICES names by number or UUID; it stops at the first wrong."""
-    if visible is None:
+    # Slices of a GPU have names of their own, which only CUDA can resolve.
+    if visible is None or "MIG-" in visible:
         return tuple(gpu for _, gpu in devices)
     kept = []
     for word in (part.strip() for part in visible.split(",")):

@@ -6,10 +6,14 @@ import contextlib
 import hashlib
 import os
 import tempfile
+from array import array
+from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
-_MAGIC = b"cvtrack-hashes 1"
+_MAGIC = b"cvtrack-hashes 2"
+_MASK = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,20 +24,32 @@ class Known:
     ----------
     digest : str
         SHA-256 of the manifest.
-    signature : str
-        A line a file: bytes, mtime, ctime (ns), inode, escaped name.
+    stats : bytes
+        Four 64-bit integers a file, in the order of the manifest: bytes, mtime and
+        ctime (ns), inode.
     manifest : str
-        The manifest, with the same files in the same order.
+        The manifest.
     """
 
     digest: str
-    signature: str
+    stats: bytes
     manifest: str
 
-    def by_signature(self) -> dict[str, str]:
-        """Return the SHA-256 of each file by its signature line."""
-        lines = self.signature.split("\n")[:-1]
-        return {line: row[:64] for line, row in zip(lines, self.manifest.split("\n"), strict=False)}
+    def by_name(self) -> dict[str, tuple[bytes, str]]:
+        """Return stats and SHA-256 of each file, by its name as it is in the manifest."""
+        return {
+            line[65:].partition("\t")[2]: (self.stats[32 * n : 32 * n + 32], line[:64])
+            for n, line in enumerate(self.manifest.split("\n")[:-1])
+        }
+
+
+def pack(rows: Iterable[tuple[int, int, int, int]]) -> bytes:
+    """Return stats as `Known` keeps them."""
+    numbers = list(chain.from_iterable(rows))
+    try:
+        return array("q", numbers).tobytes()
+    except OverflowError:  # an inode may use all 64 bits, or more on Windows
+        return array("q", [number & _MASK for number in numbers]).tobytes()
 
 
 def _file(cache: Path, root: str) -> Path:
@@ -53,17 +69,16 @@ def load(cache: Path | None, root: str) -> Known | None:
         if magic != _MAGIC or hashlib.sha256(body).hexdigest().encode() != check:
             return None
         split = int(length)
-        return Known(digest.decode(), body[:split].decode(), body[split:].decode())
+        return Known(digest.decode(), body[:split], body[split:].decode())
     except (OSError, ValueError):
         return None
 
 
 def save(cache: Path, root: str, known: Known) -> None:
     """Write what is known of a folder, whole or not at all; a full disk is no error."""
-    signature = known.signature.encode()
-    body = signature + known.manifest.encode()
+    body = known.stats + known.manifest.encode()
     check = hashlib.sha256(body).hexdigest()
-    head = _MAGIC + f" {check} {len(signature)} {known.digest}\n".encode()
+    head = _MAGIC + f" {check} {len(known.stats)} {known.digest}\n".encode()
     target = _file(cache, root)
     temporary = ""
     try:

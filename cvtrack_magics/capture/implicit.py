@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import random
-import sys
 from collections.abc import Iterator
 from typing import Any
 
 from cvtrack_magics.capture import transforms
+from cvtrack_magics.capture.loaded import loaded
 from cvtrack_magics.capture.models import read_loss, read_model
 from cvtrack_magics.capture.values import is_scalar, object_text
 
@@ -51,7 +51,7 @@ def read(value: object) -> list[Leaf] | None:
     """
     if transforms.is_transform(value):
         return list(transforms.read(value))
-    torch = sys.modules.get("torch")
+    torch = loaded("torch")
     if torch is None or isinstance(value, (type, str, int, float, dict)):
         return None
     reader = _reader(torch, value)

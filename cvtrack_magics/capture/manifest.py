@@ -95,7 +95,9 @@ def read_manifest(text: str) -> Iterator[Entry]:
     ValueError
         A line is not ``sha256<TAB>bytes<TAB>name``.
     """
-    for number, line in enumerate(text.splitlines(), start=1):
+    # Not splitlines: a name may hold one of the other line separators of Unicode.
+    lines = text.removesuffix("\n").split("\n") if text else []
+    for number, line in enumerate(lines, start=1):
         parts = line.split("\t")
         if len(parts) != 3 or len(parts[0]) != 64 or not parts[1].isdigit():
             raise ValueError(f"line {number} of the manifest is malformed: {line[:80]!r}")

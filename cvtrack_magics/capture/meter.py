@@ -10,6 +10,8 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
+from cvtrack_magics.capture.loaded import loaded
+
 _INTERVAL = 0.2
 
 
@@ -123,10 +125,8 @@ def _lifetime_peak() -> int:
 
 
 def _running_cuda() -> Any:
-    torch = sys.modules.get("torch")
-    # A half-imported torch has no cuda yet.
-    cuda = getattr(torch, "cuda", None)
-    return torch if cuda is not None and cuda.is_initialized() else None
+    torch = loaded("torch")
+    return torch if torch is not None and torch.cuda.is_initialized() else None
 
 
 def _gpu_lifetime() -> int:

@@ -11,7 +11,7 @@ from cvtrack_magics.records import Tag
 Leaf = tuple[str, object]
 
 # Deep Residual Learning (He et al., 2016), table 1: blocks per stage.
-_RESNETS = {
+_RESNETS: dict[tuple[str, tuple[int, ...]], str] = {
     ("BasicBlock", (2, 2, 2, 2)): "18",
     ("BasicBlock", (3, 4, 6, 3)): "34",
     ("Bottleneck", (3, 4, 6, 3)): "50",
@@ -81,7 +81,7 @@ def backbone(model: Any) -> str:
                 return named
     for attribute in ("pretrained_cfg", "default_cfg"):
         settings = getattr(model, attribute, None)
-        architecture = settings.get("architecture") if hasattr(settings, "get") else None
+        architecture = settings.get("architecture") if isinstance(settings, dict) else None
         if isinstance(architecture, str) and architecture:
             return architecture
     return _resnet(model) or type(model).__name__

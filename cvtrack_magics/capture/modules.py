@@ -30,9 +30,11 @@ def user_modules(modules: Mapping[str, ModuleType] | None = None) -> list[Path]:
     foreign = _foreign_prefixes()
     found: set[str] = set()
     for module in list((sys.modules if modules is None else modules).values()):
-        # Some entries are lazy objects: a plain getattr could start an import.
-        names = getattr(type(module), "__mro__", ()) and getattr(module, "__dict__", None)
-        file = names.get("__file__") if isinstance(names, dict) else None
+        try:
+            # Past the module's own __getattribute__, which in a lazy one starts the import.
+            file = object.__getattribute__(module, "__dict__").get("__file__")
+        except AttributeError:
+            continue
         if not isinstance(file, str) or not file.endswith((".py", ".ipynb")):
             continue
         path = os.path.abspath(file)

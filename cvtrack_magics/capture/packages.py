@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import json
 import os
 import platform
@@ -10,10 +9,13 @@ import re
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
-from urllib.request import url2pathname
 
 from cvtrack_magics.capture.values import hide_tokens
+
+if TYPE_CHECKING:
+    from importlib.metadata import Distribution
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +89,10 @@ def _read_all(folders: list[str]) -> list[PackageLine]:
 
 
 def _read_folder(folder: str) -> list[tuple[PackageLine, bool]]:
-    """Packages of one folder; the flag is ``False`` for a source folder's egg-info."""
-    if not os.path.isdir(folder):
+    """Read the packages of one folder; the flag is ``False`` for a source folder's egg-info."""
+    if not os.path.isdir(folder):  # a zip file; rare, so its reader is loaded only here
+        import importlib.metadata
+
         return [(_from_metadata(d), True) for d in importlib.metadata.distributions(path=[folder])]
     kept = []
     try:
@@ -143,13 +147,13 @@ def _head(path: str) -> str:
         os.close(descriptor)
 
 
-def _from_metadata(found: importlib.metadata.Distribution) -> PackageLine:
+def _from_metadata(found: Distribution) -> PackageLine:
     name = found.metadata["Name"] or "unknown"
     return PackageLine(name, found.version, f"{name}=={found.version}")
 
 
 def _direct_line(project: str, version: str, path: Path) -> tuple[str, bool]:
-    """Requirement of an install from a URL, by PEP 610; and whether it is editable."""
+    """Return the requirement of an install from a URL (PEP 610), and whether it is editable."""
     plain = f"{project}=={version}"
     try:
         origin = json.loads(path.read_text(encoding="utf-8"))
@@ -178,7 +182,13 @@ def _direct_line(project: str, version: str, path: Path) -> tuple[str, bool]:
 
 def _local_path(url: str) -> str:
     parts = urlsplit(url)
-    return url2pathname(unquote(parts.path)) if parts.scheme == "file" else ""
+    if parts.scheme != "file":
+        return ""
+    if os.name == "nt":  # slow to import, and only Windows paths need it
+        from urllib.request import url2pathname
+
+        return url2pathname(parts.path)
+    return unquote(parts.path)
 
 
 def requirements_text() -> str:

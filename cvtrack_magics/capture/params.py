@@ -7,6 +7,7 @@ import dataclasses
 import sys
 import types
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 from cvtrack_magics.capture import implicit
 from cvtrack_magics.capture.values import is_scalar, make_param, plain_value
@@ -95,7 +96,7 @@ def _is_structured(value: object) -> bool:
     return implicit.read(value) is not None or as_mapping(value) is not None
 
 
-def as_mapping(value: object) -> Mapping[object, object] | None:  # noqa: PLR0911
+def as_mapping(value: object) -> Mapping[Any, object] | None:  # noqa: PLR0911
     """Return the settings a configuration object holds, or ``None`` if it is not one.
 
     Parameters
@@ -110,7 +111,7 @@ def as_mapping(value: object) -> Mapping[object, object] | None:  # noqa: PLR091
     if isinstance(value, type):
         return _class_settings(value)
     if dataclasses.is_dataclass(value):
-        return {f.name: getattr(value, f.name, None) for f in dataclasses.fields(value)}
+        return {str(f.name): getattr(value, f.name, None) for f in dataclasses.fields(value)}
     if isinstance(value, (argparse.Namespace, types.SimpleNamespace)):
         return dict(vars(value))
     if isinstance(value, tuple):
@@ -119,7 +120,7 @@ def as_mapping(value: object) -> Mapping[object, object] | None:  # noqa: PLR091
     if _is_omegaconf(value):
         from omegaconf import OmegaConf
 
-        content = OmegaConf.to_container(value, resolve=True)
+        content: Any = OmegaConf.to_container(value, resolve=True)
         return content if isinstance(content, dict) else None
     attributes = getattr(type(value), "__attrs_attrs__", None)
     if attributes is not None:
@@ -135,7 +136,7 @@ def _is_omegaconf(value: object) -> bool:
     return type(value).__module__.startswith("omegaconf.") and "omegaconf" in sys.modules
 
 
-def _call(value: object, method: str) -> object:
+def _call(value: object, method: str) -> Any:
     # pandas and torch objects have to_dict-like methods that return data, not settings.
     package = type(value).__module__.partition(".")[0]
     bound = getattr(type(value), method, None)
@@ -149,7 +150,7 @@ def _call(value: object, method: str) -> object:
         return None
 
 
-def _class_settings(value: type) -> Mapping[object, object] | None:
+def _class_settings(value: type) -> Mapping[Any, object] | None:
     if value.__module__ == "builtins":
         return None
     settings: dict[object, object] = {}
@@ -162,7 +163,7 @@ def _class_settings(value: type) -> Mapping[object, object] | None:
     return settings or None
 
 
-def flatten(mapping: Mapping[object, object]) -> Iterator[tuple[str, object]]:
+def flatten(mapping: Mapping[Any, object]) -> Iterator[tuple[str, object]]:
     """Yield ``(dotted key, leaf)`` of a nested mapping, in order.
 
     Lists of scalars are leaves; lists with structured items are numbered

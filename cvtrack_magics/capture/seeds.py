@@ -8,14 +8,32 @@ import random
 import sys
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
-from typing import Any
 
+from cvtrack_magics.capture.loaded import loaded
+from cvtrack_magics.capture.torchseeds import (
+    Row,
+    apply_torch_seed,
+    loader_generator,
+    seed_worker,
+    set_cublas,
+)
 from cvtrack_magics.errors import UsageProblem
 from cvtrack_magics.records import Param, Tag
 
-Row = tuple[str, str, bool]
+__all__ = [
+    "Row",
+    "SeedReport",
+    "apply_seed",
+    "apply_torch_seed",
+    "check_seed",
+    "current_seeds",
+    "finish_seed",
+    "loader_generator",
+    "seed_records",
+    "seed_worker",
+]
+
 MAX_SEED = 2**32 - 1
-_CUBLAS = "CUBLAS_WORKSPACE_CONFIG"
 
 
 @dataclass(frozen=True)
@@ -55,7 +73,7 @@ def check_seed(seed: object) -> int:
         number = None
     if isinstance(number, bool) or not hasattr(number, "__index__"):
         raise UsageProblem(f"{seed!r} is not a seed.", "Give a whole number, as in %mlseed 42.")
-    value = int(number)  # type: ignore[call-overload]
+    value = int(number)
     if not 0 <= value <= MAX_SEED:
         raise UsageProblem(
             f"Seed {value} is out of range.", f"NumPy takes 0 to {MAX_SEED}; for example 42."
@@ -97,7 +115,7 @@ def apply_seed(seed: int, *, deterministic: bool = False, import_torch: bool = F
         rows += apply_torch_seed(seed, deterministic=deterministic)
     elif _installed("torch"):
         pending.append("torch")
-        _set_cublas(deterministic)
+        set_cublas(deterministic)
         rows.append(("torch", "not imported yet: not seeded yet", False))
     rows += _albumentations_rows(seed)
     return SeedReport(seed, deterministic, tuple(rows), tuple(pending))
@@ -144,89 +162,12 @@ def _seed_numpy(seed: int) -> list[Row]:
     ]
 
 
-def apply_torch_seed(seed: int, *, deterministic: bool = False) -> tuple[Row, ...]:
-    """Seed torch on every device, and fix cuDNN's choice of algorithms.
-
-    Imports torch if it is not imported. See `apply_seed` for the parameters.
-    """
-    import torch
-
-    torch.manual_seed(seed)
-    rows: list[Row] = [("torch CPU", f"torch.manual_seed({seed})", True)]
-    for name in ("cuda", "mps", "xpu"):
-        row = _device_row(torch, name, seed)
-        if row:
-            rows.append(row)
-    cudnn = torch.backends.cudnn
-    cudnn.deterministic = True
-    cudnn.benchmark = False
-    rows.append(("cuDNN", "deterministic = True, benchmark = False", True))
-    if deterministic:
-        rows.append(_set_cublas(True, late=torch.cuda.is_initialized()))
-        torch.use_deterministic_algorithms(True, warn_only=True)
-        rows.append(("torch algorithms", "deterministic, a warning where there is none", True))
-    elif torch.are_deterministic_algorithms_enabled():
-        rows.append(("torch algorithms", "deterministic, set before", True))
-    rows.append(
-        (
-            "DataLoader",
-            "shuffling and torch numbers in workers follow the seed; "
-            "worker_init_fn=seed_worker also seeds NumPy and random there",
-            True,
-        )
-    )
-    return tuple(rows)
-
-
-def _device_row(torch: Any, name: str, seed: int) -> Row | None:
-    module = getattr(torch, name, None)
-    if module is None:
-        return None
-    available = torch.backends.mps.is_available() if name == "mps" else module.is_available()
-    if not available:
-        return None
-    if name == "mps":
-        module.manual_seed(seed)
-    else:
-        module.manual_seed_all(seed)
-    return (f"torch {name.upper()}", "seeded on every device", True)
-
-
-def _set_cublas(wanted: bool, late: bool = False) -> Row:
-    if wanted:
-        os.environ.setdefault(_CUBLAS, ":4096:8")
-    value = os.environ.get(_CUBLAS, "unset")
-    note = "; CUDA is already running, restart the kernel if results differ" if late else ""
-    return ("cuBLAS", f"{_CUBLAS}={value}{note}", not late)
-
-
 def _albumentations_rows(seed: int) -> list[Row]:
     if "albumentations" not in sys.modules:
         return []
     # Each Compose keeps generators of its own since 1.4.19.
     advice = f"each pipeline has its own generator: write A.Compose([...], seed={seed})"
     return [("Albumentations", advice, False)]
-
-
-def seed_worker(worker_id: int) -> None:  # noqa: ARG001
-    """Seed NumPy and Python in one DataLoader worker: ``worker_init_fn=seed_worker``.
-
-    torch gives each worker its own seed, drawn from the loader's generator; the
-    other two would be the same in every worker without this.
-    """
-    import numpy as np
-    import torch
-
-    seed = torch.initial_seed() % 2**32
-    np.random.seed(seed)
-    random.seed(seed)
-
-
-def loader_generator(seed: int) -> Any:
-    """Return a seeded ``torch.Generator`` for ``DataLoader(generator=...)``."""
-    import torch
-
-    return torch.Generator().manual_seed(check_seed(seed))
 
 
 def seed_records(report: SeedReport) -> list[Param | Tag]:
@@ -250,12 +191,12 @@ def current_seeds() -> dict[str, str]:
     """
     facts = {"PYTHONHASHSEED": os.environ.get("PYTHONHASHSEED", "random")}
     facts["python_random_state"] = _digest(repr(random.getstate()).encode())
-    numpy = sys.modules.get("numpy")
+    numpy = loaded("numpy")
     if numpy is not None:
         name, keys, position, has_gauss, cached = numpy.random.get_state()
         tail = f"{name}{position}{has_gauss}{cached}".encode()
         facts["numpy_legacy_state"] = _digest(keys.tobytes() + tail)
-    torch = sys.modules.get("torch")
+    torch = loaded("torch")
     if torch is not None:
         facts["torch_initial_seed"] = str(torch.initial_seed())
         facts["torch_state"] = _digest(torch.get_rng_state().numpy().tobytes())

@@ -56,7 +56,15 @@ def _as_script(source: str) -> str:
         return text
     # In a script a %% line would swallow every cell after it.
     name, _, line = first[2:].partition(" ")
-    return f"get_ipython().run_cell_magic({name!r}, {line.strip()!r}, {body + chr(10)!r})"
+    return f"get_ipython().run_cell_magic({name!r}, {line.strip()!r}, {_quoted(body)})"
+
+
+def _quoted(body: str) -> str:
+    """Return a body as a literal that still reads as the lines it is, if that is possible."""
+    for quotes in ('"""', "'''"):
+        if quotes not in body and "\r" not in body:
+            return f"r{quotes}{body}\n{quotes}"
+    return repr(body + "\n")
 
 
 def session_notebook(cells: Sequence[Cell]) -> str:

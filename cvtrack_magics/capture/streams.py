@@ -52,8 +52,11 @@ class StreamTee:
         for name in ("stdout", "stderr"):
             stream = getattr(sys, name, None)
             if stream is None or any(t.stream is stream and t.in_place() for t in self._taps):
-                continue
-            # sys.stdout and sys.stderr may be one object (%%capture, IDLE): one copy of it.
+                continue  # also when both names are one object
+            # Someone wrapped or restored it after us: go on top, and silence what is below.
+            for old in [t for t in self._taps if t.stream is stream]:
+                old.remove()
+                self._taps.remove(old)
             with contextlib.suppress(AttributeError, TypeError):
                 self._taps.append(_Tap(stream, name, self._record))
 
@@ -100,8 +103,8 @@ class _Tap:
         stream.write = write
 
     def in_place(self) -> bool:
-        """Whether the stream would still call us."""
-        return self._active and vars(self.stream).get("write") is not None
+        """Whether the stream's ``write`` is ours."""
+        return self._active and vars(self.stream).get("write") is self._write
 
     def remove(self) -> None:
         self._active = False

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import random
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,10 +11,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from cvtrack_magics.capture.arrays import describe_shape, entries, hash_value, is_array
+from cvtrack_magics.capture.arrays import entries, hash_value
 from cvtrack_magics.capture.folders import identify_files
-from cvtrack_magics.capture.hashing import Progress
+from cvtrack_magics.capture.loaded import loaded
 from cvtrack_magics.capture.manifest import Entry, manifest_digest, manifest_text
+from cvtrack_magics.capture.manyfiles import Progress
+from cvtrack_magics.capture.shapes import describe_shape, is_array
 from cvtrack_magics.errors import UsageProblem
 
 _PROBE = 8
@@ -39,7 +40,7 @@ class Identity:
 
 def is_dataset(value: object) -> bool:
     """Say whether a value is a torch data set or loader, or gives samples by index."""
-    torch = sys.modules.get("torch")
+    torch = loaded("torch")
     if torch is not None and isinstance(
         value, (torch.utils.data.Dataset, torch.utils.data.DataLoader)
     ):
@@ -76,7 +77,7 @@ def identify_dataset(
         value = value.dataset
     base, indices = _unwrap(value)
     kind = type(value).__name__
-    torch = sys.modules.get("torch")
+    torch = loaded("torch")
     if torch is not None and isinstance(base, torch.utils.data.IterableDataset):
         raise UsageProblem(
             f"{kind} is a stream: it has no samples to go back to.",
@@ -91,7 +92,7 @@ def identify_dataset(
 
 
 def _unwrap(value: Any) -> tuple[Any, list[int] | None]:
-    """The data set under nested ``Subset``s, and which of its samples they take."""
+    """Return the data set under nested ``Subset``s, and which of its samples they take."""
     indices: list[int] | None = None
     while type(value).__name__ == "Subset" and hasattr(value, "indices"):
         own = [int(index) for index in value.indices]
@@ -122,7 +123,7 @@ def _by_arrays(value: Any, parts: dict[str, Any], indices: list[int] | None) -> 
         taken[name] = array if indices is None else array[indices]
     found = list(entries(taken))
     text = manifest_text(found)
-    profile = {"samples": len(value), "bytes": sum(e.size for e in found)}
+    profile: dict[str, object] = {"samples": len(value), "bytes": sum(e.size for e in found)}
     return Identity(
         manifest_digest(text),
         text,
@@ -142,8 +143,12 @@ def _by_files(
     # A subset has a cache of its own, so that it does not push out the whole.
     own_cache = cache if indices is None or cache is None else cache / "subsets"
     found = identify_files(root, names, own_cache, progress)
-    profile = {"samples": len(samples), "files": found.files, "bytes": found.size}
-    schema = {"class": type(value).__name__, "classes": dict(base.class_to_idx)}
+    profile: dict[str, object] = {
+        "samples": len(samples),
+        "files": found.files,
+        "bytes": found.size,
+    }
+    schema: dict[str, object] = {"class": type(value).__name__, "classes": dict(base.class_to_idx)}
     return Identity(found.digest, found.manifest, schema, profile)
 
 
@@ -176,7 +181,7 @@ def _by_samples(value: Any, progress: Progress | None) -> Identity:
     text = manifest_text(
         Entry(digest, size, f"{index:0{width}d}") for index, (digest, size) in enumerate(rows)
     )
-    profile = {"samples": count, "bytes": sum(size for _, size in rows)}
+    profile: dict[str, object] = {"samples": count, "bytes": sum(size for _, size in rows)}
     return Identity(manifest_digest(text), text, schema, profile)
 
 
@@ -207,8 +212,8 @@ def _hash_sample(value: Any, index: int) -> tuple[str, int]:
 
 @contextmanager
 def _generators_kept() -> Iterator[None]:
-    """Reading samples draws random numbers; the user's training must not notice."""
-    numpy, torch = sys.modules.get("numpy"), sys.modules.get("torch")
+    """Put random generators back: the user's training must not notice that we read."""
+    numpy, torch = loaded("numpy"), loaded("torch")
     python_state = random.getstate()
     numpy_state = numpy.random.get_state() if numpy is not None else None
     torch_state = torch.get_rng_state() if torch is not None else None

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-import sys
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
+from cvtrack_magics.capture.loaded import loaded
 from cvtrack_magics.capture.values import is_scalar, object_text, plain_value
 
 Leaf = tuple[str, object]
@@ -24,7 +24,7 @@ def is_transform(value: object) -> bool:
         return not isinstance(value, type) and callable(value)
     if any(base.__module__.startswith(_PACKAGES) for base in kind.__mro__):
         return callable(value)
-    torch = sys.modules.get("torch")
+    torch = loaded("torch")
     if torch is None or kind is not torch.nn.Sequential:
         return False
     return len(value) > 0 and all(is_transform(item) for item in value)  # type: ignore[arg-type,attr-defined]
@@ -47,7 +47,7 @@ def read(value: Any) -> Iterator[Leaf]:
 
 
 def _steps(value: Any) -> list[Any]:
-    """The members of a plain sequence; a random choice among members is one step."""
+    """Return the members of a plain sequence; a random choice among members is one step."""
     if type(value).__name__ in {"Compose", "Sequential"}:
         members = getattr(value, "transforms", None) or list(value)
         return [step for member in members for step in _steps(member)]
@@ -60,12 +60,9 @@ def _leaf_steps(value: Any) -> Iterator[Any]:
         members = list(value)
     if type(value).__name__ not in {"Compose", "Sequential"}:
         yield value
-    for member in members if isinstance(members, (list, tuple)) or _is_modules(members) else ():
-        yield from _leaf_steps(member)
-
-
-def _is_modules(value: Any) -> bool:
-    return type(value).__name__ == "ModuleList"
+    if isinstance(members, (list, tuple)) or type(members).__name__ == "ModuleList":
+        for member in members or ():
+            yield from _leaf_steps(member)
 
 
 def _name(step: Any) -> str:

@@ -6,6 +6,7 @@ import datetime
 import enum
 import functools
 import hashlib
+import itertools
 import json
 import numbers
 import os
@@ -22,7 +23,7 @@ HIDDEN = "***"
 
 _KEY_FORBIDDEN = re.compile(r"[^\w\-. /:]")
 _ADDRESS = re.compile(r" (?:object )?at 0x[0-9A-Fa-f]+")
-_WORDS = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+")
+_WORDS = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+")
 _SECRET_WORDS = {
     *("password", "passwd", "passphrase", "pwd", "secret", "secrets"),
     *("credential", "credentials", "apikey", "authtoken"),
@@ -36,7 +37,7 @@ _TOKEN_TEXT = re.compile(
 
 
 def safe_key(key: str) -> str:
-    """Return a parameter name that MLflow accepts.
+    r"""Return a parameter name that MLflow accepts.
 
     Parameters
     ----------
@@ -46,7 +47,7 @@ def safe_key(key: str) -> str:
     Returns
     -------
     str
-        At most 250 characters out of ``[\\w\\-. /:]`` that do not read as a path
+        At most 250 characters out of ``[\w\-. /:]`` that do not read as a path
         leaving its folder. A name cut short ends in 8 hexadecimal digits of its
         SHA-256, so that two long names stay two names.
     """
@@ -74,12 +75,14 @@ def looks_secret(key: str, value: object) -> bool:
     """
     if value is None or isinstance(value, bool) or value == "":
         return False
+    if isinstance(value, (list, tuple)):
+        return any(looks_secret(key, item) for item in value)
     words = [word.lower() for word in _WORDS.findall(key)]
     if _SECRET_WORDS.intersection(words):
         return True
-    if any(pair in _SECRET_PAIRS for pair in zip(words, words[1:], strict=False)):
+    if any(pair in _SECRET_PAIRS for pair in itertools.pairwise(words)):
         return True
-    if not words or words[-1] != "token" or not isinstance(value, str):
+    if not words or words[-1] not in ("token", "tokens") or not isinstance(value, str):
         return False
     return not (_VOCABULARY.intersection(words) or value[0] in "<[")
 
@@ -96,7 +99,7 @@ def is_scalar(value: object) -> bool:
     )
 
 
-def plain_value(value: object, depth: int = 0) -> object:
+def plain_value(value: object, depth: int = 0) -> object:  # noqa: PLR0911
     """Return a JSON-ready equivalent of a value, with no memory address in it.
 
     Parameters
@@ -107,14 +110,10 @@ def plain_value(value: object, depth: int = 0) -> object:
     depth : int
         Nesting so far; beyond 8 levels a text stands for the rest.
     """
-    if (
-        value is None
-        or isinstance(value, (str, bool, int, float))
-        and not isinstance(value, enum.Enum)
-    ):
-        return value
     if isinstance(value, enum.Enum):
         return value.value if isinstance(value.value, str) else value.name
+    if value is None or type(value) in (str, bool, int, float):
+        return value
     if isinstance(value, (list, tuple, set, frozenset)) and depth < 8:
         items = [plain_value(item, depth + 1) for item in value]
         return sorted(items, key=str) if isinstance(value, (set, frozenset)) else items
@@ -139,7 +138,7 @@ def _array_value(value: object) -> object:
     return f"{kind}(shape={shape}, dtype={dtype})"
 
 
-def object_text(value: object) -> str:
+def object_text(value: object) -> str:  # noqa: PLR0911
     """Return a short stable text for any object: its repr when that says something.
 
     Classes and functions give their dotted name, ``functools.partial`` the function

@@ -1,0 +1,184 @@
+"""Software and hardware of a run."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import subprocess
+import sys
+import threading
+import time
+
+import psutil
+import pytest
+import torch
+import torchvision
+
+from cvtrack_magics.capture import environment, hardware
+from cvtrack_magics.capture.gpus import Gpu, _chosen
+from cvtrack_magics.capture.meter import ResourceMeter
+from cvtrack_magics.records import Artifact, Param
+
+
+def test_the_guides_parameters() -> None:
+    records = environment.environment_records()
+    params = {r.key: r.value for r in records if isinstance(r, Param)}
+    assert params["python_version"] == platform.python_version()
+    assert params["pytorch_version"] == torch.__version__
+    assert params["torchvision_version"] == torchvision.__version__
+    assert params.get("cuda_version", "") == (torch.version.cuda or "")
+    assert params["num_gpus"] == str(torch.cuda.device_count())
+    gpu = torch.cuda.get_device_name(0) if torch.cuda.is_available() else "CPU"
+    assert params["gpu_model"] == gpu
+    files = {r.path: r.content for r in records if isinstance(r, Artifact)}
+    assert set(files) == {"environment/requirements.txt", "environment/environment.json"}
+    whole = json.loads(str(files["environment/environment.json"]))
+    assert whole["packages"]["torch"]
+    assert whole["hardware"]["CPU"]
+
+
+def test_the_same_facts_before_torch_is_imported() -> None:
+    code = """
+import json, sys
+from cvtrack_magics.capture.environment import environment_records
+from cvtrack_magics.records import Param
+before = {r.key: r.value for r in environment_records() if isinstance(r, Param)}
+assert "torch" not in sys.modules and "mlflow" not in sys.modules and "numpy" not in sys.modules
+import torch, torchvision
+after = {r.key: r.value for r in environment_records() if isinstance(r, Param)}
+cudnn = [facts.pop("cudnn_version", "") for facts in (before, after)]
+before["pytorch_version"] = before["pytorch_version"].partition("+")[0]
+after["pytorch_version"] = after["pytorch_version"].partition("+")[0]
+before["torchvision_version"] = before["torchvision_version"].partition("+")[0]
+after["torchvision_version"] = after["torchvision_version"].partition("+")[0]
+assert before == after, (before, after)
+assert cudnn[0] == cudnn[1] or "" in cudnn, cudnn
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_no_environment_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MY_TOKEN", "topsecretvalue")
+    assert "topsecretvalue" not in str(environment.environment_records())
+    assert "topsecretvalue" not in str(environment.environment_facts())
+
+
+def test_facts_are_readable() -> None:
+    facts = environment.environment_facts()
+    assert facts["torch"] == torch.__version__
+    assert facts["Python"].startswith(platform.python_version())
+    assert all(isinstance(text, str) and text for text in facts.values())
+
+
+def test_nothing_heavy_is_imported() -> None:
+    code = """
+import sys
+import cvtrack_magics.capture.environment, cvtrack_magics.capture.git
+import cvtrack_magics.capture.datasets, cvtrack_magics.capture.params
+import cvtrack_magics.capture.seeds, cvtrack_magics.capture.session
+import cvtrack_magics.capture.streams, cvtrack_magics.capture.configfile
+import cvtrack_magics.capture.schema, cvtrack_magics.capture.hardware
+heavy = {"torch", "numpy", "PIL", "yaml", "pandas", "psutil", "mlflow", "IPython", "concurrent",
+         "importlib.metadata", "sqlite3"}
+found = heavy & set(sys.modules)
+assert not found, found
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_hardware() -> None:
+    facts = hardware.hardware_facts()
+    assert facts["CPU"] == hardware.cpu_model()
+    assert f"{os.cpu_count()} logical" in facts["CPU cores"]
+    total = hardware.text_bytes(psutil.virtual_memory().total)
+    assert facts["Memory"].startswith(total)
+    assert 0 < hardware.usable_cores() <= (os.cpu_count() or 1)
+    assert hardware.memory_limit() >= 0
+    if not torch.cuda.is_available():
+        assert hardware.hardware_tag() == f"CPU {hardware.cpu_model()}"
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="needs affinity")
+def test_affinity_counts() -> None:
+    allowed = os.sched_getaffinity(0)
+    if len(allowed) < 2:
+        pytest.skip("one core only")
+    try:
+        os.sched_setaffinity(0, {min(allowed)})
+        assert hardware.usable_cores() <= 1
+        assert "1 usable here" in hardware.hardware_facts()["CPU cores"]
+    finally:
+        os.sched_setaffinity(0, allowed)
+
+
+@pytest.mark.parametrize(
+    ("size", "text"),
+    [
+        (0, "0 B"),
+        (1023, "1023 B"),
+        (2048, "2.0 KiB"),
+        (3 * 2**30, "3.0 GiB"),
+        (5 * 2**40, "5.0 TiB"),
+    ],
+)
+def test_sizes(size: int, text: str) -> None:
+    assert hardware.text_bytes(size) == text
+
+
+@pytest.mark.parametrize(
+    ("visible", "names"),
+    [
+        (None, ["a", "b", "c"]),
+        ("", []),
+        ("2,0", ["c", "a"]),
+        ("1,7,0", ["b"]),
+        ("-1", []),
+        ("GPU-bb", ["b"]),
+        ("GPU-", []),
+    ],
+)
+def test_visible_devices(visible: str | None, names: list[str]) -> None:
+    devices = [(f"GPU-{n * 2}", Gpu(n, 1, "")) for n in "abc"]
+    assert [gpu.name for gpu in _chosen(devices, visible)] == names
+
+
+def test_meter_sees_time_and_memory() -> None:
+    meter = ResourceMeter()
+    meter.start()
+    rss = psutil.Process().memory_info().rss
+    block = bytearray(300 * 2**20)
+    block[::4096] = b"x" * len(block[::4096])
+    end = time.process_time() + 0.2
+    while time.process_time() < end:
+        pass
+    time.sleep(0.25)
+    del block
+    use = meter.stop()
+    assert use.peak_rss_bytes > rss + 250 * 2**20
+    assert 0.2 <= use.cpu_s < 2 * use.wall_s + 1
+    assert use.wall_s >= 0.45
+    assert use.gpu_peak_bytes is None or use.gpu_peak_bytes >= 0
+
+
+def test_meter_forgets_earlier_peaks() -> None:
+    block = bytearray(400 * 2**20)
+    block[::4096] = b"x" * len(block[::4096])
+    high = psutil.Process().memory_info().rss
+    del block
+    meter = ResourceMeter()
+    meter.start()
+    use = meter.stop()
+    assert use.peak_rss_bytes < high - 200 * 2**20
+
+
+def test_meter_leaves_no_thread_and_can_start_again() -> None:
+    before = threading.active_count()
+    meter = ResourceMeter()
+    for _ in range(2):
+        meter.start()
+        assert threading.active_count() == before + 1
+        assert meter.stop().wall_s < 5
+        assert threading.active_count() == before
+    with pytest.raises(RuntimeError):
+        meter.stop()

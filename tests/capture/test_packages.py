@@ -1,0 +1,160 @@
+"""The list of packages, against pip itself."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from cvtrack_magics.capture import packages as module
+from cvtrack_magics.capture.packages import packages, requirements_text, version_of
+
+
+def dist(folder: Path, name: str, version: str, url: dict[str, object] | None = None) -> Path:
+    info = folder / f"{name.replace('-', '_')}-{version}.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n\nHi")
+    if url is not None:
+        (info / "direct_url.json").write_text(json.dumps(url))
+    return info
+
+
+@pytest.fixture
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "site"
+    folder.mkdir()
+    monkeypatch.setattr(sys, "path", [str(folder)])
+    return folder
+
+
+def lines() -> list[str]:
+    return requirements_text().splitlines()[1:]
+
+
+def test_the_same_as_pip_freeze() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "pip", "freeze", "--all", "--disable-pip-version-check"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    theirs = {line for line in done.stdout.splitlines() if "==" in line and line[0] not in "#-"}
+    ours = {f"{p.name}=={p.version}" for p in packages() if not p.editable}
+    assert len(theirs) > 20
+    assert theirs - ours == set()
+    editable = {p.name.lower() for p in packages() if p.editable}
+    assert "cvtrack_magics" in editable
+
+
+def test_pip_accepts_every_line(tmp_path: Path) -> None:
+    file = tmp_path / "requirements.txt"
+    file.write_text(requirements_text())
+    from pip._internal.network.session import PipSession
+    from pip._internal.req import parse_requirements
+    from pip._internal.req.constructors import install_req_from_parsed_requirement
+
+    parsed = [
+        install_req_from_parsed_requirement(item)
+        for item in parse_requirements(str(file), session=PipSession())
+    ]
+    assert len(parsed) == len(packages()) - 1
+    assert not [item for item in parsed if item.name == "pip"]
+
+
+def test_origins(site: Path, tmp_path: Path) -> None:
+    local = tmp_path / "my pkg"
+    local.mkdir()
+    dist(site, "plain", "1.0")
+    vcs = {"vcs": "git", "commit_id": "abc123", "requested_revision": "main"}
+    dist(
+        site,
+        "from-git",
+        "1.0",
+        {"url": "https://me:tok@host/r.git", "vcs_info": vcs, "subdirectory": "py"},
+    )
+    hashes = {"hashes": {"sha256": "00ff"}}
+    dist(site, "wheel-url", "1.0", {"url": "https://host/w.whl?token=x", "archive_info": hashes})
+    old = {"hash": "sha256=00aa"}
+    dist(site, "old-hash", "1.0", {"url": "https://host/o.whl", "archive_info": old})
+    dist(site, "folder", "1.0", {"url": local.as_uri(), "dir_info": {}})
+    dist(site, "edit", "1.0", {"url": local.as_uri(), "dir_info": {"editable": True}})
+    gone = {"url": "file:///croot/gone/work", "dir_info": {}}
+    dist(site, "from-conda", "1.0", gone)
+    dist(site, "broken", "1.0").joinpath("direct_url.json").write_text("{")
+    assert lines() == [
+        "broken==1.0",
+        f"-e {local}  # edit==1.0",
+        f"folder @ {local.as_uri()}",
+        "from-conda==1.0  # was installed from a local file that is gone",
+        "from-git @ git+https://host/r.git@abc123#subdirectory=py",
+        "old-hash @ https://host/o.whl#sha256=00aa",
+        "plain==1.0",
+        "wheel-url @ https://host/w.whl?token=***#sha256=00ff",
+    ]
+
+
+def test_the_first_folder_of_the_path_counts(
+    site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    second = tmp_path / "second"
+    dist(site, "Some.Package", "2.0")
+    dist(second, "some-package", "1.0")
+    monkeypatch.setattr(sys, "path", [str(site), str(second)])
+    assert lines() == ["Some.Package==2.0"]
+    monkeypatch.setattr(sys, "path", [str(second), str(site)])
+    assert lines() == ["some-package==1.0"]
+    assert version_of("Some_Package") == "1.0"
+    assert version_of("nothing") == ""
+
+
+def test_a_source_folder_does_not_hide_the_install(
+    site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = tmp_path / "src"
+    (source / "proj.egg-info").mkdir(parents=True)
+    (source / "proj.egg-info" / "PKG-INFO").write_text("Name: proj\nVersion: 1.0\n")
+    dist(site, "proj", "1.0", {"url": source.as_uri(), "dir_info": {"editable": True}})
+    monkeypatch.setattr(sys, "path", [str(source), str(site)])
+    assert lines() == [f"-e {source}  # proj==1.0"]
+
+
+def test_rubbish_in_the_folder(site: Path) -> None:
+    dist(site, "good", "1.0")
+    dist(site, "~ood", "0.9")
+    (site / "empty-1.0.dist-info").mkdir()
+    (site / "file.egg-info").write_text("Name: old\nVersion: 3\n")
+    assert lines() == ["good==1.0", "old==3"]
+
+
+def test_zip_on_the_path(site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import zipfile
+
+    archive = tmp_path / "lib.zip"
+    with zipfile.ZipFile(archive, "w") as file:
+        file.writestr(
+            "inzip-4.dist-info/METADATA", "Metadata-Version: 2.1\nName: inzip\nVersion: 4\n"
+        )
+    monkeypatch.setattr(sys, "path", [str(archive), "/nowhere"])
+    assert lines() == ["inzip==4"]
+
+
+def test_a_new_install_is_seen(site: Path) -> None:
+    dist(site, "one", "1.0")
+    assert lines() == ["one==1.0"]
+    again = packages()
+    assert packages() == again
+    dist(site, "two", "1.0")
+    stamp = os.stat(site).st_mtime_ns + 1_000_000  # coarse clocks
+    os.utime(site, ns=(stamp, stamp))
+    assert lines() == ["one==1.0", "two==1.0"]
+
+
+def test_the_result_cannot_be_spoilt() -> None:
+    before = len(packages())
+    packages().clear()
+    assert len(packages()) == before
+    assert module.packages() is not module.packages()
