@@ -70,9 +70,20 @@ class Kernel:
         self.client.start_channels()
         self.client.wait_for_ready(timeout=60)
 
-    def start(self, code: str) -> str:
-        """Send a cell without waiting for it."""
-        return str(self.client.execute(code))
+    def start(self, code: str, cell_id: str = "") -> str:
+        """Send a cell without waiting for it, with its id as JupyterLab sends it."""
+        content = {
+            "code": code,
+            "silent": False,
+            "store_history": True,
+            "user_expressions": {},
+            "allow_stdin": False,
+            "stop_on_error": True,
+        }
+        metadata = {"cellId": cell_id} if cell_id else {}
+        message = self.client.session.msg("execute_request", content, metadata=metadata)
+        self.client.shell_channel.send(message)
+        return str(message["header"]["msg_id"])
 
     def wait_output(self, message: str, text: str, timeout: float = 60) -> None:
         """Wait until the running cell has printed a text."""

@@ -9,7 +9,7 @@ from IPython.core.error import UsageError
 from IPython.core.magic import Magics, line_magic, magics_class
 from IPython.display import display
 
-from cvtrack_magics.errors import did_you_mean
+from cvtrack_magics.errors import CvtrackError, did_you_mean
 from cvtrack_magics.magics import facts, runs
 from cvtrack_magics.magics.parser import Line
 from cvtrack_magics.magics.show import Table
@@ -69,8 +69,20 @@ def complete(shell: Any, event: Any) -> list[str]:
         offers += [str(choice) for choice in action.choices or ()]
     if words[0] in NAMES_FROM_NOTEBOOK:
         offers += [name for name in shell.user_ns if not name.startswith("_")]
+    if words[0] == "mlexperiment":
+        offers += _experiments()
     if words[0] == "mltags":
         from cvtrack_magics.capture.schema import TAG_SCHEMA
 
         offers += [f"{item.key}=" for item in TAG_SCHEMA]
     return [offer for offer in offers if offer.startswith(event.symbol)]
+
+
+def _experiments() -> list[str]:
+    """Return the experiments of the store, or nothing when it does not answer."""
+    from cvtrack_magics.runs.session import get_session
+
+    try:
+        return get_session().tracking.experiments()
+    except CvtrackError:
+        return []

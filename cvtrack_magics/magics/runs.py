@@ -152,24 +152,27 @@ class RunMagics(Magics):
         if options.clear:
             self.session.tags.clear()
         if options.tags:
-            said = api.mltags(**pairs(options.tags, "%mltags"))
-            print(said)
-        elif not options.clear:
-            self._show_tags()
+            print(api.mltags(**pairs(options.tags, "%mltags")))
+        self._show_tags()
 
     def _show_tags(self) -> None:
         from IPython.display import display
 
         from cvtrack_magics.capture.schema import TAG_SCHEMA
 
-        current = dict(self.session.tags)
-        if self.session.current is not None:
-            current.update(self.session.current.tags)
+        scope = self.session.current
+        current = {**self.session.tags, **(scope.tags if scope else {})}
+        current = {key: value for key, value in current.items() if not _is_ours(key)}
         known = [(item.key, item.example, item.purpose) for item in TAG_SCHEMA]
         rows = [(key, current.get(key, "—"), example, why) for key, example, why in known]
         names = {key for key, _, _ in known}
         rows += [(key, value, "", "") for key, value in current.items() if key not in names]
         display(Table(("tag", "set to", "for example", "what for"), rows))
+
+
+def _is_ours(key: str) -> bool:
+    """Whether a tag is bookkeeping, MLflow's or this package's."""
+    return key.startswith(("mlflow.", "cvtrack."))
 
 
 class AlreadyShown(CvtrackError):

@@ -110,7 +110,10 @@ def mldata(
 
 def mlenv() -> dict[str, str]:
     """Return what the code runs on: versions, CPU, memory, GPU; recorded in every run."""
-    return {**environment_facts(), **hardware_facts()}
+    facts = {**environment_facts(), **hardware_facts()}
+    if not any(key.startswith("GPU") for key in facts):
+        facts["GPU"] = "none"
+    return facts
 
 
 def mlautolog(mode: str) -> Said:

@@ -100,6 +100,8 @@ class Session:
             error = scope.failure
             self.close(scope, outcome if error is None else outcome_of(error), error)
         self.process.release()
+        with suppress(Exception):
+            self.tracking.release()
         self.outbox.stop()
         self.traffic.stop()
 

@@ -55,6 +55,7 @@ class Tracking:
         self._default_uri = default_uri
         self._connect_timeout = connect_timeout
         self._names: dict[tuple[str, str], str] = {}
+        self._set_by_us = ""
 
     @property
     def uri(self) -> str:
@@ -62,8 +63,15 @@ class Tracking:
         module = mlflow()
         chosen = module.is_tracking_uri_set() or os.environ.get("MLFLOW_TRACKING_URI")
         if not chosen:
-            module.set_tracking_uri(absolute(self._default_uri))
+            self._set_by_us = absolute(self._default_uri)
+            module.set_tracking_uri(self._set_by_us)
         return str(module.get_tracking_uri())
+
+    def release(self) -> None:
+        """Take the default store back, where it is still the one in force."""
+        if self._set_by_us and mlflow().get_tracking_uri() == self._set_by_us:
+            mlflow().set_tracking_uri(None)
+        self._set_by_us = ""
 
     @property
     def place(self) -> str:
@@ -101,6 +109,11 @@ class Tracking:
         """Return the name of the experiment that new runs go to."""
         with self._calling("read the current experiment"):
             return self._experiment_name(str(mlflow().tracking.fluent._get_experiment_id()))
+
+    def experiments(self) -> list[str]:
+        """Return the names of the store's experiments, newest first."""
+        with self._calling("list the experiments"):
+            return [str(e.name) for e in mlflow().MlflowClient().search_experiments()]
 
     def autolog(self, *, explore: bool) -> None:
         """Switch MLflow's PyTorch autologging on or off."""

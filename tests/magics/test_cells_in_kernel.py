@@ -87,6 +87,17 @@ def test_nested_runs_and_what_they_replace(kernel: Kernel, store: str) -> None:
     assert old.data.tags["cvtrack.replaced_by"] == second.info.run_id
 
 
+def test_the_cells_id_says_what_a_run_replaces(kernel: Kernel, store: str) -> None:
+    ids = []
+    for cell_id in ("one", "two", "one"):
+        kernel.finish(kernel.start("%%mlrun same-name\npass", cell_id=cell_id)).check()
+        run = runs_of(store)["same-name"]
+        assert run.data.tags["cvtrack.cell_id"] == cell_id
+        assert run.data.tags["cvtrack.execution_count"] == str(2 + len(ids))
+        ids.append((run.info.run_id, run.data.tags.get("cvtrack.replaces")))
+    assert [replaced for _, replaced in ids] == [None, None, ids[0][0]]
+
+
 def test_resume_continues_the_same_run(kernel: Kernel, store: str) -> None:
     kernel.run("%%mlrun long\nfrom cvtrack_magics import log\nlog(a=1, step=0)").check()
     first = runs_of(store)["long"]

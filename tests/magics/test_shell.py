@@ -168,6 +168,9 @@ def test_tab_completes_options_and_names(shell: Shell) -> None:
     assert "my_config" in names
     _, tags = shell.ip.complete("back", "%mltags back")
     assert "backbone=" in tags
+    shell.run("%mlexperiment resnet-backbones")
+    _, experiments = shell.ip.complete("resn", "%mlexperiment resn")
+    assert "resnet-backbones" in experiments
 
 
 def test_current_experiment_and_where_runs_go(shell: Shell, store: str) -> None:
@@ -240,3 +243,22 @@ def test_an_unusable_state_folder_costs_one_notice(
     run = runs_of(store)["a"]
     assert run.info.status == "FINISHED"
     assert run.data.metrics["x"] == 1
+
+
+def test_unloading_takes_the_default_store_back(
+    shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI")
+    monkeypatch.chdir(tmp_path / "home")
+    shell.run("%%mlrun a\npass")
+    assert mlflow.is_tracking_uri_set()
+    shell.run("%unload_ext cvtrack_magics")
+    assert not mlflow.is_tracking_uri_set()
+
+
+def test_setting_tags_shows_the_schema(shell: Shell) -> None:
+    said = shell.run("%mltags backbone=ResNet18 purpose=demo")
+    rows = {line.split()[0]: line for line in said.splitlines() if line.strip()}
+    assert "ResNet18" in rows["backbone"]
+    assert "demo" in rows["purpose"]
+    assert {"task", "dataset", "env", "git_commit", "hardware", "team"} <= set(rows)
