@@ -12,8 +12,9 @@ from typing import Any
 
 from cvtrack_magics.capture.configtext import hide_secrets, secret_keys
 from cvtrack_magics.capture.params import as_mapping, describe_params
-from cvtrack_magics.capture.values import HIDDEN, looks_secret, plain_value, safe_key
+from cvtrack_magics.capture.values import HIDDEN, looks_secret, plain_value
 from cvtrack_magics.errors import UsageProblem, did_you_mean
+from cvtrack_magics.names import safe_key
 from cvtrack_magics.records import Artifact, Notice, Record
 
 _SUFFIXES = {".yaml": "yaml", ".yml": "yaml", ".json": "json", ".toml": "toml"}

@@ -16,8 +16,8 @@ from cvtrack_magics.capture.manifest import (
     manifest_text,
 )
 from cvtrack_magics.capture.torchdata import Identity, identify_dataset, is_dataset
-from cvtrack_magics.capture.values import safe_key
 from cvtrack_magics.errors import UsageProblem, did_you_mean
+from cvtrack_magics.names import safe_key
 from cvtrack_magics.records import Artifact, Dataset, Notice, Param, Record, Tag
 from cvtrack_magics.redact import redact
 

@@ -6,8 +6,9 @@ import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from cvtrack_magics.capture.values import HIDDEN, looks_secret, safe_key, value_text
+from cvtrack_magics.capture.values import HIDDEN, looks_secret, value_text
 from cvtrack_magics.errors import UsageProblem, did_you_mean
+from cvtrack_magics.names import safe_key
 from cvtrack_magics.records import Notice, Tag
 
 TAG_LIMIT = 5000

@@ -5,23 +5,20 @@ from __future__ import annotations
 import datetime
 import enum
 import functools
-import hashlib
 import itertools
 import json
 import numbers
 import os
-import posixpath
 import re
 from pathlib import PurePath
 
+from cvtrack_magics.names import safe_key
 from cvtrack_magics.records import Artifact, Param
 from cvtrack_magics.redact import redact
 
-KEY_LIMIT = 250
 VALUE_LIMIT = 500
 HIDDEN = "***"
 
-_KEY_FORBIDDEN = re.compile(r"[^\w\-. /:]")
 _ADDRESS = re.compile(r" (?:object )?at 0x[0-9A-Fa-f]+")
 _WORDS = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+")
 _SECRET_WORDS = {
@@ -34,31 +31,6 @@ _VOCABULARY = {"pad", "cls", "eos", "bos", "sep", "mask", "unk", "class", "speci
 _TOKEN_TEXT = re.compile(
     r"\b(?:gh[pousr]_|github_pat_|hf_|glpat-|sk-|xox[abp]-|AKIA)[A-Za-z0-9_\-]{16,}"
 )
-
-
-def safe_key(key: str) -> str:
-    r"""Return a parameter name that MLflow accepts.
-
-    Parameters
-    ----------
-    key : str
-        Any text.
-
-    Returns
-    -------
-    str
-        At most 250 characters out of ``[\w\-. /:]`` that do not read as a path
-        leaving its folder. A name cut short ends in 8 hexadecimal digits of its
-        SHA-256, so that two long names stay two names.
-    """
-    clean = _KEY_FORBIDDEN.sub("_", key.strip()) or "_"
-    parts = [part for part in clean.split("/") if part not in ("", ".")]
-    clean = "/".join("_" * len(part) if part.strip(".") == "" else part for part in parts) or "_"
-    if posixpath.normpath(clean) != clean:
-        clean = clean.replace("/", "_")
-    if len(clean) > KEY_LIMIT:
-        clean = f"{clean[: KEY_LIMIT - 9]}-{hashlib.sha256(key.encode()).hexdigest()[:8]}"
-    return clean
 
 
 def looks_secret(key: str, value: object) -> bool:

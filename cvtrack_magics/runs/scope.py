@@ -13,6 +13,7 @@ from cvtrack_magics.capture.meter import ResourceMeter
 from cvtrack_magics.capture.streams import StreamTee
 from cvtrack_magics.errors import CvtrackError, StoreUnavailable
 from cvtrack_magics.metrics.channel import Channel
+from cvtrack_magics.names import safe_key
 from cvtrack_magics.records import Artifact, Metric, Notice, Outcome, Param, Record, RunSummary, Tag
 from cvtrack_magics.redact import redact
 from cvtrack_magics.runs import orphans, surroundings
@@ -202,17 +203,17 @@ class RunScope:
         if run is None or not records:
             return
 
-        def job() -> None:
-            for notice in self.session.tracking.write(run, records):
-                if notice.text not in self.notices:
-                    self.notices.append(notice.text)
+        self.session.outbox.put(lambda: self._write(run, records))
 
-        self.session.outbox.put(job)
+    def _write(self, run: OpenRun, records: Sequence[Record]) -> None:
+        for notice in self.session.tracking.write(run, records):
+            if notice.text not in self.notices:
+                self.notices.append(notice.text)
 
     def _send(self, metrics: list[Metric]) -> None:
         if self.run is None:
             return
-        self.session.tracking.send_metrics(self.run, metrics)
+        self._write(self.run, metrics)
         if self._note is not None:
             with contextlib.suppress(OSError):
                 os.utime(self._note)  # should the process die now, the run ended at this time
@@ -290,7 +291,9 @@ class RunScope:
             experiment, place = self.run.experiment, self.session.tracking.place
             if not any("still being sent" in notice for notice in self.notices):
                 try:
-                    metrics = {**self.session.tracking.last_metrics(self.run), **metrics}
+                    shown = {safe_key(key) for key in metrics}
+                    stored = self.session.tracking.last_metrics(self.run)
+                    metrics.update({k: v for k, v in stored.items() if k not in shown})
                 except Exception as problem:
                     self.notices.append(f"The run could not be read back: {problem}")
         return RunSummary(

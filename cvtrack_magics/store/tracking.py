@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from cvtrack_magics.errors import StoreUnavailable
-from cvtrack_magics.records import Metric, Notice, Outcome, Record
+from cvtrack_magics.records import Notice, Outcome, Record
 from cvtrack_magics.redact import redact
 from cvtrack_magics.store.client import mlflow, quietly
 from cvtrack_magics.store.uris import absolute, sqlite_file
@@ -225,11 +225,6 @@ class Tracking:
         """Write records to a run, whichever thread calls."""
         with quietly():
             return write(self._client(run), run.run_id, records)
-
-    def send_metrics(self, run: OpenRun, metrics: list[Metric]) -> None:
-        """Write one batch of points to a run."""
-        with quietly():
-            write(self._client(run), run.run_id, metrics)
 
     def last_metrics(self, run: OpenRun) -> dict[str, float]:
         """Return the last value of each metric, as the store has them."""

@@ -7,8 +7,10 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
+from cvtrack_magics.names import safe_key
 from cvtrack_magics.records import Artifact, Dataset, Metric, Notice, Param, Record, Tag
 from cvtrack_magics.store.client import mlflow
+from cvtrack_magics.store.refusals import in_one_line, is_refusal
 
 T = TypeVar("T")
 
@@ -39,19 +41,30 @@ def write(client: Any, run_id: str, records: Iterable[Record]) -> list[Notice]:
     """
     items = list(records)
     notices = [item for item in items if isinstance(item, Notice)]
-    notices += _write_batches(
-        client,
-        run_id,
-        params=_of(items, Param),
-        tags=_of(items, Tag),
-        metrics=_of(items, Metric),
-    )
-    datasets = _of(items, Dataset)
-    if datasets:
-        client.log_inputs(run_id, datasets=[_dataset_input(dataset) for dataset in datasets])
-    artifacts = _of(items, Artifact)
-    if artifacts:
-        _write_artifacts(client, run_id, artifacts)
+
+    def write_batches() -> None:
+        notices.extend(
+            _write_batches(
+                client,
+                run_id,
+                params=_of(items, Param),
+                tags=_of(items, Tag),
+                metrics=_of(items, Metric),
+            )
+        )
+
+    parts = [
+        ("params, tags and metrics", write_batches),
+        ("datasets", lambda: _write_datasets(client, run_id, _of(items, Dataset))),
+        ("artifacts", lambda: _write_artifacts(client, run_id, _of(items, Artifact))),
+    ]
+    for what, perform in parts:
+        try:
+            perform()
+        except Exception as error:
+            if not is_refusal(error):
+                raise
+            notices.append(Notice(f"The store refused {what}: {in_one_line(error)}"))
     return notices
 
 
@@ -72,14 +85,15 @@ def _write_batches(
 ) -> list[Notice]:
     entities = mlflow().entities
     param_batches = _slices(
-        [entities.Param(p.key, p.value[:PARAM_LENGTH]) for p in _last_of_each(params)],
+        [entities.Param(safe_key(p.key), p.value[:PARAM_LENGTH]) for p in _last_of_each(params)],
         PARAMS_PER_CALL,
     )
     tag_batches = _slices(
-        [entities.RunTag(t.key, t.value[:TAG_LENGTH]) for t in _last_of_each(tags)], TAGS_PER_CALL
+        [entities.RunTag(safe_key(t.key), t.value[:TAG_LENGTH]) for t in _last_of_each(tags)],
+        TAGS_PER_CALL,
     )
     metric_batches = _slices(
-        [entities.Metric(m.key, m.value, m.timestamp, m.step) for m in metrics],
+        [entities.Metric(safe_key(m.key), m.value, m.timestamp, m.step) for m in metrics],
         METRICS_PER_CALL - PARAMS_PER_CALL - TAGS_PER_CALL if params or tags else METRICS_PER_CALL,
     )
     notices = []
@@ -115,6 +129,12 @@ def _write_params_singly(client: Any, run_id: str, params: Iterable[Any]) -> lis
     return notices
 
 
+def _write_datasets(client: Any, run_id: str, datasets: Sequence[Dataset]) -> None:
+    if not datasets:
+        return
+    client.log_inputs(run_id, datasets=[_dataset_input(dataset) for dataset in datasets])
+
+
 def _dataset_input(dataset: Dataset) -> Any:
     entities = mlflow().entities
     profile = {"sha256": dataset.digest, **dataset.profile}
@@ -132,6 +152,8 @@ def _dataset_input(dataset: Dataset) -> Any:
 
 
 def _write_artifacts(client: Any, run_id: str, artifacts: Sequence[Artifact]) -> None:
+    if not artifacts:
+        return
     import shutil
     import tempfile
 

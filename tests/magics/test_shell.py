@@ -262,3 +262,25 @@ def test_setting_tags_shows_the_schema(shell: Shell) -> None:
     assert "ResNet18" in rows["backbone"]
     assert "demo" in rows["purpose"]
     assert {"task", "dataset", "env", "git_commit", "hardware", "team"} <= set(rows)
+
+
+def test_metric_names_that_mlflow_does_not_take_are_made_to_fit(shell: Shell, store: str) -> None:
+    said = shell.run("%%mlrun a\nfrom cvtrack_magics import log\nlog({'F1@best': 0.5, 'ok': 1})")
+    assert "F1@best 0.5" in said
+    run = runs_of(store)["a"]
+    assert run.info.status == "FINISHED"
+    assert run.data.metrics["F1_best"] == 0.5
+    assert run.data.metrics["ok"] == 1
+
+
+def test_a_run_deleted_meanwhile_costs_notices_and_no_waiting(shell: Shell, store: str) -> None:
+    import time
+
+    started = time.monotonic()
+    said = shell.run(
+        "%%mlrun a\nimport mlflow\nfrom cvtrack_magics import log\n"
+        "mlflow.MlflowClient().delete_run(mlflow.active_run().info.run_id)\nlog(x=1)"
+    )
+    assert shell.result.success
+    assert "refused" in said
+    assert time.monotonic() - started < 30

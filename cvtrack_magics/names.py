@@ -1,0 +1,37 @@
+"""Names that MLflow accepts."""
+
+from __future__ import annotations
+
+import hashlib
+import posixpath
+import re
+from functools import lru_cache
+
+KEY_LIMIT = 250
+_KEY_FORBIDDEN = re.compile(r"[^\w\-. /:]")
+
+
+@lru_cache(maxsize=4096)
+def safe_key(key: str) -> str:
+    r"""Return a name of a param, metric or tag that MLflow accepts.
+
+    Parameters
+    ----------
+    key : str
+        Any text.
+
+    Returns
+    -------
+    str
+        At most 250 characters out of ``[\w\-. /:]`` that do not read as a path
+        leaving its folder. A name cut short ends in 8 hexadecimal digits of its
+        SHA-256, so that two long names stay two names.
+    """
+    clean = _KEY_FORBIDDEN.sub("_", key.strip()) or "_"
+    parts = [part for part in clean.split("/") if part not in ("", ".")]
+    clean = "/".join("_" * len(part) if part.strip(".") == "" else part for part in parts) or "_"
+    if posixpath.normpath(clean) != clean:
+        clean = clean.replace("/", "_")
+    if len(clean) > KEY_LIMIT:
+        clean = f"{clean[: KEY_LIMIT - 9]}-{hashlib.sha256(key.encode()).hexdigest()[:8]}"
+    return clean
