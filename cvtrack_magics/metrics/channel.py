@@ -7,6 +7,7 @@ other, so a slow server never stops the plot and never stops the loop.
 
 from __future__ import annotations
 
+import operator
 import threading
 import time
 from collections import deque
@@ -23,6 +24,7 @@ Send = Callable[[list[Metric]], None]
 Refresh = Callable[[Mapping[str, Series]], None]
 """Takes just the new points."""
 
+MAX_STEP = 2**63  # stores keep steps as 64-bit integers
 BATCH = 1000  # MLflow refuses more metrics in one call
 
 
@@ -33,7 +35,7 @@ def as_number(key: str, value: Any) -> Any:
     it would make the training loop wait for the device. It is read by the pump.
     """
     kind = type(value)
-    if kind is float or kind is int:
+    if kind is float:
         return value
     if getattr(value, "is_cuda", False) or getattr(value, "is_mps", False):
         if value.numel() == 1:
@@ -42,7 +44,7 @@ def as_number(key: str, value: Any) -> Any:
         item = getattr(value, "item", None)  # float() of a tensor that needs a gradient warns
         try:
             return float(value if item is None else item())
-        except (TypeError, ValueError, RuntimeError):
+        except (TypeError, ValueError, RuntimeError, OverflowError):
             pass
     shape = getattr(value, "shape", None)
     seen = f"{kind.__name__} of shape {tuple(shape)}" if shape is not None else kind.__name__
@@ -50,6 +52,19 @@ def as_number(key: str, value: Any) -> Any:
         f"Metric {key!r} is a {seen}, not one number.",
         "Log a number, a NumPy scalar or a 0-d tensor, for example loss.mean().",
     )
+
+
+def as_step(step: Any) -> int:
+    """Return a step as a Python integer; :class:`UsageProblem` when it is none."""
+    try:
+        number = operator.index(step)
+    except (TypeError, RuntimeError):
+        number = MAX_STEP
+    if not -MAX_STEP < number < MAX_STEP:
+        raise UsageProblem(
+            f"step={step!r} is not a step.", "Give a whole number, for example step=epoch."
+        )
+    return number
 
 
 class Channel:
@@ -74,6 +89,8 @@ class Channel:
         """Put values in; called from the training loop."""
         now = time.time_ns() // 1_000_000
         counts = self._counts
+        if step is not None and (type(step) is not int or not -MAX_STEP < step < MAX_STEP):
+            step = as_step(step)
         for key, value in metrics.items():
             if step is None:
                 at = counts.get(key, 0)

@@ -30,10 +30,27 @@ def test_a_tensor_with_a_gradient_gives_no_warning() -> None:
     assert as_number("loss", torch.tensor(2.0, requires_grad=True) * 1) == 2.0
 
 
-@pytest.mark.parametrize("value", ["2", None, [1, 2], np.zeros(3), torch.zeros(2, 2), 1j, object()])
+@pytest.mark.parametrize(
+    "value", ["2", None, 10**400, [1, 2], np.zeros(3), torch.zeros(2, 2), 1j, object()]
+)
 def test_what_is_no_number_is_refused_by_name(value: object) -> None:
     with pytest.raises(UsageProblem, match="'my/key'"):
         as_number("my/key", value)
+
+
+@pytest.mark.parametrize("step", [1.5, "3", 2**70, np.zeros(3)])
+def test_what_is_no_step_is_refused_at_once(step: object) -> None:
+    channel = Channel()
+    with pytest.raises(UsageProblem, match="not a step"):
+        channel.log({"a": 1}, step, 1)
+
+
+@pytest.mark.parametrize("step", [3, np.int64(3), torch.tensor(3), True + 2])
+def test_steps_of_every_kind(step: object) -> None:
+    channel = Channel()
+    channel.log({"a": 1}, step, 1)
+    channel.drain()
+    assert list(channel.history.series["a"].steps) == [3]
 
 
 def test_a_value_changed_after_log_keeps_what_it_was() -> None:
