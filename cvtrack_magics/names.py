@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import posixpath
 import re
 from functools import lru_cache
@@ -33,5 +32,7 @@ def safe_key(key: str) -> str:
     if posixpath.normpath(clean) != clean:
         clean = clean.replace("/", "_")
     if len(clean) > KEY_LIMIT:
+        import hashlib
+
         clean = f"{clean[: KEY_LIMIT - 9]}-{hashlib.sha256(key.encode()).hexdigest()[:8]}"
     return clean

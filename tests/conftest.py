@@ -148,7 +148,7 @@ class Shell:
     @property
     def session(self) -> object:
         """The extension's session."""
-        from cvtrack_magics.runs.session import get_session
+        from cvtrack_magics.runs.current import get_session
 
         return get_session()
 

@@ -16,8 +16,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from cvtrack_magics.magics.host import ShellHost
+from cvtrack_magics.runs import current
 from cvtrack_magics.runs.host import CellFacts
-from cvtrack_magics.runs.session import Session, outcome_of
 
 if TYPE_CHECKING:
     from cvtrack_magics.runs.scope import RunScope
@@ -65,10 +65,9 @@ class Frame:
 class CellHooks:
     """Follows the cells that IPython runs; they can be nested, through ``run_cell``."""
 
-    def __init__(self, shell: Any, session: Session, host: ShellHost) -> None:
+    def __init__(self, shell: Any, host: ShellHost) -> None:
         self.shell = shell
         self.host = host
-        self.session = session
         self.frames: list[Frame] = []
 
     def install(self) -> None:
@@ -96,7 +95,8 @@ class CellHooks:
         if not self.frames:
             if not info.store_history:
                 self.host.unstored.append(info.raw_cell)
-            frame.entered = list(self.session.scopes)
+            session = current.peek()
+            frame.entered = list(session.scopes) if session is not None else []
             for scope in frame.entered:
                 scope.enter_cell()
         self.frames.append(frame)
@@ -132,16 +132,22 @@ class CellHooks:
         if error is None and scope is not None:
             error = frame.swallowed()
         if scope is not None and scope.outcome is None:
-            if frame.verify and error is None:
-                from cvtrack_magics.magics.verify import run_again
-
-                scope.leave_cell()
-                run_again(self.shell, self.session, scope, frame.facts)
-            self.session.close(scope, outcome_of(error), error)
+            self._close(frame, scope, error)
         for held in frame.entered:
             if held.outcome is None:
                 held.leave_cell()
                 held.note_cell(frame.facts.cell_id or frame.facts.source, error)
+
+    def _close(self, frame: Frame, scope: RunScope, error: BaseException | None) -> None:
+        from cvtrack_magics.runs.session import outcome_of
+
+        session = current.get_session()
+        if frame.verify and error is None:
+            from cvtrack_magics.magics.verify import run_again
+
+            scope.leave_cell()
+            run_again(self.shell, session, scope, frame.facts)
+        session.close(scope, outcome_of(error), error)
 
 
 def error_of(result: Any | None) -> BaseException | None:

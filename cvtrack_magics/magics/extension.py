@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cvtrack_magics.config import CvTrack
 from cvtrack_magics.magics.cells import CellHooks
@@ -11,7 +11,10 @@ from cvtrack_magics.magics.facts import FactMagics
 from cvtrack_magics.magics.help import LINES, HelpMagics, complete
 from cvtrack_magics.magics.host import ShellHost
 from cvtrack_magics.magics.runs import RunMagics
-from cvtrack_magics.runs.session import Session, set_session
+from cvtrack_magics.runs import current
+
+if TYPE_CHECKING:
+    from cvtrack_magics.runs.session import Session
 
 
 class Extension:
@@ -20,15 +23,14 @@ class Extension:
     def __init__(self, shell: Any) -> None:
         self.shell = shell
         self.config = CvTrack(parent=shell)
-        host = ShellHost(shell)
-        self.session = Session(host, self.config)
-        self.hooks = CellHooks(shell, self.session, host)
+        self.host = ShellHost(shell)
+        self.hooks = CellHooks(shell, self.host)
         self.replaced: dict[tuple[str, str], Any] = {}
 
     def load(self) -> None:
         """Register magics, hooks, settings and completion."""
         for magics in (
-            RunMagics(self.shell, self.session, self.hooks),
+            RunMagics(self.shell, self.hooks),
             FactMagics(self.shell),
             HelpMagics(self.shell),
         ):
@@ -42,12 +44,21 @@ class Extension:
         for name in LINES:
             for prefix in ("%", "%%"):
                 self.shell.set_hook("complete_command", complete, str_key=prefix + name)
-        set_session(self.session)
-        self.session.start()
+        current.use(self._make_session)
+        if self.config.preload:
+            current.prepare_soon()
+
+    def _make_session(self) -> Session:
+        from cvtrack_magics.runs.session import Session
+
+        return Session(self.host, self.config)
 
     def unload(self) -> None:
         """Give the shell back as it was; an open run is ended as KILLED."""
-        self.session.stop()
+        session = current.peek()
+        if session is not None:
+            session.stop()
+        current.use(None)
         self.hooks.remove()
         for (kind, name), before in self.replaced.items():
             table = self.shell.magics_manager.magics[kind]
@@ -62,4 +73,3 @@ class Extension:
             for prefix in ("%", "%%"):
                 if hooks is not None:
                     hooks.strs.pop(prefix + name, None)
-        set_session(None)

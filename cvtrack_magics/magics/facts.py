@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.magic import Magics, line_magic, magics_class, no_var_expand
-from IPython.display import display
 
 from cvtrack_magics.lazy import Lazy
 from cvtrack_magics.magics.parser import Line, evaluate
 from cvtrack_magics.magics.progress import BytesBar
-from cvtrack_magics.magics.show import Table
+from cvtrack_magics.magics.show import Table, show
 from cvtrack_magics.records import Param
 
 if TYPE_CHECKING:
@@ -100,7 +99,7 @@ class FactMagics(Magics):
         print(said)
         if options.show:
             rows = [(r.key, r.value) for r in said.records if isinstance(r, Param)]
-            display(Table(("param", "value"), rows))
+            show(Table(("param", "value"), rows))
 
     @no_var_expand
     @line_magic
@@ -118,7 +117,7 @@ class FactMagics(Magics):
         options = SEED.read(line)
         report = facts.mlseed(options.seed, deterministic=options.deterministic)
         rows = [(name, what, "✓" if ok else "—") for name, what, ok in report.rows]
-        display(Table(("generator", "what was done", "repeats"), rows, f"Seed {report.seed}"))
+        show(Table(("generator", "what was done", "repeats"), rows, f"Seed {report.seed}"))
 
     @line_magic
     @ENV.document
@@ -127,7 +126,7 @@ class FactMagics(Magics):
         if ENV.read(line).packages:
             print(facts.requirements())
         else:
-            display(Table(("what", "here"), facts.mlenv().items()))
+            show(Table(("what", "here"), facts.mlenv().items()))
 
     @no_var_expand
     @line_magic

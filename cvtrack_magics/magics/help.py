@@ -7,12 +7,11 @@ from typing import Any
 
 from IPython.core.error import UsageError
 from IPython.core.magic import Magics, line_magic, magics_class
-from IPython.display import display
 
 from cvtrack_magics.errors import CvtrackError, did_you_mean
 from cvtrack_magics.magics import facts, runs
 from cvtrack_magics.magics.parser import Line
-from cvtrack_magics.magics.show import Table
+from cvtrack_magics.magics.show import Table, show
 
 HELP = Line("%mlhelp", "List the magics, or explain one.", "%mlhelp mlrun").option(
     "name", nargs="?", help="a magic"
@@ -46,7 +45,7 @@ class HelpMagics(Magics):
         name = (HELP.read(line).name or "").lstrip("%")
         if not name:
             rows = [(parser.prog, _in_short(parser), parser.example) for parser in LINES.values()]
-            display(Table(("magic", "what it does", "for example"), rows))
+            show(Table(("magic", "what it does", "for example"), rows))
         elif name in LINES:
             print(LINES[name].format_help())
         else:
@@ -80,7 +79,7 @@ def complete(shell: Any, event: Any) -> list[str]:
 
 def _experiments() -> list[str]:
     """Return the experiments of the store, or nothing when it does not answer."""
-    from cvtrack_magics.runs.session import get_session
+    from cvtrack_magics.runs.current import get_session
 
     try:
         return get_session().tracking.experiments()

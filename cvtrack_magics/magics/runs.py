@@ -11,13 +11,14 @@ from cvtrack_magics.errors import CvtrackError
 from cvtrack_magics.lazy import Lazy
 from cvtrack_magics.magics.cells import BODY_BELOW, CellHooks
 from cvtrack_magics.magics.parser import Line, evaluate, pairs
-from cvtrack_magics.magics.show import Table
+from cvtrack_magics.magics.show import Table, show
 from cvtrack_magics.records import Record
-from cvtrack_magics.runs.session import Session
+from cvtrack_magics.runs.current import get_session
 from cvtrack_magics.runs.spec import RunSpec
 
 if TYPE_CHECKING:
     from cvtrack_magics.runs import api
+    from cvtrack_magics.runs.session import Session
 else:
     api = Lazy("cvtrack_magics.runs.api")
 
@@ -74,10 +75,14 @@ END = Line(
 class RunMagics(Magics):
     """Runs."""
 
-    def __init__(self, shell: Any, session: Session, hooks: CellHooks) -> None:
+    def __init__(self, shell: Any, hooks: CellHooks) -> None:
         super().__init__(shell)
-        self.session = session
         self.hooks = hooks
+
+    @property
+    def session(self) -> Session:
+        """The session in force."""
+        return get_session()
 
     @line_magic
     @EXPERIMENT.document
@@ -156,8 +161,6 @@ class RunMagics(Magics):
         self._show_tags()
 
     def _show_tags(self) -> None:
-        from IPython.display import display
-
         from cvtrack_magics.capture.schema import TAG_SCHEMA
 
         scope = self.session.current
@@ -167,7 +170,7 @@ class RunMagics(Magics):
         rows = [(key, current.get(key, "—"), example, why) for key, example, why in known]
         names = {key for key, _, _ in known}
         rows += [(key, value, "", "") for key, value in current.items() if key not in names]
-        display(Table(("tag", "set to", "for example", "what for"), rows))
+        show(Table(("tag", "set to", "for example", "what for"), rows))
 
 
 def _is_ours(key: str) -> bool:

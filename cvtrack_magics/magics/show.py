@@ -53,3 +53,10 @@ class Table:
         )
         title = f"<div><b>{escape(self.title)}</b></div>" if self.title else ""
         return f"{title}<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def show(table: Table) -> None:
+    """Display a table; IPython's display machinery is imported only here, when needed."""
+    from IPython.display import display
+
+    display(table)

@@ -11,9 +11,10 @@ from cvtrack_magics.capture.schema import check_tags
 from cvtrack_magics.capture.seeds import apply_seed, seed_records
 from cvtrack_magics.errors import UsageProblem
 from cvtrack_magics.records import Record, RunSummary, Tag
+from cvtrack_magics.runs.current import get_session
 from cvtrack_magics.runs.said import Said
 from cvtrack_magics.runs.scope import RunScope
-from cvtrack_magics.runs.session import get_session, outcome_of
+from cvtrack_magics.runs.session import outcome_of
 from cvtrack_magics.runs.spec import RunSpec
 
 

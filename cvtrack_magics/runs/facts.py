@@ -13,8 +13,8 @@ from cvtrack_magics.capture.params import describe_params
 from cvtrack_magics.capture.seeds import SeedReport, apply_seed, seed_records
 from cvtrack_magics.errors import UsageProblem
 from cvtrack_magics.records import Artifact, Dataset, Param, Record
+from cvtrack_magics.runs.current import get_session
 from cvtrack_magics.runs.said import Said
-from cvtrack_magics.runs.session import get_session
 
 
 def mlparams(*values: Any, prefix: str = "", names: Iterable[str] = ()) -> Said:

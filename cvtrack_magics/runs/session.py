@@ -15,7 +15,7 @@ from cvtrack_magics.lazy import Lazy
 from cvtrack_magics.metrics.channel import Channel, Traffic
 from cvtrack_magics.records import Notice, Outcome, Param, Record, RunSummary, Tag
 from cvtrack_magics.redact import redact
-from cvtrack_magics.runs.host import CellFacts, Host, ScriptHost
+from cvtrack_magics.runs.host import CellFacts, Host
 from cvtrack_magics.runs.outbox import Outbox
 from cvtrack_magics.runs.process import ProcessEnd
 from cvtrack_magics.runs.spec import RunSpec
@@ -69,13 +69,13 @@ class Session:
         """Where open runs are noted."""
         return self.config.state / "open"
 
-    def start(self) -> None:
-        """Begin: load MLflow in the background and settle what a killed kernel left."""
-        if self.config.preload:
-            threading.Thread(target=self._prepare, name="cvtrack-prepare", daemon=True).start()
+    def prepare(self) -> None:
+        """Import what the first run needs, and settle what a killed kernel left.
 
-    def _prepare(self) -> None:
-        from cvtrack_magics.runs import api  # noqa: F401 (what the first magic needs)
+        Called in the background; whatever fails here shows itself when it is needed.
+        """
+        from cvtrack_magics.runs import api, facts, view  # noqa: F401 (what the first magic needs)
+        from cvtrack_magics.store import probe, writer  # noqa: F401
         from cvtrack_magics.store.client import mlflow
 
         with suppress(Exception):
@@ -266,22 +266,3 @@ def outcome_of(error: BaseException | None) -> Outcome:
     if isinstance(error, (KeyboardInterrupt, asyncio.CancelledError)):
         return "KILLED"
     return "FAILED"
-
-
-_session: Session | None = None
-
-
-def set_session(session: Session | None) -> None:
-    """Make a session the one that ``log()`` and the plain functions use."""
-    global _session  # noqa: PLW0603 (the only name in the package that is rebound)
-    _session = session
-
-
-def get_session() -> Session:
-    """Return the loaded extension's session, or one for a plain script."""
-    if _session is None:
-        session = Session(ScriptHost(), CvTrack())
-        set_session(session)
-        session.start()
-        return session
-    return _session

@@ -1,0 +1,68 @@
+"""Which session is in force: the loaded extension's, or one made for a plain script.
+
+It is made when it is first needed, so that loading the extension costs next to nothing.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from cvtrack_magics.runs.session import Session
+
+HEAD_START = 0.05  # seconds that what follows the loading has the interpreter to itself
+
+
+def _for_script() -> Session:
+    from cvtrack_magics.config import CvTrack
+    from cvtrack_magics.runs.host import ScriptHost
+    from cvtrack_magics.runs.session import Session
+
+    return Session(ScriptHost(), CvTrack())
+
+
+class _Current:
+    """The one reference that the package rebinds."""
+
+    def __init__(self) -> None:
+        self.lock = threading.RLock()
+        self.make: Callable[[], Session] = _for_script
+        self.session: Session | None = None
+
+
+_current = _Current()
+
+
+def use(make: Callable[[], Session] | None) -> None:
+    """Say how the session is made from now on; None means the one of a plain script."""
+    with _current.lock:
+        _current.make, _current.session = make or _for_script, None
+
+
+def peek() -> Session | None:
+    """Return the session if it has been made."""
+    return _current.session
+
+
+def get_session() -> Session:
+    """Return the session, making it when it is first asked for."""
+    session = _current.session
+    if session is None:
+        with _current.lock:
+            if _current.session is None:
+                _current.session = _current.make()
+            session = _current.session
+    return session
+
+
+def prepare_soon() -> None:
+    """Make the session and import MLflow in the background."""
+
+    def work() -> None:
+        time.sleep(HEAD_START)
+        get_session().prepare()
+
+    threading.Thread(target=work, name="cvtrack-prepare", daemon=True).start()
