@@ -86,12 +86,15 @@ class CellHooks:
 
     def before_cell(self, info: Any) -> None:
         """IPython is about to run a cell."""
-        count = self.shell.execution_count - 1 if info.store_history else 0
+        # the history has an empty first entry, so its length is the number of the next cell;
+        # IPython 8 and 9 count execution_count up at different times
+        stored = self.shell.history_manager.input_hist_raw
+        count = len(stored) if info.store_history else 0
         cell_id = getattr(info, "cell_id", None) or ""
         if self.frames:  # a cell run by another one, as %%capture does
             outer = self.frames[-1].facts
             count, cell_id = count or outer.execution_count, cell_id or outer.cell_id
-        frame = Frame(CellFacts(info.raw_cell, max(count, 0), str(cell_id)))
+        frame = Frame(CellFacts(info.raw_cell, count, str(cell_id)))
         if not self.frames:
             if not info.store_history:
                 self.host.unstored.append(info.raw_cell)
