@@ -13,7 +13,6 @@ from cvtrack_magics.lazy import Lazy
 from cvtrack_magics.magics.parser import Line, evaluate
 from cvtrack_magics.magics.progress import BytesBar
 from cvtrack_magics.magics.show import Table, show
-from cvtrack_magics.records import Param
 
 if TYPE_CHECKING:
     from cvtrack_magics.runs import facts
@@ -98,6 +97,8 @@ class FactMagics(Magics):
         said = facts.mlparams(*values, prefix=options.prefix, names=names)
         print(said)
         if options.show:
+            from cvtrack_magics.records import Param
+
             rows = [(r.key, r.value) for r in said.records if isinstance(r, Param)]
             show(Table(("param", "value"), rows))
 

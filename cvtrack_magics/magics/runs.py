@@ -12,13 +12,13 @@ from cvtrack_magics.lazy import Lazy
 from cvtrack_magics.magics.cells import BODY_BELOW, CellHooks
 from cvtrack_magics.magics.parser import Line, evaluate, pairs
 from cvtrack_magics.magics.show import Table, show
-from cvtrack_magics.records import Record
 from cvtrack_magics.runs.current import get_session
-from cvtrack_magics.runs.spec import RunSpec
 
 if TYPE_CHECKING:
+    from cvtrack_magics.records import Record
     from cvtrack_magics.runs import api
     from cvtrack_magics.runs.session import Session
+    from cvtrack_magics.runs.spec import RunSpec
 else:
     api = Lazy("cvtrack_magics.runs.api")
 
@@ -113,6 +113,7 @@ class RunMagics(Magics):
         if options.task:
             tags["task"] = options.task
         from cvtrack_magics.capture.params import describe_params
+        from cvtrack_magics.runs.spec import RunSpec
 
         records: list[Record] = api.tag_records(tags)
         for expression in options.params:
