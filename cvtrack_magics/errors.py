@@ -40,16 +40,6 @@ class UsageProblem(CvtrackError, ValueError):
     label = "UsageError"  # IPython's own word for it
 
 
-class MissingExtra(CvtrackError, ImportError):
-    """A feature needs a package that is not installed."""
-
-    def __init__(self, feature: str, package: str, extra: str) -> None:
-        super().__init__(
-            f"{feature} needs {package}, which is not installed.",
-            f'pip install "cvtrack_magics[{extra}]"',
-        )
-
-
 class StoreUnavailable(CvtrackError):
     """The tracking store cannot be reached, read or written."""
 

@@ -29,3 +29,8 @@ def redact(text: str) -> str:
     """
     text = _URL_CREDENTIALS.sub(r"\g<scheme>", text)
     return _URL_SECRET_PARAMETER.sub(r"\g<key>***", text)
+
+
+def in_one_line(error: BaseException, limit: int = 200) -> str:
+    """Return the first line of an error's message without credentials, or its class."""
+    return redact(str(error).strip().split("\n", 1)[0])[:limit] or type(error).__name__

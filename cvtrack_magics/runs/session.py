@@ -13,7 +13,7 @@ from cvtrack_magics.config import CvTrack
 from cvtrack_magics.errors import UsageProblem
 from cvtrack_magics.lazy import Lazy
 from cvtrack_magics.metrics.channel import Channel, Traffic
-from cvtrack_magics.records import Notice, Outcome, Param, Record, RunSummary, Tag
+from cvtrack_magics.records import Notice, Outcome, Record, RunSummary, Tag
 from cvtrack_magics.redact import redact
 from cvtrack_magics.runs.host import CellFacts, Host
 from cvtrack_magics.runs.outbox import Outbox
@@ -213,12 +213,6 @@ class Session:
             return scope.name, scope.add(records)
         self.pending += [item for item in records if not isinstance(item, Notice)]
         return "", [item.text for item in records if isinstance(item, Notice)]
-
-    def known_params(self) -> dict[str, str]:
-        """Return the params of the open run, or those waiting for the next one."""
-        if self.current is not None:
-            return dict(self.current.params)
-        return {item.key: item.value for item in self.pending if isinstance(item, Param)}
 
     def machine_records(self) -> list[Record]:
         """Return environment and hardware, gathered once for the process."""

@@ -16,7 +16,7 @@ from cvtrack_magics.capture.meter import ResourceUse
 from cvtrack_magics.capture.modules import user_modules
 from cvtrack_magics.capture.session import Cell, session_notebook, session_script
 from cvtrack_magics.records import Artifact, Metric, Notice, Param, Record, Tag
-from cvtrack_magics.redact import redact
+from cvtrack_magics.redact import in_one_line, redact
 from cvtrack_magics.runs.host import CellFacts
 
 RESOURCES = "resources/"
@@ -144,8 +144,7 @@ def safely(what: str, describe: Callable[[], Sequence[Record]]) -> list[Record]:
     try:
         return list(describe())
     except Exception as error:
-        reason = redact(str(error).split("\n", 1)[0])[:200] or type(error).__name__
-        return [Notice(f"Not recorded: {what} ({reason}).")]
+        return [Notice(f"Not recorded: {what} ({in_one_line(error)}).")]
 
 
 def known_as(records: Sequence[Record]) -> tuple[str, ...]:

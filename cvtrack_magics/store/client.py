@@ -24,20 +24,6 @@ def mlflow() -> Any:
     return module
 
 
-def preload() -> threading.Thread:
-    """Import MLflow in the background, so that the first run does not wait for it."""
-
-    def work() -> None:
-        # an import error shows itself, in the user's words, when a run is opened
-        with contextlib.suppress(Exception):
-            import mlflow.tracking
-            import mlflow.tracking.fluent  # noqa: F401
-
-    thread = threading.Thread(target=work, name="cvtrack-preload", daemon=True)
-    thread.start()
-    return thread
-
-
 class _Quiet:
     """What is changed while at least one call is under way, and what was there before."""
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import errno
 
-from cvtrack_magics.redact import redact
-
 _NEVER = {
     "BAD_REQUEST",
     "FEATURE_DISABLED",
@@ -24,8 +22,3 @@ def is_refusal(error: Exception) -> bool:
     if isinstance(error, OSError) and error.errno in _NO_ROOM:
         return True
     return getattr(error, "error_code", "") in _NEVER
-
-
-def in_one_line(error: Exception) -> str:
-    """Return the first line of an error, without credentials."""
-    return redact(str(error).strip().split("\n", 1)[0])[:200] or type(error).__name__

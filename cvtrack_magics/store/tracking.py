@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from cvtrack_magics.errors import StoreUnavailable
 from cvtrack_magics.records import Notice, Outcome, Record
-from cvtrack_magics.redact import redact
+from cvtrack_magics.redact import in_one_line, redact
 from cvtrack_magics.store.client import mlflow, quietly
 from cvtrack_magics.store.uris import absolute, sqlite_file
 from cvtrack_magics.store.writer import write
@@ -94,7 +94,7 @@ class Tracking:
             with quietly():
                 yield
         except Exception as error:
-            first = redact(str(error).strip().split("\n", 1)[0])[:300] or type(error).__name__
+            first = in_one_line(error, 300)
             raise StoreUnavailable(
                 f"MLflow could not {what}: {first}",
                 f"The store is {self.place}; mlflow.set_tracking_uri(...) changes it.",

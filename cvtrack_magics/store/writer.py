@@ -9,8 +9,9 @@ from typing import Any, TypeVar
 
 from cvtrack_magics.names import safe_key
 from cvtrack_magics.records import Artifact, Dataset, Metric, Notice, Param, Record, Tag
+from cvtrack_magics.redact import in_one_line
 from cvtrack_magics.store.client import mlflow
-from cvtrack_magics.store.refusals import in_one_line, is_refusal
+from cvtrack_magics.store.refusals import is_refusal
 
 T = TypeVar("T")
 
