@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from html import escape
 
 from cvtrack_magics.metrics.series import Series
 from cvtrack_magics.records import RunSummary
+from cvtrack_magics.widgets.best import best_of
 from cvtrack_magics.widgets.embed import curves_html
+from cvtrack_magics.widgets.extras import Baselines, Mark
 from cvtrack_magics.widgets.groups import panels_of, role_of
 from cvtrack_magics.widgets.text import duration, html_text, number, plain, shorten
 
@@ -107,6 +109,10 @@ def summary_bundle(
     history: Mapping[str, Series] | None,
     digits: int = 4,
     key: str = "",
+    *,
+    marks: Sequence[Mark] = (),
+    baselines: Baselines | None = None,
+    overlays: Mapping[str, Mapping[str, Series]] | None = None,
 ) -> dict[str, str]:
     """Return the card of a finished run.
 
@@ -123,6 +129,8 @@ def summary_bundle(
         Significant digits of a metric.
     key : str
         The key of the live plot before the card, whose settings the card's plot takes over.
+    marks, baselines, overlays
+        What ``LivePlot`` showed beside the curves, for the card's interactive plot.
 
     Returns
     -------
@@ -138,7 +146,8 @@ def summary_bundle(
             f"<strong>Error:</strong> {html_text(shorten(summary.error, 400))}</div>"
         )
     values = {name: number(value, digits) for name, value in summary.metrics.items()}
-    parts.append(_table(values))
+    bests = _bests(values, history or {}, digits)
+    parts.append(_table(values, bests))
     kept = _kept(summary)
     if kept:
         parts.append(f'<div style="{_MUTED}; {_WRAP}">recorded: {html_text(kept)}</div>')
@@ -146,9 +155,11 @@ def summary_bundle(
         f'<div style="{_WRAP}"><strong>!</strong> {html_text(notice)}</div>'
         for notice in summary.notices
     )
-    parts.append(curves_html(picture, history, key))
+    parts.append(
+        curves_html(picture, history, key, marks=marks, baselines=baselines, overlays=overlays)
+    )
     html = f'<div class="cvtrack-card" style="{_CARD}">\n' + "\n".join(filter(None, parts))
-    return {"text/html": html + "\n</div>", "text/plain": _terminal(summary, values)}
+    return {"text/html": html + "\n</div>", "text/plain": _terminal(summary, values, bests)}
 
 
 def _link(name: str, url: str) -> str:
@@ -166,7 +177,7 @@ def _head(summary: RunSummary) -> str:
         f"background:{_COLORS[summary.status]}; color:#fff; border-radius:4px; "
         "padding:1px 7px; font-size:12px; white-space:nowrap"
     )
-    run = "not recorded"
+    run = "kept on disk" if summary.kept else "not recorded"
     if summary.run_id:
         run = f"run <code>{html_text(summary.run_id[:8])}</code>"
     return (
@@ -186,7 +197,14 @@ def _place(summary: RunSummary) -> str:
     return f'<div style="{_MUTED}; {_WRAP}">{" · ".join(words)}</div>'
 
 
-def _table(metrics: Mapping[str, str]) -> str:
+def _bests(values: Mapping[str, str], history: Mapping[str, Series], digits: int) -> dict[str, str]:
+    """Return the best value of each metric where the last one is another."""
+    found = {name: best_of(name, history[name]) for name in values if name in history}
+    bests = {name: number(best.value, digits) for name, best in found.items() if best}
+    return {name: best for name, best in bests.items() if best != values[name]}
+
+
+def _table(metrics: Mapping[str, str], bests: Mapping[str, str]) -> str:
     """Lay metrics out by panel and split; by name where two would share a cell."""
     if not metrics:
         return ""
@@ -195,33 +213,40 @@ def _table(metrics: Mapping[str, str]) -> str:
         role for role in ("train", "val", "test", "") if any(role_of(m) == role for m in metrics)
     ]
     square = all(len({role_of(m) for m in members}) == len(members) for members in panels.values())
+    cells = {name: _cell(value, bests.get(name, "")) for name, value in metrics.items()}
     if square and roles != [""]:
         head = ["metric", *(role or "value" for role in roles)]
         rows = [
-            [shorten(group, 60), *(_cell(metrics, members, role) for role in roles)]
+            [html_text(shorten(group, 60)), *(_of_role(cells, members, role) for role in roles)]
             for group, members in panels.items()
         ]
     else:
         head = ["metric", "value"]
-        rows = [[shorten(name, 60), metrics[name]] for names in panels.values() for name in names]
+        members = [name for names in panels.values() for name in names]
+        rows = [[html_text(shorten(name, 60)), cells[name]] for name in members]
     hidden = len(rows) - _ROWS
     cell = "padding:1px 10px 1px 0; text-align:{}; background:transparent; border:0; {}"
     lines = [
         "<tr>"
         + "".join(
-            f'<{tag} style="{cell.format(*(_NUMBER if at else _NAME))}">{html_text(word)}</{tag}>'
-            for at, word in enumerate(words)
+            f'<{tag} style="{cell.format(*(_NUMBER if at else _NAME))}">{html}</{tag}>'
+            for at, html in enumerate(cells_of_row)
         )
         + "</tr>"
-        for tag, words in [("th", head), *(("td", row) for row in rows[:_ROWS])]
+        for tag, cells_of_row in [("th", head), *(("td", row) for row in rows[:_ROWS])]
     ]
     more = f'<div style="{_MUTED}">and {hidden} more</div>' if hidden > 0 else ""
     style = "margin:4px 0; border-collapse:collapse; font-variant-numeric:tabular-nums"
     return f'<table style="{style}">' + "".join(lines) + f"</table>{more}"
 
 
-def _cell(metrics: Mapping[str, str], members: list[str], role: str) -> str:
-    return next((metrics[name] for name in members if role_of(name) == role), "")
+def _cell(value: str, best: str) -> str:
+    muted = f' <span style="{_MUTED}; font-size:11px">best {html_text(best)}</span>'
+    return html_text(value) + (muted if best else "")
+
+
+def _of_role(cells: Mapping[str, str], members: list[str], role: str) -> str:
+    return next((cells[name] for name in members if role_of(name) == role), "")
 
 
 def _stopped(summary: RunSummary) -> bool:
@@ -234,9 +259,10 @@ def _kept(summary: RunSummary) -> str:
     return " · ".join([*counted, *summary.recorded]) if summary.run_id else ""
 
 
-def _terminal(summary: RunSummary, metrics: Mapping[str, str]) -> str:
+def _terminal(summary: RunSummary, metrics: Mapping[str, str], bests: Mapping[str, str]) -> str:
     """Write the card in a few aligned lines."""
-    run = f"run {plain(summary.run_id[:8])}" if summary.run_id else "not recorded"
+    run = "kept on disk" if summary.kept else "not recorded"
+    run = f"run {plain(summary.run_id[:8])}" if summary.run_id else run
     lines = [
         f"{SIGNS[summary.status]} {summary.status} {shorten(summary.name, 60)}"
         f" {run} in {duration(summary.duration)}"
@@ -260,6 +286,11 @@ def _terminal(summary: RunSummary, metrics: Mapping[str, str]) -> str:
             if len(", ".join(pairs)) > 80:
                 break
         hidden = len(metrics) - len(pairs)
+        told = [
+            f"{pair} (best {bests[name]})" if name in bests else pair
+            for name, pair in zip(metrics, pairs, strict=False)
+        ]
+        pairs = told if not hidden and len(", ".join(told)) <= 80 else pairs
         lines.append("  metrics     " + ", ".join(pairs) + f" and {hidden} more" * (hidden > 0))
     kept = _kept(summary)
     if kept:

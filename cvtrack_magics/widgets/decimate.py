@@ -3,8 +3,54 @@
 from __future__ import annotations
 
 from array import array
+from typing import Any
 
 from cvtrack_magics.metrics.series import Series
+
+
+def rows_to_keep(values: Any, limit: int) -> Any:
+    """Choose the rows that show the same curve.
+
+    Parameters
+    ----------
+    values : numpy.ndarray
+        The values (float64) of a series.
+    limit : int
+        The most rows to choose; at least 8.
+
+    Returns
+    -------
+    numpy.ndarray
+        Ascending rows (int64): the first and the last and, of each of equally long
+        stretches, the lowest, the highest and (where there is one) a value that is not a
+        finite number. All rows when they are few enough.
+    """
+    import numpy as np
+
+    count = len(values)
+    limit = max(8, limit)
+    if count <= limit:
+        return np.arange(count)
+    finite = np.isfinite(values)
+    clean = bool(finite.all())
+    size = -(-count // ((limit - 2) // (2 if clean else 3)))
+    kept = [np.array([0, count - 1])]
+    # The last stretch may be shorter than the others, which make up a matrix.
+    whole = count - count % size
+    for start, end, width in ((0, whole, size), (whole, count, count - whole)):
+        if start == end:
+            continue
+        part = values[start:end].reshape(-1, width)
+        edges = start + np.arange(len(part)) * width
+        if clean:
+            kept += [edges + part.argmin(1), edges + part.argmax(1)]
+            continue
+        inside = finite[start:end].reshape(-1, width)
+        some, gaps = inside.any(1), ~inside.all(1)
+        kept.append((edges + np.where(inside, part, np.inf).argmin(1))[some])
+        kept.append((edges + np.where(inside, part, -np.inf).argmax(1))[some])
+        kept.append((edges + inside.argmin(1))[gaps])
+    return np.unique(np.concatenate(kept))
 
 
 def decimate(series: Series, limit: int) -> Series:
@@ -20,36 +66,16 @@ def decimate(series: Series, limit: int) -> Series:
     Returns
     -------
     Series
-        ``series`` itself when it is short enough. Otherwise the first and the last point
-        and, of each of equally long stretches, the lowest, the highest and (where there
-        is one) a point that is not a finite number.
+        ``series`` itself when it is short enough, otherwise what ``rows_to_keep`` chooses.
     """
     import numpy as np
 
-    count = len(series)
-    limit = max(8, limit)
-    if count <= limit:
+    if len(series) <= max(8, limit):
         return series
     values = np.frombuffer(series.values, dtype=np.float64)
-    finite = np.isfinite(values)
-    clean = bool(finite.all())
-    stretches = (limit - 2) // (2 if clean else 3)
-    keep = {0, count - 1}
-    edges = np.linspace(0, count, stretches + 1).astype(np.int64)
-    for start, end in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True):
-        if clean:
-            keep.add(start + int(values[start:end].argmin()))
-            keep.add(start + int(values[start:end].argmax()))
-            continue
-        inside = finite[start:end]
-        if inside.any():
-            keep.add(start + int(np.where(inside, values[start:end], np.inf).argmin()))
-            keep.add(start + int(np.where(inside, values[start:end], -np.inf).argmax()))
-        if not inside.all():
-            keep.add(start + int(inside.argmin()))
-    chosen = sorted(keep)
+    rows = rows_to_keep(values, limit)
     return Series(
-        array("q", [series.steps[i] for i in chosen]),
-        array("d", [series.values[i] for i in chosen]),
-        array("d", [series.times[i] for i in chosen]),
+        array("q", np.frombuffer(series.steps, dtype=np.int64)[rows].tobytes()),
+        array("d", values[rows].tobytes()),
+        array("d", np.frombuffer(series.times, dtype=np.float64)[rows].tobytes()),
     )

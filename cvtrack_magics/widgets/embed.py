@@ -5,17 +5,29 @@ from __future__ import annotations
 import base64
 import json
 import math
-from collections.abc import Mapping
+from array import array
+from collections.abc import Iterable, Mapping, Sequence
 
 from cvtrack_magics.metrics.series import Series
 from cvtrack_magics.widgets.decimate import decimate
+from cvtrack_magics.widgets.extras import Baselines, Mark, baselines_json, marks_json
 from cvtrack_magics.widgets.text import html_text, shorten
 
 _SERIES_POINTS = 400
 _ALL_POINTS = 4_000
+_MARKS = 50
+_OTHER_RUNS = 8
 
 
-def curves_html(picture: bytes | None, history: Mapping[str, Series] | None, key: str = "") -> str:
+def curves_html(
+    picture: bytes | None,
+    history: Mapping[str, Series] | None,
+    key: str = "",
+    *,
+    marks: Sequence[Mark] = (),
+    baselines: Baselines | None = None,
+    overlays: Mapping[str, Mapping[str, Series]] | None = None,
+) -> str:
     """Return the picture, and beside it the points as text that nothing executes.
 
     Parameters
@@ -27,6 +39,9 @@ def curves_html(picture: bytes | None, history: Mapping[str, Series] | None, key
         A metric with a single point is no curve and is left out.
     key : str
         The key of the live plot before, or ``""``.
+    marks, baselines, overlays
+        What ``LivePlot`` shows beside the curves; the newest 50 marks and the first 8
+        other runs are kept.
 
     Returns
     -------
@@ -35,7 +50,8 @@ def curves_html(picture: bytes | None, history: Mapping[str, Series] | None, key
     """
     if not picture:
         return ""
-    names = [name for name, series in (history or {}).items() if len(series) > 1]
+    names = _curves(history or {})
+    others = dict(list((overlays or {}).items())[:_OTHER_RUNS])
     words = "Curves of " + ", ".join(names[:6]) if names else "Curves"
     alt = html_text(shorten(words, 160))
     width, height = _size(picture)
@@ -45,7 +61,18 @@ def curves_html(picture: bytes | None, history: Mapping[str, Series] | None, key
     )
     data = ""
     if history and names:
-        points = ({"run": key} if key else {}) | _points(history, names)
+        share = _ALL_POINTS // (len(names) + sum(len(_curves(other)) for other in others.values()))
+        points: dict[str, object] = {"run": key} if key else {}
+        points |= {"series": _points(history, share)}
+        if marks:
+            epoch = _epoch(history, names)
+            points["marks"] = marks_json(marks[-_MARKS:], epoch)
+        if baselines:
+            points["baselines"] = baselines_json(baselines)
+        if others:
+            points["overlays"] = [
+                {"label": label, "series": _points(other, share)} for label, other in others.items()
+            ]
         body = json.dumps(points, separators=(",", ":"), allow_nan=False)
         for sign in "<>&":
             body = body.replace(sign, f"\\u{ord(sign):04x}")
@@ -59,12 +86,23 @@ def _size(picture: bytes) -> tuple[int, int]:
     return width, height
 
 
-def _points(history: Mapping[str, Series], names: list[str]) -> dict[str, object]:
-    epoch = min(history[name].times[0] for name in names)
-    limit = min(_SERIES_POINTS, max(40, _ALL_POINTS // len(names)))
-    series = []
+def _curves(history: Mapping[str, Series]) -> list[str]:
+    return [name for name, series in history.items() if len(series) > 1]
+
+
+def _epoch(history: Mapping[str, Series], names: Iterable[str]) -> float:
+    return min(history[name].times[0] for name in names)
+
+
+def _points(history: Mapping[str, Series], share: int) -> list[dict[str, object]]:
+    names = _curves(history)
+    if not names:
+        return []
+    epoch = _epoch(history, names)
+    limit = min(_SERIES_POINTS, max(40, share))
+    series: list[dict[str, object]] = []
     for name in names:
-        few = decimate(history[name], limit)
+        few = decimate(_counted(history[name]), limit)
         series.append(
             {
                 "name": name,
@@ -73,4 +111,11 @@ def _points(history: Mapping[str, Series], names: list[str]) -> dict[str, object
                 "times": [round(time - epoch, 2) for time in few.times],
             }
         )
-    return {"series": series}
+    return series
+
+
+def _counted(series: Series) -> Series:
+    """Give points that all have one step a number each, before some are left out."""
+    if series.steps.count(series.steps[0]) < len(series):
+        return series
+    return Series(array("q", range(len(series))), series.values, series.times)

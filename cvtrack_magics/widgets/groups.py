@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Literal
 
 PALETTE = ("#1f83c9", "#d55e00", "#0a9a6f", "#b56aa5", "#a07a00", "#8c6bd1", "#77808a")
 """Colours told apart by colour-blind readers, at least 3:1 on white and on #111."""
@@ -19,6 +20,26 @@ _SPLIT = re.compile(r"^(train(?:ing)?|val(?:id(?:ation)?)?|eval|test)[/_](?=.)",
 _WANTED = {"train": 0, "": 0, "val": 1, "test": 2}
 _ORDER = {"train": 0, "": 1, "val": 2, "test": 3}
 _DASH: dict[str, tuple[int, ...]] = {"train": (), "": (), "val": (6, 4), "test": (2, 3)}
+
+_OVERLAYS = (5, 3, 4, 6)
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+_WORD = re.compile(r"[^a-z0-9]+")
+_LOWER = _words(
+    "loss losses error err errors mse rmse mae mape smape rmsle nll bce perplexity ppl fid kid "
+    "lpips wer cer eer ece brier hausdorff hd hd95 assd fpr fnr divergence kl distance"
+)
+_HIGHER = _words(
+    "acc accuracy f1 fbeta dice iou miou giou jaccard map ap ar auc auroc roc auprc precision "
+    "recall sensitivity specificity psnr ssim r2 kappa mcc bleu rouge tpr tnr pq mota idf1 hota "
+    "pck oks top score similarity"
+)
+_NEITHER = _words("scale weight weights coef coefficient threshold lr size")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +71,11 @@ def role_of(name: str) -> str:
     if split == "test":
         return "test"
     return "val" if split else ""
+
+
+def role_dash(name: str) -> tuple[int, ...]:
+    """Return the dash that tells the splits apart, ``()`` for a solid line."""
+    return _DASH[role_of(name)]
 
 
 def panels_of(names: Iterable[str]) -> dict[str, list[str]]:
@@ -87,3 +113,41 @@ def styles_of(members: Iterable[str]) -> list[Style]:
         taken.add(slot)
         styles.append(Style(name, PALETTE[slot], _DASH[role]))
     return styles
+
+
+def overlay_color(at: int) -> str:
+    """Return the colour of another run's curves, by its place among them."""
+    return PALETTE[_OVERLAYS[at % len(_OVERLAYS)]]
+
+
+def direction_of(name: str) -> Literal["min", "max", ""]:
+    """Tell from a metric's name whether less or more of it is better.
+
+    The name is cut into words at signs and at capitals, and a number at the end of a word
+    does not count, so that ``mAP@0.5`` and ``valLoss2`` are known. A word of loss or error
+    decides before one of score (``dice_loss`` is a loss); settings of a loss (``loss_scale``)
+    have no direction.
+
+    Parameters
+    ----------
+    name : str
+        A metric's name, with or without its split.
+
+    Returns
+    -------
+    str
+        ``"min"``, ``"max"``, or ``""`` when the name does not tell.
+
+    Examples
+    --------
+    >>> [direction_of(n) for n in ("val/loss", "mAP50", "dice_loss", "lr", "loss_scale")]
+    ['min', 'max', 'min', '', '']
+    """
+    bare = _SPLIT.sub("", name)
+    words = [*_WORD.split(bare.lower()), *_WORD.split(_CAMEL.sub(" ", bare).lower())]
+    known = {*words, *(word.rstrip("0123456789") for word in words)}
+    if known & _NEITHER:
+        return ""
+    if known & _LOWER:
+        return "min"
+    return "max" if known & _HIGHER else ""

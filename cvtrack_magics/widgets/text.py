@@ -35,6 +35,22 @@ def duration(seconds: float) -> str:
     return f"{whole // 86400} d {whole % 86400 // 3600} h"
 
 
+def clock(seconds: float) -> str:
+    """Write a time as a clock does, for figures that change while one looks; long ones in words.
+
+    Examples
+    --------
+    >>> [clock(s) for s in (0, 26.4, 3725, 180000)]
+    ['0:00', '0:26', '1:02:05', '2 d 2 h']
+    """
+    if not math.isfinite(seconds) or seconds < 0 or seconds >= 86400 - 0.5:
+        return duration(seconds)
+    whole = round(seconds)
+    if whole < 3600:
+        return f"{whole // 60}:{whole % 60:02d}"
+    return f"{whole // 3600}:{whole % 3600 // 60:02d}:{whole % 60:02d}"
+
+
 def number(value: float, digits: int = 4) -> str:
     """Write a metric with so many significant digits.
 

@@ -1,13 +1,15 @@
 from __future__ import annotations
 
+import math
 import re
 from html.parser import HTMLParser
 
 import pytest
 
 from cvtrack_magics.widgets.card import header_bundle, live_bundle, summary_bundle
+from cvtrack_magics.widgets.extras import Mark
 from cvtrack_magics.widgets.picture import curves_png
-from tests.widgets.helpers import card_data, series, summary
+from tests.widgets.helpers import EPOCH, card_data, series, summary
 
 EVIL = "<script>alert(1)</script><img src=x onerror=alert(2)>\"'&"
 
@@ -236,8 +238,56 @@ def test_the_lines_shown_while_a_run_is_open() -> None:
     assert header_bundle("n")["text/plain"] == "▶ n"
 
 
-def test_a_run_the_store_did_not_take_says_so() -> None:
+def test_a_run_the_store_does_not_have_yet_says_so() -> None:
     bundle = summary_bundle(summary(run_id="", experiment="", store=""), None, None)
-    assert "not recorded" in bundle["text/plain"].splitlines()[0]
-    assert "not recorded" in Page(bundle["text/html"]).text
+    assert "kept on disk" in bundle["text/plain"].splitlines()[0]
+    assert "kept on disk" in Page(bundle["text/html"]).text
     assert "store" not in Page(bundle["text/html"]).text
+
+
+def test_the_best_value_is_told_where_it_is_not_the_last() -> None:
+    history = {
+        "val/acc": series([0.5, 0.91, 0.9]),
+        "val/loss": series([3, 2, 1]),
+        "lr": series([3, 2]),
+    }
+    metrics = {name: points.last for name, points in history.items()}
+    bundle = summary_bundle(summary(metrics=metrics), None, history)
+    assert Page(bundle["text/html"]).text.count("best") == 1
+    assert "0.9 best 0.91" in Page(bundle["text/html"]).text
+    assert "val/acc 0.9 (best 0.91), val/loss 1, lr 2" in bundle["text/plain"]
+
+
+def test_a_full_line_of_a_terminal_leaves_the_best_out() -> None:
+    history = {f"validation/accuracy_of_class_{i}": series([0.5, 0.9, 0.8]) for i in range(3)}
+    metrics = {name: points.last for name, points in history.items()}
+    text = summary_bundle(summary(metrics=metrics), None, history)["text/plain"]
+    assert "best" not in text
+
+
+def test_what_stood_beside_the_curves_travels_as_text_that_nothing_executes() -> None:
+    history = {"val/acc": series([0.5, 0.9])}
+    html = summary_bundle(
+        summary(),
+        curves_png(history),
+        history,
+        marks=[Mark(at, EVIL, EPOCH + at) for at in range(99)],
+        baselines={EVIL: {"val/acc": 0.7, EVIL: math.nan}},
+        overlays={EVIL: {EVIL: series(range(9999))}},
+    )["text/html"]
+    page = Page(html)
+    assert [tag for tag, _ in page.tags].count("script") == 1
+    data = card_data(html)
+    assert len(data["marks"]) == 50
+    assert data["marks"][-1] == {"step": 98, "text": EVIL, "time": 98.0}
+    assert data["baselines"] == [{"label": EVIL, "values": [["val/acc", 0.7]]}]
+    (other,) = data["overlays"]
+    assert other["label"] == EVIL
+    assert len(other["series"][0]["steps"]) <= 400
+
+
+def test_points_at_one_step_keep_their_numbers_when_thinned() -> None:
+    history = {"a": series([float(i) for i in range(5000)], steps=[0] * 5000)}
+    html = summary_bundle(summary(), curves_png(history), history)["text/html"]
+    (data,) = card_data(html)["series"]
+    assert data["steps"][-1] == 4999

@@ -3,110 +3,12 @@
 from __future__ import annotations
 
 import math
-import queue
 import time
-from array import array
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tests.kernels import Kernel
-
-SETUP = """
-import threading, time
-from cvtrack_magics.metrics.series import Series
-from cvtrack_magics.widgets import live
-from cvtrack_magics.widgets.live import LivePlot
-
-def points(start, values):
-    s = Series()
-    for i, value in enumerate(values):
-        s.append(start + i, value, 1.7e9 + start + i)
-    return s
-
-def grown_up(title="t"):
-    plot = LivePlot(title)
-    plot._born -= 60
-    return plot
-"""
-
-
-class Wire:
-    """What a page would see of a kernel's widgets."""
-
-    def __init__(self, kernel: Kernel) -> None:
-        self.kernel = kernel
-        self.opened: list[str] = []
-
-    def run(self, code: str, wait: bool = True) -> list[tuple[dict[str, Any], list[bytes]]]:
-        """Run a cell and return the plot messages it sent."""
-        message = self.kernel.start(code)
-        return self.messages(lambda got: _is_end(got, message)) if wait else []
-
-    def messages(
-        self, is_last: Any, timeout: float = 60
-    ) -> list[tuple[dict[str, Any], list[bytes]]]:
-        sent = []
-        deadline = time.monotonic() + timeout
-        while time.monotonic() < deadline:
-            try:
-                got = self.kernel.client.get_iopub_msg(timeout=1)
-            except queue.Empty:
-                continue
-            assert got["msg_type"] != "error", got["content"]
-            data = got["content"].get("data", {})
-            if got["msg_type"] == "comm_open" and "_esm" in data.get("state", {}):
-                self.opened.append(got["content"]["comm_id"])
-            if got["msg_type"] == "comm_msg" and data.get("method") == "custom":
-                sent.append((data["content"], [bytes(b) for b in got["buffers"]]))
-            if is_last(got):
-                return sent
-        raise TimeoutError("the kernel went silent")
-
-    def send(self, content: object, subshell: str | None = None) -> str:
-        """Send a message to the newest plot, as its page does."""
-        client = self.kernel.client
-        data = {"method": "custom", "content": content}
-        message = client.session.msg("comm_msg", {"comm_id": self.opened[-1], "data": data})
-        if subshell:
-            message["header"]["subshell_id"] = subshell
-        client.shell_channel.send(message)
-        return str(message["header"]["msg_id"])
-
-
-def _is_end(got: dict[str, Any], message: str) -> bool:
-    return (
-        got["msg_type"] == "status"
-        and got["content"]["execution_state"] == "idle"
-        and got["parent_header"].get("msg_id") == message
-    )
-
-
-def decoded(message: dict[str, Any], buffers: list[bytes]) -> dict[str, list[tuple[Any, ...]]]:
-    """Read a message by nothing but what it says about itself."""
-    columns = {}
-    for column, buffer in zip(message["columns"], buffers, strict=True):
-        numbers = array({"int64": "q", "float64": "d"}[column["dtype"]])
-        numbers.frombytes(buffer)
-        assert [len(numbers)] == column["shape"]
-        columns[column["name"]] = numbers
-    rows = list(zip(columns["steps"], columns["values"], columns["times"], strict=True))
-    out, at = {}, 0
-    for entry in message["series"]:
-        out[entry["name"]] = rows[at : at + entry["count"]]
-        at += entry["count"]
-    assert at == len(rows)
-    return out
-
-
-@pytest.fixture(scope="module")
-def wire(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Wire]:
-    with Kernel(tmp_path_factory.mktemp("kernel")) as kernel:
-        wire = Wire(kernel)
-        wire.run(SETUP)
-        yield wire
+from tests.widgets.wire import Wire, decoded, is_end
 
 
 def test_a_push_sends_the_new_points_and_nothing_else(wire: Wire) -> None:
@@ -157,7 +59,7 @@ def test_the_last_message_says_how_it_ended(wire: Wire) -> None:
 def test_a_view_that_asks_gets_everything(wire: Wire) -> None:
     wire.run("p = grown_up(); p.push({'a': points(0, [1, 2])}); p.push({'a': points(2, [3])})")
     asked = wire.send({"kind": "replay"})
-    ((message, buffers),) = wire.messages(lambda got: _is_end(got, asked))
+    ((message, buffers),) = wire.messages(lambda got: is_end(got, asked))
     assert message["full"]
     assert [value for _, value, _ in decoded(message, buffers)["a"]] == [1, 2, 3]
     assert message["series"][0]["end"] == 3
@@ -166,7 +68,7 @@ def test_a_view_that_asks_gets_everything(wire: Wire) -> None:
 def test_a_long_run_is_replayed_thinned_and_goes_on_at_its_true_end(wire: Wire) -> None:
     wire.run("p = grown_up(); p.push({'a': points(0, [0.0] * 70_000 + [9.0] + [0.0] * 9_999)})")
     asked = wire.send({"kind": "replay"})
-    ((message, buffers),) = wire.messages(lambda got: _is_end(got, asked))
+    ((message, buffers),) = wire.messages(lambda got: is_end(got, asked))
     assert sum(map(len, buffers)) < 1_000_000
     assert 9.0 in [value for _, value, _ in decoded(message, buffers)["a"]]
     assert message["series"][0]["end"] == 80_000
@@ -176,7 +78,7 @@ def test_a_long_run_is_replayed_thinned_and_goes_on_at_its_true_end(wire: Wire) 
 def test_other_messages_are_left_unanswered(wire: Wire, content: object) -> None:
     wire.run("p = grown_up(); p.push({'a': points(0, [1])})")
     asked = wire.send(content)
-    assert wire.messages(lambda got: _is_end(got, asked)) == []
+    assert wire.messages(lambda got: is_end(got, asked)) == []
 
 
 def test_a_page_that_reloads_during_a_long_cell_is_answered_at_once(wire: Wire) -> None:
@@ -192,10 +94,10 @@ def test_a_page_that_reloads_during_a_long_cell_is_answered_at_once(wire: Wire) 
     wire.messages(lambda got: got["msg_type"] == "stream")
     start = time.monotonic()
     asked = wire.send({"kind": "replay"}, subshell)
-    ((message, _),) = wire.messages(lambda got: _is_end(got, asked))
+    ((message, _),) = wire.messages(lambda got: is_end(got, asked))
     assert message["full"]
     assert time.monotonic() - start < 2
-    wire.messages(lambda got: _is_end(got, busy))
+    wire.messages(lambda got: is_end(got, busy))
 
 
 def test_many_threads_lose_and_mix_nothing(wire: Wire) -> None:

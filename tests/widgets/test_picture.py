@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from cvtrack_magics.widgets.extras import Mark
+from cvtrack_magics.widgets.groups import overlay_color
 from cvtrack_magics.widgets.picture import curves_png
 from tests.widgets.helpers import series
 
@@ -133,3 +135,25 @@ def test_it_is_small_and_quick() -> None:
     assert time.perf_counter() - start < 1.0  # 0.1 s on an idle machine
     assert png is not None
     assert len(png) < 30_000
+
+
+def test_the_best_point_has_a_ring_and_a_metric_without_direction_none() -> None:
+    values = [0.5, 0.9, 0.7, 0.6]
+    known, unknown = (pixels(curves_png({name: series(values)})) for name in ("acc", "abc"))
+    assert colored(known, "#1f83c9") > colored(unknown, "#1f83c9") + 20
+
+
+def test_lines_to_beat_notes_and_other_runs_are_drawn() -> None:
+    history = {"val/loss": series([1.0, 0.5, 0.7])}
+    plain = pixels(curves_png(history))
+    beat = pixels(curves_png(history, baselines={"champion $\\x": {"val/loss": 0.6, "b": 1.0}}))
+    assert colored(beat, "#d55e00") > colored(plain, "#d55e00") + 100
+    far = pixels(curves_png(history, baselines={"far": {"val/loss": 1e6, "a": math.nan}}))
+    assert colored(far, "#d55e00") > colored(plain, "#d55e00")
+    marked = pixels(curves_png(history, marks=[Mark(1, "note"), Mark(99, "beyond")]))
+    assert colored(marked, "#7a7a7a") > colored(plain, "#7a7a7a") + 100
+    other = {"fold <1>": {"val/loss": series([2.0, 1.5]), "acc": series([0, 1])}}
+    both = pixels(curves_png(history, overlays=other))
+    assert both.shape[1] > plain.shape[1]  # a panel for what only the other run has
+    assert colored(both, overlay_color(0)) > 30
+    assert curves_png({}, overlays=other)

@@ -1,7 +1,9 @@
 // Finished runs: put the interactive plot where a saved picture stands.
 
 import { settingsOf } from "./settings";
-import { Store, type Track } from "./store";
+import { readState } from "./state";
+import { Store, type Tracks } from "./store";
+import { Track } from "./track";
 import { mountView } from "./view";
 import { watchFor } from "./watch";
 
@@ -17,6 +19,28 @@ interface Card {
   run: string;
 }
 
+/** Put a card's series into `tracks`; false for anything that is not what we wrote. */
+function readTracks(list: unknown, tracks: Tracks): boolean {
+  if (!Array.isArray(list)) return false;
+  for (const item of list as Record<string, unknown>[]) {
+    const name = item?.name;
+    const columns = [item?.steps, item?.values, item?.times].map((column) =>
+      Array.isArray(column) && column.length <= LIMIT
+        ? Float64Array.from(column, (cell) => (typeof cell === "number" ? cell : NaN))
+        : null,
+    );
+    const [steps, values, times] = columns;
+    if (typeof name !== "string" || !steps || !values || !times) return false;
+    if (steps.length !== values.length || steps.length !== times.length) return false;
+    if (![...steps, ...times].every(Number.isFinite)) return false;
+    const track = new Track();
+    track.append({ steps, values, times }, 0, steps.length);
+    track.logged = steps.length;
+    tracks.set(name, track);
+  }
+  return true;
+}
+
 /** Read the points a card carries; null for anything that is not what we wrote. */
 export function readCard(text: string): Card | null {
   let parsed: unknown;
@@ -25,22 +49,18 @@ export function readCard(text: string): Card | null {
   } catch {
     return null;
   }
-  const { series: list, run } = (parsed ?? {}) as { series?: unknown; run?: unknown };
-  if (!Array.isArray(list)) return null;
+  const { series, run, overlays, ...rest } = (parsed ?? {}) as Record<string, unknown>;
   const store = new Store();
-  for (const item of list as Record<string, unknown>[]) {
-    const name = item?.name;
-    const columns = [item?.steps, item?.values, item?.times].map((column) =>
-      Array.isArray(column) && column.length <= LIMIT
-        ? column.map((cell) => (typeof cell === "number" ? cell : NaN))
-        : null,
-    );
-    const [steps, values, times] = columns;
-    if (typeof name !== "string" || !steps || !values || !times) return null;
-    if (steps.length !== values.length || steps.length !== times.length) return null;
-    store.put(name, { steps, values, times } satisfies Track);
+  store.status = "FINISHED";
+  if (!readTracks(series, store.tracks)) return null;
+  for (const item of (Array.isArray(overlays) ? overlays : []) as Record<string, unknown>[]) {
+    const tracks: Tracks = new Map();
+    if (typeof item?.label !== "string" || !readTracks(item.series, tracks)) return null;
+    store.overlays.set(item.label, tracks);
   }
-  return store.tracks.size ? { store, run: typeof run === "string" ? run : "" } : null;
+  const { marks = [], baselines = [] } = readState(rest);
+  Object.assign(store.state, { marks, baselines });
+  return store.tracks.size + store.overlays.size ? { store, run: typeof run === "string" ? run : "" } : null;
 }
 
 function mount(home: HTMLElement, mounted: Mounted): void {

@@ -55,3 +55,11 @@ export function seconds(value: number): string {
   if (size < 7200) return `${Number((value / 60).toPrecision(3))}m`;
   return `${Number((value / 3600).toPrecision(3))}h`;
 }
+
+/** A text that is too long loses its middle: its end often tells it apart. */
+export function shorten(text: string, width: number): string {
+  const signs = [...text];
+  if (signs.length <= width) return text;
+  const tail = Math.floor((width - 1) / 3);
+  return `${signs.slice(0, width - 1 - tail).join("")}…${signs.slice(signs.length - tail).join("")}`;
+}

@@ -18,7 +18,25 @@ type Role = "train" | "val" | "test" | "";
 
 const WANTED: Record<Role, number> = { train: 0, "": 0, val: 1, test: 2 };
 const ORDER: Record<Role, number> = { train: 0, "": 1, val: 2, test: 3 };
-const DASH: Record<Role, number[]> = { train: [], "": [], val: [6, 4], test: [2, 3] };
+export const DASH: Record<Role, number[]> = { train: [], "": [], val: [6, 4], test: [2, 3] };
+
+const OVERLAYS = [5, 3, 4, 6] as const;
+
+const WORD = /[^a-z0-9]+/;
+const LOWER = new Set(
+  (
+    "loss losses error err errors mse rmse mae mape smape rmsle nll bce perplexity ppl fid kid " +
+    "lpips wer cer eer ece brier hausdorff hd hd95 assd fpr fnr divergence kl distance"
+  ).split(" "),
+);
+const HIGHER = new Set(
+  (
+    "acc accuracy f1 fbeta dice iou miou giou jaccard map ap ar auc auroc roc auprc precision " +
+    "recall sensitivity specificity psnr ssim r2 kappa mcc bleu rouge tpr tnr pq mota idf1 hota " +
+    "pck oks top score similarity"
+  ).split(" "),
+);
+const NEITHER = new Set("scale weight weights coef coefficient threshold lr size".split(" "));
 
 export interface Style {
   name: string;
@@ -65,4 +83,20 @@ export function stylesOf(members: string[]): Style[] {
     taken.add(slot);
     return { name, color: PALETTE[slot] as string, dash: DASH[role] };
   });
+}
+
+/** Colour of another run's curves, by its place among them. */
+export function overlayColor(at: number): string {
+  return PALETTE[OVERLAYS[at % OVERLAYS.length] as number] as string;
+}
+
+/** Whether less or more of a metric is better, as far as its name tells. */
+export function directionOf(name: string): "min" | "max" | "" {
+  const bare = name.replace(SPLIT, "");
+  const parts = bare.replace(/(?<=[a-z0-9])(?=[A-Z])/g, " ").toLowerCase().split(WORD);
+  const words = [...bare.toLowerCase().split(WORD), ...parts];
+  const all = [...words, ...words.map((word) => word.replace(/[0-9]+$/, ""))];
+  if (all.some((word) => NEITHER.has(word))) return "";
+  if (all.some((word) => LOWER.has(word))) return "min";
+  return all.some((word) => HIGHER.has(word)) ? "max" : "";
 }

@@ -1,44 +1,57 @@
 // The names and values under one panel; a name is a button that hides its curve.
 
 import { element } from "./dom";
-import type { Style } from "./groups";
+
+export interface Key {
+  id: string;
+  name: string;
+  color: string;
+  dash: number[];
+  /** Another run: thinner, and hidden in all panels at once. */
+  faint: boolean;
+  hidden: () => boolean;
+  toggle: () => void;
+}
 
 export interface Legend {
   root: HTMLElement;
-  set(at: number, value: string): void;
+  set(at: number, value: string, best: string): void;
+  /** Show what is hidden now. */
+  refresh(): void;
 }
 
-export function makeLegend(
-  styles: Style[],
-  hidden: ReadonlySet<string>,
-  toggle: (name: string) => void,
-): Legend {
+export function makeLegend(keys: Key[]): Legend {
   const root = element("div", "cv-legend");
-  const values = styles.map((style) => {
-    const row = element("button", "cv-key", "", {
-      type: "button",
-      "aria-pressed": String(!hidden.has(style.name)),
-    });
-    row.title = `${style.name} (click to show or hide)`;
+  const rows = keys.map((key) => {
+    const row = element("button", "cv-key", "", { type: "button" });
+    row.classList.toggle("cv-faint", key.faint);
+    row.title = `${key.name} (click to show or hide)`;
     const swatch = element("span", "cv-swatch", "", { "aria-hidden": "true" });
-    swatch.style.borderTopColor = style.color;
-    if (style.dash.length) {
-      swatch.style.borderTopStyle = (style.dash[0] as number) > 3 ? "dashed" : "dotted";
+    swatch.style.borderTopColor = key.color;
+    if (key.dash.length) {
+      swatch.style.borderTopStyle = (key.dash[0] as number) > 3 ? "dashed" : "dotted";
     }
     const value = element("span", "cv-value");
-    row.append(swatch, element("span", "cv-name", style.name), value);
-    row.addEventListener("click", () => {
-      toggle(style.name);
-      row.setAttribute("aria-pressed", String(!hidden.has(style.name)));
-    });
+    const best = element("span", "cv-best");
+    row.append(swatch, element("span", "cv-name", key.name), value, best);
+    row.addEventListener("click", key.toggle);
     root.append(row);
-    return value;
+    return { row, value, best };
   });
+  const write = (node: HTMLElement, text: string) => {
+    if (node.textContent !== text) node.textContent = text;
+  };
+  const refresh = () =>
+    rows.forEach(({ row }, at) => row.setAttribute("aria-pressed", String(!keys[at]?.hidden())));
+  refresh();
   return {
     root,
-    set(at, value) {
-      const node = values[at];
-      if (node && node.textContent !== value) node.textContent = value;
+    refresh,
+    set(at, value, best) {
+      const row = rows[at];
+      if (!row) return;
+      write(row.value, value);
+      write(row.best, best);
     },
   };
 }

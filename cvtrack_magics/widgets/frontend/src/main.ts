@@ -6,15 +6,26 @@ import { settingsOf } from "./settings";
 import { Store, type PointsMessage } from "./store";
 import { mountView } from "./view";
 
+type Message =
+  | PointsMessage
+  | { kind: "state"; state: unknown }
+  | { kind: "live"; actions: unknown };
+
 interface Model {
   get(name: string): unknown;
-  on(name: string, callback: (message: PointsMessage, buffers: DataView[]) => void): void;
-  off(name: string, callback: (message: PointsMessage, buffers: DataView[]) => void): void;
+  on(name: string, callback: (message: Message, buffers: DataView[]) => void): void;
+  off(name: string, callback: (message: Message, buffers: DataView[]) => void): void;
   send(message: unknown): void;
 }
 
 /** How long to wait for a first message before asking for one, in milliseconds. */
 const PATIENCE = 1500;
+
+/**
+ * When to ask again whether the kernel hears clicks, in milliseconds. JupyterLab sends a
+ * comm's first messages to the busy shell, until it has opened a subshell for them.
+ */
+const AGAIN = [600, 2200, 6000, 20_000];
 
 watchCards();
 
@@ -23,7 +34,15 @@ export default function plot() {
   const read = (model: Model, name: string) => String(model.get(name) ?? "");
   return {
     initialize({ model }: { model: Model }): () => void {
+      store.send = (message) => {
+        try {
+          model.send(message);
+        } catch {
+          // The kernel is gone; what was drawn stays.
+        }
+      };
       const run = read(model, "run");
+      store.hello();
       const leave = run
         ? fillPlaces(run, store, settingsOf(run), read(model, "title"))
         : () => undefined;
@@ -31,24 +50,30 @@ export default function plot() {
       const ask = () => {
         if (asked) return;
         asked = true;
-        model.send({ kind: "replay" });
+        store.send?.({ kind: "replay" });
       };
-      const take = (message: PointsMessage, buffers: DataView[]) => {
+      const take = (message: Message, buffers: DataView[]) => {
+        if (message?.kind === "state") store.takeState(message.state);
+        if (message?.kind === "live") store.takeLive(message.actions);
         if (message?.kind !== "points") return;
-        clearTimeout(timer);
-        if (message.full) asked = false;
+        if ((message.family ?? "run") === "run") {
+          clearTimeout(timer);
+          if (message.full) asked = false;
+        }
         if (!store.take(message, buffers)) ask();
       };
       // A reloaded page meets a model that has already said all it had to say.
       const timer = setTimeout(ask, PATIENCE);
+      const timers = AGAIN.map((wait) => setTimeout(() => store.hello(), wait));
       model.on("msg:custom", take);
       return () => {
-        clearTimeout(timer);
+        for (const each of [timer, ...timers]) clearTimeout(each);
         model.off("msg:custom", take);
         leave();
       };
     },
     render({ model, el }: { model: Model; el: HTMLElement }): () => void {
+      store.hello();
       const settings = settingsOf(read(model, "run"));
       return mountView(el, store, { title: read(model, "title"), settings }).remove;
     },

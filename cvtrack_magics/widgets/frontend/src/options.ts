@@ -2,19 +2,39 @@
 
 import type uPlot from "uplot";
 import { seconds, ticks } from "./format";
-import type { Style } from "./groups";
-import { lonely, nearest, type Axis } from "./shape";
+import type { Axis } from "./line";
+import { lonely, nearest, type Cell } from "./shape";
 import type { Theme } from "./theme";
 
+/** How one column is drawn. */
+export interface Stroke {
+  color: () => string;
+  width: number;
+  dash: number[];
+  dots: boolean;
+  show: boolean;
+}
+
+/**
+ * How wide a column is drawn and with which dash. A band of highs and lows hides dashes and
+ * width, which cost nine tenths of its drawing.
+ */
+export function lineOf({ width, dash }: Stroke, dense: boolean): { width: number; dash?: number[] } {
+  return dense ? { width: 1, dash: undefined } : { width, dash: dash.length ? dash : undefined };
+}
+
 export interface Look {
-  styles: Style[];
+  strokes: Stroke[];
   axis: Axis;
   log: boolean;
   width: number;
   height: number;
-  hidden: ReadonlySet<string>;
-  smoothing: () => number;
   theme: () => Theme;
+  /** What the x axis shows now. */
+  range: () => [number, number];
+  /** Values that the y axis has to reach beside the curves. */
+  reach: (min: number, max: number) => number[];
+  pan: (event: MouseEvent) => void;
 }
 
 /** Room above and below the curves; never below zero for what is never negative. */
@@ -32,13 +52,6 @@ function decades(min: number | null, max: number | null): [number, number] {
   return [min / ratio, max * ratio];
 }
 
-function spread(plot: uPlot, min: number | null, max: number | null): [number, number] {
-  if (min === null || max === null) return [0, 1];
-  const only = plot.data[0]?.length === 1 ? plot.data[0][0] : undefined;
-  if (only !== undefined) return [only - 0.5, only + 0.5];
-  return max > min ? [min, max] : [min - 0.5, max + 0.5];
-}
-
 /** Whether a tick of a logarithmic axis is 1, 2 or 5 times a power of ten. */
 function round(value: number): boolean {
   return /^[125](?:\.0*)?e/.test(value.toExponential(6));
@@ -54,7 +67,7 @@ function widest(plot: uPlot, labels: string[] | null, at: number): number {
 }
 
 /** Dots: on every point while they are few, and always where no line would show. */
-function dots(color: string): uPlot.Series.Points {
+function dots(color: () => string): uPlot.Series.Points {
   return {
     size: 5,
     width: 1,
@@ -77,25 +90,22 @@ function dots(color: string): uPlot.Series.Points {
 }
 
 function series(look: Look): uPlot.Series[] {
-  const raw = look.styles.map(
-    ({ name, color, dash }): uPlot.Series => ({
-      show: !look.hidden.has(name),
-      stroke: () => (look.smoothing() ? `${color}4d` : color),
-      width: 1.75,
-      dash: dash.length ? dash : undefined,
-      points: dots(color),
+  const drawn = look.strokes.map(
+    (stroke): uPlot.Series => ({
+      show: stroke.show,
+      stroke: stroke.color,
+      ...lineOf(stroke, false),
+      points: stroke.dots ? dots(stroke.color) : { show: false },
     }),
   );
-  const smoothed = look.styles.map(
-    ({ name, color, dash }): uPlot.Series => ({
-      show: !look.hidden.has(name) && look.smoothing() > 0,
-      stroke: color,
-      width: 2,
-      dash: dash.length ? dash : undefined,
-      points: { show: false },
-    }),
-  );
-  return [{}, ...raw, ...smoothed];
+  return [{}, ...drawn];
+}
+
+/** Stretch a range over what else has to be seen. */
+function reached(look: Look, min: number | null, max: number | null): [number | null, number | null] {
+  const more = look.reach(min ?? Infinity, max ?? -Infinity);
+  if (!more.length) return [min, max];
+  return [Math.min(min ?? Infinity, ...more), Math.max(max ?? -Infinity, ...more)];
 }
 
 export function optionsOf(look: Look, hooks: uPlot.Hooks.Arrays): uPlot.Options {
@@ -111,10 +121,10 @@ export function optionsOf(look: Look, hooks: uPlot.Hooks.Arrays): uPlot.Options 
     padding: [8, 12, 0, 0],
     legend: { show: false },
     scales: {
-      x: { time: false, range: spread },
+      x: { time: false, range: () => look.range() },
       y: look.log
-        ? { distr: 3, log: 10, range: (_, min, max) => decades(min, max) }
-        : { range: (_, min, max) => padded(min, max) },
+        ? { distr: 3, log: 10, range: (_, min, max) => decades(...reached(look, min, max)) }
+        : { range: (_, min, max) => padded(...reached(look, min, max)) },
     },
     axes: [
       {
@@ -137,11 +147,18 @@ export function optionsOf(look: Look, hooks: uPlot.Hooks.Arrays): uPlot.Options 
       },
     ],
     cursor: {
-      drag: { x: true, y: false, setScale: true },
+      drag: { x: true, y: false, setScale: false },
+      bind: {
+        mousedown: (_plot, _target, handle) => (event) => {
+          if (event.shiftKey && event.button === 0) look.pan(event);
+          else handle(event);
+          return null;
+        },
+      },
       points: { size: 7 },
       dataIdx: (plot, at, row) => {
         if (at === 0 || !plot.series[at]?.show) return row;
-        const found = nearest(plot.data[0], plot.data[at] as (number | null)[], row);
+        const found = nearest(plot.data[0], plot.data[at] as Cell[], row);
         return found < 0 ? row : found;
       },
     },

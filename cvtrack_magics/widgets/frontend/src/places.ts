@@ -31,6 +31,7 @@ export function fillPlaces(
       views.set(place, view);
     }
     view.update();
+    store.hello();
   });
   return () => {
     stop();

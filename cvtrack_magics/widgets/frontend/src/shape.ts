@@ -1,104 +1,40 @@
-// From points as logged to the aligned columns that uPlot draws.
+// From points in order to the aligned columns that uPlot draws.
 
-import type { Track } from "./store";
-
-export type Axis = "step" | "time";
 export type Cell = number | null | undefined;
 
-export interface Curve {
+/** One curve's places, and the columns (raw, smoothed) that stand on them. */
+export interface Strand {
   x: number[];
-  y: (number | null)[];
-}
-
-/** One curve in order of x; what is not a finite number becomes a gap. */
-export function curveOf(track: Track, axis: Axis, epoch: number): Curve {
-  const { steps, values, times } = track;
-  const y = values.map((value) => (Number.isFinite(value) ? value : null));
-  // Whoever logs without steps gets step 0 for all points; their order is what is left.
-  const stuck = steps.length > 1 && steps.every((step) => step === steps[0]);
-  const x =
-    axis === "time" ? times.map((time) => time - epoch) : stuck ? steps.map((_, i) => i) : steps;
-  if (x.every((value, i) => i === 0 || value >= (x[i - 1] as number))) return { x, y };
-  const order = x.map((_, i) => i).sort((a, b) => (x[a] as number) - (x[b] as number) || a - b);
-  return { x: order.map((i) => x[i] as number), y: order.map((i) => y[i] as number | null) };
-}
-
-/** Exponential moving average without the bias of its start (as TensorBoard does it). */
-export function smooth(y: (number | null)[], weight: number): (number | null)[] {
-  let sum = 0;
-  let left = 1;
-  return y.map((value) => {
-    if (value === null) return null;
-    sum = sum * weight + (1 - weight) * value;
-    left *= weight;
-    return sum / (1 - left);
-  });
+  columns: Cell[][];
 }
 
 /**
- * The rows of a curve that draw all of it between two x: where there are more than three for
- * a pixel, the lowest, the highest and one gap of each pixel.
- */
-export function rowsToDraw(curve: Curve, pixels: number, from: number, to: number): number[] {
-  const { x, y } = curve;
-  let start = 0;
-  let end = x.length;
-  while (start < end && (x[start] as number) < from) start++;
-  while (end > start && (x[end - 1] as number) > to) end--;
-  start = Math.max(0, start - 1);
-  end = Math.min(x.length, end + 1);
-  const rows: number[] = [];
-  if (end - start <= 3 * pixels) {
-    for (let i = start; i < end; i++) rows.push(i);
-    return rows;
-  }
-  const width = (end - start) / pixels;
-  for (let pixel = 0; pixel < pixels; pixel++) {
-    const first = start + Math.floor(pixel * width);
-    const after = start + Math.floor((pixel + 1) * width);
-    const found = new Set<number>(pixel === 0 ? [first] : []);
-    let low = -1;
-    let high = -1;
-    let gap = -1;
-    for (let i = first; i < after; i++) {
-      const value = y[i] as number | null;
-      if (value === null) gap = i;
-      else {
-        if (low < 0 || value < (y[low] as number)) low = i;
-        if (high < 0 || value > (y[high] as number)) high = i;
-      }
-    }
-    for (const row of [low, high, gap]) if (row >= 0) found.add(row);
-    if (pixel === pixels - 1) found.add(end - 1);
-    rows.push(...[...found].sort((a, b) => a - b));
-  }
-  return rows;
-}
-
-/**
- * Put curves on one x column. A curve without a point at some x has `undefined` there (the
+ * Put strands on one x column. A curve without a point at some x has `undefined` there (the
  * line goes on), a curve whose value is not a number has `null` (the line breaks). Points
  * of one curve with the same x keep rows of their own.
  */
-export function align(curves: Curve[], columns: Cell[][][]): [number[], ...Cell[][]] {
-  const at = curves.map(() => 0);
+export function align(strands: Strand[]): [number[], ...Cell[][]] {
   const x: number[] = [];
-  const out = columns.map((group) => group.map(() => [] as Cell[]));
+  const out = strands.map(({ columns }) => columns.map((): Cell[] => []));
+  const at = new Int32Array(strands.length);
   for (;;) {
     let next = Infinity;
-    curves.forEach((curve, i) => {
-      next = Math.min(next, curve.x[at[i] as number] ?? Infinity);
-    });
+    for (let i = 0; i < strands.length; i++) {
+      const place = (strands[i] as Strand).x[at[i] as number];
+      if (place !== undefined && place < next) next = place;
+    }
     if (next === Infinity) break;
     x.push(next);
-    curves.forEach((curve, i) => {
+    for (let i = 0; i < strands.length; i++) {
+      const strand = strands[i] as Strand;
       const here = at[i] as number;
-      const hit = curve.x[here] === next;
-      for (const [k, column] of columns.entries()) {
-        out[k]?.[i]?.push(hit ? column[i]?.[here] : undefined);
+      const hit = strand.x[here] === next;
+      const into = out[i] as Cell[][];
+      for (let k = 0; k < into.length; k++) {
+        (into[k] as Cell[]).push(hit ? (strand.columns[k] as Cell[])[here] : undefined);
       }
       if (hit) at[i] = here + 1;
-    });
+    }
   }
   return [x, ...out.flat()];
 }

@@ -6,6 +6,7 @@ import uplotCss from "uplot/dist/uPlot.min.css";
 export interface Theme {
   text: string;
   grid: string;
+  ground: string;
 }
 
 const STYLE_ID = "cvtrack-plot-style";
@@ -25,7 +26,11 @@ export function readTheme(root: HTMLElement): Theme {
   const style = getComputedStyle(root);
   const read = (name: string, fallback: string) =>
     style.getPropertyValue(name).trim() || fallback;
-  return { text: read("--cv-muted", "#767676"), grid: read("--cv-grid", "#8883") };
+  return {
+    text: read("--cv-muted", "#767676"),
+    grid: read("--cv-grid", "#8883"),
+    ground: read("--cv-bg", "#fff"),
+  };
 }
 
 /** Call back when the page changes its theme; the returned function stops that. */

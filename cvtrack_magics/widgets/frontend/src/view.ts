@@ -1,12 +1,15 @@
-// One view of one run's curves: the toolbar once, and a responsive grid of panels.
+// One view of one run: buttons, progress, a responsive grid of panels, and the machine below.
 
-import { button, element, freshId } from "./dom";
+import { Bars } from "./bars";
+import { makeControls } from "./controls";
+import { button, element } from "./dom";
 import { MAX_PANELS, panelsOf } from "./groups";
 import { Panel, type Shared } from "./panel";
+import { Resources } from "./resources";
 import { settingsOf, type Settings } from "./settings";
-import type { Axis } from "./shape";
 import type { Store } from "./store";
 import { installStyle, readTheme, watchTheme } from "./theme";
+import { makeToolbar } from "./toolbar";
 
 const SIGNS: Record<string, string> = { RUNNING: "●", FINISHED: "✓", FAILED: "✗", KILLED: "■" };
 
@@ -37,7 +40,15 @@ export function mountView(home: HTMLElement, store: Store, options: ViewOptions 
   const panels = new Map<string, Panel>();
   home.append(root);
   const settings = options.settings ?? settingsOf("");
-  const shared: Shared = { store, settings, theme: readTheme(root) };
+  const shared: Shared = {
+    store,
+    settings,
+    theme: readTheme(root),
+    chosen: () => each((panel) => panel.choiceChanged()),
+  };
+  const resources = new Resources(shared);
+  const controls = makeControls(store);
+  const bars = new Bars();
   let all = false;
   let frame = 0;
 
@@ -45,24 +56,25 @@ export function mountView(home: HTMLElement, store: Store, options: ViewOptions 
   if (options.title !== undefined) {
     const title = element("strong", "cv-run", options.title);
     title.title = options.title;
-    head.append(status, title);
+    head.append(status, title, controls.words, controls.buttons);
   }
-  head.append(
-    toolbar(
-      settings,
-      () => each((panel) => panel.smoothingChanged()),
-      () => each((panel) => panel.update()),
-    ),
-  );
-  root.append(head, empty, grid, more);
+  const redraw = () => each((panel) => panel.update());
+  head.append(makeToolbar(settings, shared.chosen, redraw));
+  root.append(head, bars.root, empty, grid, more, resources.root);
 
   function each(act: (panel: Panel) => void): void {
     for (const panel of panels.values()) act(panel);
+    resources.each(act);
   }
 
-  function update(): void {
-    frame = 0;
-    const groups = [...panelsOf(store.tracks.keys())];
+  function names(): Set<string> {
+    const known = new Set(store.tracks.keys());
+    for (const tracks of store.overlays.values()) for (const name of tracks.keys()) known.add(name);
+    return known;
+  }
+
+  function arrange(): void {
+    const groups = [...panelsOf(names())];
     const shown = all ? groups : groups.slice(0, MAX_PANELS);
     shown.forEach(([group, members], at) => {
       let panel = panels.get(group);
@@ -70,18 +82,26 @@ export function mountView(home: HTMLElement, store: Store, options: ViewOptions 
       if (grid.children[at] !== panel.root) grid.insertBefore(panel.root, grid.children[at] ?? null);
       panel.setMembers(members);
     });
-    const names = new Set(shown.map(([group]) => group));
+    const kept = new Set(shown.map(([group]) => group));
     for (const [group, panel] of panels) {
-      if (names.has(group)) continue;
+      if (kept.has(group)) continue;
       panel.destroy();
       panels.delete(group);
     }
     empty.hidden = groups.length > 0;
     more.hidden = shown.length === groups.length;
     more.textContent = `Show ${groups.length - shown.length} more`;
+  }
+
+  function update(): void {
+    frame = 0;
+    arrange();
     status.textContent = `${SIGNS[store.status] ?? "●"} ${store.status.toLowerCase()}`;
     status.dataset.status = store.status;
-    each((panel) => panel.update());
+    controls.update();
+    bars.update(store.state.bars, store.status === "RUNNING");
+    for (const panel of panels.values()) panel.update();
+    resources.update();
   }
 
   const schedule = () => {
@@ -94,6 +114,7 @@ export function mountView(home: HTMLElement, store: Store, options: ViewOptions 
   });
   const resized = new ResizeObserver(() => each((panel) => panel.resize()));
   resized.observe(grid);
+  resized.observe(resources.grid);
   update();
 
   const remove = () => {
@@ -106,41 +127,4 @@ export function mountView(home: HTMLElement, store: Store, options: ViewOptions 
     root.remove();
   };
   return { root, update, remove };
-}
-
-function toolbar(settings: Settings, smoothed: () => void, axisChanged: () => void): HTMLElement {
-  const bar = element("div", "cv-toolbar", "", { role: "group", "aria-label": "Plot settings" });
-
-  const sliderId = freshId();
-  const slider = element("input", "cv-slider", "", {
-    type: "range",
-    id: sliderId,
-    min: "0",
-    max: "0.99",
-    step: "0.01",
-    value: String(settings.smoothing),
-    "aria-label": "Smoothing",
-  });
-  const shown = element("output", "cv-amount", String(settings.smoothing), { for: sliderId });
-  slider.addEventListener("input", () => {
-    settings.smoothing = Number(slider.value);
-    shown.textContent = slider.value;
-    smoothed();
-  });
-  const smoothing = element("label", "cv-field", "Smoothing", { for: sliderId });
-
-  const axes = element("span", "cv-axes", "", { role: "group", "aria-label": "X axis" });
-  const buttons = (["step", "time"] as Axis[]).map((axis) => {
-    const node = button("cv-toggle", axis, `X axis: ${axis}`, () => {
-      settings.axis = axis;
-      for (const other of buttons) other.setAttribute("aria-pressed", String(other === node));
-      axisChanged();
-    });
-    node.setAttribute("aria-pressed", String(axis === settings.axis));
-    return node;
-  });
-  axes.append(...buttons);
-
-  bar.append(smoothing, slider, shown, axes);
-  return bar;
 }
