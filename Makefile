@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 CHROMIUM_PACKAGES ?= chromium
 
 .DEFAULT_GOAL := help
-.PHONY: help demo lab test test-fast notebooks lint format bench chromium clean
+.PHONY: help demo lab test test-fast notebooks lint format bench faults chromium postgres clean
 
 help:  ## say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -27,7 +27,7 @@ demo: $(VENV)/.demo  ## run the quickstart headless and print the runs it made
 lab: $(VENV)/.demo  ## open the quickstart in JupyterLab
 	$(BIN)/jupyter lab notebooks/01_quickstart.ipynb
 
-test: $(VENV)/.dev chromium  ## run all tests, the notebooks and the browser included
+test: $(VENV)/.dev chromium postgres  ## run all tests, the notebooks and the browser included
 	$(BIN)/python -m pytest tests
 	$(MAKE) notebooks
 
@@ -49,8 +49,18 @@ format: $(VENV)/.dev  ## let ruff put the code in order
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+faults: $(VENV)/.dev postgres  ## play 200 schedules of kills, stops and broken servers
+	$(BIN)/python -m tests.faults
+
 bench: $(VENV)/.dev  ## measure ours beside the peers
 	$(BIN)/python -m benchmarks
+
+POSTGRES_PACKAGES ?= postgresql
+postgres:
+	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null \
+	|| { test "$$(id -u)" = 0 && command -v apt-get >/dev/null \
+	     && apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $(POSTGRES_PACKAGES) >/dev/null; } \
+	|| { echo "The fault tests need PostgreSQL: install it ('sudo apt-get install postgresql') and run make test again."; exit 1; }
 
 chromium:
 	@command -v chromium chromium-browser google-chrome >/dev/null \

@@ -10,12 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from cvtrack_magics.capture.seeds import loader_generator, seed_worker
-    from cvtrack_magics.runs.api import log, mlend, mlexperiment, mlrun, mltags
+    from cvtrack_magics.runs.api import mlend, mlexperiment, mlrun, mltags
     from cvtrack_magics.runs.facts import mlautolog, mlconfig, mldata, mlenv, mlparams, mlseed
+    from cvtrack_magics.runs.log import log
+    from cvtrack_magics.runs.sync import mlsync
+    from cvtrack_magics.runs.track import track
 
 _HOMES = {
     "cvtrack_magics.capture.seeds": ("loader_generator", "seed_worker"),
-    "cvtrack_magics.runs.api": ("log", "mlend", "mlexperiment", "mlrun", "mltags"),
+    "cvtrack_magics.runs.api": ("mlend", "mlexperiment", "mlrun", "mltags"),
     "cvtrack_magics.runs.facts": (
         "mlautolog",
         "mlconfig",
@@ -24,6 +27,9 @@ _HOMES = {
         "mlparams",
         "mlseed",
     ),
+    "cvtrack_magics.runs.log": ("log",),
+    "cvtrack_magics.runs.track": ("track",),
+    "cvtrack_magics.runs.sync": ("mlsync",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
@@ -40,8 +46,10 @@ __all__ = [
     "mlparams",
     "mlrun",
     "mlseed",
+    "mlsync",
     "mltags",
     "seed_worker",
+    "track",
     "unload_ipython_extension",
 ]
 

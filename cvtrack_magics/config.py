@@ -30,6 +30,12 @@ class CvTrack(Configurable):
         config=True
     )
     live_plot = Bool(True, help="Show the live plot under a %%mlrun cell.").tag(config=True)
+    record_usage = Bool(True, help="Record processor, memory and GPU use of the run.").tag(
+        config=True
+    )
+    usage_interval = Float(1.0, help="Seconds between two samples of what the run uses.").tag(
+        config=True
+    )
     record_code = Bool(True, help="Record the cell, the session and uncommitted changes.").tag(
         config=True
     )
@@ -41,8 +47,8 @@ class CvTrack(Configurable):
         config=True
     )
     state_folder = Unicode(
-        help="Where open runs are noted, so that a killed kernel's run is found again, and "
-        "where file hashes are cached.",
+        help="Where runs are kept until the store has all of them (journal/), and where file "
+        "hashes are cached.",
     ).tag(config=True)
 
     @default("state_folder")

@@ -74,13 +74,28 @@ class Dataset:
 
 
 @dataclass(frozen=True, slots=True)
+class Replaces:
+    """The run takes the place of an earlier one, which is told so by a tag of its own."""
+
+    run_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """How a run ended, and when in Unix milliseconds."""
+
+    outcome: Outcome
+    ended: int
+
+
+@dataclass(frozen=True, slots=True)
 class Notice:
     """One line for the user: something was not recorded, or needs a hand."""
 
     text: str
 
 
-Record: TypeAlias = Param | Tag | Metric | Artifact | Dataset | Notice
+Record: TypeAlias = Param | Tag | Metric | Artifact | Dataset | Replaces | Notice
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +103,9 @@ class RunSummary:
     """Everything the summary under a cell says about one finished run.
 
     ``duration`` is wall time in seconds. ``url`` is a web address of the run's page,
-    or ``""`` for a local store. ``recorded`` lists in a few words what was kept.
+    or ``""`` for a local store. ``recorded`` lists in a few words what was recorded.
+    ``kept`` is true of a run that is in the store or waits for it on disk; with an empty
+    ``run_id`` it waits.
     """
 
     name: str
@@ -104,3 +121,4 @@ class RunSummary:
     params: int = 0
     recorded: tuple[str, ...] = ()
     notices: tuple[str, ...] = ()
+    kept: bool = True

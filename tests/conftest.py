@@ -73,6 +73,11 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def closed_uri() -> str:
+    """Return the address of a server that is not there."""
+    return f"http://127.0.0.1:{free_port()}"
+
+
 class Server:
     """A real ``mlflow server`` on sqlite."""
 

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from tests.kernels import Kernel
-from tests.store_views import runs_of
+from tests.store_views import points, runs_of
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -17,8 +17,11 @@ BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 
 def test_the_notebook_blocks_make_the_run_they_show(store: str, tmp_path: Path) -> None:
     with Kernel(tmp_path) as kernel:
-        for block in BLOCKS[:2]:
+        for block in BLOCKS[:3]:
             kernel.run(block).check()
+    loop = runs_of(store)["loop"]
+    assert [step for step, _ in points(store, loop, "train/loss")] == list(range(150))
+    assert [step for step, _ in points(store, loop, "val/acc")] == [0, 1, 2]
     run = runs_of(store)["train"]
     assert run.info.status == "FINISHED"
     assert run.data.tags["backbone"] == "tiny"
@@ -27,7 +30,7 @@ def test_the_notebook_blocks_make_the_run_they_show(store: str, tmp_path: Path) 
 
 def test_the_script_block_runs_as_a_script(store: str, tmp_path: Path) -> None:
     script = tmp_path / "train.py"
-    script.write_text(BLOCKS[2])
+    script.write_text(BLOCKS[3])
     ran = subprocess.run(
         [sys.executable, str(script)], capture_output=True, text=True, check=False, cwd=tmp_path
     )

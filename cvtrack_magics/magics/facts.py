@@ -11,7 +11,7 @@ from IPython.core.magic import Magics, line_magic, magics_class, no_var_expand
 
 from cvtrack_magics.lazy import Lazy
 from cvtrack_magics.magics.parser import Line, evaluate
-from cvtrack_magics.magics.progress import BytesBar
+from cvtrack_magics.magics.progress import WorkBar
 from cvtrack_magics.magics.show import Table, show
 
 if TYPE_CHECKING:
@@ -137,7 +137,7 @@ class FactMagics(Magics):
         options = DATA.read(line)
         value = self._file_or_value(options.value, "%mldata")
         name = options.name or _identifier(options.value, Path(options.value).name)
-        with BytesBar(f"hashing {name}", sys.stderr) as bar:
+        with WorkBar(f"hashing {name}", sys.stderr, "MB", 1e6) as bar:
             said = facts.mldata(
                 value,
                 name=name,

@@ -9,7 +9,7 @@ from IPython.core.error import UsageError
 from IPython.core.magic import Magics, line_magic, magics_class
 
 from cvtrack_magics.errors import CvtrackError, did_you_mean
-from cvtrack_magics.magics import facts, runs
+from cvtrack_magics.magics import facts, runs, sync
 from cvtrack_magics.magics.parser import Line
 from cvtrack_magics.magics.show import Table, show
 
@@ -28,6 +28,7 @@ LINES: dict[str, Line] = {
     "mlenv": facts.ENV,
     "mldata": facts.DATA,
     "mlautolog": facts.AUTOLOG,
+    "mlsync": sync.SYNC,
     "mlhelp": HELP,
 }
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from contextvars import Context, copy_context
 from typing import TYPE_CHECKING, Any
 
-from cvtrack_magics.runs.host import figure_png, open_figures
+from cvtrack_magics.runs.host import figure_png, open_figures, write_over
 
 if TYPE_CHECKING:
     from cvtrack_magics.capture.session import Cell
@@ -85,6 +85,11 @@ class ShellHost:
         """Print one line."""
         if text:
             print(text)
+
+    def line(self, text: str) -> None:
+        """Write over the terminal's last line; a notebook has the live plot instead."""
+        if not self.interactive_display:
+            write_over(text)
 
     # -- figures
 

@@ -10,8 +10,8 @@ SHOW_AFTER = 1.0  # seconds; shorter work needs no bar
 REFRESH = 0.2
 
 
-class BytesBar:
-    """Shows how many bytes of a whole are done, once it has taken a second.
+class WorkBar:
+    """Shows how much of a whole is done, once it has taken a second.
 
     Parameters
     ----------
@@ -19,9 +19,15 @@ class BytesBar:
         What is being done.
     stream : TextIO
         Where to write; the line is wiped at the end.
+    unit : str
+        What is counted.
+    scale : float
+        How much of what is counted makes one unit.
     """
 
-    def __init__(self, what: str, stream: TextIO) -> None:
+    def __init__(self, what: str, stream: TextIO, unit: str, scale: float = 1) -> None:
+        self._unit = unit
+        self._scale = scale
         self._what = what
         self._stream = stream
         self._start = time.monotonic()
@@ -40,13 +46,14 @@ class BytesBar:
         filled = "█" * int(share * 24)
         line = (
             f"{self._what} {filled:<24} {share:4.0%} "
-            f"{done / 1e6:.0f}/{whole / 1e6:.0f} MB, {left:.0f} s left"
+            f"{done / self._scale:,.0f}/{whole / self._scale:,.0f} {self._unit}, "
+            f"{left:.0f} s left"
         )
         self._stream.write("\r" + line.ljust(self._length))
         self._stream.flush()
         self._length = len(line)
 
-    def __enter__(self) -> BytesBar:
+    def __enter__(self) -> WorkBar:
         return self
 
     def __exit__(

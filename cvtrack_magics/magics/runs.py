@@ -46,6 +46,7 @@ RUN = (
     .option("--deterministic", action="store_true", help="with --seed: deterministic algorithms")
     .option("--verify", action="store_true", help="run the cell twice and compare the metrics")
     .option("--task", metavar="T", help="the computer-vision task, such as classification")
+    .option("--baseline", metavar="RUN", help="a run (name, id or MODEL@ALIAS) to draw beside it")
     .option("--no-code", action="store_true", help="do not record code and git state")
     .option("--no-figures", action="store_true", help="do not record matplotlib figures")
     .option("--no-output", action="store_true", help="do not record stdout and stderr")
@@ -132,6 +133,7 @@ class RunMagics(Magics):
             figures=not options.no_figures and self.session.config.record_figures,
             output=not options.no_output and self.session.config.record_output,
             plot=not options.no_plot,
+            baseline=self._fill_in(options.baseline or ""),
             records=tuple(records),
         )
 

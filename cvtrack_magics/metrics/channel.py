@@ -1,70 +1,31 @@
-"""The way of a metric inside the process: ``log()`` puts it in, two readers take it out.
+"""The way of a metric inside the process: ``log()`` writes it down, two readers follow.
 
-The training loop only appends to a deque. A pump drains it into the history that
-plots read, and a sender batches the same points to the store; neither waits for the
-other, so a slow server never stops the plot and never stops the loop.
+The training loop packs a row into mapped memory. A pump reads it from there for the plot,
+and the sender for the store; neither waits for the other, so a slow server never stops
+the plot and never stops the loop.
 """
 
 from __future__ import annotations
 
-import operator
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from threading import get_ident
 from typing import Any
 
 from cvtrack_magics.errors import UsageProblem
+from cvtrack_magics.journal.points import Cursor, MetricSet, Stream
+from cvtrack_magics.metrics.numbers import as_name, as_number, as_step
 from cvtrack_magics.metrics.series import History, Series
-from cvtrack_magics.records import Metric
-
-Send = Callable[[list[Metric]], None]
-"""Writes one batch of points, at most 1,000; raises when the store did not take it."""
 
 Refresh = Callable[[Mapping[str, Series]], None]
 """Takes just the new points."""
 
-MAX_STEP = 2**63  # stores keep steps as 64-bit integers
-BATCH = 1000  # MLflow refuses more metrics in one call
-
-
-def as_number(key: str, value: Any) -> Any:
-    """Return a float, or a detached copy of a tensor that lives on a device.
-
-    A device tensor is copied on its own stream instead of being read, because reading
-    it would make the training loop wait for the device. It is read by the pump.
-    """
-    kind = type(value)
-    if kind is float:
-        return value
-    if getattr(value, "is_cuda", False) or getattr(value, "is_mps", False):
-        if value.numel() == 1:
-            return value.detach().clone()
-    elif not isinstance(value, (str, bytes)):
-        item = getattr(value, "item", None)  # float() of a tensor that needs a gradient warns
-        try:
-            return float(value if item is None else item())
-        except (TypeError, ValueError, RuntimeError, OverflowError):
-            pass
-    shape = getattr(value, "shape", None)
-    seen = f"{kind.__name__} of shape {tuple(shape)}" if shape is not None else kind.__name__
-    raise UsageProblem(
-        f"Metric {key!r} is a {seen}, not one number.",
-        "Log a number, a NumPy scalar or a 0-d tensor, for example loss.mean().",
-    )
-
-
-def as_step(step: Any) -> int:
-    """Return a step as a Python integer; :class:`UsageProblem` when it is none."""
-    try:
-        number = operator.index(step)
-    except (TypeError, RuntimeError):
-        number = MAX_STEP
-    if not -MAX_STEP < number < MAX_STEP:
-        raise UsageProblem(
-            f"step={step!r} is not a step.", "Give a whole number, for example step=epoch."
-        )
-    return number
+MAIN, OTHER = "main", "other"
+UNSEEN = "system/"
+"""Metrics under this prefix say what the run uses; their steps are not the loop's."""
 
 
 class Channel:
@@ -72,133 +33,160 @@ class Channel:
 
     Parameters
     ----------
-    send : callable, optional
-        Writes one batch to the run; without it the points are only shown.
+    folder : Path, optional
+        Where the points are kept until they are sent; without it they are in memory.
+    no_room : callable, optional
+        Told when the disk has no room for more; the points then are in memory.
+
+    Notes
+    -----
+    The thread that logs first has a stream of its own, which needs no lock; all others
+    share a second one.
     """
 
-    def __init__(self, send: Send | None = None) -> None:
-        self.send = send
+    def __init__(
+        self, folder: Path | None = None, no_room: Callable[[OSError], None] | None = None
+    ) -> None:
+        tell = no_room or (lambda _: None)
+        self.main = Stream(folder, MAIN, tell)
+        self.other = Stream(folder, OTHER, tell)
+        self.owner = 0
+        self.lost = 0
         self.history = History()
         self.refresh: Refresh | None = None
-        self.unsent: deque[Metric] = deque()
-        self._inbox: deque[tuple[str, Any, int, int]] = deque()
-        self._counts: dict[str, int] = {}
-        self._drain_lock = threading.Lock()
+        self.step_now: Callable[[], int | None] = lambda: None
+        self._sets: dict[str, list[MetricSet]] = {}
+        self._next: dict[str, int] = {}
+        self._on_device: deque[tuple[dict[str, Any], int, int]] = deque()
+        self._lock = threading.RLock()
+        self._drain_lock = threading.RLock()
+        self._shown = {MAIN: Cursor(self.main), OTHER: Cursor(self.other)}
+        self._dropped = {MAIN: 0, OTHER: 0}
+
+    # -- writing
 
     def log(self, metrics: Mapping[str, Any], step: int | None, every: int) -> None:
-        """Put values in; called from the training loop."""
-        now = time.time_ns() // 1_000_000
-        counts = self._counts
-        if step is not None and (type(step) is not int or not -MAX_STEP < step < MAX_STEP):
-            step = as_step(step)
-        for key, value in metrics.items():
-            if step is None:
-                at = counts.get(key, 0)
-                counts[key] = at + 1
-            else:
-                at = step
-                counts[key] = step + 1
+        """Write values down; what :meth:`Stream.write` cannot do faster comes here."""
+        clock = time.monotonic_ns()
+        if not isinstance(metrics, Mapping):
+            raise UsageProblem(
+                f"log() takes a dict of metrics, not a {type(metrics).__name__}.",
+                "For example log({'train/loss': loss}, step=epoch).",
+            )
+        values = {as_name(key): as_number(key, value) for key, value in metrics.items()}
+        if step is None:
+            step = self.step_now()
+        self._learn_steps(values)
+        groups: dict[int, dict[str, Any]] = {}
+        if step is not None:
+            groups[as_step(step)] = values
+        else:
+            for name, value in values.items():
+                groups.setdefault(self._next.get(name, 0), {})[name] = value
+        for at, group in groups.items():
             if every == 1 or at % every == 0:
-                self._inbox.append((key, as_number(key, value), at, now))
+                self._put(group, at, clock)
+            self._next.update(dict.fromkeys(group, at + 1))
+
+    def log_at(self, metrics: Mapping[str, float], step: int, unix_ms: int) -> None:
+        """Write values down that were logged at a given time (Unix milliseconds)."""
+        behind = time.time_ns() - unix_ms * 1_000_000
+        values = {as_name(key): float(value) for key, value in metrics.items()}
+        with self._lock:  # whoever calls is not the training loop, and must not become it
+            self._write(self.other, values, as_step(step), time.monotonic_ns() - behind)
+
+    def _learn_steps(self, names: Iterable[str]) -> None:
+        """Take over the steps that the short way left at the sets of these metrics."""
+        rows = {
+            id(row): row
+            for name in names
+            for row in self._sets.get(name, ())
+            if row.next is not None
+        }
+        for row in sorted(rows.values(), key=lambda row: row.next or 0):
+            self._next.update(dict.fromkeys(row.names, row.next or 0))
+            row.next = None
+
+    def _put(self, values: dict[str, Any], step: int, clock: int) -> None:
+        on_device = {name: value for name, value in values.items() if type(value) is not float}
+        if on_device:
+            self._remember(self.other, tuple(on_device))
+            self._on_device.append((on_device, step, clock))
+            values = {name: value for name, value in values.items() if name not in on_device}
+            if not values:
+                return
+        if not self.owner:
+            with self._lock:
+                self.owner = self.owner or get_ident()
+        if self.owner == get_ident():
+            self._write(self.main, values, step, clock)
+        else:
+            with self._lock:
+                self._write(self.other, values, step, clock)
+
+    def _write(self, stream: Stream, values: dict[str, float], step: int, clock: int) -> None:
+        row = self._remember(stream, tuple(values))
+        stream.write_row(row, list(values.values()), step, clock)
+
+    def _remember(self, stream: Stream, names: tuple[str, ...]) -> MetricSet:
+        row = stream.sets.get(names)
+        if row is None:
+            with self._lock:
+                row = stream.set_of(names)
+                for name in names:
+                    self._sets.setdefault(name, []).append(row)
+        return row
+
+    @property
+    def last_step(self) -> int:
+        """The highest of the steps that each metric was logged at last."""
+        self._learn_steps(list(self._sets))
+        steps = [step - 1 for name, step in self._next.items() if not name.startswith(UNSEEN)]
+        return max(steps, default=0)
+
+    # -- reading
+
+    def settle(self) -> None:
+        """Read the values that were on a device when they were logged; may wait for it."""
+        with self._lock:
+            while self._on_device:
+                values, step, clock = self._on_device[0]
+                try:
+                    read = {name: float(value) for name, value in values.items()}
+                    self._write(self.other, read, step, clock)
+                except Exception:  # the device failed, and the value with it
+                    self.lost += len(values)
+                self._on_device.popleft()
 
     def drain(self) -> None:
-        """Move what was logged into the history, the plot and the sender's queue."""
+        """Bring what was logged into the history and to the plot."""
         with self._drain_lock:
-            fresh = []
-            while self._inbox:
-                key, value, step, timestamp = self._inbox.popleft()
-                fresh.append(Metric(key, float(value), step, timestamp))
-            if not fresh:
-                return
-            new = self.history.extend(fresh)
-            if self.send is not None:
-                self.unsent.extend(fresh)
-            if self.refresh is not None:
-                self.refresh(new)
+            self.settle()
+            fresh: dict[str, Series] = {}
+            for cursor in self._shown.values():
+                for rows in cursor.read():
+                    self.history.extend(rows, fresh)
+            if fresh and self.refresh is not None:
+                self.refresh(fresh)
 
+    def count(self) -> int:
+        """Return how many points were logged so far."""
+        self.drain()
+        return sum(map(len, self.history.series.values()))
 
-class Traffic:
-    """Two threads that carry the points of all open channels.
+    def cursors(self) -> dict[str, Cursor]:
+        """Return the places of one more reader, at the beginning."""
+        return {MAIN: Cursor(self.main), OTHER: Cursor(self.other)}
 
-    Parameters
-    ----------
-    send_interval, plot_interval : float
-        Seconds.
-    """
+    def drop(self, sent: Mapping[str, int]) -> None:
+        """Let go of the segments before those that the store and the plot are at."""
+        for name, stream in ((MAIN, self.main), (OTHER, self.other)):
+            passed = min(sent[name], self._shown[name].passed)
+            while self._dropped[name] < passed:
+                stream.segments.pop(self._dropped[name]).drop()
+                self._dropped[name] += 1
 
-    def __init__(self, send_interval: float, plot_interval: float) -> None:
-        self._send_interval = send_interval
-        self._plot_interval = plot_interval
-        self._channels: list[Channel] = []
-        self._lock = threading.Lock()
-        self._wake = threading.Event()
-        self._changed = threading.Condition()
-        self._stopped = threading.Event()
-        self._threads: list[threading.Thread] = []
-        self.last_error = ""
-
-    def open(self, channel: Channel) -> None:
-        """Start carrying a run's points."""
-        with self._lock:
-            self._channels.append(channel)
-        if not self._threads:
-            for work, name in ((self._pump, "cvtrack-pump"), (self._sender, "cvtrack-sender")):
-                thread = threading.Thread(target=work, name=name, daemon=True)
-                self._threads.append(thread)
-                thread.start()
-
-    def close(self, channel: Channel, timeout: float) -> bool:
-        """Send what is left of one run; True when the store has all of it in time."""
-        channel.drain()
-        deadline = time.monotonic() + timeout
-        self._wake.set()
-        with self._changed:
-            while channel.unsent:
-                left = deadline - time.monotonic()
-                if left <= 0:
-                    return False
-                self._changed.wait(left)
-        with self._lock:
-            if channel in self._channels:
-                self._channels.remove(channel)
-        return True
-
-    def stop(self) -> None:
-        """End both threads; points that are still unsent stay in their channels."""
-        self._stopped.set()
-        self._wake.set()
-
-    def _open_channels(self) -> list[Channel]:
-        with self._lock:
-            return list(self._channels)
-
-    def _pump(self) -> None:
-        while not self._stopped.wait(self._plot_interval):
-            for channel in self._open_channels():
-                try:
-                    channel.drain()
-                except Exception as error:  # a plot that fails must not stop the points
-                    self.last_error = f"{type(error).__name__}: {error}"
-
-    def _sender(self) -> None:
-        pause = self._send_interval
-        while not self._stopped.is_set():
-            self._wake.wait(pause)
-            self._wake.clear()
-            pause = self._send_interval
-            for channel in self._open_channels():
-                try:
-                    self._send_all(channel)
-                except Exception as error:
-                    self.last_error = f"{type(error).__name__}: {error}"
-                    pause = min(30.0, max(1.0, pause * 2))
-
-    def _send_all(self, channel: Channel) -> None:
-        while channel.unsent:
-            batch = [channel.unsent[i] for i in range(min(BATCH, len(channel.unsent)))]
-            if channel.send is not None:
-                channel.send(batch)
-            for _ in batch:
-                channel.unsent.popleft()
-        with self._changed:
-            self._changed.notify_all()
+    def clock_moved(self) -> None:
+        """Say that the wall clock was set, or that the machine slept."""
+        self.main.clock_moved()
+        self.other.clock_moved()

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from cvtrack_magics.records import Metric
+from cvtrack_magics.journal.rows import Rows
 
 
 @dataclass(slots=True)
@@ -38,14 +37,17 @@ class History:
     def __init__(self) -> None:
         self.series: dict[str, Series] = {}
 
-    def extend(self, metrics: Iterable[Metric]) -> dict[str, Series]:
-        """Add points and return just the new ones, by metric name."""
-        fresh: dict[str, Series] = {}
-        for metric in metrics:
-            point = (metric.step, metric.value, metric.timestamp / 1000)
-            self.series.setdefault(metric.key, Series()).append(*point)
-            fresh.setdefault(metric.key, Series()).append(*point)
-        return fresh
+    def extend(self, rows: Rows, fresh: dict[str, Series]) -> None:
+        """Add rows, here and to the new points by metric name."""
+        steps = rows.steps.tobytes()
+        times = (rows.times / 1e9).tobytes()
+        for at, name in enumerate(rows.names):
+            values = rows.values[:, at].tobytes()
+            for all_of_it in (self.series, fresh):
+                series = all_of_it.setdefault(name, Series())
+                series.steps.frombytes(steps)
+                series.values.frombytes(values)
+                series.times.frombytes(times)
 
     def last_values(self) -> dict[str, float]:
         """Return the newest value of every metric, in order of first appearance."""

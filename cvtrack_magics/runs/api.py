@@ -66,7 +66,12 @@ def mlexperiment(name: str | None = None) -> Said:
         return Said(f"Experiment {tracking.current_experiment()!r} in {tracking.place}")
     if not name.strip():
         raise UsageProblem("An experiment needs a name.", "%mlexperiment resnet-ablations")
-    tracking.set_experiment(name)
+    why = tracking.set_experiment(name)
+    if why:
+        return Said(
+            f"{why} Runs from now on are kept on disk and go to experiment {name!r} "
+            "when the store answers."
+        )
     return Said(f"Experiment {name!r} in {tracking.place}")
 
 
@@ -84,6 +89,7 @@ def mlrun(
     figures: bool = True,
     output: bool = True,
     plot: bool = True,
+    baseline: str = "",
 ) -> Run:
     """Open a run: ``with mlrun("train"):`` or ``mlrun("pipeline")`` … ``mlend()``.
 
@@ -108,6 +114,9 @@ def mlrun(
     code, figures, output, plot : bool
         Whether code, matplotlib figures, printed output are recorded, and whether the
         live plot is shown.
+    baseline : str
+        A run whose last values are drawn as dashed lines: the name of one in the current
+        experiment, an id, or ``model@alias`` for the run behind a registered model.
 
     Returns
     -------
@@ -128,6 +137,7 @@ def mlrun(
         figures=figures,
         output=output,
         plot=plot,
+        baseline=baseline,
         records=tuple(records),
     )
     return Run(open_run(spec))
@@ -186,40 +196,3 @@ def mltags(**tags: Any) -> Said:
         where = f"run {name!r}"
     said = ", ".join(f"{r.key}={r.value}" for r in records if isinstance(r, Tag))
     return Said("\n".join([*lines, f"Tags of {where}: {said}"]), records)
-
-
-def log(
-    metrics: Mapping[str, Any] | None = None,
-    /,
-    *,
-    step: int | None = None,
-    every: int = 1,
-    **kw: Any,
-) -> None:
-    """Log metrics of the open run; made for loops.
-
-    Parameters
-    ----------
-    metrics : mapping, optional
-        Names to numbers, NumPy scalars or 0-d tensors.
-    step : int, optional
-        The step of these points; counted for each name from 0 when not given.
-    every : int
-        Keep only steps that this number divides.
-    **kw
-        Metrics whose names are Python identifiers.
-
-    Examples
-    --------
-    >>> log({"train/loss": loss}, every=10)
-    >>> log(val_acc=0.97, step=epoch)
-    """
-    channel = get_session().channel()
-    if channel is None:
-        return
-    if every < 1:
-        raise UsageProblem(f"every={every} keeps no step.", "Use every=1 for all, 10 for a tenth.")
-    if kw:
-        metrics = {**(metrics or {}), **kw}
-    if metrics:
-        channel.log(metrics, step, every)

@@ -5,12 +5,14 @@ It is made when it is first needed, so that loading the extension costs next to 
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from cvtrack_magics.metrics.channel import Channel
     from cvtrack_magics.runs.session import Session
 
 HEAD_START = 0.05  # seconds that what follows the loading has the interpreter to itself
@@ -31,15 +33,29 @@ class _Current:
         self.lock = threading.RLock()
         self.make: Callable[[], Session] = _for_script
         self.session: Session | None = None
+        self.channel: Channel | None = None
+        """Where log() writes: the innermost open run's channel, looked up in one step."""
+
+    def in_child(self) -> None:
+        """Keep a forked worker from writing into its parent's runs."""
+        self.channel = None
 
 
 _current = _Current()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_current.in_child)
 
 
 def use(make: Callable[[], Session] | None) -> None:
     """Say how the session is made from now on; None means the one of a plain script."""
     with _current.lock:
         _current.make, _current.session = make or _for_script, None
+        _current.channel = None
+
+
+def log_to(channel: Channel | None) -> None:
+    """Say where log() writes from now on."""
+    _current.channel = channel
 
 
 def peek() -> Session | None:

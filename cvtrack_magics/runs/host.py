@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -41,6 +42,9 @@ class Host(Protocol):
     def say(self, text: str) -> None:
         """Show one plain line."""
 
+    def line(self, text: str) -> None:
+        """Show a line that the next one replaces, where that can be done; ``""`` clears it."""
+
     def start_figures(self) -> None:
         """Begin to collect the matplotlib figures that the cell shows."""
 
@@ -76,6 +80,10 @@ class ScriptHost:
         if text:
             print(text)
 
+    def line(self, text: str) -> None:
+        """Write over the terminal's last line."""
+        write_over(text)
+
     def start_figures(self) -> None:
         """Note which figures are open already."""
         self._figures_before = set(open_figures())
@@ -85,6 +93,15 @@ class ScriptHost:
         return [
             figure_png(number) for number in open_figures() if number not in self._figures_before
         ]
+
+
+def write_over(text: str) -> None:
+    """Replace the line that a terminal's cursor is in; nothing where there is no terminal."""
+    terminal = sys.__stderr__  # not sys.stderr, whose text is recorded
+    with suppress(OSError, ValueError):
+        if terminal is not None and terminal.isatty():
+            terminal.write(f"\r\x1b[2K{text}")
+            terminal.flush()
 
 
 def open_figures() -> list[int]:

@@ -3,24 +3,37 @@
 from __future__ import annotations
 
 import contextlib
-import os
+import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cvtrack_magics.capture.meter import ResourceMeter
 from cvtrack_magics.capture.streams import StreamTee
-from cvtrack_magics.errors import CvtrackError, StoreUnavailable
+from cvtrack_magics.errors import StoreUnavailable
 from cvtrack_magics.metrics.channel import Channel
-from cvtrack_magics.names import safe_key
-from cvtrack_magics.records import Artifact, Metric, Notice, Outcome, Param, Record, RunSummary, Tag
+from cvtrack_magics.metrics.series import Series
+from cvtrack_magics.records import (
+    Artifact,
+    End,
+    Notice,
+    Outcome,
+    Param,
+    Record,
+    RunSummary,
+    Tag,
+)
 from cvtrack_magics.redact import redact
-from cvtrack_magics.runs import orphans, surroundings
+from cvtrack_magics.runs import surroundings
+from cvtrack_magics.runs.control import Control
 from cvtrack_magics.runs.gathering import Gathering, paths_of
 from cvtrack_magics.runs.host import CellFacts
+from cvtrack_magics.runs.kept import KeptRun
 from cvtrack_magics.runs.spec import RunSpec
-from cvtrack_magics.runs.view import RunView
+from cvtrack_magics.runs.summary import summary_of
+from cvtrack_magics.runs.view import SYSTEM, RunView
+from cvtrack_magics.store import fluent
+from cvtrack_magics.store.late import RUN_KEY
 from cvtrack_magics.store.tracking import OpenRun
 
 if TYPE_CHECKING:
@@ -59,10 +72,24 @@ class RunScope:
         self.failures: dict[str, BaseException] = {}
         self.children = 0
         self.channel = Channel()
-        self.view = RunView(session.host, session.config, spec, parent.name if parent else "")
-        self._recorded: list[Record] = []
-        self._gathering = Gathering(session, cell, spec.code, self._take_gathered)
-        self._note: Path | None = None
+        self.kept: KeptRun
+        self.guests: list[KeptRun] = []
+        self.under: dict[str, dict[str, Series]] = {}
+        """Curves of the runs that were nested in this one, for its own plot and theirs."""
+        self.control = Control(self._say_control, self._mark, lambda: self.channel.last_step)
+        self.view = RunView(
+            session.host,
+            session.config,
+            spec,
+            parent.name if parent else "",
+            self.control.act,
+        )
+        self._away = ""
+        self._used_at = time.monotonic()
+        self._used = 0
+        self._marks = 0
+        self.recorded: list[Record] = []
+        self.gathering = Gathering(session, cell, spec.code, self._take_gathered)
         self._tee = StreamTee()
         self._meter = ResourceMeter()
         self._figures: list[bytes] = []
@@ -74,36 +101,57 @@ class RunScope:
 
     @property
     def run_id(self) -> str:
-        """The run's id in the store; empty when the store could not be reached."""
-        return self.run.run_id if self.run else ""
+        """The run's id in the store; empty until the store has the run."""
+        return self.kept.delivery.run_id if self.run else ""
 
     # -- opening
 
     def open(self, tags: dict[str, str], pending: Sequence[Record]) -> None:
-        """Open the run in the store and start recording what surrounds it."""
+        """Open the run in the store, or on disk, and start recording what surrounds it."""
         self.tags.update(tags)
-        self._gathering.start()
+        self._meter.start()
+        self.gathering.start()
         try:
-            self.run = self._open_in_store(tags)
-        except StoreUnavailable as error:
-            self.notices.append(
-                f"Run {self.name!r} is not recorded: {error.problem} {error.hint}".strip()
-            )
+            self._open_journal(tags)
+            try:
+                if self.parent and self.parent.run and self.parent.run.local:
+                    raise StoreUnavailable(f"Run {self.parent.name!r} is on disk so far.")
+                self.run = self._open_in_store({**tags, RUN_KEY: self.kept.note.key})
+                self.kept.opened(self.run)
+            except StoreUnavailable as error:
+                self.run = self.kept.open_on_disk(tags)
+                self._away = (
+                    f"{error.problem} Run {self.name!r} is kept on disk and sent when the store "
+                    "answers; %mlsync shows what waits."
+                )
+                self.notices.append(self._away)
         finally:
-            self._gathering.run_is_open()
+            self.gathering.run_is_open()
+        self.params.update(self.run.params)
         self.channel.refresh = self.view.refresh
-        if self.run is not None:
-            self.params.update(self.run.params)
-            self.channel.send = self._send
-            with self._attempt("note the run in the state folder"):
-                folder = self.session.open_runs_folder
-                uri = redact(self.run.uri)
-                self._note = orphans.note_open(folder, self.run_id, self.name, uri)
-        self.session.traffic.open(self.channel)
+        self.channel.step_now = self.control.step_now
+        self.session.pump.open(self.channel, self._tick)
+        self.session.sender.open(self.kept.delivery)
+        self.session.guests.open(self.kept, self.run)
         self.notices += self.add([*pending, *self.spec.records])
         with self._attempt("show the run"):
             self.view.open(self.run)
-        self._meter.start()
+            for label, curves in self.session.beside(self):
+                self.view.overlay(label, curves)
+        if self.spec.baseline:
+            threading.Thread(
+                target=self._find_baseline, name="cvtrack-baseline", daemon=True
+            ).start()
+
+    def _open_journal(self, tags: dict[str, str]) -> None:
+        parent = self.parent.kept if self.parent else None
+        self.kept = KeptRun(self.session, self.name, parent, self.notices, tags=tags)
+        self.channel = self.kept.channel
+
+    def _find_baseline(self) -> None:
+        with self._attempt(f"draw the baseline {self.spec.baseline!r}"):
+            values = self.session.tracking.metrics_of(self.spec.baseline, but=self.run_id)
+            self.view.baseline(self.spec.baseline, values)
 
     @contextlib.contextmanager
     def _attempt(self, what: str) -> Iterator[None]:
@@ -128,7 +176,7 @@ class RunScope:
     def _take_gathered(self, records: list[Record]) -> None:
         records = self._not_said_otherwise(records)
         self._put(records)
-        self._recorded += records
+        self.recorded += records
 
     # -- while open
 
@@ -166,7 +214,7 @@ class RunScope:
         said = [item.text for item in items if isinstance(item, Notice)]
         kept = [item for item in items if not isinstance(item, Notice)]
         self.tags.update({item.key: item.value for item in kept if isinstance(item, Tag)})
-        self._recorded += kept
+        self.recorded += kept
         if kept:
             self._put(kept)
         return said
@@ -199,24 +247,28 @@ class RunScope:
         ]
 
     def _put(self, records: Sequence[Record]) -> None:
-        run = self.run
-        if run is None or not records:
-            return
+        if self.run is not None and records:
+            self.kept.add(records)
 
-        self.session.outbox.put(lambda: self._write(run, records))
+    # -- beside the curves; called by the pump and by the buttons
 
-    def _write(self, run: OpenRun, records: Sequence[Record]) -> None:
-        for notice in self.session.tracking.write(run, records):
-            if notice.text not in self.notices:
-                self.notices.append(notice.text)
+    def _tick(self) -> None:
+        self.view.progress(self.control.bars(), self.control.offers)
+        config = self.session.config
+        if config.record_usage and time.monotonic() - self._used_at > config.usage_interval:
+            self._used_at = time.monotonic()
+            used = {SYSTEM + name: value for name, value in self.session.usage().items()}
+            if used:
+                self.channel.log_at(used, self._used, int(time.time() * 1000))
+                self._used += 1
 
-    def _send(self, metrics: list[Metric]) -> None:
-        if self.run is None:
-            return
-        self._write(self.run, metrics)
-        if self._note is not None:
-            with contextlib.suppress(OSError):
-                os.utime(self._note)  # should the process die now, the run ended at this time
+    def _say_control(self, state: str, note: str) -> None:
+        self.view.control(state, note)
+
+    def _mark(self, step: int, text: str) -> None:
+        self._marks += 1
+        self.add([Tag(f"mark.{self._marks}", f"step {step}: {text}")])
+        self.view.mark(step, text)
 
     # -- closing
 
@@ -226,106 +278,68 @@ class RunScope:
         use = self._meter.stop()
         ended = int(time.time() * 1000)
         timeout = self.session.config.close_timeout
-        last = self._not_said_otherwise(self._gathering.finish(timeout))
-        self.channel.drain()
+        last = self._not_said_otherwise(self.gathering.finish(timeout))
+        self.session.pump.close(self.channel)
         last += surroundings.resource_records(use, ended)
         last += surroundings.figure_records(self._figures)
         if self.spec.output and self._tee.text().strip():
             last.append(Artifact("logs/output.txt", redact(self._tee.text())))
-        last += self._gathering.late(paths_of([*self._recorded, *last]))
+        last += self.gathering.late(paths_of([*self.recorded, *last]))
+        if self.control.stopped_at is not None:
+            last.append(Tag("stopped_at_step", str(self.control.stopped_at)))
+            self.notices.append(f"Stopped by the button at step {self.control.stopped_at}.")
         if error is not None:
             last += surroundings.error_records(error)
         self.notices += [item.text for item in last if isinstance(item, Notice)]
-        self._recorded += last
-        self._put(last)
+        self.recorded += last
         if self.run is not None:
-            self._end_in_store(self.run, outcome, ended, timeout)
-        summary = self._summary(outcome, use.wall_s, error)
+            self._end(self.run, last, End(outcome, ended), timeout)
+        elif hasattr(self, "kept"):  # interrupted while it was opened: the store may know it
+            self.kept.end(last, End(outcome, ended))
+            self.session.sender.open(self.kept.delivery)
+        summary = summary_of(self, outcome, use.wall_s, error)
         told = len(self.notices)
         with self._attempt("show the summary"):
-            self.view.close(summary, self.channel.history.series)
+            curves = self.curves()
+            for label, others in self.under.items():
+                self.view.overlay(label, others)
+            self.view.close(summary, curves)
+            self.session.remember(self, curves)
         for notice in self.notices[told:]:
             self.session.host.say(f"cvtrack: {notice}")
         return summary
 
-    def _end_in_store(self, run: OpenRun, outcome: Outcome, ended: int, timeout: float) -> None:
+    def _end(self, run: OpenRun, last: Sequence[Record], end: End, timeout: float) -> None:
         session = self.session
-
-        def end() -> None:
-            session.traffic.close(self.channel, float("inf"))
-            session.tracking.end_run(run, outcome, ended)
-            if self._note is not None:
-                self._note.unlink(missing_ok=True)
-
         try:
-            left_open = session.tracking.leave_run(run, outcome)
+            left_open = fluent.leave_run(run, end.outcome)
             self.notices += [notice.text for notice in left_open]
         except Exception as error:
             self.notices.append(f"MLflow's active run could not be reset: {error}")
+        self.guests = session.guests.close(self.kept, run)
+        self.kept.end(last, end)
         if session.process.ending:
             # threads may not be allowed to start any more, so the status comes first
             with contextlib.suppress(Exception):
-                session.tracking.check()
-                session.tracking.end_run(run, outcome, ended)
-                if self._note is not None:
-                    self._note.unlink(missing_ok=True)
+                if not run.local:
+                    session.tracking.check()
+                    session.tracking.end_run(run, end.outcome, end.ended)
             timeout = min(timeout, ENDING_TIMEOUT)
-        session.outbox.put(end)
-        try:
-            in_time = session.outbox.wait(timeout)
-        except KeyboardInterrupt:
-            in_time = False
-        if not in_time:
-            waiting = len(self.channel.unsent)
-            self.notices.append(
-                f"The store is slow or gone: {waiting} points and the end of run {self.name!r} "
-                "are still being sent in the background; keep the kernel alive."
+        with contextlib.suppress(KeyboardInterrupt):
+            session.sender.wait(self.kept.delivery, timeout)
+        self.notices += [said for said in self.kept.delivery.notices if said not in self.notices]
+        if not self.kept.delivery.done:
+            self.notices += [self.kept.what_waits()] * (not run.local)
+        elif self._away:
+            self.notices[self.notices.index(self._away)] = (
+                "The store did not answer when the run was opened; it has all of the run now."
             )
 
-    def _summary(
-        self, outcome: Outcome, duration: float, error: BaseException | None
-    ) -> RunSummary:
-        metrics = self.channel.history.last_values()
-        experiment = place = ""
-        if self.run is not None:
-            experiment, place = self.run.experiment, self.session.tracking.place
-            if not any("still being sent" in notice for notice in self.notices):
-                try:
-                    shown = {safe_key(key) for key in metrics}
-                    stored = self.session.tracking.last_metrics(self.run)
-                    metrics.update({k: v for k, v in stored.items() if k not in shown})
-                except Exception as problem:
-                    self.notices.append(f"The run could not be read back: {problem}")
-        return RunSummary(
-            name=self.run.name if self.run else self.name,
-            run_id=self.run_id,
-            experiment=experiment,
-            status=outcome,
-            duration=duration,
-            store=place,
-            url=self.run.url if self.run else "",
-            parent=self.parent.name if self.parent else "",
-            error=_one_line(error),
-            metrics={
-                key: value
-                for key, value in metrics.items()
-                if not key.startswith(surroundings.RESOURCES)
-            },
-            params=len(set(self.params) - self._gathering.machine_params),
-            recorded=self._said_recorded() if self.run else (),
-            notices=tuple(self.notices),
-        )
-
-    def _said_recorded(self) -> tuple[str, ...]:
-        said = surroundings.known_as(self._recorded)
-        if self.children:
-            said += (f"{self.children} run{'s' if self.children > 1 else ''} under it",)
-        return said
-
-
-def _one_line(error: BaseException | None) -> str:
-    if error is None:
-        return ""
-    text = error.problem if isinstance(error, CvtrackError) else str(error)
-    first = text.strip().split("\n", 1)[0]
-    return f"{type(error).__name__}: {first}" if first else type(error).__name__
+    def curves(self) -> dict[str, Series]:
+        """Return the run's curves, and those of the runs that other code opened in it."""
+        curves = dict(self.channel.history.series)
+        curves = {name: series for name, series in curves.items() if not name.startswith(SYSTEM)}
+        for guest in self.guests:
+            for name, series in guest.channel.history.series.items():
+                curves[name if name not in curves else f"{guest.note.name}/{name}"] = series
+        return curves

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -12,24 +14,33 @@ from typing import TYPE_CHECKING
 from cvtrack_magics.config import CvTrack
 from cvtrack_magics.errors import UsageProblem
 from cvtrack_magics.lazy import Lazy
-from cvtrack_magics.metrics.channel import Channel, Traffic
-from cvtrack_magics.records import Notice, Outcome, Record, RunSummary, Tag
-from cvtrack_magics.redact import redact
+from cvtrack_magics.metrics.channel import Channel
+from cvtrack_magics.metrics.pump import Pump
+from cvtrack_magics.metrics.series import Series
+from cvtrack_magics.records import Notice, Outcome, Record, Replaces, RunSummary, Tag
+from cvtrack_magics.runs import current
 from cvtrack_magics.runs.host import CellFacts, Host
-from cvtrack_magics.runs.outbox import Outbox
 from cvtrack_magics.runs.process import ProcessEnd
+from cvtrack_magics.runs.sender import Sender
 from cvtrack_magics.runs.spec import RunSpec
 from cvtrack_magics.store.tracking import Tracking
-from cvtrack_magics.store.uris import absolute
 
 if TYPE_CHECKING:
-    from cvtrack_magics.runs import orphans, surroundings
+    from cvtrack_magics.capture.usage import UsageSampler
+    from cvtrack_magics.runs import recovery, surroundings
     from cvtrack_magics.runs import scope as scopes
+    from cvtrack_magics.runs.delivery import Delivery
+    from cvtrack_magics.runs.guests import Guests
     from cvtrack_magics.runs.scope import RunScope
+    from cvtrack_magics.store import fluent
 else:
-    orphans = Lazy("cvtrack_magics.runs.orphans")
+    recovery = Lazy("cvtrack_magics.runs.recovery")
     scopes = Lazy("cvtrack_magics.runs.scope")
     surroundings = Lazy("cvtrack_magics.runs.surroundings")
+    fluent = Lazy("cvtrack_magics.store.fluent")
+
+SIBLINGS = 5  # curves of how many nested runs are drawn behind the next one's
+CURVE = 1000  # points that are kept of a curve for the plots of later runs
 
 
 class Session:
@@ -47,30 +58,39 @@ class Session:
         self.host = host
         self.config = config
         self.tracking = Tracking(config.default_store, config.connect_timeout)
-        self.traffic = Traffic(config.send_interval, config.plot_interval)
-        self.outbox = Outbox()
+        self.pump = Pump(config.plot_interval)
+        self.sender = Sender(config.send_interval)
         self.scopes: list[RunScope] = []
         self.tags: dict[str, str] = {}
         self.seeds: list[Record] = []
         self.pending: list[Record] = []
+        self.keys: set[str] = set()
+        """Keys of the runs in the journal that this session sends."""
         self._latest: dict[tuple[str, str, str], str] = {}
         self._machine: list[Record] | None = None
         self._machine_key: tuple[bool, ...] = ()
         self._machine_lock = threading.Lock()
+        self._recovery_lock = threading.Lock()
         self._modules: list[Path] = []
         self._modules_key: tuple[int, str] = (0, "")
         self.process = ProcessEnd(self.stop)
+        self._before: dict[tuple[str, str, str], tuple[str, dict[str, Series]]] = {}
+        self._guests: Guests | None = None
+        self._sampler: UsageSampler | None = None
+        self._used: dict[str, float] = {}
+        self._used_at = 0.0
         self._told_no_run = False
+        self._pid = os.getpid()
 
     # -- life
 
     @property
-    def open_runs_folder(self) -> Path:
-        """Where open runs are noted."""
-        return self.config.state / "open"
+    def journal(self) -> Path:
+        """Where each run is kept until the store has all of it."""
+        return self.config.state / "journal"
 
     def prepare(self) -> None:
-        """Import what the first run needs, and settle what a killed kernel left.
+        """Import what the first run needs, and send what other processes left.
 
         Called in the background; whatever fails here shows itself when it is needed.
         """
@@ -80,18 +100,26 @@ class Session:
 
         with suppress(Exception):
             mlflow().tracking.fluent  # noqa: B018 (the import is what is wanted)
-            if orphans.read_notes(self.open_runs_folder):
-                ended = orphans.settle_orphans(self.open_runs_folder, self._kill)
-                if ended:
-                    names = ", ".join(repr(name) for name in ended)
-                    self.host.say(
-                        f"cvtrack: the kernel died with {names} open; ended as KILLED in the store."
-                    )
+            self._send_what_was_left()
             self.machine_records()
 
-    def _kill(self, uri: str, run_id: str, ended: int) -> bool:
-        now = absolute(self.tracking.uri)
-        return self.tracking.kill_if_running(now if redact(now) == uri else uri, run_id, ended)
+    def _send_what_was_left(self) -> None:
+        from cvtrack_magics.runs.sync import in_words
+
+        found = self.recover()
+        if found:
+            for delivery in found:
+                self.sender.wait(delivery, self.config.close_timeout)
+            self.host.say(in_words(found))
+
+    def recover(self) -> list[Delivery]:
+        """Take up the runs that no living process holds, and begin to send them."""
+        with self._recovery_lock:
+            found = recovery.claim(self.tracking, recovery.left_behind(self.journal, self.keys))
+            for delivery in found:
+                self.keys.add(delivery.note.key)
+                self.sender.open(delivery)
+        return found
 
     def stop(self, outcome: Outcome = "KILLED") -> None:
         """End what is open and give everything back."""
@@ -102,8 +130,10 @@ class Session:
         self.process.release()
         with suppress(Exception):
             self.tracking.release()
-        self.outbox.stop()
-        self.traffic.stop()
+        if self._sampler is not None:
+            self._sampler.close()
+        self.sender.stop()
+        self.pump.stop()
 
     # -- runs
 
@@ -117,7 +147,7 @@ class Session:
         cell = cell or CellFacts()
         parent = self._parent_of(spec)
         scope = scopes.RunScope(self, spec, cell, parent)
-        key = (cell.cell_id, parent.name if parent else "", spec.name)
+        key = _place_of(scope)
         replaced = "" if spec.resume else self._latest.get(key, "")
         tags = {**self.tags, **surroundings.cell_tags(cell, self.host.notebook())}
         tags.update({r.key: r.value for r in spec.records if isinstance(r, Tag)})
@@ -125,9 +155,12 @@ class Session:
             tags["cvtrack.replaces"] = replaced
         self.process.hold()
         pending, self.pending = self.pending, []
+        if replaced:
+            pending.append(Replaces(replaced))
         self.scopes.append(scope)
         try:
             scope.open(tags, [*self.seeds, *pending])
+            current.log_to(scope.channel)
         except BaseException as error:  # an interrupt too leaves no half-open run behind
             self.close(scope, outcome_of(error), error)
             raise
@@ -135,8 +168,6 @@ class Session:
             parent.children += 1
         if scope.run_id:
             self._latest[key] = scope.run_id
-            if replaced and replaced != scope.run_id:
-                self._tag_replaced(scope, replaced)
         scope.enter_cell()
         return scope
 
@@ -166,24 +197,9 @@ class Session:
 
     def _foreign_run(self) -> tuple[str, str] | None:
         try:
-            return self.tracking.foreign_run(scope.run_id for scope in self.scopes)
+            return fluent.foreign_run(scope.run.run_id for scope in self.scopes if scope.run)
         except Exception:  # an MLflow that cannot even be imported shows when the run is opened
             return None
-
-    def _tag_replaced(self, scope: RunScope, replaced: str) -> None:
-        run = scope.run
-        if run is None:
-            return
-
-        def job() -> None:
-            from dataclasses import replace
-
-            with suppress(Exception):  # the replaced run may have been deleted meanwhile
-                self.tracking.write(
-                    replace(run, run_id=replaced), [Tag("cvtrack.replaced_by", run.run_id)]
-                )
-
-        self.outbox.put(job)
 
     def close(
         self, scope: RunScope, outcome: Outcome, error: BaseException | None = None
@@ -197,6 +213,7 @@ class Session:
             scope.leave_cell()
             return scope.close(outcome, error)
         finally:
+            current.log_to(self.scopes[-1].channel if self.scopes else None)
             if not self.scopes:
                 self.process.release()
 
@@ -225,6 +242,16 @@ class Session:
     def _machine_is_stale(self) -> bool:
         return self._machine_key != _loaded_frameworks()
 
+    def usage(self) -> dict[str, float]:
+        """Return what this process uses now; runs that ask at the same moment get the same."""
+        from cvtrack_magics.capture.usage import UsageSampler
+
+        now = time.monotonic()
+        if now - self._used_at > self.config.usage_interval / 2:
+            self._sampler = self._sampler or UsageSampler()
+            self._used, self._used_at = self._sampler.sample(), now
+        return self._used
+
     def own_modules(self) -> list[Path]:
         """Return the user's own imported modules; looked up again when one was imported."""
         key = (len(sys.modules), next(reversed(sys.modules)))
@@ -232,19 +259,59 @@ class Session:
             self._modules, self._modules_key = surroundings.own_modules(), key
         return self._modules
 
+    @property
+    def guests(self) -> Guests:
+        """Takes MLflow's own calls for the open runs our way."""
+        if self._guests is None:
+            from cvtrack_magics.runs.guests import Guests
+
+            self._guests = Guests(self)
+        return self._guests
+
+    # -- curves of other runs
+
+    def beside(self, scope: RunScope) -> list[tuple[str, dict[str, Series]]]:
+        """Return the curves to draw behind a run's own: of its last time, and its siblings'."""
+        found = list(scope.parent.under.items())[-SIBLINGS:] if scope.parent else []
+        before = self._before.get(_place_of(scope))
+        if before is not None and not any(label.startswith(scope.name) for label, _ in found):
+            found.append(before)
+        return found
+
+    def remember(self, scope: RunScope, curves: dict[str, Series]) -> None:
+        """Keep a run's curves, thinned, for the runs after it."""
+        from cvtrack_magics.widgets.decimate import decimate
+
+        if not self.host.interactive_display:
+            return
+        thin = {name: decimate(s, CURVE) for name, s in curves.items() if len(s) > 1}
+        if thin:
+            label = f"{scope.name} {scope.run_id[:6]}".strip()
+            self._before[_place_of(scope)] = (label, thin)
+            if scope.parent is not None:
+                scope.parent.under[label] = thin
+
     # -- metrics
 
     def channel(self) -> Channel | None:
         """Return the innermost open run's channel; says once when there is none."""
-        if self.scopes:
+        if self.scopes and os.getpid() == self._pid:
             return self.scopes[-1].channel
         if not self._told_no_run:
             self._told_no_run = True
             self.host.say(
                 "cvtrack: log() was called with no run open; nothing is recorded. "
                 "Start the cell with %%mlrun NAME."
+                if not self.scopes
+                else "cvtrack: log() was called in a worker process; nothing is recorded. "
+                "Return the value, and log it in the process that opened the run."
             )
         return None
+
+
+def _place_of(scope: RunScope) -> tuple[str, str, str]:
+    """Return what two runs share when one is the other again."""
+    return scope.cell.cell_id, scope.parent.name if scope.parent else "", scope.name
 
 
 def _loaded_frameworks() -> tuple[bool, ...]:

@@ -25,4 +25,5 @@ class RunSpec:
     figures: bool = True
     output: bool = True
     plot: bool = True
+    baseline: str = ""
     records: tuple[Record, ...] = field(default_factory=tuple)

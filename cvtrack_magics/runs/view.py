@@ -6,17 +6,25 @@ import math
 import threading
 import time
 import uuid
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from cvtrack_magics.config import CvTrack
+from cvtrack_magics.metrics.channel import UNSEEN
 from cvtrack_magics.metrics.series import Series
 from cvtrack_magics.records import RunSummary
 from cvtrack_magics.runs.host import Host
 from cvtrack_magics.runs.spec import RunSpec
 from cvtrack_magics.store.tracking import OpenRun
+from cvtrack_magics.widgets.extras import Mark
+
+if TYPE_CHECKING:
+    from cvtrack_magics.widgets.live import LivePlot
+    from cvtrack_magics.widgets.progress import Bar
 
 WORDS_EVERY = 10.0  # seconds between two updates of what a notebook saved now would say
+
+SYSTEM = UNSEEN  # MLflow too shows metrics under this prefix apart
 
 
 class RunView:
@@ -30,18 +38,31 @@ class RunView:
     order, whatever the timing of the first point was.
     """
 
-    def __init__(self, host: Host, config: CvTrack, spec: RunSpec, parent: str) -> None:
+    def __init__(
+        self,
+        host: Host,
+        config: CvTrack,
+        spec: RunSpec,
+        parent: str,
+        on_action: Callable[[str, str], None] | None = None,
+    ) -> None:
         self._host = host
         self._spec = spec
         self._parent = parent
+        self._on_action = on_action
         self._digits = config.digits
         self._live = spec.plot and config.live_plot and host.interactive_display
         self._display_id = f"cvtrack-{uuid.uuid4().hex}"
         self._key = uuid.uuid4().hex[:8]
         self._header: dict[str, Any] = {}
-        self._plot: Any = None
+        self._plot: LivePlot | None = None
+        self._waiting: list[Callable[[LivePlot], None]] = []
+        self._bars = ""
+        self._marks: list[Mark] = []
+        self._baselines: dict[str, Mapping[str, float]] = {}
+        self._overlays: dict[str, Mapping[str, Series]] = {}
         self._next_update = 0.0
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
 
     def open(self, run: OpenRun | None) -> None:
         """Show the header."""
@@ -51,39 +72,94 @@ class RunView:
 
         self._header = header_bundle(
             self._spec.name,
-            run_id=run.run_id if run else "",
+            run_id=run.run_id if run and not run.local else "",
             url=run.url if run else "",
             parent=self._parent,
             span=self._spec.span,
         )
         self._host.show(self._header, self._display_id)
 
+    # -- while the run is open; called off the cell's thread
+
     def refresh(self, fresh: Mapping[str, Series]) -> None:
-        """Show new points; called off the cell's thread."""
+        """Show new points."""
+        used = {
+            name.removeprefix(SYSTEM): series
+            for name, series in fresh.items()
+            if name.startswith(SYSTEM)
+        }
+        curves = {name: series for name, series in fresh.items() if not name.startswith(SYSTEM)}
+        if curves:
+            self._with_plot(lambda plot: plot.push(curves), begin=True)
+        if used:
+            self._with_plot(lambda plot: plot.usage(used))
+
+    def progress(self, bars: Sequence[Bar], offers: Collection[str]) -> None:
+        """Show how far loops have come, and offer the buttons that would be honoured."""
+        self._with_plot(lambda plot: plot.offer(offers), keep=False)
+        if bars:
+            self._with_plot(lambda plot: plot.progress(bars), begin=True)
+        if not self._host.interactive_display:
+            from cvtrack_magics.widgets.progress import bar_text
+
+            line = "  ".join(bar_text(bar, 80 // len(bars)) for bar in bars)
+            if line != self._bars:
+                self._bars = line
+                self._host.line(line)
+
+    def control(self, state: str, note: str) -> None:
+        """Say what came of a click."""
+        self._with_plot(lambda plot: plot.control(state, note))
+
+    def mark(self, step: int, text: str) -> None:
+        """Show a note."""
+        self._marks.append(Mark(step, text, time.time()))
+        self._with_plot(lambda plot: plot.mark(step, text))
+
+    def baseline(self, label: str, values: Mapping[str, float]) -> None:
+        """Show values to beat."""
+        self._baselines[label] = values
+        self._with_plot(lambda plot: plot.baseline(label, values))
+
+    def overlay(self, label: str, history: Mapping[str, Series]) -> None:
+        """Show another run's curves."""
+        self._overlays[label] = history
+        self._with_plot(lambda plot: plot.overlay(label, history))
+
+    def _with_plot(
+        self, act: Callable[[LivePlot], None], *, begin: bool = False, keep: bool = True
+    ) -> None:
+        """Do something to the plot, which begins with the first points or the first bar."""
         with self._lock:
             if not self._live:
+                return
+            if self._plot is None and not begin:
+                self._waiting += [act] * keep
                 return
             if self._plot is None:
                 from cvtrack_magics.widgets.live import LivePlot
 
-                self._plot = LivePlot(self._spec.name, self._key)
-            self._plot.push(fresh)
-            if self._header and time.monotonic() >= self._next_update:
-                self._update()
+                self._plot = LivePlot(self._spec.name, self._key, self._on_action)
+                for earlier in self._waiting:
+                    earlier(self._plot)
+                self._waiting.clear()
+            act(self._plot)
+            if begin and self._header and time.monotonic() >= self._next_update:
+                self._update(self._plot)
 
-    def _update(self) -> None:
+    def _update(self, plot: LivePlot) -> None:
         from cvtrack_magics.widgets.card import live_bundle
         from cvtrack_magics.widgets.live import needs_view
 
         if needs_view():
             self._next_update = math.inf
-            self._host.update(self._plot.mimebundle(), self._display_id)
+            self._host.update(plot.mimebundle(), self._display_id)
             return
         self._next_update = time.monotonic() + WORDS_EVERY
-        bundle = live_bundle(
-            self._header, self._key, self._spec.name, self._plot.history, self._digits
-        )
+        bundle = live_bundle(self._header, self._key, self._spec.name, plot.history, self._digits)
         self._host.update(bundle, self._display_id)
+
+    # -- at the end
 
     def close(self, summary: RunSummary, history: Mapping[str, Series]) -> None:
         """Show the summary, then take away what moves: the page below never jumps up."""
@@ -91,21 +167,31 @@ class RunView:
 
         with self._lock:
             self._live = False
-        picture = self._picture(history)
-        if self._plot is not None:
-            self._plot.finish(summary.status)
-        bundle = summary_bundle(summary, picture, history, digits=self._digits, key=self._key)
+        plot = self._plot
+        beside: dict[str, Any] = {
+            "marks": self._marks,
+            "baselines": self._baselines,
+            "overlays": self._overlays,
+        }
+        if plot is not None:
+            plot.finish(summary.status)
+        picture = self._picture(history, beside)
+        bundle = summary_bundle(
+            summary, picture, history, digits=self._digits, key=self._key, **beside
+        )
+        self._host.line("")
         self._host.show(bundle, f"{self._display_id}-summary")
-        if self._plot is not None:
+        if plot is not None:
             self._host.update(self._header, self._display_id)
-            self._plot.close()
+            plot.close()
 
-    def _picture(self, history: Mapping[str, Series]) -> bytes | None:
-        if not (history and self._spec.plot and self._host.interactive_display):
+    def _picture(self, history: Mapping[str, Series], beside: Mapping[str, Any]) -> bytes | None:
+        some = history or self._overlays
+        if not (some and self._spec.plot and self._host.interactive_display):
             return None
         try:
             from cvtrack_magics.widgets.picture import curves_png
 
-            return curves_png(history)
+            return curves_png(history, **beside)
         except Exception:  # a picture that cannot be drawn must not cost the summary
             return None

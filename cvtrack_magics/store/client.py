@@ -56,6 +56,31 @@ class _Quiet:
 
 
 _quiet = _Quiet()
+_thread = threading.local()
+
+
+def ours() -> bool:
+    """Whether the MLflow call under way in this thread is one of this package."""
+    return getattr(_thread, "calls", 0) > 0
+
+
+@contextlib.contextmanager
+def creating() -> Iterator[None]:
+    """Keep MLflow from repeating a request by itself: a run must not be created twice.
+
+    Who asked looks for the run by its key before asking again.
+    """
+    name = "MLFLOW_HTTP_REQUEST_MAX_RETRIES"
+    before = os.environ.get(name)
+    os.environ[name] = "0"
+    try:
+        with quietly():
+            yield
+    finally:
+        if before is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = before
 
 
 @contextlib.contextmanager
@@ -66,7 +91,9 @@ def quietly() -> Iterator[None]:
     of the calls that are under way in any thread.
     """
     _quiet.enter()
+    _thread.calls = getattr(_thread, "calls", 0) + 1
     try:
         yield
     finally:
+        _thread.calls -= 1
         _quiet.leave()

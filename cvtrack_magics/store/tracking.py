@@ -14,14 +14,19 @@ from urllib.parse import urlsplit
 from cvtrack_magics.errors import StoreUnavailable
 from cvtrack_magics.records import Notice, Outcome, Record
 from cvtrack_magics.redact import in_one_line, redact
-from cvtrack_magics.store.client import mlflow, quietly
+from cvtrack_magics.store.client import creating, mlflow, quietly
+from cvtrack_magics.store.refusals import is_refusal
 from cvtrack_magics.store.uris import absolute, sqlite_file
-from cvtrack_magics.store.writer import write
+from cvtrack_magics.store.writer import Point, write, write_points
 
 
 @dataclass(frozen=True, slots=True)
 class OpenRun:
-    """A run that the store has opened. Times are Unix milliseconds."""
+    """A run that the store has opened, or would have. Times are Unix milliseconds.
+
+    ``local`` marks a run that the store could not open: ``run_id`` is then the key under
+    which the run is kept on disk, and the store gives it another one later.
+    """
 
     run_id: str
     name: str
@@ -30,11 +35,12 @@ class OpenRun:
     uri: str
     started: int
     params: Mapping[str, str]
+    local: bool = False
 
     @property
     def url(self) -> str:
         """The web address of the run's page; empty for a store without a server."""
-        if urlsplit(self.uri).scheme not in ("http", "https"):
+        if self.local or urlsplit(self.uri).scheme not in ("http", "https"):
             return ""
         base = redact(self.uri).rstrip("/")
         return f"{base}/#/experiments/{self.experiment_id}/runs/{self.run_id}"
@@ -53,9 +59,10 @@ class Tracking:
 
     def __init__(self, default_uri: str, connect_timeout: float) -> None:
         self._default_uri = default_uri
-        self._connect_timeout = connect_timeout
+        self.connect_timeout = connect_timeout
         self._names: dict[tuple[str, str], str] = {}
         self._set_by_us = ""
+        self._wanted_experiment = ""
 
     @property
     def uri(self) -> str:
@@ -85,7 +92,7 @@ class Tracking:
         """Raise :class:`StoreUnavailable` at once when the store cannot be used."""
         from cvtrack_magics.store.probe import probe
 
-        probe(self.uri, self._connect_timeout)
+        probe(self.uri, self.connect_timeout)
 
     @contextlib.contextmanager
     def _calling(self, what: str) -> Iterator[None]:
@@ -101,9 +108,39 @@ class Tracking:
             ) from error
 
     def set_experiment(self, name: str) -> str:
-        """Make an experiment the current one, creating it when new; return its id."""
-        with self._calling(f"set experiment {name!r}"):
-            return str(mlflow().set_experiment(name).experiment_id)
+        """Make an experiment the current one, creating it when new.
+
+        Returns
+        -------
+        str
+            Empty; or why that has to wait for the store. Runs from now on belong to the
+            experiment all the same.
+
+        Raises
+        ------
+        StoreUnavailable
+            The store refuses the name.
+        """
+        try:
+            with self._calling(f"set experiment {name!r}"):
+                mlflow().set_experiment(name)
+        except StoreUnavailable as error:
+            if isinstance(error.__cause__, Exception) and is_refusal(error.__cause__):
+                raise
+            self._wanted_experiment = name
+            return error.problem
+        self._wanted_experiment = ""
+        return ""
+
+    def experiment_now(self) -> tuple[str, str]:
+        """Return id and name of the current experiment as far as they are known here."""
+        name = self._wanted_experiment or os.environ.get("MLFLOW_EXPERIMENT_NAME", "")
+        chosen = mlflow().tracking.fluent._active_experiment_id
+        chosen = str(chosen or os.environ.get("MLFLOW_EXPERIMENT_ID", ""))
+        if self._wanted_experiment or (name and not chosen):
+            return "", name
+        chosen = chosen or "0"
+        return chosen, self._names.get((self.uri, chosen), "Default" if chosen == "0" else "")
 
     def current_experiment(self) -> str:
         """Return the name of the experiment that new runs go to."""
@@ -125,7 +162,10 @@ class Tracking:
 
     def open_run(self, name: str, tags: Mapping[str, str], *, nested: bool) -> OpenRun:
         """Start a run and make it MLflow's active one in this thread."""
-        with self._calling(f"open run {name!r}"):
+        why = self.set_experiment(self._wanted_experiment) if self._wanted_experiment else ""
+        if why:
+            raise StoreUnavailable(why)
+        with self._calling(f"open run {name!r}"), creating():
             run = mlflow().start_run(run_name=name, nested=nested, tags=dict(tags))
             return self._opened(run, {})
 
@@ -135,8 +175,11 @@ class Tracking:
             run = mlflow().start_run(run_id=run_id, nested=nested)
             return self._opened(run, run.data.params)
 
-    def find_run(self, name: str, parent_id: str = "") -> str:
-        """Return the id of the newest run of that name in the current experiment, or ``""``."""
+    def find_run(self, name: str, parent_id: str = "", but: str = "") -> str:
+        """Return the id of the newest run of a name in the current experiment, or ``""``.
+
+        ``parent_id`` is that of its parent, where that matters; the run ``but`` is not meant.
+        """
         with self._calling(f"look up run {name!r}"):
             module = mlflow()
             escaped = name.replace("'", "''")
@@ -145,9 +188,10 @@ class Tracking:
                 query += f" and tags.`mlflow.parentRunId` = '{parent_id}'"
             experiment = module.tracking.fluent._get_experiment_id()
             found = module.MlflowClient().search_runs(
-                [experiment], query, order_by=["attributes.start_time DESC"], max_results=1
+                [experiment], query, order_by=["attributes.start_time DESC"], max_results=2
             )
-            return str(found[0].info.run_id) if found else ""
+            ids = [str(run.info.run_id) for run in found]
+            return next((run_id for run_id in ids if run_id != but), "")
 
     def _opened(self, run: Any, params: Mapping[str, str]) -> OpenRun:
         info = run.info
@@ -155,11 +199,18 @@ class Tracking:
             run_id=info.run_id,
             name=info.run_name or info.run_id[:8],
             experiment_id=info.experiment_id,
-            experiment=self._experiment_name(info.experiment_id),
+            experiment=self._experiment_known(info.experiment_id),
             uri=absolute(self.uri),
             started=int(info.start_time or time.time() * 1000),
             params=params,
         )
+
+    def _experiment_known(self, experiment_id: str) -> str:
+        """Return an experiment's name, or what stands for it: the run is open already."""
+        try:
+            return self._experiment_name(experiment_id)
+        except Exception:
+            return f"experiment {experiment_id}"
 
     def _experiment_name(self, experiment_id: str) -> str:
         key = (self.uri, experiment_id)
@@ -168,63 +219,42 @@ class Tracking:
             self._names[key] = str(client.get_experiment(experiment_id).name)
         return self._names[key]
 
-    def foreign_run(self, ours: Iterable[str]) -> tuple[str, str] | None:
-        """Return (name, id) of an active run that somebody else opened, if there is one."""
-        run = mlflow().active_run()
-        if run is None or run.info.run_id in set(ours):
-            return None
-        return str(run.info.run_name or ""), str(run.info.run_id)
-
-    def leave_run(self, run: OpenRun, outcome: Outcome) -> list[Notice]:
-        """Take a run off MLflow's stack in this thread, with all that lies above it.
-
-        The run's own ending is written by :meth:`end_run`; this one only sets what
-        MLflow's fluent functions take for the active run.
-        """
-        module = mlflow()
-        notices: list[Notice] = []
-        active = module.tracking.fluent._active_run_stack
-        stack = active.get() if hasattr(active, "get") else active
-        if run.run_id not in [entry.info.run_id for entry in stack]:
-            return notices
-        while stack:
-            top = stack.pop()
-            monitors = getattr(module.tracking.fluent, "run_id_to_system_metrics_monitor", {})
-            if top.info.run_id in monitors:
-                monitors.pop(top.info.run_id).finish()
-            if top.info.run_id == run.run_id:
-                break
-            notices.append(
-                Notice(
-                    f"Run {top.info.run_name!r} was opened inside {run.name!r} and left open; "
-                    f"it was ended as {outcome}. Use 'with mlflow.start_run(nested=True):'."
-                )
-            )
-            with quietly():
-                self._client(run).set_terminated(top.info.run_id, outcome)
-        return notices
-
     def end_run(self, run: OpenRun, outcome: Outcome, ended: int) -> None:
         """Write a run's final status and end time (Unix milliseconds)."""
         with quietly():
             self._client(run).set_terminated(run.run_id, outcome, ended)
 
-    def kill_if_running(self, uri: str, run_id: str, ended: int) -> bool:
-        """End a run as KILLED when the store still calls it running; say whether it did."""
-        from cvtrack_magics.store.probe import probe
-
-        probe(uri, self._connect_timeout)
+    def write(
+        self, run: OpenRun, records: Iterable[Record], folders: Iterable[Path] = ()
+    ) -> list[Notice]:
+        """Write records to a run, and folders as its artifacts, whichever thread calls."""
         with quietly():
-            client = mlflow().MlflowClient(tracking_uri=uri)
-            if client.get_run(run_id).info.status not in ("RUNNING", "SCHEDULED"):
-                return False
-            client.set_terminated(run_id, "KILLED", ended)
-            return True
+            return write(self._client(run), run.run_id, records, folders)
 
-    def write(self, run: OpenRun, records: Iterable[Record]) -> list[Notice]:
-        """Write records to a run, whichever thread calls."""
+    def write_points(self, run: OpenRun, points: Iterable[Point]) -> list[Notice]:
+        """Write at most 1,000 points of metrics to a run."""
         with quietly():
-            return write(self._client(run), run.run_id, records)
+            return write_points(self._client(run), run.run_id, points)
+
+    def metrics_of(self, reference: str, but: str) -> dict[str, float]:
+        """Return the last values of a run: its name in this experiment, id, or MODEL@ALIAS.
+
+        The run ``but`` is not meant, even where it has the name.
+
+        Raises
+        ------
+        StoreUnavailable
+            There is no such run, or the store does not answer.
+        """
+        run_id = ""
+        if "@" in reference:
+            name, alias = reference.rsplit("@", 1)
+            with self._calling(f"find the model {reference!r}"):
+                run_id = mlflow().MlflowClient().get_model_version_by_alias(name, alias).run_id
+        run_id = run_id or self.find_run(reference, but=but) or reference
+        with self._calling(f"find the run {reference!r}"):
+            data = mlflow().MlflowClient().get_run(run_id).data
+        return {key: float(value) for key, value in data.metrics.items()}
 
     def last_metrics(self, run: OpenRun) -> dict[str, float]:
         """Return the last value of each metric, as the store has them."""

@@ -4,11 +4,23 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
+from cvtrack_magics.journal.facts import lay_out
 from cvtrack_magics.names import safe_key
-from cvtrack_magics.records import Artifact, Dataset, Metric, Notice, Param, Record, Tag
+from cvtrack_magics.records import (
+    Artifact,
+    Dataset,
+    Metric,
+    Notice,
+    Param,
+    Record,
+    Replaces,
+    Tag,
+)
 from cvtrack_magics.redact import in_one_line
 from cvtrack_magics.store.client import mlflow
 from cvtrack_magics.store.refusals import is_refusal
@@ -23,7 +35,28 @@ TAG_LENGTH = 5000
 DIGEST_LENGTH = 36
 
 
-def write(client: Any, run_id: str, records: Iterable[Record]) -> list[Notice]:
+Point: TypeAlias = tuple[str, float, int, int]
+"""Name, value, Unix milliseconds, step."""
+
+
+def write_points(client: Any, run_id: str, points: Iterable[Point]) -> list[Notice]:
+    """Write points, 1,000 in one call; writing them again changes nothing."""
+    metric = mlflow().entities.Metric
+    notices = []
+    every = [metric(safe_key(name), value, time, step) for name, value, time, step in points]
+    for batch in _slices(every, METRICS_PER_CALL):
+        try:
+            client.log_batch(run_id, metrics=batch)
+        except Exception as error:
+            if not is_refusal(error):
+                raise
+            notices.append(Notice(f"The store refused {len(batch)} points: {in_one_line(error)}"))
+    return notices
+
+
+def write(
+    client: Any, run_id: str, records: Iterable[Record], folders: Iterable[Path] = ()
+) -> list[Notice]:
     """Write records to a run.
 
     Parameters
@@ -34,6 +67,8 @@ def write(client: Any, run_id: str, records: Iterable[Record]) -> list[Notice]:
         The run to write to.
     records : iterable of Record
         In any order and number.
+    folders : iterable of Path
+        What is in them becomes artifacts of the run, at the same places.
 
     Returns
     -------
@@ -59,6 +94,11 @@ def write(client: Any, run_id: str, records: Iterable[Record]) -> list[Notice]:
         ("datasets", lambda: _write_datasets(client, run_id, _of(items, Dataset))),
         ("artifacts", lambda: _write_artifacts(client, run_id, _of(items, Artifact))),
     ]
+    for folder in folders:
+        parts.append(("artifacts", partial(_upload, client, run_id, folder)))
+    for item in _of(items, Replaces):
+        with suppress(Exception):  # the replaced run may have been deleted meanwhile
+            client.set_tag(item.run_id, "cvtrack.replaced_by", run_id)
     for what, perform in parts:
         try:
             perform()
@@ -155,18 +195,13 @@ def _dataset_input(dataset: Dataset) -> Any:
 def _write_artifacts(client: Any, run_id: str, artifacts: Sequence[Artifact]) -> None:
     if not artifacts:
         return
-    import shutil
     import tempfile
 
     with tempfile.TemporaryDirectory(prefix="cvtrack-") as folder:
-        root = Path(folder)
-        for artifact in artifacts:
-            target = root.joinpath(*artifact.path.split("/"))
-            target.parent.mkdir(parents=True, exist_ok=True)
-            if artifact.source is not None:
-                shutil.copyfile(artifact.source, target)
-            elif isinstance(artifact.content, bytes):
-                target.write_bytes(artifact.content)
-            else:
-                target.write_text(artifact.content or "", encoding="utf-8", errors="replace")
+        lay_out(artifacts, Path(folder))
         client.log_artifacts(run_id, folder)
+
+
+def _upload(client: Any, run_id: str, folder: Path) -> None:
+    if folder.is_dir():
+        client.log_artifacts(run_id, str(folder))

@@ -5,16 +5,16 @@ from __future__ import annotations
 import math
 import threading
 import time
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from cvtrack_magics.errors import UsageProblem
-from cvtrack_magics.metrics.channel import BATCH, Channel, Traffic, as_number
-from cvtrack_magics.records import Metric
+from cvtrack_magics.metrics.channel import Channel
+from cvtrack_magics.metrics.numbers import as_number
+from cvtrack_magics.metrics.pump import Pump
 
 
 @pytest.mark.parametrize(
@@ -86,84 +86,99 @@ def test_nan_and_infinities_are_kept() -> None:
     assert values[1:] == [math.inf, -math.inf]
 
 
-class Store:
-    """Takes batches, and fails when told to."""
-
-    def __init__(self) -> None:
-        self.got: list[Metric] = []
-        self.sizes: list[int] = []
-        self.failures: list[bool] = []
-        self.slow = 0.0
-
-    def send(self, batch: list[Metric]) -> None:
-        time.sleep(self.slow)
-        if self.failures and self.failures.pop():
-            raise ConnectionError("refused")
-        self.got += batch
-        self.sizes.append(len(batch))
-
-
-@settings(max_examples=15, deadline=None)
-@given(
-    counts=st.lists(st.integers(1, 1500), min_size=1, max_size=4),
-    failures=st.lists(st.booleans(), max_size=4),
-)
-def test_every_point_arrives_once_and_in_order(counts: list[int], failures: list[bool]) -> None:
-    store = Store()
-    store.failures = failures
-    traffic = Traffic(send_interval=0.005, plot_interval=0.003)
-    channel = Channel(store.send)
-    traffic.open(channel)
-    expected = 0
-    try:
-        for count in counts:
-            for _ in range(count):
-                channel.log({"a": expected}, None, 1)
-                expected += 1
-            time.sleep(0.004)
-        assert traffic.close(channel, 20)
-    finally:
-        traffic.stop()
-    assert [metric.value for metric in store.got] == list(range(expected))
-    assert [metric.step for metric in store.got] == list(range(expected))
-    assert max(store.sizes) <= BATCH
-
-
-def test_a_slow_store_stops_neither_the_loop_nor_the_plot() -> None:
-    store = Store()
-    store.slow = 1.0
-    shown: list[int] = []
-    traffic = Traffic(send_interval=0.01, plot_interval=0.01)
-    channel = Channel(store.send)
-    channel.refresh = lambda fresh: shown.append(sum(map(len, fresh.values())))
-    traffic.open(channel)
-    for i in range(50):
-        channel.log({"a": i}, None, 1)
-        time.sleep(0.005)
-    time.sleep(0.05)
-    assert sum(shown) == 50
-    assert not traffic.close(channel, 0.01)
-    assert traffic.close(channel, 20)
-    traffic.stop()
-    assert [metric.value for metric in store.got] == list(range(50))
-
-
 def test_a_plot_that_fails_loses_no_point() -> None:
-    store = Store()
-    traffic = Traffic(send_interval=0.01, plot_interval=0.01)
-    channel = Channel(store.send)
+    pump = Pump(interval=0.01)
+    channel = Channel()
 
     def broken(fresh: object) -> None:
         raise RuntimeError("no front end")
 
     channel.refresh = broken
-    traffic.open(channel)
+    pump.open(channel)
     for i in range(20):
         channel.log({"a": i}, None, 1)
         time.sleep(0.002)
-    assert traffic.close(channel, 20)
-    traffic.stop()
-    assert len(store.got) == 20
+    channel.refresh = None
+    pump.close(channel)
+    pump.stop()
+    assert list(channel.history.series["a"].values) == list(range(20))
+    assert "no front end" in pump.last_error
+
+
+def test_the_pump_shows_each_point_once() -> None:
+    shown: list[float] = []
+    pump = Pump(interval=0.005)
+    channel = Channel()
+    channel.refresh = lambda fresh: shown.extend(fresh["a"].values)
+    pump.open(channel)
+    for i in range(200):
+        channel.log({"a": float(i)}, i, 1)
+        channel.main.write({"a": i + 0.5}, i)
+        time.sleep(0.0005)
+    pump.close(channel)
+    pump.stop()
+    assert shown == [i + half for i in range(200) for half in (0.0, 0.5)]
+
+
+def test_a_clock_that_is_set_back_keeps_the_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    channel = Channel()
+    channel.log({"a": 1.0}, 0, 1)
+    real = time.time_ns
+    monkeypatch.setattr(time, "time_ns", lambda: real() - 3600 * 10**9)
+    channel.clock_moved()
+    channel.log({"a": 2.0}, 1, 1)
+    monkeypatch.setattr(time, "time_ns", lambda: real() + 3600 * 10**9)
+    channel.clock_moved()
+    channel.log({"a": 3.0}, 2, 1)
+    channel.drain()
+    times = channel.history.series["a"].times
+    assert times[0] < times[1] < times[2]
+    assert times[1] - times[0] < 60
+    assert 3500 < times[2] - times[1] < 3700
+
+
+@pytest.mark.parametrize("metrics", [5, ["a"], {1: 2.0}, {"": 1.0}, {None: 1.0}])
+def test_what_is_no_dict_of_names_is_refused(metrics: Any) -> None:
+    with pytest.raises(UsageProblem):
+        Channel().log(metrics, 1, 1)
+
+
+class OnDevice:
+    """A value that must not be read by the thread that logs it."""
+
+    is_cuda = True
+
+    def __init__(self, value: float) -> None:
+        self.value = value
+        self.readers: list[int] = []
+
+    def numel(self) -> int:
+        return 1
+
+    def detach(self) -> OnDevice:
+        return self
+
+    def clone(self) -> OnDevice:
+        return self
+
+    def __float__(self) -> float:
+        self.readers.append(threading.get_ident())
+        return self.value
+
+
+def test_a_value_on_a_device_is_read_by_another_thread() -> None:
+    values = [OnDevice(float(i)) for i in range(50)]
+    pump = Pump(interval=0.005)
+    channel = Channel()
+    pump.open(channel)
+    for i, value in enumerate(values):
+        channel.log({"loss": value, "lr": 0.1}, i, 1)
+    time.sleep(0.1)
+    assert all(value.readers and threading.get_ident() not in value.readers for value in values)
+    pump.close(channel)
+    pump.stop()
+    assert list(channel.history.series["loss"].values) == list(range(50))
+    assert list(channel.history.series["lr"].steps) == list(range(50))
 
 
 def test_many_threads_may_log() -> None:
@@ -180,3 +195,18 @@ def test_many_threads_may_log() -> None:
         thread.join()
     channel.drain()
     assert {len(series) for series in channel.history.series.values()} == {500}
+
+
+def test_each_metric_counts_its_own_steps() -> None:
+    channel = Channel()
+    channel.log({"a": 0, "b": 0}, None, 1)
+    channel.log({"a": 1}, None, 1)
+    channel.main.write({"a": 2.0}, 2)
+    channel.log({"a": 3, "b": 1}, None, 1)
+    channel.main.write({"a": 9.0}, 8)
+    channel.log({"b": 2}, None, 1)
+    channel.log({"a": 9}, None, 1)
+    channel.drain()
+    series = channel.history.series
+    assert sorted(series["a"].steps) == [0, 1, 2, 3, 8, 9]
+    assert list(series["b"].steps) == [0, 1, 2]

@@ -1,0 +1,59 @@
+"""What counts as a number and as a step."""
+
+from __future__ import annotations
+
+import operator
+from typing import Any
+
+from cvtrack_magics.errors import UsageProblem
+
+MAX_STEP = 2**63  # stores keep steps as 64-bit integers
+
+
+def as_number(key: str, value: Any) -> Any:
+    """Return a float, or a detached copy of a tensor that lives on a device.
+
+    A device tensor is copied on its own stream instead of being read, because reading
+    it would make the training loop wait for the device. It is read later, by another
+    thread.
+    """
+    kind = type(value)
+    if kind is float:
+        return value
+    if getattr(value, "is_cuda", False) or getattr(value, "is_mps", False):
+        if value.numel() == 1:
+            return value.detach().clone()
+    elif not isinstance(value, (str, bytes)):
+        item = getattr(value, "item", None)  # float() of a tensor that needs a gradient warns
+        try:
+            return float(value if item is None else item())
+        except (TypeError, ValueError, RuntimeError, OverflowError):
+            pass
+    shape = getattr(value, "shape", None)
+    seen = f"{kind.__name__} of shape {tuple(shape)}" if shape is not None else kind.__name__
+    raise UsageProblem(
+        f"Metric {key!r} is a {seen}, not one number.",
+        "Log a number, a NumPy scalar or a 0-d tensor, for example loss.mean().",
+    )
+
+
+def as_name(key: Any) -> str:
+    """Return a metric's name; :class:`UsageProblem` when it is no text."""
+    if isinstance(key, str) and key:
+        return key
+    raise UsageProblem(
+        f"{key!r} is not a metric's name.", "Give text, for example log({'val/acc': 0.97})."
+    )
+
+
+def as_step(step: Any) -> int:
+    """Return a step as a Python integer; :class:`UsageProblem` when it is none."""
+    try:
+        number = operator.index(step)
+    except (TypeError, RuntimeError):
+        number = MAX_STEP
+    if not -MAX_STEP < number < MAX_STEP:
+        raise UsageProblem(
+            f"step={step!r} is not a step.", "Give a whole number, for example step=epoch."
+        )
+    return number

@@ -1,0 +1,265 @@
+"""One run's way from the journal to the store."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Any, Literal, TypeAlias
+
+from cvtrack_magics.errors import CvtrackError, StoreUnavailable
+from cvtrack_magics.journal.facts import Batch
+from cvtrack_magics.journal.folder import RunFolder, RunNote, Sent
+from cvtrack_magics.journal.points import Cursor
+from cvtrack_magics.journal.rows import Rows
+from cvtrack_magics.metrics.channel import MAIN
+from cvtrack_magics.records import End, Notice
+from cvtrack_magics.redact import in_one_line
+from cvtrack_magics.store import late
+from cvtrack_magics.store.tracking import OpenRun, Tracking
+from cvtrack_magics.store.writer import METRICS_PER_CALL, Point
+
+Ending: TypeAlias = Literal["set", "kill", "leave"]
+"""Set the run's status, kill it where it still counts as running, or leave that to others."""
+
+PAUSES = (0.5, 30.0)  # seconds between two tries: the first, and the longest
+
+
+@dataclass(slots=True)
+class Part:
+    """Rows that were read and not yet sent, and where they come from."""
+
+    stream: str
+    segment: int
+    rows: Rows
+
+
+class Delivery:
+    """Brings facts, points and the end of one run to the store, in this order, once.
+
+    Parameters
+    ----------
+    tracking : Tracking
+        Speaks to the store.
+    note : RunNote
+        Which run it is.
+    cursors : mapping of str to Cursor
+        Reads the points of each stream.
+    logged : callable
+        Returns how many points were logged so far.
+    folder : RunFolder, optional
+        Where the run is kept; what was sent is noted there.
+    parent : Delivery, optional
+        The run it is nested in, which has to be in the store first.
+    uri : str
+        The tracking URI with its credentials, where it is known; it is never kept.
+
+    Notes
+    -----
+    One thread at a time sends. After a failure, what was sent stays sent and the next try
+    goes on from there. Every call may be repeated: the store keeps a point, a param, a tag
+    and a file once.
+    """
+
+    def __init__(
+        self,
+        tracking: Tracking,
+        note: RunNote,
+        cursors: Mapping[str, Cursor],
+        logged: Callable[[], int],
+        *,
+        folder: RunFolder | None = None,
+        parent: Delivery | None = None,
+        uri: str = "",
+    ) -> None:
+        self.tracking = tracking
+        self.logged = logged
+        self.folder = folder
+        self.parent = parent
+        self.sent = folder.acknowledged() if folder is not None else Sent()
+        self.facts: deque[Batch] = deque()
+        self.end: End | None = None
+        self.ending: Ending = "set"
+        self.on_sent: Callable[[Mapping[str, int]], None] = lambda _: None
+        self.notices: list[str] = []
+        self.done = False
+        self.failures = 0
+        self.failed_try = 0.0
+        """When the last try that failed began (monotonic seconds)."""
+        self.why = ""
+        self.next_try = 0.0
+        self._note = note
+        self._uri = uri
+        self._cursors = cursors
+        self._parts: deque[Part] = deque()
+        self._created_late = False
+
+    # -- what is known
+
+    @property
+    def note(self) -> RunNote:
+        """Which run it is, as far as is known now."""
+        return self._note
+
+    @property
+    def run_id(self) -> str:
+        """The id in the store; empty until the store has the run."""
+        return self._note.run_id
+
+    def change(self, **values: Any) -> None:
+        """Learn something about the run."""
+        self._note = replace(self._note, **values)
+        if self.folder is not None:
+            with suppress(OSError):
+                self.folder.change(**values)
+
+    # -- sending
+
+    def try_to_advance(self) -> None:
+        """Send all there is now; a failure is noted, and tried again later."""
+        began = time.monotonic()
+        try:
+            self.advance()
+        except Exception as error:
+            self.failures += 1
+            self.failed_try = began
+            self.why = _reason(error)
+            first, longest = PAUSES
+            pause = min(longest, first * 2 ** min(self.failures - 1, 8))
+            self.next_try = time.monotonic() + pause
+        else:
+            self.failures, self.why, self.next_try = 0, "", 0.0
+
+    def advance(self) -> None:
+        """Send all there is now; raises when the store does not take it."""
+        if self.done:
+            return
+        uri = self._uri or late.full_uri(self._note.uri, self.tracking.uri)
+        if self.failures or not self.run_id:
+            late.reach(uri, self.tracking.connect_timeout)
+        run = self._run(uri)
+        end = self.end
+        try:
+            self._send_facts(run)
+        finally:  # points do not wait for a large file, or for one that cannot be sent now
+            self._send_points(run)
+        if end is not None:
+            self._send_facts(run)
+            self._send_points(run)  # what was logged before the end, to the last point
+            self._finish(run, end)
+
+    def _run(self, uri: str) -> OpenRun:
+        note = self._note
+        if not note.run_id:
+            parent = note.parent_run_id or (self.parent.run_id if self.parent else "")
+            if self.parent is not None and not parent:
+                raise StoreUnavailable(f"The run that {note.name!r} is nested in was not sent yet.")
+            self._created_late = True
+            run_id, experiment_id, experiment = late.create_run(uri, note, parent)
+            self.change(run_id=run_id, experiment_id=experiment_id, experiment=experiment)
+            note = self._note
+        return OpenRun(
+            note.run_id, note.name, note.experiment_id, note.experiment, uri, note.started, {}
+        )
+
+    def _send_facts(self, run: OpenRun) -> None:
+        while self.facts:
+            batches = list(self.facts)
+            records = [item for batch in batches for item in batch.records]
+            folders = [batch.files for batch in batches if batch.files is not None]
+            self._tell(self.tracking.write(run, records, folders))
+            for _ in batches:
+                self.facts.popleft()
+            self._acknowledge(facts=batches[-1].number)
+
+    def _send_points(self, run: OpenRun) -> None:
+        while True:
+            points, taken = self._next_points()
+            if not points:
+                return
+            self._tell(self.tracking.write_points(run, points))
+            self._take_off(taken)
+            self.on_sent({name: self._at(name)[0] for name in self._cursors})
+
+    def _next_points(self) -> tuple[list[Point], list[tuple[Part, int]]]:
+        """Return at most one call's worth of points, and how many rows of which parts."""
+        self._read(METRICS_PER_CALL)
+        points: list[Point] = []
+        taken: list[tuple[Part, int]] = []
+        for part in self._parts:
+            rows = part.rows
+            count = min(len(rows), (METRICS_PER_CALL - len(points)) // len(rows.names))
+            if not points:
+                count = max(count, 1)  # a row of more than a call's worth is cut by the store
+            if count == 0:
+                break
+            some = (rows.steps[:count], rows.times[:count] // 1_000_000, rows.values[:count])
+            columns = [column.tolist() for column in some]
+            for step, time_ms, values in zip(*columns, strict=True):
+                for name, value in zip(rows.names, values, strict=True):
+                    points.append((name, value, time_ms, step))
+            taken.append((part, count))
+            if count < len(rows):
+                break
+        return points, taken
+
+    def _read(self, least: int) -> None:
+        have = sum(part.rows.points for part in self._parts)
+        for stream, cursor in self._cursors.items():
+            if have >= least:
+                return
+            for rows in cursor.read():
+                self._parts.append(Part(stream, cursor.passed, rows))
+                have += rows.points
+
+    def _take_off(self, taken: list[tuple[Part, int]]) -> None:
+        points = self.sent.points
+        places: dict[str, tuple[int, int]] = {}
+        for part, count in taken:
+            rows = part.rows
+            points += count * len(rows.names)
+            offset = rows.end - (len(rows) - count) * rows.size
+            places[part.stream] = (part.segment, offset)
+            if count == len(rows):
+                self._parts.popleft()
+            else:
+                part.rows = rows.after(offset)
+        self._acknowledge(points=points, **places)
+
+    def _at(self, stream: str) -> tuple[int, int]:
+        place: tuple[int, int] = self.sent.main if stream == MAIN else self.sent.other
+        return place
+
+    def _acknowledge(self, **values: Any) -> None:
+        self.sent = replace(self.sent, **values)
+        if self.folder is not None:
+            # what could not be noted is sent again by the next process, which is harmless
+            with suppress(OSError):
+                self.folder.acknowledge(self.sent)
+
+    def _finish(self, run: OpenRun, end: End) -> None:
+        if self.ending == "set":
+            self.tracking.end_run(run, end.outcome, end.ended)
+        elif self.ending == "kill":
+            late.kill_if_running(run.uri, run.run_id, end.ended)
+        if self._created_late:
+            late.remove_twins(run.uri, run.experiment_id, self._note.key, run.run_id)
+        if self.folder is not None:
+            self.folder.remove()
+        self.done = True
+
+    def _tell(self, notices: list[Notice]) -> None:
+        for notice in notices:
+            if notice.text not in self.notices:
+                self.notices.append(notice.text)
+
+    @property
+    def waiting(self) -> int:
+        """How many points the store does not have yet."""
+        return max(0, self.logged() - self.sent.points)
+
+
+def _reason(error: Exception) -> str:
+    return error.problem if isinstance(error, CvtrackError) else in_one_line(error)

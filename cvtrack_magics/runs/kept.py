@@ -1,0 +1,163 @@
+"""A run as this process keeps it: its folder, its channel and its way to the store."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from cvtrack_magics.journal.facts import FactLog
+from cvtrack_magics.journal.folder import RunFolder, RunNote, me
+from cvtrack_magics.metrics.channel import Channel
+from cvtrack_magics.records import End, Record
+from cvtrack_magics.redact import redact
+from cvtrack_magics.runs.delivery import Delivery
+from cvtrack_magics.store import fluent, late
+from cvtrack_magics.store.tracking import OpenRun
+from cvtrack_magics.store.uris import absolute
+
+if TYPE_CHECKING:
+    from cvtrack_magics.runs.session import Session
+
+
+class KeptRun:
+    """What is recorded of one run goes on disk first, and from there to the store.
+
+    Parameters
+    ----------
+    session : Session
+        What the run belongs to.
+    name : str
+        The run's name.
+    parent : KeptRun, optional
+        The run it is nested in.
+    notices : list of str
+        Where to tell that the disk is full.
+    run : OpenRun, optional
+        A run that is in the store already and that other code will end.
+    tags : mapping, optional
+        The tags it is opened with.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        name: str,
+        parent: KeptRun | None,
+        notices: list[str],
+        *,
+        run: OpenRun | None = None,
+        tags: Mapping[str, str] | None = None,
+    ) -> None:
+        self.session = session
+        self._notices = notices
+        self._full = False
+        uri = run.uri if run else absolute(session.tracking.uri)
+        experiment_id, experiment = session.tracking.experiment_now()
+        host, pid, created = me()
+        self.note: RunNote = RunNote(
+            key=uuid.uuid4().hex,
+            name=name,
+            uri=redact(uri),
+            started=int(time.time() * 1000),
+            host=host,
+            pid=pid,
+            created=created,
+            parent_key=parent.note.key if parent else "",
+            parent_run_id=parent.delivery.run_id if parent else "",
+            run_id=run.run_id if run else "",
+            experiment_id=run.experiment_id if run else experiment_id,
+            experiment=run.experiment if run else experiment,
+            guest=run is not None,
+            tags=dict(tags or {}),
+        )
+        session.keys.add(self.note.key)
+        folder = None
+        try:
+            folder = RunFolder.make(session.journal, self.note)
+        except OSError as error:
+            self._no_room(error)
+        path = folder.path if folder else None
+        self.channel = Channel(path, self._no_room)
+        self._facts = FactLog(path, self._no_room)
+        self.delivery: Delivery = Delivery(
+            session.tracking,
+            self.note,
+            self.channel.cursors(),
+            self.channel.count,
+            folder=folder,
+            parent=parent.delivery if parent else None,
+            uri=uri,
+        )
+        self.delivery.on_sent = self.channel.drop
+        self._uri = uri
+        if run is not None:
+            self.delivery.ending = "leave"
+
+    def _no_room(self, error: OSError) -> None:
+        self._full = True
+        said = (
+            f"Nothing can be written to the state folder {self.session.config.state_folder} "
+            f"({error.strerror or error}): what this run logs is only in memory until it is "
+            "sent. Make room, or set %config CvTrack.state_folder, and keep the kernel alive."
+        )
+        if said not in self._notices:
+            self._notices.append(said)
+
+    def opened(self, run: OpenRun) -> None:
+        """Take up the id that the store gave the run."""
+        self.delivery.change(
+            run_id=run.run_id, experiment_id=run.experiment_id, experiment=run.experiment
+        )
+
+    def open_on_disk(self, tags: dict[str, str]) -> OpenRun:
+        """Open the run without the store; MLflow's functions take it for the active one."""
+        with suppress(Exception):
+            tags = late.resolved_tags(tags)
+        self.delivery.change(tags=tags)
+        note = self.note
+        run = OpenRun(
+            note.key,
+            note.name,
+            note.experiment_id,
+            note.experiment or f"experiment {note.experiment_id}",
+            self._uri,
+            note.started,
+            {},
+            local=True,
+        )
+        folder = self.delivery.folder
+        fluent.enter_local(run, str(folder.path) if folder else "")
+        return run
+
+    def add(self, records: Sequence[Record]) -> None:
+        """Keep facts, and send them soon."""
+        self.delivery.facts.append(self._facts.add(records))
+
+    def end(self, records: Sequence[Record], end: End) -> None:
+        """Keep the last facts and the end."""
+        self.delivery.facts.append(self._facts.add(records, end))
+        self.delivery.end = end
+
+    def in_store(self) -> OpenRun | None:
+        """Return the run as the store knows it, or None while it does not."""
+        note = self.delivery.note
+        if not note.run_id:
+            return None
+        return OpenRun(
+            note.run_id, note.name, note.experiment_id, note.experiment, self._uri, note.started, {}
+        )
+
+    def what_waits(self) -> str:
+        """Say in one line what the store does not have yet; empty when it has all."""
+        delivery = self.delivery
+        if delivery.done:
+            return ""
+        why = delivery.why or "The store is slow."
+        where = "in memory only" if self._full or not delivery.folder else "on disk"
+        return (
+            f"{why} {delivery.waiting:,} points and the end of run {self.note.name!r} wait "
+            f"{where} and are sent when the store answers; %mlsync shows what waits."
+        )

@@ -1,0 +1,70 @@
+"""``log()``: what a training loop calls at every step."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from threading import get_ident
+from typing import Any
+
+from cvtrack_magics.errors import UsageProblem
+from cvtrack_magics.runs.current import _current, get_session
+
+
+def log(
+    metrics: Mapping[str, Any] | None = None,
+    /,
+    *,
+    step: int | None = None,
+    every: int = 1,
+    **kw: Any,
+) -> None:
+    """Log metrics of the open run; made for loops.
+
+    When it returns, the points are in a file that outlives the process, even one that is
+    killed. They reach the store and the plot later, from other threads.
+
+    Parameters
+    ----------
+    metrics : mapping, optional
+        Names to numbers, NumPy scalars or 0-d tensors. NaN and infinities are kept. A
+        tensor on a GPU is not waited for: it is copied on the GPU and read later, and is
+        safe from a kill only from then on.
+    step : int, optional
+        The step of these points. When it is not given, the step of the innermost
+        :func:`track` loop; outside of one, counted for each name from 0.
+    every : int
+        Keep only steps that this number divides.
+    **kw
+        Metrics whose names are Python identifiers.
+
+    Raises
+    ------
+    UsageProblem
+        A value is not one number, or the step is no whole number.
+
+    Examples
+    --------
+    >>> log({"train/loss": loss}, every=10)
+    >>> log(val_acc=0.97, step=epoch)
+    """
+    channel = _current.channel
+    # the short way: Python floats, a given step, and the thread that logged first
+    if (
+        channel is not None
+        and type(step) is int
+        and type(metrics) is dict
+        and every == 1
+        and not kw
+        and channel.owner == get_ident()
+        and channel.main.write(metrics, step)
+    ):
+        return
+    channel = get_session().channel()
+    if channel is None:
+        return
+    if every < 1:
+        raise UsageProblem(f"every={every} keeps no step.", "Use every=1 for all, 10 for a tenth.")
+    if kw:
+        metrics = {**(metrics or {}), **kw}
+    if metrics:
+        channel.log(metrics, step, every)

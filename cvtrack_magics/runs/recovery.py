@@ -1,0 +1,76 @@
+"""Runs that other processes left in the journal: found, and made ready to be sent."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from pathlib import Path
+
+from cvtrack_magics.journal.facts import read_batches
+from cvtrack_magics.journal.folder import RunFolder, me, read_folders
+from cvtrack_magics.journal.points import Cursor, StoredStream
+from cvtrack_magics.metrics.channel import MAIN, OTHER
+from cvtrack_magics.records import End
+from cvtrack_magics.runs.delivery import Delivery
+from cvtrack_magics.store.tracking import Tracking
+
+
+def left_behind(root: Path, open_here: Collection[str]) -> list[RunFolder]:
+    """Return the runs of a journal that no living process holds, the oldest first.
+
+    Parameters
+    ----------
+    root : Path
+        The journal.
+    open_here : collection of str
+        Keys of the runs that this process holds.
+    """
+    host, pid, created = me()
+    found = []
+    for folder in read_folders(root):
+        note = folder.note
+        ours = (note.host, note.pid) == (host, pid) and abs(note.created - created) < 1
+        if note.key not in open_here and (ours or not note.alive):
+            found.append(folder)
+    return found
+
+
+def claim(tracking: Tracking, folders: list[RunFolder]) -> list[Delivery]:
+    """Take the runs that no other process is sending at this moment."""
+    deliveries: dict[str, Delivery] = {}
+    for folder in folders:
+        if folder.claim():
+            parent = deliveries.get(folder.note.parent_key)
+            deliveries[folder.note.key] = revive(tracking, folder, parent)
+    return list(deliveries.values())
+
+
+def revive(tracking: Tracking, folder: RunFolder, parent: Delivery | None) -> Delivery:
+    """Make the delivery of a run from what its process left on disk."""
+    sent = folder.acknowledged()
+    streams = {name: StoredStream(folder.segments(name)) for name in (MAIN, OTHER)}
+    starts = {MAIN: sent.main, OTHER: sent.other}
+    left = 0
+    last = folder.last_change
+    for name, stream in streams.items():
+        left += sum(rows.points for rows in Cursor(stream, starts[name]).read())
+        for rows in Cursor(stream).read():
+            last = max(last, int(rows.times[-1]) // 1_000_000)
+    delivery = Delivery(
+        tracking,
+        folder.note,
+        {name: Cursor(stream, starts[name]) for name, stream in streams.items()},
+        lambda: sent.points + left,
+        folder=folder,
+        parent=parent,
+    )
+    end = None
+    for batch in read_batches(folder.path):
+        end = batch.end or end
+        if batch.number > sent.facts:
+            delivery.facts.append(batch)
+    if folder.note.guest:
+        delivery.ending = "kill" if end is None else "leave"
+    elif end is None and folder.note.run_id:
+        delivery.ending = "kill"
+    delivery.end = end or End("KILLED", last)
+    return delivery

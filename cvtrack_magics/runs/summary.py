@@ -1,0 +1,69 @@
+"""What is said of a run that has ended."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cvtrack_magics.errors import CvtrackError
+from cvtrack_magics.names import safe_key
+from cvtrack_magics.records import Outcome, RunSummary
+from cvtrack_magics.runs import surroundings
+from cvtrack_magics.runs.view import SYSTEM
+
+if TYPE_CHECKING:
+    from cvtrack_magics.runs.scope import RunScope
+
+
+def summary_of(
+    scope: RunScope, outcome: Outcome, duration: float, error: BaseException | None
+) -> RunSummary:
+    """Gather what the card says; what only the store knows is read back from there."""
+    metrics = {name: series.last for name, series in scope.curves().items()}
+    experiment = place = url = ""
+    if scope.run is not None:
+        experiment, place = scope.run.experiment, scope.session.tracking.place
+        stored = scope.kept.in_store()
+        url = stored.url if stored else ""
+        if stored is not None and scope.kept.delivery.done:
+            experiment = stored.experiment
+            try:
+                shown = {safe_key(key) for key in metrics}
+                there = scope.session.tracking.last_metrics(stored)
+                metrics.update({k: v for k, v in there.items() if k not in shown})
+            except Exception as problem:
+                scope.notices.append(f"The run could not be read back: {problem}")
+    return RunSummary(
+        name=scope.run.name if scope.run else scope.name,
+        run_id=scope.run_id,
+        experiment=experiment,
+        status=outcome,
+        duration=duration,
+        store=place,
+        url=url,
+        kept=scope.run is not None,
+        parent=scope.parent.name if scope.parent else "",
+        error=_one_line(error),
+        metrics={
+            key: value
+            for key, value in metrics.items()
+            if not key.startswith((surroundings.RESOURCES, SYSTEM))
+        },
+        params=len(set(scope.params) - scope.gathering.machine_params),
+        recorded=_recorded(scope) if scope.run else (),
+        notices=tuple(scope.notices),
+    )
+
+
+def _recorded(scope: RunScope) -> tuple[str, ...]:
+    said = surroundings.known_as(scope.recorded)
+    if scope.children:
+        said += (f"{scope.children} run{'s' if scope.children > 1 else ''} under it",)
+    return said
+
+
+def _one_line(error: BaseException | None) -> str:
+    if error is None:
+        return ""
+    text = error.problem if isinstance(error, CvtrackError) else str(error)
+    first = text.strip().split("\n", 1)[0]
+    return f"{type(error).__name__}: {first}" if first else type(error).__name__

@@ -1,0 +1,159 @@
+"""``mlsync``: what waits for the store, and the sending of it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from cvtrack_magics.journal.folder import read_folders
+from cvtrack_magics.runs.current import get_session
+from cvtrack_magics.runs.delivery import Delivery
+from cvtrack_magics.runs.session import Session
+
+LARGE = 1_000_000_000  # bytes on disk from which on the journal is said to be large
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One run in the journal.
+
+    ``state`` is ``"sent"``, ``"waiting"``, or ``"open"`` while a living process holds it.
+    ``size`` is in bytes. ``why`` says what keeps a waiting run from being sent.
+    """
+
+    name: str
+    run_id: str
+    state: str
+    points: int
+    size: int
+    status: str = ""
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a call of :func:`mlsync` found and did; its text is a line for each run."""
+
+    items: tuple[Item, ...]
+    folder: str
+
+    @property
+    def waiting(self) -> list[Item]:
+        """The runs that the store does not have."""
+        return [item for item in self.items if item.state == "waiting"]
+
+    def __str__(self) -> str:
+        if not self.items:
+            return f"Nothing waits in {self.folder}."
+        lines = [_line(item) for item in self.items]
+        size = sum(item.size for item in self.items if item.state != "sent")
+        if size > LARGE:
+            lines.append(f"{size / 1e9:.1f} GB wait in {self.folder}; that is a lot.")
+        return "\n".join(lines)
+
+
+def _line(item: Item) -> str:
+    name = f"{item.name!r}"
+    if item.state == "sent":
+        return f"sent     {name} ({item.points:,} points, {item.status}) as run {item.run_id[:8]}"
+    if item.state == "open":
+        return f"open     {name}: its process still runs, and sends it itself"
+    return f"waiting  {name} ({item.points:,} points, {item.size / 1e6:.1f} MB): {item.why}"
+
+
+def mlsync(
+    *,
+    show: bool = False,
+    timeout: float = 600.0,
+    progress: Callable[[int, int], None] | None = None,
+) -> Report:
+    """Send what waits on disk, of this session and of those that are gone.
+
+    Parameters
+    ----------
+    show : bool
+        Only say what waits.
+    timeout : float
+        Seconds to wait for the store; what is left is sent in the background.
+    progress : callable, optional
+        Called with how many points are sent and how many there are.
+
+    Returns
+    -------
+    Report
+        A run whose process still lives, here or on another host, is listed and left alone.
+    """
+    session = get_session()
+    session.recover()
+    deliveries = [item for item in session.sender.deliveries if item.end is not None]
+    if not show:
+        _send(session, deliveries, timeout, progress)
+    items = [_item(delivery) for delivery in deliveries]
+    known = {delivery.note.key for delivery in deliveries}
+    items += [
+        Item(folder.note.name, folder.note.run_id, "open", 0, folder.size)
+        for folder in read_folders(session.journal)
+        if folder.note.key not in known
+    ]
+    return Report(tuple(items), str(session.journal))
+
+
+def _send(
+    session: Session,
+    deliveries: Sequence[Delivery],
+    timeout: float,
+    progress: Callable[[int, int], None] | None,
+) -> None:
+    began = time.monotonic()
+    total = sum(item.logged() for item in deliveries)
+    session.sender.hurry()
+    while time.monotonic() < began + timeout:
+        if progress is not None:
+            progress(total - sum(item.waiting for item in deliveries), total)
+        if all(item.done or item.failed_try > began for item in deliveries):
+            return
+        time.sleep(0.05)
+
+
+def _item(delivery: Delivery) -> Item:
+    size = delivery.folder.size if delivery.folder and not delivery.done else 0
+    return Item(
+        name=delivery.note.name,
+        run_id=delivery.run_id,
+        state="sent" if delivery.done else "waiting",
+        points=delivery.logged() if delivery.done else delivery.waiting,
+        size=size,
+        status=delivery.end.outcome if delivery.end else "",
+        why="" if delivery.done else delivery.why or "not tried yet",
+    )
+
+
+def in_words(found: Sequence[Delivery]) -> str:
+    """Say in a line or two what became of the runs that other processes left."""
+    sent = [item for item in found if item.done]
+    waiting = [item for item in found if not item.done]
+    lines = []
+    killed = [item for item in sent if item.end and item.end.outcome == "KILLED"]
+    others = [item for item in sent if item not in killed]
+    if killed:
+        lines.append(
+            f"cvtrack: the kernel died with {_names(killed)} open; ended as KILLED in the store, "
+            f"with all {sum(item.logged() for item in killed):,} points."
+        )
+    if others:
+        lines.append(f"cvtrack: {_names(others)} waited on disk and is in the store now.")
+    if waiting:
+        size = sum(item.folder.size for item in waiting if item.folder)
+        lines.append(
+            f"cvtrack: {_names(waiting)} still waits on disk, {size / 1e6:.1f} MB "
+            f"({waiting[0].why}) Type %mlsync when the store answers."
+        )
+    return "\n".join(lines)
+
+
+def _names(deliveries: Sequence[Delivery]) -> str:
+    names = [repr(item.note.name) for item in deliveries]
+    if len(names) > 5:
+        names = [*names[:5], f"{len(names) - 5} more"]
+    return ", ".join(names)

@@ -1,0 +1,98 @@
+"""What MLflow's own functions take for the active run, in this thread."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterable
+from typing import Any
+
+from cvtrack_magics.records import Notice, Outcome
+from cvtrack_magics.store.client import mlflow, quietly
+from cvtrack_magics.store.tracking import OpenRun
+
+
+def foreign_run(ours: Iterable[str]) -> tuple[str, str] | None:
+    """Return (name, id) of an active run that somebody else opened, if there is one."""
+    run = mlflow().active_run()
+    if run is None or run.info.run_id in set(ours):
+        return None
+    return str(run.info.run_name or ""), str(run.info.run_id)
+
+
+def _stack() -> list[Any]:
+    active = mlflow().tracking.fluent._active_run_stack
+    found: list[Any] = active.get() if hasattr(active, "get") else active
+    return found
+
+
+def enter_local(run: OpenRun, artifacts: str) -> None:
+    """Make a run that only exists on disk the active one."""
+    _stack().append(mlflow().ActiveRun(local_entity(run, artifacts, {}, {}, {})))
+
+
+def local_entity(
+    run: OpenRun,
+    artifacts: str,
+    params: dict[str, str],
+    tags: dict[str, str],
+    metrics: dict[str, float],
+) -> Any:
+    """Return MLflow's picture of a run that only exists on disk."""
+    entities = mlflow().entities
+    known = {
+        "run_uuid": run.run_id,
+        "run_id": run.run_id,
+        "experiment_id": run.experiment_id or "0",
+        "user_id": "",
+        "status": "RUNNING",
+        "start_time": run.started,
+        "end_time": None,
+        "lifecycle_stage": "active",
+        "artifact_uri": artifacts,
+        "run_name": run.name,
+    }
+    wanted = inspect.signature(entities.RunInfo.__init__).parameters
+    info = entities.RunInfo(**{key: value for key, value in known.items() if key in wanted})
+    data = entities.RunData(
+        metrics=[entities.Metric(key, value, 0, 0) for key, value in metrics.items()],
+        params=[entities.Param(key, value) for key, value in params.items()],
+        tags=[entities.RunTag(key, value) for key, value in tags.items()],
+    )
+    return entities.Run(info, data)
+
+
+def metric_entities(name: str, series: Any) -> list[Any]:
+    """Return points as MLflow's; ``series`` has steps, values and times (Unix seconds)."""
+    metric = mlflow().entities.Metric
+    columns = zip(series.steps, series.values, series.times, strict=True)
+    return [metric(name, value, int(at * 1000), step) for step, value, at in columns]
+
+
+def leave_run(run: OpenRun, outcome: Outcome) -> list[Notice]:
+    """Take a run off MLflow's stack in this thread, with all that lies above it.
+
+    The run's own ending is written later; this one only sets what MLflow's fluent
+    functions take for the active run.
+    """
+    fluent = mlflow().tracking.fluent
+    notices: list[Notice] = []
+    stack = _stack()
+    if run.run_id not in [entry.info.run_id for entry in stack]:
+        return notices
+    while stack:
+        top = stack.pop()
+        monitors = getattr(fluent, "run_id_to_system_metrics_monitor", {})
+        if top.info.run_id in monitors:
+            monitors.pop(top.info.run_id).finish()
+        if top.info.run_id == run.run_id:
+            break
+        notices.append(
+            Notice(
+                f"Run {top.info.run_name!r} was opened inside {run.name!r} and left open; "
+                f"it was ended as {outcome}. Use 'with mlflow.start_run(nested=True):'."
+            )
+        )
+        with quietly():
+            client = mlflow().MlflowClient(tracking_uri=run.uri)
+            client.set_terminated(top.info.run_id, outcome)
+    return notices

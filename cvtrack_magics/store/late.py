@@ -1,0 +1,111 @@
+"""The store's side of runs that are kept on disk until it has them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cvtrack_magics.errors import StoreUnavailable
+from cvtrack_magics.journal.folder import RunNote
+from cvtrack_magics.redact import redact
+from cvtrack_magics.store.client import creating, mlflow, quietly
+from cvtrack_magics.store.probe import probe
+
+RUN_KEY = "cvtrack.run_key"
+"""Tag by which a run is found again when the store's answer to its creation was lost."""
+
+
+def full_uri(noted: str, current: str) -> str:
+    """Return a usable tracking URI for one that was noted without its credentials.
+
+    Raises
+    ------
+    StoreUnavailable
+        The noted one had credentials, and the current one is another store.
+    """
+    if redact(current) == noted:
+        return current
+    if "***" in noted:
+        raise StoreUnavailable(
+            f"The store {noted} needs credentials, which are never kept.",
+            "Set MLFLOW_TRACKING_URI to it, then type %mlsync.",
+        )
+    return noted
+
+
+def create_run(uri: str, note: RunNote, parent_run_id: str) -> tuple[str, str, str]:
+    """Open a run that was recorded while the store did not answer.
+
+    Returns
+    -------
+    tuple of str
+        Run id, experiment id, experiment name. A run of the same key that is there
+        already is that run: its creation was answered too late.
+    """
+    with creating():
+        client = mlflow().MlflowClient(tracking_uri=uri)
+        experiment = _experiment(client, note)
+        found = _twins(client, experiment.experiment_id, note.key)
+        if found:
+            return found[0], str(experiment.experiment_id), str(experiment.name)
+        tags = {**note.tags, RUN_KEY: note.key, "mlflow.runName": note.name}
+        if note.parent_key and not parent_run_id:
+            parents = _twins(client, experiment.experiment_id, note.parent_key)
+            parent_run_id = parents[0] if parents else ""
+        if parent_run_id:
+            tags["mlflow.parentRunId"] = parent_run_id
+        run = client.create_run(experiment.experiment_id, start_time=note.started, tags=tags)
+        return str(run.info.run_id), str(experiment.experiment_id), str(experiment.name)
+
+
+def _experiment(client: Any, note: RunNote) -> Any:
+    """Return the experiment a run belongs to, making it when it is new."""
+    if note.experiment_id:
+        try:
+            return client.get_experiment(note.experiment_id)
+        except Exception:
+            if not note.experiment:
+                raise
+    name = note.experiment or "Default"
+    found = client.get_experiment_by_name(name)
+    if found is None:
+        found = client.get_experiment(client.create_experiment(name))
+    return found
+
+
+def _twins(client: Any, experiment_id: str, key: str) -> list[str]:
+    runs = client.search_runs(
+        [experiment_id], f"tags.`{RUN_KEY}` = '{key}'", order_by=["attributes.start_time ASC"]
+    )
+    return [str(run.info.run_id) for run in runs]
+
+
+def remove_twins(uri: str, experiment_id: str, key: str, run_id: str) -> None:
+    """Delete the empty runs that late answers to repeated creations left behind."""
+    with quietly():
+        client = mlflow().MlflowClient(tracking_uri=uri)
+        for twin in _twins(client, experiment_id, key):
+            if twin != run_id:
+                client.delete_run(twin)
+
+
+def kill_if_running(uri: str, run_id: str, ended: int) -> bool:
+    """End a run as KILLED when the store still calls it running; say whether it did."""
+    with quietly():
+        client = mlflow().MlflowClient(tracking_uri=uri)
+        if client.get_run(run_id).info.status not in ("RUNNING", "SCHEDULED"):
+            return False
+        client.set_terminated(run_id, "KILLED", ended)
+        return True
+
+
+def reach(uri: str, timeout: float) -> None:
+    """Raise :class:`StoreUnavailable` within seconds when a store does not answer."""
+    probe(uri, timeout)
+
+
+def resolved_tags(tags: dict[str, str]) -> dict[str, str]:
+    """Return tags with those that MLflow itself adds: user, source, type."""
+    from mlflow.tracking.context import registry
+
+    found: dict[str, str] = registry.resolve_tags(tags)
+    return found

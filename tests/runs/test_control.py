@@ -1,0 +1,196 @@
+"""Loops, and what the buttons ask of them."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from cvtrack_magics import log, mlrun, track
+from cvtrack_magics.runs import current
+from cvtrack_magics.runs.control import Control
+from tests.store_views import points, runs_of
+
+
+@pytest.fixture(autouse=True)
+def script() -> Iterator[None]:
+    current.use(None)
+    yield
+    session = current.peek()
+    if session is not None:
+        session.stop()
+    current.use(None)
+
+
+def control() -> tuple[Control, list[tuple[str, str]], list[tuple[int, str]]]:
+    said: list[tuple[str, str]] = []
+    marks: list[tuple[int, str]] = []
+    made = Control(
+        lambda state, note: said.append((state, note)),
+        lambda step, text: marks.append((step, text)),
+        lambda: 7,
+    )
+    return made, said, marks
+
+
+def test_without_a_run_it_is_a_plain_loop() -> None:
+    assert list(track(iter("abc"), "x")) == ["a", "b", "c"]
+
+
+def test_the_loop_counts_the_steps(store: str) -> None:
+    with mlrun("steps", output=False):
+        for epoch in track(range(3), "epoch"):
+            for _ in track(iter(range(4)), "batch", total=4):
+                log(loss=1.0)
+                log({"given": 2.0}, step=100 + epoch)
+            log(val=epoch)
+        log(after=1)
+    run = runs_of(store)["steps"]
+    assert [s for s, _ in points(store, run, "loss")] == list(range(12))
+    assert [s for s, _ in points(store, run, "val")] == [0, 1, 2]
+    assert {s for s, _ in points(store, run, "given")} == {100, 101, 102}
+    assert points(store, run, "after") == [(0, 1.0)]
+
+
+def test_stop_ends_the_loops_and_the_code_after_them_runs(store: str) -> None:
+    seen: list[str] = []
+    with mlrun("stopped", output=False) as run:
+        for epoch in track(range(1000), "epoch"):
+            for batch in track(range(10), "batch"):
+                log({"loss": float(batch)}, step=epoch * 10 + batch)
+                if (epoch, batch) == (2, 4):
+                    run._scope.control.act("stop")
+            for _ in track(range(2), "validation"):
+                seen.append(f"val {epoch}")
+        for _ in track(range(3), "evaluation"):
+            seen.append("evaluation")
+        log({"final": 1.0}, step=1)
+    assert seen == ["val 0"] * 2 + ["val 1"] * 2 + ["val 2"] * 2 + ["evaluation"] * 3
+    found = runs_of(store)["stopped"]
+    assert found.info.status == "FINISHED"
+    assert found.data.tags["stopped_at_step"] == "24"
+    assert found.data.metrics["final"] == 1.0
+    assert "Stopped by the button at step 24." in run.summary.notices
+
+
+def test_a_loop_left_early_or_by_an_error_is_over() -> None:
+    made, _, _ = control()
+    loop = made.enter("a", 10)
+    inner = made.enter("b", None)
+    made.leave(loop)  # the inner one is left by a generator that nobody closed
+    assert made.bars()[-1].key == loop.key
+    assert made.offers == {"mark"}
+    made.leave(inner)
+    assert made.step_now() is None
+
+
+def test_pause_holds_the_loop_until_it_is_resumed() -> None:
+    made, said, _ = control()
+    loop = made.enter("a", 10)
+    made.act("pause")
+    assert loop.asked
+    went_on = threading.Event()
+
+    def work() -> None:
+        assert made.go_on(loop)
+        went_on.set()
+
+    threading.Thread(target=work).start()
+    assert not went_on.wait(0.3)
+    made.act("resume")
+    assert went_on.wait(1)
+    assert not loop.asked
+    assert said == [("paused", "at step 7"), ("running", "")]
+
+
+def test_stop_in_a_pause_ends_the_loop() -> None:
+    made, said, _ = control()
+    loop = made.enter("a", 10)
+    made.act("pause")
+    made.act("stop")
+    assert not made.go_on(loop)
+    made.leave(loop)
+    assert said[-1] == ("stopped", "at step 7")
+    after = made.enter("b", 3)
+    assert not after.asked
+
+
+def test_an_interrupt_ends_a_pause() -> None:
+    made, _, _ = control()
+    loop = made.enter("a", 10)
+    made.act("pause")
+
+    def interrupt() -> None:
+        time.sleep(0.1)
+        import _thread
+
+        _thread.interrupt_main()
+
+    threading.Thread(target=interrupt).start()
+    with pytest.raises(KeyboardInterrupt):
+        made.go_on(loop)
+
+
+def test_what_no_loop_can_do_is_not_done() -> None:
+    made, said, marks = control()
+    for action in ("stop", "pause", "nonsense"):
+        made.act(action)
+    assert said == []
+    made.act("mark", "spike")
+    assert marks == [(7, "spike")]
+
+
+def test_a_mark_is_in_the_run(store: str) -> None:
+    with mlrun("marked", output=False) as run:
+        log({"a": 1.0}, step=41)
+        log({"a": 1.0}, step=42)
+        run._scope.control.act("mark", "lr <b>dropped</b>")
+        run._scope.control.act("mark", "again")
+    tags = runs_of(store)["marked"].data.tags
+    assert tags["mark.1"] == "step 42: lr <b>dropped</b>"
+    assert tags["mark.2"] == "step 42: again"
+
+
+def test_bars_say_how_far_each_loop_is() -> None:
+    made, _, _ = control()
+    outer = made.enter("epoch", 2)
+    first = made.enter("batch", 4)
+    first.done = 4
+    made.leave(first)
+    assert [(b.desc, b.done, b.total) for b in made.bars()] == [("epoch", 0, 2), ("batch", 4, 4)]
+    outer.done = 1
+    second = made.enter("batch", 4)
+    second.done = 1
+    assert [(b.desc, b.done) for b in made.bars()] == [("epoch", 1), ("batch", 1)]
+    assert made.step_now() == 5
+
+
+def test_an_endless_loader_has_no_total(store: str) -> None:
+    class Endless:
+        def __iter__(self) -> Iterator[int]:
+            return iter(range(3))
+
+        def __len__(self) -> int:
+            raise TypeError("unknown")
+
+    seen: list[Any] = []
+    with mlrun("endless", output=False) as run:
+        for _ in track(Endless(), "x"):
+            seen.append(run._scope.control.bars()[0].total)
+    assert seen == [None] * 3
+
+
+def test_what_the_run_uses_is_recorded_apart(store: str) -> None:
+    session = current.get_session()
+    session.config.usage_interval = 0.2
+    with mlrun("used", output=False) as run:
+        for i in range(15):
+            log({"a": 1.0}, step=i)
+            time.sleep(0.1)
+    found = runs_of(store)["used"]
+    assert found.data.metrics["system/memory_mb"] > 10
+    assert len(points(store, found, "system/cpu_percent")) >= 3
+    assert set(run.summary.metrics) == {"a"}
