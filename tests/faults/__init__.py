@@ -1,0 +1,1 @@
+"""Kills, stops, slows and refuses, and then counts: nothing lost, nothing doubled."""
