@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import importlib
 import pkgutil
 import platform
@@ -22,10 +23,16 @@ def table(rows: list[Row]) -> str:
     for row in rows:
         met = {True: "yes", False: "no", None: ""}[row.met]
         lines.append(
-            f"| {row.name} | {row.ours_s * 1000:.1f} | {row.peer} | {row.peer_s * 1000:.1f} "
+            f"| {row.name} | {milliseconds(row.ours_s)} | {row.peer} "
+            f"| {milliseconds(row.peer_s)} "
             f"| {row.ratio:.2f} | {row.bar} | {met} |"
         )
     return "\n".join(lines)
+
+
+def milliseconds(seconds: float) -> str:
+    """Return a time with one decimal, and a very short one with four."""
+    return f"{seconds * 1000:.{1 if seconds > 1e-4 else 4}f}"
 
 
 def machine() -> str:
@@ -33,26 +40,37 @@ def machine() -> str:
     from cvtrack_magics.capture.environment import environment_facts
     from cvtrack_magics.capture.hardware import hardware_facts
 
-    facts = {**environment_facts(), **hardware_facts()}
-    words = [f"{key} {value}" for key, value in list(facts.items())[:12] if value]
+    facts = {**hardware_facts(), **environment_facts()}
+    words = [f"{key} {value}" for key, value in list(facts.items())[:16] if value]
     return f"Measured on {platform.system()}: " + "; ".join(words) + "."
 
 
 def main() -> None:
-    """Run all modules named bench_*, in turn."""
+    """Run the modules named bench_*, in turn; all of them write RESULTS.md."""
+    modules = [info.name for info in pkgutil.iter_modules(benchmarks.__path__)]
+    names = [name.removeprefix("bench_") for name in modules if name.startswith("bench_")]
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("names", nargs="*", help=f"of {', '.join(names)}; all when none is named")
+    parser.add_argument("--quick", action="store_true", help="small sizes, where there are such")
+    given = parser.parse_args()
     rows: list[Row] = []
-    for info in pkgutil.iter_modules(benchmarks.__path__):
-        if info.name.startswith("bench_"):
-            print(f"{info.name} …", flush=True)
-            rows += importlib.import_module(f"benchmarks.{info.name}").rows()
-    text = table(rows)
+    sections: list[str] = []
+    for name in given.names or names:
+        print(f"{name} …", flush=True)
+        module = importlib.import_module(f"benchmarks.bench_{name}")
+        sized = hasattr(module, "section")
+        rows += module.rows(quick=given.quick) if sized else module.rows()
+        if sized:
+            sections.append(module.section(quick=given.quick))
+    text = "\n\n".join([table(rows), *sections])
     print()
     print(text)
-    (HERE / "RESULTS.md").write_text(
-        "# Ours beside the peers\n\nWritten by `make bench`, ours and the peer in turn, medians.\n"
-        f"{machine()}\n\n{text}\n",
-        encoding="utf-8",
-    )
+    if not given.names and not given.quick:
+        (HERE / "RESULTS.md").write_text(
+            "# Ours beside the peers\n\nWritten by `make bench`, ours and the peer in turn, "
+            f"medians.\n{machine()}\n\n{text}\n",
+            encoding="utf-8",
+        )
 
 
 if __name__ == "__main__":
