@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from cvtrack_magics.capture.loaded import loaded
 
@@ -36,15 +36,16 @@ def gpus() -> tuple[Gpu, ...]:
 
 @functools.lru_cache(maxsize=8)
 def _gpus(visible: str | None, torch_loaded: bool) -> tuple[Gpu, ...]:
-    found = _from_nvml(visible) if _has_nvidia_device() else None
-    if found is None and _has_nvidia_device():
+    found = _from_nvml(visible) if has_nvidia_device() else None
+    if found is None and has_nvidia_device():
         found = _from_smi(visible)
     if found is None and torch_loaded:
         found = _from_torch(sys.modules["torch"])
     return found or ()
 
 
-def _has_nvidia_device() -> bool:
+def has_nvidia_device() -> bool:
+    """Say whether a driver for NVIDIA's GPUs is loaded here."""
     if sys.platform == "darwin":
         return False
     if sys.platform == "win32":
@@ -52,8 +53,11 @@ def _has_nvidia_device() -> bool:
     return os.path.exists("/dev/nvidiactl") or os.path.exists("/dev/dxg")
 
 
-def _chosen(devices: list[tuple[str, Gpu]], visible: str | None) -> tuple[Gpu, ...]:
-    """Devices that CUDA_VISIBLE_DEVICES names by number or UUID; it stops at the first wrong."""
+T = TypeVar("T")
+
+
+def chosen(devices: list[tuple[str, T]], visible: str | None) -> tuple[T, ...]:
+    """Return what CUDA_VISIBLE_DEVICES names by number or UUID; it stops at the first wrong."""
     # Slices of a GPU have names of their own, which only CUDA can resolve.
     if visible is None or "MIG-" in visible:
         return tuple(gpu for _, gpu in devices)
@@ -79,21 +83,22 @@ def _from_nvml(visible: str | None) -> tuple[Gpu, ...] | None:
     except pynvml.NVMLError:
         return None
     try:
-        driver = _text(pynvml.nvmlSystemGetDriverVersion())
+        driver = text_of(pynvml.nvmlSystemGetDriverVersion())
         devices = []
         for index in range(pynvml.nvmlDeviceGetCount()):
             handle = pynvml.nvmlDeviceGetHandleByIndex(index)
             memory = int(pynvml.nvmlDeviceGetMemoryInfo(handle).total)
-            name = _text(pynvml.nvmlDeviceGetName(handle))
-            devices.append((_text(pynvml.nvmlDeviceGetUUID(handle)), Gpu(name, memory, driver)))
+            name = text_of(pynvml.nvmlDeviceGetName(handle))
+            devices.append((text_of(pynvml.nvmlDeviceGetUUID(handle)), Gpu(name, memory, driver)))
     except pynvml.NVMLError:
         return None
     finally:
         pynvml.nvmlShutdown()
-    return _chosen(devices, visible)
+    return chosen(devices, visible)
 
 
-def _text(value: Any) -> str:
+def text_of(value: Any) -> str:
+    """Return text that older NVML bindings give as bytes."""
     return value.decode() if isinstance(value, bytes) else str(value)
 
 
@@ -118,7 +123,7 @@ def _from_smi(visible: str | None) -> tuple[Gpu, ...] | None:
         if len(cells) == 4:
             size = int(cells[2]) * 2**20 if cells[2].isdigit() else 0
             devices.append((cells[0], Gpu(cells[1], size, cells[3])))
-    return _chosen(devices, visible)
+    return chosen(devices, visible)
 
 
 def _from_torch(torch: Any) -> tuple[Gpu, ...]:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from cvtrack_magics.capture.gpus import _chosen, _has_nvidia_device, _text
+from cvtrack_magics.capture.gpus import chosen, has_nvidia_device, text_of
 from cvtrack_magics.capture.loaded import loaded
 
 if TYPE_CHECKING:
@@ -220,7 +220,7 @@ class GpuUsage:
     def _open(self) -> tuple[Any, ...]:
         if self._devices is None:
             self._devices = ()
-            if _has_nvidia_device():
+            if has_nvidia_device():
                 self._devices = self._find()
         return self._devices
 
@@ -238,9 +238,9 @@ class GpuUsage:
             pynvml.nvmlDeviceGetHandleByIndex(index) for index in range(pynvml.nvmlDeviceGetCount())
         ]
         named: list[tuple[str, Any]] = [
-            (_text(pynvml.nvmlDeviceGetUUID(handle)), handle) for handle in handles
+            (text_of(pynvml.nvmlDeviceGetUUID(handle)), handle) for handle in handles
         ]
-        return _chosen(named, os.environ.get("CUDA_VISIBLE_DEVICES"))
+        return chosen(named, os.environ.get("CUDA_VISIBLE_DEVICES"))
 
     def _held(self, handle: Any) -> dict[int, int | None]:
         """Bytes that each process holds; None where the driver does not say."""

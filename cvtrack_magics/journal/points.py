@@ -20,6 +20,9 @@ from cvtrack_magics.journal.rows import (
 )
 from cvtrack_magics.journal.segments import FIRST_BYTES, MORE_BYTES, Segment
 
+# what packing says to a set that is new, a step or value that is no number, and a full segment
+_NOT_THIS_WAY = (AttributeError, KeyError, TypeError, struct.error)
+
 NoRoom = Callable[[OSError], None]
 
 
@@ -29,7 +32,7 @@ class MetricSet:
     ``next`` is the step after that of the newest row, until somebody asked for it.
     """
 
-    __slots__ = ("known_in", "names", "next", "number", "pack", "size")
+    __slots__ = ("names", "next", "number", "pack", "size")
 
     def __init__(self, number: int, names: tuple[str, ...]) -> None:
         layout = row_struct(len(names))
@@ -38,7 +41,6 @@ class MetricSet:
         self.pack = layout.pack_into
         self.size = layout.size
         self.next: int | None = None
-        self.known_in: Segment | None = None
 
 
 class Stream:
@@ -65,6 +67,8 @@ class Stream:
         self._no_room = no_room
         self._shift = 0
         self.sets: dict[tuple[str, ...], MetricSet] = {}
+        self.ready: dict[tuple[str, ...], MetricSet] = {}
+        """The sets that the current segment has a definition of."""
         self.segments: dict[int, Segment] = {}
         self.segment: Segment | None = None
         self.data: Any = b""
@@ -77,30 +81,26 @@ class Stream:
         metrics: dict[str, Any],
         step: int,
         _clock: Callable[[], int] = time.monotonic_ns,
+        _commit: int = COMMIT,
     ) -> bool:
         """Add a row of floats; False when it needs the longer way (:meth:`write_row`)."""
-        row = self.sets.get(tuple(metrics))
-        if row is None or row.known_in is not self.segment:
-            return False
-        values = metrics.values()
-        for value in values:
-            if type(value) is not float:
-                return False
-        at = self.at
-        end = at + row.size
-        if end > self.limit:
-            return False
         try:
-            row.pack(self.data, at, row.number, step, _clock(), *values, COMMIT)
-        except struct.error:
+            row = self.ready[tuple(metrics)]
+            values = metrics.values()
+            for value in values:
+                if type(value) is not float:
+                    return False
+            at = self.at
+            row.pack(self.data, at, row.number, step, _clock(), *values, _commit)
+        except _NOT_THIS_WAY:
             return False
-        self.at = end
+        self.at = at + row.size
         row.next = step + 1
         return True
 
     def write_row(self, row: MetricSet, values: list[float], step: int, clock: int) -> None:
         """Add a row, making room and naming its set first where that is needed."""
-        named = b"" if row.known_in is self.segment else definition(row.number, row.names)
+        named = b"" if row.names in self.ready else definition(row.number, row.names)
         if self.at + len(named) + row.size > self.limit:
             named = definition(row.number, row.names)
             self._next_segment(len(named) + row.size)
@@ -108,7 +108,7 @@ class Stream:
             end = self.at + len(named)
             self.data[self.at : end - 1] = named[:-1]
             self.data[end - 1] = COMMIT  # last: copying bytes has no order of its own
-            row.known_in = self.segment
+            self.ready[row.names] = row
             self.at = end
         row.pack(self.data, self.at, row.number, step, clock, *values, COMMIT)
         self.at += row.size
@@ -119,13 +119,14 @@ class Stream:
         if row is None:
             if len(self.sets) >= MOST_SETS:  # names that never come back: number them anew
                 self.sets.clear()
-                self.limit = -1
+                self.clock_moved()
             row = self.sets[names] = MetricSet(len(self.sets) + 1, names)
         return row
 
     def clock_moved(self) -> None:
         """Let the next row begin a segment, whose header says the time anew."""
         self.limit = -1
+        self.ready = {}
 
     def _next_segment(self, least: int) -> None:
         self._shift = max(self._shift, time.time_ns() - time.monotonic_ns())
@@ -143,6 +144,7 @@ class Stream:
             self.segment.end = self.at
         self.segments[self.count] = segment
         self.count += 1
+        self.ready = {}
         self.data, self.at = segment.data, HEADER.size
         self.segment, self.limit = segment, size
 

@@ -1,1 +1,1 @@
-"""The life of a run: scope, nesting, outcome, resume, orphans."""
+"""The life of a run: scope, nesting, outcome, resume, its way to the store, recovery."""

@@ -18,6 +18,7 @@ from cvtrack_magics.metrics.channel import MAIN
 from cvtrack_magics.records import End, Notice
 from cvtrack_magics.redact import in_one_line
 from cvtrack_magics.store import late
+from cvtrack_magics.store.probe import probe
 from cvtrack_magics.store.tracking import OpenRun, Tracking
 from cvtrack_magics.store.writer import METRICS_PER_CALL, Point
 
@@ -138,7 +139,7 @@ class Delivery:
             return
         uri = self._uri or late.full_uri(self._note.uri, self.tracking.uri)
         if self.failures or not self.run_id:
-            late.reach(uri, self.tracking.connect_timeout)
+            probe(uri, self.tracking.connect_timeout)
         run = self._run(uri)
         end = self.end
         try:

@@ -285,6 +285,8 @@ class RunScope:
         if self.spec.output and self._tee.text().strip():
             last.append(Artifact("logs/output.txt", redact(self._tee.text())))
         last += self.gathering.late(paths_of([*self.recorded, *last]))
+        if self.channel.lost:
+            self.notices.append(f"{self.channel.lost} values could not be read from the device.")
         if self.control.stopped_at is not None:
             last.append(Tag("stopped_at_step", str(self.control.stopped_at)))
             self.notices.append(f"Stopped by the button at step {self.control.stopped_at}.")

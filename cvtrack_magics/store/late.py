@@ -8,7 +8,6 @@ from cvtrack_magics.errors import StoreUnavailable
 from cvtrack_magics.journal.folder import RunNote
 from cvtrack_magics.redact import redact
 from cvtrack_magics.store.client import creating, mlflow, quietly
-from cvtrack_magics.store.probe import probe
 
 RUN_KEY = "cvtrack.run_key"
 """Tag by which a run is found again when the store's answer to its creation was lost."""
@@ -96,11 +95,6 @@ def kill_if_running(uri: str, run_id: str, ended: int) -> bool:
             return False
         client.set_terminated(run_id, "KILLED", ended)
         return True
-
-
-def reach(uri: str, timeout: float) -> None:
-    """Raise :class:`StoreUnavailable` within seconds when a store does not answer."""
-    probe(uri, timeout)
 
 
 def resolved_tags(tags: dict[str, str]) -> dict[str, str]:

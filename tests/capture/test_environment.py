@@ -16,7 +16,7 @@ import torch
 import torchvision
 
 from cvtrack_magics.capture import environment, hardware
-from cvtrack_magics.capture.gpus import Gpu, _chosen
+from cvtrack_magics.capture.gpus import Gpu, chosen
 from cvtrack_magics.capture.meter import ResourceMeter
 from cvtrack_magics.records import Artifact, Param
 
@@ -140,7 +140,7 @@ def test_sizes(size: int, text: str) -> None:
 )
 def test_visible_devices(visible: str | None, names: list[str]) -> None:
     devices = [(f"GPU-{n * 2}", Gpu(n, 1, "")) for n in "abc"]
-    assert [gpu.name for gpu in _chosen(devices, visible)] == names
+    assert [gpu.name for gpu in chosen(devices, visible)] == names
 
 
 def test_meter_sees_time_and_memory() -> None:

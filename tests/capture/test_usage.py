@@ -177,7 +177,7 @@ def test_a_refusal_is_silence(monkeypatch: pytest.MonkeyPatch) -> None:
         raise psutil.AccessDenied
 
     monkeypatch.setattr(psutil, "Process", refuse)
-    monkeypatch.setattr(usage, "_has_nvidia_device", refuse)
+    monkeypatch.setattr(usage, "has_nvidia_device", refuse)
     assert UsageSampler().sample() == {}
 
 
@@ -244,7 +244,7 @@ class Nvml:
 def nvml(monkeypatch: pytest.MonkeyPatch) -> Nvml:
     made = Nvml()
     monkeypatch.setitem(sys.modules, "pynvml", made)
-    monkeypatch.setattr(usage, "_has_nvidia_device", lambda: True)
+    monkeypatch.setattr(usage, "has_nvidia_device", lambda: True)
     monkeypatch.setattr(usage, "_cuda_runs", lambda: False)
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     return made
