@@ -60,6 +60,8 @@ class Session:
         self.tracking = Tracking(config.default_store, config.connect_timeout)
         self.pump = Pump(config.plot_interval)
         self.sender = Sender(config.send_interval)
+        self.backlog = Sender(config.send_interval)
+        """Sends what other processes left: a run that is open never waits for that."""
         self.scopes: list[RunScope] = []
         self.tags: dict[str, str] = {}
         self.seeds: list[Record] = []
@@ -109,7 +111,7 @@ class Session:
         found = self.recover()
         if found:
             for delivery in found:
-                self.sender.wait(delivery, self.config.close_timeout)
+                self.backlog.wait(delivery, self.config.close_timeout)
             self.host.say(in_words(found))
 
     def recover(self) -> list[Delivery]:
@@ -118,7 +120,7 @@ class Session:
             found = recovery.claim(self.tracking, recovery.left_behind(self.journal, self.keys))
             for delivery in found:
                 self.keys.add(delivery.note.key)
-                self.sender.open(delivery)
+                self.backlog.open(delivery)
         return found
 
     def stop(self, outcome: Outcome = "KILLED") -> None:
@@ -133,6 +135,7 @@ class Session:
         if self._sampler is not None:
             self._sampler.close()
         self.sender.stop()
+        self.backlog.stop()
         self.pump.stop()
 
     # -- runs

@@ -86,7 +86,8 @@ def mlsync(
     """
     session = get_session()
     session.recover()
-    deliveries = [item for item in session.sender.deliveries if item.end is not None]
+    every = [*session.backlog.deliveries, *session.sender.deliveries]
+    deliveries = [item for item in every if item.end is not None]
     if not show:
         _send(session, deliveries, timeout, progress)
     items = [_item(delivery) for delivery in deliveries]
@@ -108,6 +109,7 @@ def _send(
     began = time.monotonic()
     total = sum(item.logged() for item in deliveries)
     session.sender.hurry()
+    session.backlog.hurry()
     while time.monotonic() < began + timeout:
         if progress is not None:
             progress(total - sum(item.waiting for item in deliveries), total)
@@ -143,6 +145,13 @@ def in_words(found: Sequence[Delivery]) -> str:
         )
     if others:
         lines.append(f"cvtrack: {_names(others)} waited on disk and is in the store now.")
+    going = [item for item in waiting if not item.failures]
+    if going:
+        points = sum(item.waiting for item in going)
+        lines.append(
+            f"cvtrack: {_names(going)} waited on disk and is being sent ({points:,} points)."
+        )
+    waiting = [item for item in waiting if item.failures]
     if waiting:
         size = sum(item.folder.size for item in waiting if item.folder)
         lines.append(

@@ -297,3 +297,27 @@ def test_a_journal_of_the_released_format_is_sent(store: str) -> None:
     (point,) = client.get_metric_history(run.info.run_id, "loss")
     assert (point.step, point.value, point.timestamp) == (4, 0.25, 1_700_000_005_000)
     assert artifact(store, run, "logs/output.txt") == "printed"
+
+
+def test_a_backlog_that_hangs_does_not_hold_up_a_new_run(store: str, tmp_path: Path) -> None:
+    import socket
+
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen(16)
+        uri = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        note = RunNote("d" * 32, "stuck", uri, 1, me()[0], 2**22, 1.0, run_id="r" * 32)
+        RunFolder.make(journal(), note)
+        code = (
+            "import time\nfrom cvtrack_magics import log, mlrun\n"
+            "from cvtrack_magics.runs.current import get_session\n"
+            "get_session().recover()\ntime.sleep(0.5)\nstarted = time.monotonic()\n"
+            "with mlrun('new', output=False):\n    log(a=1)\n"
+            "print('took', time.monotonic() - started)"
+        )
+        ran = subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+        )
+    assert "still" not in ran.stdout
+    assert runs_of(store)["new"].info.status == "FINISHED"
+    assert float(ran.stdout.split("took ")[1]) < 15
