@@ -58,7 +58,8 @@ def sync(uri: str, *arguments: str) -> tuple[int, str]:
         check=False,
         env={**os.environ, "MLFLOW_TRACKING_URI": uri},
     )
-    return ran.returncode, ran.stdout + ran.stderr
+    # old versions of MLflow log to stderr when they make a database
+    return ran.returncode, ran.stdout if ran.stdout else ran.stderr
 
 
 def journal() -> Path:

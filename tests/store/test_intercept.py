@@ -46,7 +46,7 @@ def test_every_way_to_log_ends_in_the_same_run(store: str) -> None:
             log(ours=step)
         client.log_metric(run.run_id, "strange", math.nan, timestamp=1_234_567, step=3)
         mlflow.log_metric("strange", math.inf, step=4)
-        client.log_batch(run.run_id, [], [Param("p", 1)], [RunTag("t", "x")])
+        client.log_batch(run.run_id, [], [Param("p", "1")], [RunTag("t", "x")])
         answer = mlflow.log_metric("later", 1.0, synchronous=False)
         answer.wait()
     assert {name: getattr(MlflowClient, name) for name in METHODS} == before
