@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from tests.kernels import Kernel
-from tests.widgets.pages import FLAGS, HARNESS, serve
+from tests.lab import chromium
+from tests.widgets.pages import HARNESS, serve
 from tests.widgets.wire import SETUP, Wire
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    sync_api = pytest.importorskip("playwright.sync_api")
-    with sync_api.sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
-        yield chromium
-        chromium.close()
+    pytest.importorskip("playwright.sync_api")
+    with chromium() as running:
+        yield running
 
 
 @pytest.fixture

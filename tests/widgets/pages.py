@@ -17,14 +17,6 @@ from cvtrack_magics.widgets import card, picture
 from tests.widgets.helpers import series, summary
 
 BUNDLE = Path(card.__file__).parent / "static" / "plot.js"
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-]
 
 needs_chromium = [
     pytest.mark.browser,

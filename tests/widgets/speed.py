@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import shutil
 import statistics
 import tempfile
 import time
@@ -14,7 +13,8 @@ from typing import Any
 
 from cvtrack_magics.metrics.series import Series
 from tests.kernels import Kernel
-from tests.widgets.pages import FLAGS, HARNESS, serve
+from tests.lab import chromium
+from tests.widgets.pages import HARNESS, serve
 
 METRICS = ("train/loss", "val/loss", "train/acc", "val/acc")
 SPIKE, GAP = 543_210, 600_000  # rows of the first metric
@@ -163,19 +163,15 @@ def measure() -> dict[str, float]:
         them), ``frame_ms`` and ``frames_per_s`` (while zooming, moving and pointing),
         ``points`` (how many were behind), and what they are made of.
     """
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
-        page = chromium.new_page(viewport={"width": 1000, "height": 900})
+    with chromium() as browser:
+        page = browser.new_page(viewport={"width": 1000, "height": 900})
         page.route("**/*", serve)
         page.goto("http://plot.test/")
         page.evaluate(HARNESS + "0")
         page.evaluate("openModel('m0', 'speed', '').then(() => openView('m0'))")
         fill(page, "m0")
-        browser = browser_times(page, "m0")
-        chromium.close()
-    return {**kernel_times(), **browser, "points": 4e6}
+        seen = browser_times(page, "m0")
+    return {**kernel_times(), **seen, "points": 4e6}
 
 
 def kernel_times() -> dict[str, float]:
