@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -97,11 +98,12 @@ class ScriptHost:
 
 def write_over(text: str) -> None:
     """Replace the line that a terminal's cursor is in; nothing where there is no terminal."""
-    terminal = sys.__stderr__  # not sys.stderr, whose text is recorded
+    terminal = sys.__stderr__
     with suppress(OSError, ValueError):
         if terminal is not None and terminal.isatty():
-            terminal.write(f"\r\x1b[2K{text}")
-            terminal.flush()
+            # below the stream, whose text is recorded as the run's output
+            shown = f"\r\x1b[2K{text}".encode(terminal.encoding or "utf-8", "replace")
+            os.write(terminal.fileno(), shown)
 
 
 def open_figures() -> list[int]:

@@ -194,3 +194,31 @@ def test_what_the_run_uses_is_recorded_apart(store: str) -> None:
     assert found.data.metrics["system/memory_mb"] > 10
     assert len(points(store, found, "system/cpu_percent")) >= 3
     assert set(run.summary.metrics) == {"a"}
+
+
+IN_A_TERMINAL = """
+import time
+from cvtrack_magics import mlrun, track
+with mlrun("seen") as run:
+    for _ in track(range(4), "epoch"):
+        time.sleep(0.2)
+"""
+
+
+def test_a_terminal_shows_the_bar_and_the_run_does_not_record_it(store: str) -> None:
+    import os
+    import pty
+    import sys
+
+    shown: list[bytes] = []
+
+    def read(handle: int) -> bytes:
+        shown.append(os.read(handle, 4096))
+        return shown[-1]
+
+    assert pty.spawn([sys.executable, "-c", IN_A_TERMINAL], read) == 0
+    text = b"".join(shown).decode()
+    assert "epoch |" in text
+    assert "/4" in text
+    assert "✓ FINISHED seen" in text
+    assert "output" not in text
