@@ -11,10 +11,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from cvtrack_magics.capture.seeds import loader_generator, seed_worker
     from cvtrack_magics.runs.api import mlend, mlexperiment, mlrun, mltags
+    from cvtrack_magics.runs.explaining import mlaugment, mlcam
     from cvtrack_magics.runs.facts import mlautolog, mlconfig, mldata, mlenv, mlparams, mlseed
     from cvtrack_magics.runs.log import log
+    from cvtrack_magics.runs.looking import log_predictions, mlgrid
+    from cvtrack_magics.runs.measuring import mleval
     from cvtrack_magics.runs.sync import mlsync
     from cvtrack_magics.runs.track import track
+    from cvtrack_magics.vision.predictions import Predictions
 
 _HOMES = {
     "cvtrack_magics.capture.seeds": ("loader_generator", "seed_worker"),
@@ -27,22 +31,32 @@ _HOMES = {
         "mlparams",
         "mlseed",
     ),
+    "cvtrack_magics.runs.explaining": ("mlaugment", "mlcam"),
     "cvtrack_magics.runs.log": ("log",),
+    "cvtrack_magics.runs.looking": ("log_predictions", "mlgrid"),
+    "cvtrack_magics.runs.measuring": ("mleval",),
     "cvtrack_magics.runs.track": ("track",),
     "cvtrack_magics.runs.sync": ("mlsync",),
+    "cvtrack_magics.vision.predictions": ("Predictions",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
+    "Predictions",
     "load_ipython_extension",
     "loader_generator",
     "log",
+    "log_predictions",
+    "mlaugment",
     "mlautolog",
+    "mlcam",
     "mlconfig",
     "mldata",
     "mlend",
     "mlenv",
+    "mleval",
     "mlexperiment",
+    "mlgrid",
     "mlparams",
     "mlrun",
     "mlseed",

@@ -43,6 +43,12 @@ class CvTrack(Configurable):
         config=True
     )
     record_output = Bool(True, help="Record stdout and stderr of the cell.").tag(config=True)
+    grid_limit = Integer(
+        8, help="Megabytes of pictures that %mlgrid puts into the notebook; the worst go first."
+    ).tag(config=True)
+    page_limit = Integer(
+        64, help="Megabytes of pictures in the page of predictions that a run gets."
+    ).tag(config=True)
     digits = Integer(4, help="Significant digits of a metric in the summary under a cell.").tag(
         config=True
     )

@@ -36,3 +36,17 @@ def safe_key(key: str) -> str:
 
         clean = f"{clean[: KEY_LIMIT - 9]}-{hashlib.sha256(key.encode()).hexdigest()[:8]}"
     return clean
+
+
+def file_part(name: str) -> str:
+    """Return a name as one part of an artifact's path: letters, digits and ``-_.``.
+
+    A name that had to be changed ends in 8 hexadecimal digits of its SHA-256, so that two
+    names stay two files.
+    """
+    clean = re.sub(r"[^A-Za-z0-9_.\-]+", "_", name).strip("._")[:80]
+    if clean == name:
+        return clean
+    import hashlib
+
+    return f"{clean}-{hashlib.sha256(name.encode()).hexdigest()[:8]}".lstrip("-")

@@ -34,3 +34,9 @@ def redact(text: str) -> str:
 def in_one_line(error: BaseException, limit: int = 200) -> str:
     """Return the first line of an error's message without credentials, or its class."""
     return redact(str(error).strip().split("\n", 1)[0])[:limit] or type(error).__name__
+
+
+def kind_and_line(error: BaseException, limit: int = 200) -> str:
+    """Return an error's class and the first line of its message, without credentials."""
+    kind, line = type(error).__name__, in_one_line(error, limit)
+    return kind if line == kind else f"{kind}: {line}"

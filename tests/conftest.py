@@ -59,6 +59,19 @@ def store(tmp_path: Path, store_template: Path) -> str:
 
 
 @pytest.fixture
+def script() -> Iterator[None]:
+    """A plain script's session, ended with the test."""
+    from cvtrack_magics.runs import current
+
+    current.use(None)
+    yield
+    session = current.peek()
+    if session is not None:
+        session.stop()
+    current.use(None)
+
+
+@pytest.fixture
 def kernel(store: str, tmp_path: Path) -> Iterator[Kernel]:
     """A real Python kernel with the extension loaded."""
     with Kernel(tmp_path) as running:

@@ -12,6 +12,7 @@ from cvtrack_magics.magics.help import LINES, HelpMagics, complete
 from cvtrack_magics.magics.host import ShellHost
 from cvtrack_magics.magics.runs import RunMagics
 from cvtrack_magics.magics.sync import SyncMagics
+from cvtrack_magics.magics.vision import VisionMagics
 from cvtrack_magics.runs import current
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ class Extension:
         for magics in (
             RunMagics(self.shell, self.hooks),
             FactMagics(self.shell),
+            VisionMagics(self.shell),
             SyncMagics(self.shell),
             HelpMagics(self.shell),
         ):

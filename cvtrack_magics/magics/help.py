@@ -9,7 +9,7 @@ from IPython.core.error import UsageError
 from IPython.core.magic import Magics, line_magic, magics_class
 
 from cvtrack_magics.errors import CvtrackError, did_you_mean
-from cvtrack_magics.magics import facts, runs, sync
+from cvtrack_magics.magics import facts, runs, sync, vision
 from cvtrack_magics.magics.parser import Line
 from cvtrack_magics.magics.show import Table, show
 
@@ -28,11 +28,18 @@ LINES: dict[str, Line] = {
     "mlenv": facts.ENV,
     "mldata": facts.DATA,
     "mlautolog": facts.AUTOLOG,
+    "mlgrid": vision.GRID,
+    "mleval": vision.EVAL,
+    "mlcam": vision.CAM,
+    "mlaugment": vision.AUGMENT,
     "mlsync": sync.SYNC,
     "mlhelp": HELP,
 }
 
-NAMES_FROM_NOTEBOOK = {"mlparams", "mlconfig", "mldata"}
+NAMES_FROM_NOTEBOOK = {
+    *("mlparams", "mlconfig", "mldata"),
+    *("mlgrid", "mleval", "mlcam", "mlaugment"),
+}
 
 
 @magics_class

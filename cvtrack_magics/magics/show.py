@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from html import escape
+from typing import Any
 
 
 class Table:
@@ -55,8 +56,8 @@ class Table:
         return f"{title}<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
 
-def show(table: Table) -> None:
-    """Display a table; IPython's display machinery is imported only here, when needed."""
+def show(value: Any) -> None:
+    """Display a value; IPython's display machinery is imported only here, when needed."""
     from IPython.display import display
 
-    display(table)
+    display(value)

@@ -14,7 +14,6 @@ from cvtrack_magics.errors import StoreUnavailable
 from cvtrack_magics.metrics.channel import Channel
 from cvtrack_magics.metrics.series import Series
 from cvtrack_magics.records import (
-    Artifact,
     End,
     Notice,
     Outcome,
@@ -23,10 +22,11 @@ from cvtrack_magics.records import (
     RunSummary,
     Tag,
 )
-from cvtrack_magics.redact import redact
-from cvtrack_magics.runs import surroundings
+from cvtrack_magics.redact import kind_and_line
+from cvtrack_magics.runs.albums import Albums
+from cvtrack_magics.runs.closing import last_facts
 from cvtrack_magics.runs.control import Control
-from cvtrack_magics.runs.gathering import Gathering, paths_of
+from cvtrack_magics.runs.gathering import Gathering
 from cvtrack_magics.runs.host import CellFacts
 from cvtrack_magics.runs.kept import KeptRun
 from cvtrack_magics.runs.spec import RunSpec
@@ -90,9 +90,10 @@ class RunScope:
         self._marks = 0
         self.recorded: list[Record] = []
         self.gathering = Gathering(session, cell, spec.code, self._take_gathered)
-        self._tee = StreamTee()
+        self.albums = Albums(self.name, self._put, session.config.page_limit * 1_000_000)
+        self.tee = StreamTee()
         self._meter = ResourceMeter()
-        self._figures: list[bytes] = []
+        self.figures: list[bytes] = []
 
     @property
     def name(self) -> str:
@@ -159,8 +160,7 @@ class RunScope:
         try:
             yield
         except Exception as error:
-            reason = redact(str(error).split("\n", 1)[0])[:200]
-            self.notices.append(f"Could not {what}: {type(error).__name__}: {reason}")
+            self.notices.append(f"Could not {what}: {kind_and_line(error)}")
 
     def _open_in_store(self, tags: dict[str, str]) -> OpenRun:
         tracking = self.session.tracking
@@ -174,17 +174,24 @@ class RunScope:
         return tracking.open_run(self.name, tags, nested=nested)
 
     def _take_gathered(self, records: list[Record]) -> None:
-        records = self._not_said_otherwise(records)
+        records = self.not_said_otherwise(records)
         self._put(records)
         self.recorded += records
 
     # -- while open
 
+    def step_of(self, given: int | None, otherwise: int | None = None) -> int:
+        """Return a step as given, or that of the loop the run is in, or the last one logged."""
+        step = given if given is not None else self.control.step_now()
+        if step is None:
+            step = otherwise if otherwise is not None else self.channel.last_step
+        return max(0, int(step or 0))
+
     def enter_cell(self) -> None:
         """Take up the capture of output and figures for a cell."""
         with self._attempt("watch the cell's output"):
             if self.spec.output:
-                self._tee.attach()
+                self.tee.attach()
             if self.spec.figures:
                 self.session.host.start_figures()
 
@@ -192,9 +199,9 @@ class RunScope:
         """Put output and figures of the cell aside."""
         with self._attempt("keep the cell's output"):
             if self.spec.figures:
-                self._figures += self.session.host.stop_figures()
+                self.figures += self.session.host.stop_figures()
             if self.spec.output:
-                self._tee.detach()
+                self.tee.detach()
 
     def note_cell(self, key: str, error: BaseException | None) -> None:
         """Remember that a cell inside a span failed, until the same cell succeeds."""
@@ -238,7 +245,7 @@ class RunScope:
             kept.append(record)
         return kept
 
-    def _not_said_otherwise(self, records: list[Record]) -> list[Record]:
+    def not_said_otherwise(self, records: list[Record]) -> list[Record]:
         """Leave out what was read off the machine where the user said something else."""
         return [
             record
@@ -278,21 +285,9 @@ class RunScope:
         use = self._meter.stop()
         ended = int(time.time() * 1000)
         timeout = self.session.config.close_timeout
-        last = self._not_said_otherwise(self.gathering.finish(timeout))
-        self.session.pump.close(self.channel)
-        last += surroundings.resource_records(use, ended)
-        last += surroundings.figure_records(self._figures)
-        if self.spec.output and self._tee.text().strip():
-            last.append(Artifact("logs/output.txt", redact(self._tee.text())))
-        last += self.gathering.late(paths_of([*self.recorded, *last]))
-        if self.channel.lost:
-            self.notices.append(f"{self.channel.lost} values could not be read from the device.")
-        if self.control.stopped_at is not None:
-            last.append(Tag("stopped_at_step", str(self.control.stopped_at)))
-            self.notices.append(f"Stopped by the button at step {self.control.stopped_at}.")
-        if error is not None:
-            last += surroundings.error_records(error)
+        last = last_facts(self, use, ended, error)
         self.notices += [item.text for item in last if isinstance(item, Notice)]
+        last = [item for item in last if not isinstance(item, Notice)]
         self.recorded += last
         if self.run is not None:
             self._end(self.run, last, End(outcome, ended), timeout)

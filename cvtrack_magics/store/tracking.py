@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -237,7 +238,12 @@ class Tracking:
             return write_points(self._client(run), run.run_id, points)
 
     def metrics_of(self, reference: str, but: str) -> dict[str, float]:
-        """Return the last values of a run: its name in this experiment, id, or MODEL@ALIAS.
+        """Return the last values of a run; see :meth:`run_of`."""
+        data = self._run_of(reference, but).data
+        return {key: float(value) for key, value in data.metrics.items()}
+
+    def run_of(self, reference: str, but: str = "") -> OpenRun:
+        """Return a run by its name in this experiment, its id, or MODEL@ALIAS.
 
         The run ``but`` is not meant, even where it has the name.
 
@@ -246,6 +252,10 @@ class Tracking:
         StoreUnavailable
             There is no such run, or the store does not answer.
         """
+        run = self._run_of(reference, but)
+        return self._opened(run, run.data.params)
+
+    def _run_of(self, reference: str, but: str) -> Any:
         run_id = ""
         if "@" in reference:
             name, alias = reference.rsplit("@", 1)
@@ -253,8 +263,21 @@ class Tracking:
                 run_id = mlflow().MlflowClient().get_model_version_by_alias(name, alias).run_id
         run_id = run_id or self.find_run(reference, but=but) or reference
         with self._calling(f"find the run {reference!r}"):
-            data = mlflow().MlflowClient().get_run(run_id).data
-        return {key: float(value) for key, value in data.metrics.items()}
+            return mlflow().MlflowClient().get_run(run_id)
+
+    def files(self, run: OpenRun, folder: str) -> list[str]:
+        """Return the paths of the artifacts of a run in a folder, sorted."""
+        with self._calling(f"list the artifacts of run {run.name!r}"):
+            found = self._client(run).list_artifacts(run.run_id, folder)
+            return sorted(str(item.path) for item in found)
+
+    def read_file(self, run: OpenRun, path: str) -> bytes:
+        """Return the content of an artifact of a run."""
+        with (
+            self._calling(f"read {path} of run {run.name!r}"),
+            tempfile.TemporaryDirectory(prefix="cvtrack-") as folder,
+        ):
+            return Path(self._client(run).download_artifacts(run.run_id, path, folder)).read_bytes()
 
     def last_metrics(self, run: OpenRun) -> dict[str, float]:
         """Return the last value of each metric, as the store has them."""

@@ -28,16 +28,18 @@ def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
+_AT = re.compile(r"(?<=.)_at_")  # what follows says where it was measured
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _WORD = re.compile(r"[^a-z0-9]+")
 _LOWER = _words(
     "loss losses error err errors mse rmse mae mape smape rmsle nll bce perplexity ppl fid kid "
-    "lpips wer cer eer ece brier hausdorff hd hd95 assd fpr fnr divergence kl distance"
+    "lpips wer cer eer ece brier hausdorff hd hd95 assd fpr fnr divergence kl distance "
+    "absrel latency"
 )
 _HIGHER = _words(
     "acc accuracy f1 fbeta dice iou miou giou jaccard map ap ar auc auroc roc auprc precision "
     "recall sensitivity specificity psnr ssim r2 kappa mcc bleu rouge tpr tnr pq mota idf1 hota "
-    "pck oks top score similarity"
+    "pck oks top score similarity delta fps throughput"
 )
 _NEITHER = _words("scale weight weights coef coefficient threshold lr size")
 
@@ -126,7 +128,7 @@ def direction_of(name: str) -> Literal["min", "max", ""]:
     The name is cut into words at signs and at capitals, and a number at the end of a word
     does not count, so that ``mAP@0.5`` and ``valLoss2`` are known. A word of loss or error
     decides before one of score (``dice_loss`` is a loss); settings of a loss (``loss_scale``)
-    have no direction.
+    have no direction. What follows ``_at_`` is not looked at.
 
     Parameters
     ----------
@@ -143,7 +145,7 @@ def direction_of(name: str) -> Literal["min", "max", ""]:
     >>> [direction_of(n) for n in ("val/loss", "mAP50", "dice_loss", "lr", "loss_scale")]
     ['min', 'max', 'min', '', '']
     """
-    bare = _SPLIT.sub("", name)
+    bare = _AT.split(_SPLIT.sub("", name))[0]
     words = [*_WORD.split(bare.lower()), *_WORD.split(_CAMEL.sub(" ", bare).lower())]
     known = {*words, *(word.rstrip("0123456789") for word in words)}
     if known & _NEITHER:

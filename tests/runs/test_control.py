@@ -14,15 +14,7 @@ from cvtrack_magics.runs import current
 from cvtrack_magics.runs.control import Control
 from tests.store_views import points, runs_of
 
-
-@pytest.fixture(autouse=True)
-def script() -> Iterator[None]:
-    current.use(None)
-    yield
-    session = current.peek()
-    if session is not None:
-        session.stop()
-    current.use(None)
+pytestmark = pytest.mark.usefixtures("script")
 
 
 def control() -> tuple[Control, list[tuple[str, str]], list[tuple[int, str]]]:

@@ -23,14 +23,7 @@ from tests.store_views import artifact, points, runs_of
 METHODS = ("log_metric", "log_batch", "get_run", "create_run", "set_terminated", "search_runs")
 
 
-@pytest.fixture(autouse=True)
-def script() -> Any:
-    current.use(None)
-    yield
-    session = current.peek()
-    if session is not None:
-        session.stop()
-    current.use(None)
+pytestmark = pytest.mark.usefixtures("script")
 
 
 def test_every_way_to_log_ends_in_the_same_run(store: str) -> None:

@@ -1,0 +1,124 @@
+"""The predictions that a run logs: frames by step, their files, and one page for all."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from cvtrack_magics.errors import UsageProblem
+from cvtrack_magics.names import file_part
+from cvtrack_magics.records import Artifact, Record
+from cvtrack_magics.store.tracking import OpenRun, Tracking
+from cvtrack_magics.vision import saving
+from cvtrack_magics.vision.compose import compose
+from cvtrack_magics.vision.sheet.build import Frame, build_sheet
+
+if TYPE_CHECKING:
+    from cvtrack_magics.vision.predictions import Predictions
+
+FOLDER = "predictions"
+PICTURES = "visualisations"
+
+
+class Album:
+    """One name's predictions in a run, step by step.
+
+    Parameters
+    ----------
+    name : str
+        As in the artifacts: ``predictions/<name>/`` and ``visualisations/<name>.html``.
+    run : str
+        The run's name.
+    """
+
+    def __init__(self, name: str, run: str) -> None:
+        self.name = name
+        self.run = run
+        self.frames: list[Frame] = []
+        self._part = file_part(name)
+        self._pixels = ""
+
+    @property
+    def page_path(self) -> str:
+        """Where the page lies among the run's artifacts."""
+        return f"{PICTURES}/{self._part}.html"
+
+    def add(self, predictions: Predictions, step: int, rows: Sequence[int]) -> list[Record]:
+        """Take up predictions; return their files, and a plain picture of some of them.
+
+        Parameters
+        ----------
+        predictions : Predictions
+            Of the same task and classes as those before.
+        step : int
+            Predictions of the same step are replaced.
+        rows : sequence of int
+            Which samples go into the picture.
+        """
+        if self.frames:
+            self._agree(predictions)
+        records: list[Record] = []
+        folder = f"{FOLDER}/{self._part}"
+        name = ""
+        if predictions.pixels is not None:
+            content = "".join(predictions.pixels.digests()).encode()
+            name = f"pixels_{hashlib.sha256(content).hexdigest()[:12]}.npz"
+            if name != self._pixels:
+                records.append(Artifact(f"{folder}/{name}", saving.dump_pixels(predictions.pixels)))
+                self._pixels = name
+            elif self.frames:  # the same pictures are kept once
+                predictions = predictions.with_pixels(self.frames[-1].predictions.pixels)
+        data = saving.dump(predictions, step, name)
+        records.append(Artifact(f"{folder}/step_{step:06d}.npz", data))
+        if len(rows) and predictions.pixels is not None:
+            picture = compose(predictions, rows)
+            records.append(Artifact(f"{PICTURES}/{self._part}_step_{step:06d}.webp", picture))
+        self.frames = [frame for frame in self.frames if frame.step != step]
+        self.frames.append(Frame(predictions, step, self.run))
+        self.frames.sort(key=lambda frame: frame.step or 0)
+        return records
+
+    def page(self, limit: int, metrics: Mapping[str, float] | None = None) -> Artifact:
+        """Return all frames as one page that needs neither a kernel nor a network."""
+        from cvtrack_magics.widgets.page import page_html
+
+        title = f"{self.run} · {self.name}" if self.run else self.name
+        sheet = build_sheet(self.frames, title=title, limit=limit, metrics=metrics)
+        return Artifact(self.page_path, page_html(sheet.document, sheet.packs))
+
+    def _agree(self, predictions: Predictions) -> None:
+        before = self.frames[0].predictions
+        if (before.task, before.classes) != (predictions.task, predictions.classes):
+            raise UsageProblem(
+                f"{self.name!r} holds {before!r}, which {predictions!r} does not fit.",
+                "Give another name=.",
+            )
+
+
+def read_album(tracking: Tracking, run: OpenRun, name: str, *, last: bool = False) -> list[Frame]:
+    """Return the frames that a run has in the store, in order; only the last if wanted.
+
+    Raises
+    ------
+    UsageProblem
+        The run has no predictions of that name.
+    """
+    folder = f"{FOLDER}/{file_part(name)}"
+    files = tracking.files(run, folder)
+    steps = [path for path in files if path.rsplit("/", 1)[-1].startswith("step_")]
+    if not steps:
+        there = [path.rsplit("/", 1)[-1] for path in tracking.files(run, FOLDER)]
+        hint = f"It has {', '.join(there)}." if there else "log_predictions() keeps them."
+        raise UsageProblem(f"Run {run.name!r} has no predictions {name!r}.", hint)
+    pixels = {}
+    frames = []
+    for path in steps[-1:] if last else steps:
+        predictions, meta = saving.load(tracking.read_file(run, path))
+        file = str(meta.get("pixels") or "")
+        if file and "/" not in file:
+            if file not in pixels:
+                pixels[file] = saving.load_pixels(tracking.read_file(run, f"{folder}/{file}"))
+            predictions = predictions.with_pixels(pixels[file])
+        frames.append(Frame(predictions, meta["step"], run.name))
+    return frames

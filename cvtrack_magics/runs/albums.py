@@ -1,0 +1,99 @@
+"""The albums of one open run, filled by a thread of their own so that training goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from cvtrack_magics.errors import CvtrackError
+from cvtrack_magics.records import Notice, Record
+from cvtrack_magics.redact import kind_and_line
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future, ThreadPoolExecutor
+
+    from cvtrack_magics.runs.album import Album
+    from cvtrack_magics.vision.predictions import Predictions
+    from cvtrack_magics.vision.sheet.build import Frame
+
+
+class Albums:
+    """What a run has of predictions.
+
+    Parameters
+    ----------
+    run : str
+        The run's name.
+    put : callable
+        Keeps records; called from the thread.
+    limit : int
+        Bytes of pictures in a page.
+    """
+
+    def __init__(self, run: str, put: Callable[[Sequence[Record]], None], limit: int) -> None:
+        self._run = run
+        self._put = put
+        self._limit = limit
+        self._albums: dict[str, Album] = {}
+        self._counted: dict[str, int] = {}
+        self._pool: ThreadPoolExecutor | None = None
+        self._work: list[Future[None]] = []
+        self._metrics: dict[str, Mapping[str, float]] = {}
+
+    def frames(self, name: str) -> list[Frame]:
+        """Return an album's frames in order, with all that was added so far."""
+        for work in self._work:
+            work.exception()  # waits
+        album = self._albums.get(name)
+        return list(album.frames) if album is not None else []
+
+    def next_step(self, name: str) -> int:
+        """Count the steps of a loop that does not say them."""
+        self._counted[name] = self._counted.get(name, -1) + 1
+        return self._counted[name]
+
+    def add(
+        self, name: str, predictions: Predictions, step: int, rows: Sequence[int]
+    ) -> Future[None]:
+        """Add predictions soon; the future says when, or why not."""
+        if name not in self._albums:
+            from cvtrack_magics.runs.album import Album
+
+            self._albums[name] = Album(name, self._run)
+        album = self._albums[name]
+        if self._pool is None:
+            from concurrent.futures import ThreadPoolExecutor
+
+            self._pool = ThreadPoolExecutor(1, thread_name_prefix="cvtrack-pictures")
+        done = self._pool.submit(lambda: self._put(album.add(predictions, step, rows)))
+        self._work.append(done)
+        return done
+
+    def note(self, name: str, metrics: Mapping[str, float]) -> None:
+        """Show figures above the grid of an album's page."""
+        self._metrics[name] = dict(metrics)
+
+    def finish(self) -> list[Record]:
+        """Wait for all work; return the pages, and a line for what went wrong."""
+        records: list[Record] = []
+        for work in self._work:
+            try:
+                work.result()
+            except Exception as error:
+                records.append(Notice(f"Predictions were not recorded: {_said(error)}"))
+        if self._pool is not None:
+            self._pool.shutdown()
+        for name, album in self._albums.items():
+            if not album.frames:
+                continue
+            try:
+                records.append(album.page(self._limit, self._metrics.get(name)))
+            except Exception as error:
+                records.append(Notice(f"The page of {name!r} was not made: {_said(error)}"))
+        return records
+
+
+def _said(error: Exception) -> str:
+    if isinstance(error, CvtrackError):
+        return f"{error.problem} {error.hint}".strip()
+    return kind_and_line(error)

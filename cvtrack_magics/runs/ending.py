@@ -1,0 +1,53 @@
+"""The summary that a training gets at its end: best value, best epoch, total time."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+import numpy as np
+
+from cvtrack_magics.metrics.series import Series
+from cvtrack_magics.names import safe_key
+from cvtrack_magics.records import Metric
+from cvtrack_magics.widgets.best import best_of
+from cvtrack_magics.widgets.groups import direction_of
+
+_VALIDATION = re.compile(r"^val(?:id(?:ation)?)?[/_](?P<name>[^/]+)$", re.IGNORECASE)
+
+
+def best_records(curves: Mapping[str, Series], wall_s: float, ended: int) -> list[Metric]:
+    """Return ``best_val_*``, ``best_epoch`` and ``total_train_time_hrs``.
+
+    Only a run with a validation metric (``val/mAP50``, ``val_acc`` …) of several points has
+    them. The first such metric of which more is better, or else the first, gives
+    ``best_epoch``: the step it was logged at where steps count up by one, else its place among
+    the metric's points, from 0.
+
+    Parameters
+    ----------
+    curves : mapping of str to Series
+        The run's metrics.
+    wall_s : float
+        How long the run took, in seconds.
+    ended : int
+        Unix milliseconds.
+    """
+    found: dict[str, float] = {}
+    epochs: list[tuple[str, float]] = []
+    for name, series in curves.items():
+        match = _VALIDATION.match(name)
+        best = best_of(name, series) if match else None
+        if match is None or best is None:
+            continue
+        found[safe_key(f"best_val_{match['name']}")] = best.value
+        steps = np.frombuffer(series.steps, dtype=np.int64)
+        counted = bool((np.diff(steps) == 1).all())
+        values = np.frombuffer(series.values, dtype=np.float64)
+        place = int(np.flatnonzero(values == best.value)[0])
+        epochs.append((direction_of(name), float(steps[place] if counted else place)))
+    if not found:
+        return []
+    found["best_epoch"] = next((at for way, at in epochs if way == "max"), epochs[0][1])
+    found["total_train_time_hrs"] = wall_s / 3600
+    return [Metric(name, value, 0, ended) for name, value in found.items()]

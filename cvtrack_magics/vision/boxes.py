@@ -1,0 +1,121 @@
+"""Boxes of many images in a few flat arrays, and the formats they come in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias, get_args
+
+import numpy as np
+import numpy.typing as npt
+
+from cvtrack_magics.errors import UsageProblem, did_you_mean
+from cvtrack_magics.vision.arrays import Array
+from cvtrack_magics.vision.masks import Mask
+
+BoxFormat: TypeAlias = Literal["xyxy", "xywh", "cxcywh", "xyxy-rel", "xywh-rel", "cxcywh-rel"]
+
+
+@dataclass(frozen=True, slots=True)
+class Boxes:
+    """The boxes of N images; those of image ``i`` are rows ``offsets[i]:offsets[i + 1]``.
+
+    Attributes
+    ----------
+    offsets : int64, N + 1
+    xyxy : float32 or float64, M × 4
+        Left, top, right, bottom in pixels of the native image.
+    labels : int64, M
+        Indices into the class names.
+    scores : float32 or float64, M, or None
+        None for the truth.
+    crowd : bool, M, or None
+        COCO's ``iscrowd``: matched without being counted.
+    masks : tuple of Mask, M, or None
+        Of instance segmentation.
+    """
+
+    offsets: npt.NDArray[np.int64]
+    xyxy: Array
+    labels: npt.NDArray[np.int64]
+    scores: Array | None = None
+    crowd: npt.NDArray[np.bool_] | None = None
+    masks: tuple[Mask, ...] | None = None
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    def rows(self, index: int) -> slice:
+        """Return the rows of one image."""
+        return slice(int(self.offsets[index]), int(self.offsets[index + 1]))
+
+    @property
+    def images(self) -> npt.NDArray[np.int64]:
+        """The image of each row."""
+        return np.repeat(np.arange(len(self)), np.diff(self.offsets))
+
+    def take(self, images: Any) -> Boxes:
+        """Return the boxes of some images, in that order."""
+        wanted = [np.arange(self.offsets[i], self.offsets[i + 1]) for i in images]
+        rows = np.concatenate(wanted) if wanted else np.zeros(0, np.int64)
+        offsets = np.concatenate(([0], np.cumsum([len(part) for part in wanted])))
+        return Boxes(
+            offsets.astype(np.int64),
+            self.xyxy[rows],
+            self.labels[rows],
+            None if self.scores is None else self.scores[rows],
+            None if self.crowd is None else self.crowd[rows],
+            None if self.masks is None else tuple(self.masks[row] for row in rows),
+        )
+
+    def __add__(self, other: Boxes) -> Boxes:
+        def joined(mine: Any, theirs: Any) -> Any:
+            return None if mine is None or theirs is None else np.concatenate((mine, theirs))
+
+        return Boxes(
+            np.concatenate((self.offsets, other.offsets[1:] + self.offsets[-1])),
+            np.concatenate((self.xyxy, other.xyxy)),
+            np.concatenate((self.labels, other.labels)),
+            joined(self.scores, other.scores),
+            joined(self.crowd, other.crowd),
+            None if self.masks is None or other.masks is None else self.masks + other.masks,
+        )
+
+
+def to_xyxy(boxes: Array, box_format: str, height: int, width: int, what: str) -> Array:
+    """Return boxes of one image as left, top, right, bottom in pixels.
+
+    Raises
+    ------
+    UsageProblem
+        The format is unknown, a value is not finite, or a box cannot be of this format:
+        right of x2, negative in size, or beyond 0..1 where relative.
+    """
+    if box_format not in get_args(BoxFormat):
+        raise UsageProblem(
+            f"box_format={box_format!r} is none of {', '.join(get_args(BoxFormat))}."
+            f"{did_you_mean(box_format, get_args(BoxFormat))}"
+        )
+    if not np.isfinite(boxes).all():
+        raise UsageProblem(f"{what}: a box has a coordinate that is NaN or infinite.")
+    form, _, relative = box_format.partition("-")
+    boxes = np.array(boxes, dtype=np.float64 if boxes.dtype == np.float64 else np.float32)
+    if relative:
+        if boxes.size and np.abs(boxes).max() > 2:
+            raise UsageProblem(
+                f"{what}: {box_format} boxes lie within 0..1, saw {np.abs(boxes).max():.4g}.",
+                f"Say box_format={form!r} when they are in pixels.",
+            )
+        boxes *= np.array([width, height, width, height], boxes.dtype)
+    if form != "xyxy":
+        size = boxes[:, 2:]
+        if boxes.size and size.min() < 0:
+            raise UsageProblem(f"{what}: a box of {box_format} has a negative width or height.")
+        corner = boxes[:, :2] - size / 2 if form == "cxcywh" else boxes[:, :2]
+        boxes = np.concatenate((corner, corner + size), axis=1)
+    elif boxes.size and (boxes[:, 2:] < boxes[:, :2]).any():
+        bad = boxes[(boxes[:, 2:] < boxes[:, :2]).any(axis=1)][0]
+        raise UsageProblem(
+            f"{what}: {np.round(bad, 2).tolist()} is no xyxy box, its end lies before its start.",
+            "Say box_format='xywh' or 'cxcywh' if that is what they are.",
+        )
+    return boxes

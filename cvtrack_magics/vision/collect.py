@@ -1,0 +1,182 @@
+"""Runs a model over a data loader and keeps what it said, with the time it took."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from cvtrack_magics.errors import UsageProblem
+from cvtrack_magics.vision.images import to_images
+from cvtrack_magics.vision.predictions import Predictions
+from cvtrack_magics.vision.tasks import Task
+
+Output = Callable[[Any], Any]
+
+
+def collect(
+    model: Any,
+    loader: Iterable[Any],
+    task: Task,
+    *,
+    classes: Any = None,
+    device: Any = None,
+    value_range: Any = None,
+    layout: Any = None,
+    limit: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
+    **options: Any,
+) -> Predictions:
+    """Run a model over (images, truth) batches and return its predictions.
+
+    The model is put into ``eval()`` and back; no gradients are made. Time is taken around the
+    model alone, with the device synchronised; the first batch warms up and is not counted
+    where there are more.
+
+    Parameters
+    ----------
+    model : torch.nn.Module or callable
+        Takes a batch of images. Its output is taken as logits (classification, semantic), a
+        list of dicts (detection, instance), scores or a dict with ``scores`` and ``heat``
+        (anomaly), or maps (depth).
+    loader : iterable
+        Yields (images, truth). The order must be the data set's own (no shuffling), since
+        samples are named by their place.
+    task : str
+        One of the six tasks.
+    classes : sequence of str, optional
+        Names by index; otherwise those of ``loader.dataset.classes``.
+    device : torch.device or str, optional
+        Where to run; otherwise where the model's parameters are.
+    value_range, layout
+        See :meth:`Predictions.classification`; recognised from the first batch.
+    limit : int, optional
+        Stop after so many samples.
+    progress : callable, optional
+        Called with the number of samples done and the number of all (0: unknown).
+    **options
+        More of what the task's way of making ``Predictions`` takes.
+
+    Returns
+    -------
+    Predictions
+        With ``seconds``, so that throughput (FPS) is known.
+    """
+    import torch
+
+    make = getattr(Predictions, str(task), None)
+    if task not in Task.__args__ or make is None:  # type: ignore[attr-defined]
+        raise UsageProblem(f"task={task!r} is none of {', '.join(Task.__args__)}.")  # type: ignore[attr-defined]
+    if classes is None:
+        classes = getattr(getattr(loader, "dataset", None), "classes", None)
+    place = device if device is not None else _device_of(model)
+    total = _total(loader)
+    parts: list[Predictions] = []
+    times: list[tuple[int, float]] = []
+    done = 0
+    with _evaluating(model), torch.no_grad():
+        for batch in loader:
+            if not isinstance(batch, (tuple, list)) or len(batch) < 2:
+                raise UsageProblem("collect: expected batches of (images, truth).")
+            images, truth = batch[0], batch[1]
+            moved = _to(images, place)
+            _wait(place)
+            started = time.perf_counter()
+            output = model(moved)
+            _wait(place)
+            spent = time.perf_counter() - started
+            if value_range is None:
+                value_range = _range(images, layout)
+            ids = range(done, done + len(images))
+            given = {"ids": ids, "layout": layout, "value_range": value_range, **options}
+            if task != "depth":
+                given["classes"] = classes
+            part = make(images, truth, **_said(output, task), **given)
+            parts.append(part)
+            times.append((len(part), spent))
+            done += len(part)
+            if progress:
+                progress(done, total)
+            if limit is not None and done >= limit:
+                break
+    if not parts:
+        raise UsageProblem("collect: the loader gave no batch.")
+    found = Predictions.join(parts)
+    from dataclasses import replace
+
+    counted = times[1:] or times
+    per_sample = sum(spent for _, spent in counted) / sum(count for count, _ in counted)
+    found = replace(found, seconds=per_sample * len(found))
+    return found if limit is None else found[:limit]
+
+
+def _said(output: Any, task: Task) -> dict[str, Any]:
+    """Name the model's output as the task's argument."""
+    if task in ("classification", "semantic"):
+        if isinstance(output, Mapping):  # torchvision's segmentation models
+            output = output.get("out", output.get("logits"))
+        if output is None or not hasattr(output, "shape"):
+            raise UsageProblem(f"collect: expected logits of a {task} model, saw no tensor.")
+        return {"logits": output}
+    if task == "anomaly":
+        if isinstance(output, Mapping):
+            return {"scores": output["scores"], "heat": output.get("heat")}
+        if isinstance(output, (tuple, list)) and len(output) == 2:
+            return {"scores": output[0], "heat": output[1]}
+        return {"scores": output}
+    return {"predictions": output}
+
+
+def _range(images: Any, layout: Any) -> Any:
+    """Return the range of the first batch, for all to be read alike."""
+    from cvtrack_magics.vision.images import recognise_range
+
+    to_images(images[:1], layout=layout, value_range=(0, 1))  # says what is wrong with the shape
+    return recognise_range(images, layout)
+
+
+def _device_of(model: Any) -> Any:
+    parameters = getattr(model, "parameters", None)
+    first = next(iter(parameters()), None) if callable(parameters) else None
+    return None if first is None else first.device
+
+
+def _to(images: Any, device: Any) -> Any:
+    if device is None:
+        return images
+    if isinstance(images, (list, tuple)):
+        return [image.to(device) for image in images]
+    return images.to(device)
+
+
+def _wait(device: Any) -> None:
+    if device is not None and str(device).startswith("cuda"):
+        import torch
+
+        torch.cuda.synchronize(device)
+    elif device is not None and str(device).startswith("mps"):
+        import torch
+
+        torch.mps.synchronize()
+
+
+def _total(loader: Any) -> int:
+    try:
+        return len(loader.dataset)
+    except (AttributeError, TypeError):
+        return 0
+
+
+@contextmanager
+def _evaluating(model: Any) -> Iterator[None]:
+    """Put every module into eval mode, and afterwards each back into its own."""
+    modules = list(model.modules()) if hasattr(model, "modules") else []
+    modes = [module.training for module in modules]
+    try:
+        if modules:
+            model.eval()
+        yield
+    finally:
+        for module, mode in zip(modules, modes, strict=True):
+            module.training = mode

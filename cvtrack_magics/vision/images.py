@@ -1,0 +1,216 @@
+"""Images of any layout and range as 8-bit height × width × channels.
+
+Layout and range are told by the values where only one reading is possible. Where two are,
+the error names both and the argument that decides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from cvtrack_magics.errors import UsageProblem
+from cvtrack_magics.vision.arrays import Array, shape_of, to_array
+
+Layout: TypeAlias = Literal["CHW", "HWC", "HW"]
+Range: TypeAlias = tuple[float, float] | Literal["imagenet"]
+Image: TypeAlias = npt.NDArray[np.uint8]
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+_CHANNELS = (1, 3, 4)
+_SLACK = 1e-3
+
+
+def to_images(
+    value: Any, *, layout: Layout | None = None, value_range: Range | None = None
+) -> list[Image]:
+    """Return images as 8-bit arrays, H × W (grey) or H × W × C with 3 or 4 channels.
+
+    Parameters
+    ----------
+    value : array, tensor, PIL image or sequence of them
+        A batch N×C×H×W, N×H×W×C or N×H×W, or a list of single images of any sizes.
+    layout : {'CHW', 'HWC', 'HW'}, optional
+        The order of a single image's axes; recognised when the channels can be only one axis.
+    value_range : (float, float) or 'imagenet', optional
+        The values of black and white, or images normalised with ImageNet's mean and
+        deviation. Recognised for 8-bit images, 0..1, 0..255 and values that only
+        ImageNet's normalisation gives.
+
+    Raises
+    ------
+    UsageProblem
+        In one line: what was seen and what was expected.
+    """
+    singles = _singles(value, layout)
+    if not singles:
+        return []
+    range_ = value_range if value_range is not None else _recognise(singles)
+    return [_to_8_bit(image, range_) for image in singles]
+
+
+def recognise_range(value: Any, layout: Layout | None = None) -> Range:
+    """Return the values of black and white of a batch; see :func:`to_images`."""
+    return _recognise(_singles(value, layout))
+
+
+def _singles(value: Any, layout: Layout | None) -> list[Array]:
+    """Split into single images with the channels last."""
+    if _is_pil(value):
+        value = [value]
+    if isinstance(value, (str, bytes)) or not hasattr(value, "__len__"):
+        raise UsageProblem(
+            f"images: expected a batch or a list of images, saw {type(value).__name__}."
+        )
+    if isinstance(value, Sequence) and not hasattr(value, "shape"):
+        return [_channels_last(_single(item), layout) for item in value]
+    batch = to_array(value, "images")
+    if batch.ndim == 3 and layout not in (None, "HW"):
+        raise UsageProblem(
+            f"images: {shape_of(batch)} is one {layout} image, expected a batch of them.",
+            "Give images[None].",
+        )
+    if batch.ndim not in (3, 4):
+        raise UsageProblem(
+            f"images: expected N×C×H×W, N×H×W×C or N×H×W, saw {shape_of(batch)}.",
+            "A single image goes in as images[None].",
+        )
+    if len(batch) == 0:
+        return []
+    if batch.ndim == 4 and layout is None:
+        layout = _layout(batch[0])
+    return [_channels_last(image, layout) for image in batch]
+
+
+def _single(item: Any) -> Array:
+    if _is_pil(item):
+        if item.mode not in ("L", "RGB", "RGBA"):
+            item = item.convert("RGBA" if "transparency" in item.info else "RGB")
+        return np.asarray(item)
+    array = to_array(item, "images")
+    if array.ndim not in (2, 3):
+        raise UsageProblem(f"images: expected C×H×W, H×W×C or H×W, saw {shape_of(array)}.")
+    return array
+
+
+def _is_pil(value: Any) -> bool:
+    return hasattr(value, "convert") and hasattr(value, "mode")
+
+
+def _layout(image: Array) -> Layout:
+    if image.ndim == 2:
+        return "HW"
+    first, last = image.shape[0] in _CHANNELS, image.shape[-1] in _CHANNELS
+    if first and last:
+        raise UsageProblem(
+            f"images: {shape_of(image)} can be channels first or last.",
+            "Say layout='CHW' or layout='HWC'.",
+        )
+    if not first and not last:
+        raise UsageProblem(
+            f"images: expected 1, 3 or 4 channels, saw {shape_of(image)} for one image."
+        )
+    return "CHW" if first else "HWC"
+
+
+def _channels_last(image: Array, layout: Layout | None) -> Array:
+    layout = "HW" if image.ndim == 2 else layout or _layout(image)
+    if image.ndim == 3 and layout == "HW":
+        raise UsageProblem(f"images: expected H×W, saw {shape_of(image)}.")
+    if layout == "CHW":
+        image = np.moveaxis(image, 0, -1)
+    if image.ndim == 3 and image.shape[-1] not in _CHANNELS:
+        raise UsageProblem(
+            f"images: expected 1, 3 or 4 channels, saw {image.shape[-1]} ({layout} given)."
+        )
+    if 0 in image.shape:
+        raise UsageProblem(f"images: an image of {shape_of(image)} has no pixels.")
+    return image[..., 0] if image.ndim == 3 and image.shape[-1] == 1 else image
+
+
+def _recognise(images: list[Array]) -> Range:
+    """Say which values are black and white, from the values of all images together."""
+    kinds = {image.dtype for image in images}
+    if kinds <= {np.dtype(np.uint8)}:
+        return (0.0, 255.0)
+    if kinds <= {np.dtype(bool)}:
+        return (0.0, 1.0)
+    low, high = _extremes(images)
+    seen = f"images: {'/'.join(sorted(str(k) for k in kinds))} values from {low:.4g} to {high:.4g}"
+    whole = all(kind.kind in "iub" for kind in kinds)
+    if whole:
+        if low >= 0 and 1 < high <= 255:
+            return (0.0, 255.0)
+        raise UsageProblem(f"{seen} have no known range.", "Say value_range=(black, white).")
+    if low >= -_SLACK and high <= 1 + _SLACK:
+        return (0.0, 1.0)
+    if low >= -_SLACK and 128 <= high <= 255 + _SLACK:
+        return (0.0, 255.0)
+    if low < 0 and _like_imagenet(images):
+        if low < -1 - _SLACK or high > 1 + _SLACK:
+            return "imagenet"
+        raise UsageProblem(
+            f"{seen} can be normalised in two ways.",
+            "Say value_range='imagenet' or value_range=(-1, 1).",
+        )
+    raise UsageProblem(
+        f"{seen} are neither 0..1, 0..255 nor ImageNet-normalised.",
+        "Say value_range=(black, white).",
+    )
+
+
+def _extremes(images: list[Array]) -> tuple[float, float]:
+    finite = [image if image.dtype.kind in "iub" else image[np.isfinite(image)] for image in images]
+    known = [values for values in finite if values.size]
+    if not known:
+        return 0.0, 1.0
+    return float(min(v.min() for v in known)), float(max(v.max() for v in known))
+
+
+def _like_imagenet(images: list[Array]) -> bool:
+    """Whether every channel lies within what ImageNet's normalisation makes of 0..1."""
+    if any(image.ndim != 3 or image.shape[-1] != 3 for image in images):
+        return False
+    mean, std = np.array(IMAGENET_MEAN), np.array(IMAGENET_STD)
+    black, white = -mean / std - 1e-2, (1 - mean) / std + 1e-2
+    return all(
+        bool(np.all(np.nanmin(image, axis=(0, 1)) >= black))
+        and bool(np.all(np.nanmax(image, axis=(0, 1)) <= white))
+        for image in images
+        if np.isfinite(image).all()
+    )
+
+
+def _to_8_bit(image: Array, range_: Range) -> Image:
+    if range_ == "imagenet":
+        if image.ndim != 3 or image.shape[-1] != 3:
+            raise UsageProblem(
+                f"images: ImageNet's normalisation has 3 channels, saw {shape_of(image)}."
+            )
+        image = image * np.array(IMAGENET_STD, np.float32) + np.array(IMAGENET_MEAN, np.float32)
+        range_ = (0.0, 1.0)
+    black, white = range_
+    if not (np.isfinite(black) and np.isfinite(white)) or black == white:
+        raise UsageProblem(f"value_range={range_}: black and white must differ.")
+    if image.dtype == np.uint8 and (black, white) == (0.0, 255.0):
+        return np.array(image)  # a copy: the loop may write into its own again
+    scaled = (image.astype(np.float32) - black) * (255.0 / (white - black))
+    scaled = np.nan_to_num(scaled, nan=0.0, posinf=255.0, neginf=0.0)
+    return np.asarray(np.clip(scaled + 0.5, 0, 255), np.uint8)
+
+
+def rgb(image: Image) -> Image:
+    """Return a picture as H × W × 3; grey is repeated, transparency lies on white."""
+    if image.ndim == 2:
+        image = image[..., None]
+    if image.shape[2] == 1:
+        return np.repeat(image, 3, axis=2)
+    if image.shape[2] == 4:
+        share = image[..., 3:].astype(np.float32) / 255
+        mixed = image[..., :3] * share + 255 * (1 - share)
+        return np.asarray(mixed + 0.5, np.uint8)
+    return image

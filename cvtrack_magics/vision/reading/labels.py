@@ -1,0 +1,100 @@
+"""Labels, logits, probabilities and scores."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from cvtrack_magics.errors import UsageProblem
+from cvtrack_magics.vision.arrays import Array, floats, integers, shape_of, to_array
+from cvtrack_magics.vision.maps import Maps
+from cvtrack_magics.vision.reading.names import check_labels, class_names
+from cvtrack_magics.vision.reading.planes import read_planes
+from cvtrack_magics.vision.tasks import Anomalies, Classes
+
+_SUM_SLACK = 2e-2  # half precision and rounded files
+
+
+def read_classes(
+    truth: Any, count: int, classes: Any, *, scores: Any, logits: Any, probabilities: Any
+) -> tuple[Classes, tuple[str, ...]]:
+    """Return labels and probabilities of N samples, and the names of the classes."""
+    given = [value is not None for value in (scores, logits, probabilities)]
+    if sum(given) != 1:
+        raise UsageProblem(
+            "classification: give the model's output once: scores, logits= or probabilities=."
+        )
+    value = next(item for item in (scores, logits, probabilities) if item is not None)
+    table = to_array(value, "scores")
+    if table.ndim == 2 and table.shape[1] == 1:
+        table = table[:, 0]
+    if table.ndim not in (1, 2) or len(table) != count:
+        raise UsageProblem(f"scores: expected {count} samples × classes, saw {shape_of(table)}.")
+    if table.dtype.kind != "f":
+        if table.ndim == 1:
+            raise UsageProblem(
+                "scores: saw one whole number a sample, which looks like predicted labels.",
+                "Give the model's output (samples × classes): logits or probabilities.",
+            )
+        table = table.astype(np.float32)
+    if table.dtype.itemsize > 8:
+        table = table.astype(np.float64)
+    how = "logits" if logits is not None else "probabilities" if probabilities is not None else ""
+    probs = _probabilities(table, how or _recognise(table))
+    names = class_names(classes, probs.shape[1])
+    if len(names) != probs.shape[1]:
+        raise UsageProblem(
+            f"scores: {probs.shape[1]} columns, but {len(names)} class names were given."
+        )
+    labels = np.full(count, -1) if truth is None else integers(truth, count, "truth")
+    check_labels(labels, len(names), "truth", least=-1)
+    return Classes(labels, probs), names
+
+
+def _recognise(table: Array) -> str:
+    known = table[np.isfinite(table)] if table.size else table
+    if known.size == 0:
+        return "probabilities"
+    low, high = float(known.min()), float(known.max())
+    if low < 0 or high > 1 + 1e-3:
+        return "logits"
+    if table.ndim == 1:
+        return "probabilities"
+    sums = table.sum(axis=1)
+    sums = sums[np.isfinite(sums)]
+    if np.all(np.abs(sums - 1) < _SUM_SLACK):
+        return "probabilities"
+    worst = sums[np.argmax(np.abs(sums - 1))]
+    raise UsageProblem(
+        f"scores: within 0..1, yet a row sums to {worst:.3g}: probabilities or logits?",
+        "Say probabilities= or logits=.",
+    )
+
+
+def _probabilities(table: Array, how: str) -> Array:
+    if how == "probabilities":
+        known = table[np.isfinite(table)]
+        if known.size and (known.min() < -1e-6 or known.max() > 1 + 1e-3):
+            raise UsageProblem(
+                f"probabilities: saw {known.min():.4g} to {known.max():.4g}.", "Say logits= ."
+            )
+        return np.stack((1 - table, table), axis=1) if table.ndim == 1 else table
+    if table.ndim == 1:
+        table = np.stack((np.zeros_like(table), table), axis=1)
+    with np.errstate(invalid="ignore", over="ignore"):
+        shifted = np.exp(table - np.max(table, axis=1, keepdims=True))
+        return np.asarray(shifted / shifted.sum(axis=1, keepdims=True), table.dtype)
+
+
+def read_anomalies(truth: Any, scores: Any, count: int, *, heat: Any, masks: Any) -> Anomalies:
+    """Return truth, score and, where given, the maps of where."""
+    labels = np.full(count, -1) if truth is None else integers(truth, count, "truth")
+    if len(labels) and (labels.min() < -1 or labels.max() > 1):
+        wrong = labels[(labels < -1) | (labels > 1)][0]
+        raise UsageProblem(f"truth: expected 0 (normal) and 1 (anomalous), saw {wrong}.")
+    hot = None if heat is None else Maps.of(read_planes(heat, count, "heat", np.float32))
+    areas = None
+    if masks is not None:
+        areas = Maps.of(plane != 0 for plane in read_planes(masks, count, "masks", None))
+    return Anomalies(labels, floats(scores, count, "scores"), hot, areas)

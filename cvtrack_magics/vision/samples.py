@@ -1,0 +1,95 @@
+"""What samples of every task have: names, pictures and sizes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from cvtrack_magics.errors import UsageProblem
+from cvtrack_magics.vision.images import Layout, Range, to_images
+from cvtrack_magics.vision.pixels import Pixels
+
+
+@dataclass(frozen=True, slots=True)
+class Samples:
+    """What samples of every task have."""
+
+    count: int
+    ids: tuple[str, ...]
+    names: tuple[str, ...]
+    sizes: npt.NDArray[np.int64]
+    pixels: Pixels | None
+    seconds: float
+
+    @classmethod
+    def of(
+        cls,
+        images: Any,
+        count: int | None,
+        *,
+        ids: Any = None,
+        names: Any = (),
+        layout: Layout | None = None,
+        value_range: Range | None = None,
+        sizes: Any = None,
+        seconds: float = 0.0,
+    ) -> Samples:
+        """Return names, pictures and sizes of samples, from what was given of them."""
+        pixels = images if isinstance(images, Pixels) else None
+        if pixels is None and images is not None:
+            pixels = Pixels(to_images(images, layout=layout, value_range=value_range))
+        if pixels is not None:
+            shapes = pixels.sizes
+            if count is not None and len(pixels) != count:
+                raise UsageProblem(f"{len(pixels)} images, but the truth or output of {count}.")
+        elif sizes is not None:
+            shapes = np.asarray(sizes, np.int64).reshape(-1, 2)
+        elif count is not None:
+            shapes = np.zeros((count, 2), np.int64)
+        else:
+            raise UsageProblem("Without images give sizes=, a height and width for each.")
+        total = len(shapes)
+        if total == 0:
+            raise UsageProblem("There are no samples.", "Give at least one image.")
+        digests = None if pixels is None else pixels.digests
+        chosen = _ids(ids, total, digests)
+        captions = tuple(str(name) for name in names)
+        if captions and len(captions) != total:
+            raise UsageProblem(f"names: expected {total}, one a sample; saw {len(captions)}.")
+        return cls(total, chosen, captions, shapes, pixels, float(seconds))
+
+
+def _ids(ids: Any, total: int, digests: Callable[[], list[str]] | None) -> tuple[str, ...]:
+    """Return a name for each sample: as given, or its digest, or its place."""
+    if ids is None:
+        return unique(digests() if digests else [str(at) for at in range(total)])
+    chosen = tuple(str(item) for item in ids)
+    if len(chosen) != total:
+        raise UsageProblem(f"ids: expected {total}, one a sample; saw {len(chosen)}.")
+    if len(set(chosen)) != total:
+        raise UsageProblem("ids: some occur twice.", "Give each sample its own.")
+    return chosen
+
+
+def unique(ids: Sequence[str]) -> tuple[str, ...]:
+    """Return ids with ``-2``, ``-3`` … added to those that came before."""
+    if len(set(ids)) == len(ids):
+        return tuple(ids)
+    seen: Counter[str] = Counter()
+    taken = set(ids)
+    made = []
+    for name in ids:
+        seen[name] += 1
+        given = name
+        while seen[name] > 1 and given in taken:
+            given = f"{name}-{seen[name]}"
+            if given in taken:
+                seen[name] += 1
+        taken.add(given)
+        made.append(given)
+    return tuple(made)

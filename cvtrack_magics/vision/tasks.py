@@ -1,0 +1,113 @@
+"""What each of the six tasks knows about a sample: the truth and the prediction."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from cvtrack_magics.vision.arrays import Array
+from cvtrack_magics.vision.boxes import Boxes
+from cvtrack_magics.vision.maps import Maps
+
+Task: TypeAlias = Literal["classification", "detection", "semantic", "instance", "anomaly", "depth"]
+
+
+@dataclass(frozen=True, slots=True)
+class Classes:
+    """Classification: ``truth`` int64 N (-1: unknown), ``probabilities`` float N × K."""
+
+    truth: npt.NDArray[np.int64]
+    probabilities: Array
+
+    def take(self, rows: Any) -> Classes:
+        """Return some samples."""
+        return Classes(self.truth[rows], self.probabilities[rows])
+
+    def __add__(self, other: Classes) -> Classes:
+        return Classes(
+            np.concatenate((self.truth, other.truth)),
+            np.concatenate((self.probabilities, other.probabilities)),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Detections:
+    """Object detection, and instance segmentation where the boxes have masks."""
+
+    truth: Boxes
+    prediction: Boxes
+
+    def take(self, rows: Any) -> Detections:
+        """Return some samples."""
+        return Detections(self.truth.take(rows), self.prediction.take(rows))
+
+    def __add__(self, other: Detections) -> Detections:
+        return Detections(self.truth + other.truth, self.prediction + other.prediction)
+
+
+@dataclass(frozen=True, slots=True)
+class Segments:
+    """Semantic segmentation: label maps; pixels that are ``ignore`` in the truth don't count."""
+
+    truth: Maps
+    prediction: Maps
+    ignore: int | None = None
+
+    def take(self, rows: Any) -> Segments:
+        """Return some samples."""
+        return Segments(self.truth.take(rows), self.prediction.take(rows), self.ignore)
+
+    def __add__(self, other: Segments) -> Segments:
+        return Segments(self.truth + other.truth, self.prediction + other.prediction, self.ignore)
+
+
+@dataclass(frozen=True, slots=True)
+class Anomalies:
+    """Anomaly detection: ``truth`` int64 N (1 anomalous, 0 normal, -1 unknown).
+
+    ``scores`` float N, higher is more anomalous; ``heat`` float maps and ``masks`` bool maps
+    of where, or None.
+    """
+
+    truth: npt.NDArray[np.int64]
+    scores: Array
+    heat: Maps | None = None
+    masks: Maps | None = None
+
+    def take(self, rows: Any) -> Anomalies:
+        """Return some samples."""
+        return Anomalies(
+            self.truth[rows],
+            self.scores[rows],
+            None if self.heat is None else self.heat.take(rows),
+            None if self.masks is None else self.masks.take(rows),
+        )
+
+    def __add__(self, other: Anomalies) -> Anomalies:
+        return Anomalies(
+            np.concatenate((self.truth, other.truth)),
+            np.concatenate((self.scores, other.scores)),
+            None if self.heat is None or other.heat is None else self.heat + other.heat,
+            None if self.masks is None or other.masks is None else self.masks + other.masks,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Depths:
+    """Depth estimation: float maps; a truth of 0, below 0 or NaN is no measurement."""
+
+    truth: Maps
+    prediction: Maps
+
+    def take(self, rows: Any) -> Depths:
+        """Return some samples."""
+        return Depths(self.truth.take(rows), self.prediction.take(rows))
+
+    def __add__(self, other: Depths) -> Depths:
+        return Depths(self.truth + other.truth, self.prediction + other.prediction)
+
+
+TaskData: TypeAlias = Classes | Detections | Segments | Anomalies | Depths
