@@ -38,6 +38,8 @@ class Albums:
         self._counted: dict[str, int] = {}
         self._pool: ThreadPoolExecutor | None = None
         self._work: list[Future[None]] = []
+        self.last_step = 0
+        """The highest step that predictions were added at."""
         self._metrics: dict[str, Mapping[str, float]] = {}
 
     def frames(self, name: str) -> list[Frame]:
@@ -61,6 +63,7 @@ class Albums:
 
             self._albums[name] = Album(name, self._run)
         album = self._albums[name]
+        self.last_step = max(self.last_step, step)
         if self._pool is None:
             from concurrent.futures import ThreadPoolExecutor
 

@@ -184,7 +184,8 @@ class RunScope:
         """Return a step as given, or that of the loop the run is in, or the last one logged."""
         step = given if given is not None else self.control.step_now()
         if step is None:
-            step = otherwise if otherwise is not None else self.channel.last_step
+            last = max(self.channel.last_step, self.albums.last_step)
+            step = last if otherwise is None else otherwise
         return max(0, int(step or 0))
 
     def enter_cell(self) -> None:

@@ -12,7 +12,6 @@ from cvtrack_magics.vision.measure.bootstrap import area_under_roc, interval
 from cvtrack_magics.vision.measure.common import (
     NAN,
     Options,
-    check_labels,
     counted,
     known,
     need,
@@ -21,6 +20,7 @@ from cvtrack_magics.vision.measure.common import (
 from cvtrack_magics.vision.measure.common import pr_curve as _pr
 from cvtrack_magics.vision.measure.common import roc_curve as _roc
 from cvtrack_magics.vision.predictions import Predictions
+from cvtrack_magics.vision.reading.names import check_labels
 
 MAX_PIXELS = 5_000_000
 

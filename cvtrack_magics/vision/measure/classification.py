@@ -13,7 +13,6 @@ from cvtrack_magics.vision.measure.common import (
     MAX_CURVES,
     NAN,
     Options,
-    check_labels,
     class_names,
     counted,
     known,
@@ -24,6 +23,7 @@ from cvtrack_magics.vision.measure.common import (
 )
 from cvtrack_magics.vision.measure.scheme import metric_parts
 from cvtrack_magics.vision.predictions import Predictions
+from cvtrack_magics.vision.reading.names import check_labels
 
 
 def measure_classification(predictions: Predictions, options: Options) -> Evaluation:

@@ -64,22 +64,6 @@ def class_names(predictions: Predictions, count: int) -> tuple[str, ...]:
     return names
 
 
-def check_labels(labels: Array, count: int, what: str) -> None:
-    """Check that labels are indices into ``count`` classes.
-
-    Raises
-    ------
-    UsageProblem
-        One is not; the message names it.
-    """
-    bad = labels[(labels < 0) | (labels >= count)]
-    if len(bad):
-        raise UsageProblem(
-            f"{what}: label {int(bad[0])} is out of range, there are {count} classes "
-            f"(0 to {count - 1})."
-        )
-
-
 def known(truth: npt.NDArray[np.int64], notes: list[str]) -> npt.NDArray[np.int64]:
     """Return the rows whose truth is known (not -1), and note how many are not.
 

@@ -14,7 +14,6 @@ from cvtrack_magics.vision.measure.coco import IOUS, RECALLS, Precision, evaluat
 from cvtrack_magics.vision.measure.common import (
     MAX_CURVES,
     Options,
-    check_labels,
     class_names,
     counted,
 )
@@ -28,6 +27,7 @@ from cvtrack_magics.vision.measure.found import (
 )
 from cvtrack_magics.vision.measure.scheme import HEADLINES, metric_parts
 from cvtrack_magics.vision.predictions import Predictions
+from cvtrack_magics.vision.reading.names import check_labels
 
 
 def measure_detection(predictions: Predictions, options: Options) -> Evaluation:

@@ -12,7 +12,6 @@ from cvtrack_magics.vision.measure.bootstrap import interval, mean_iou
 from cvtrack_magics.vision.measure.common import (
     NAN,
     Options,
-    check_labels,
     class_names,
     divided,
     mean,
@@ -20,6 +19,7 @@ from cvtrack_magics.vision.measure.common import (
 )
 from cvtrack_magics.vision.measure.scheme import metric_parts
 from cvtrack_magics.vision.predictions import Predictions
+from cvtrack_magics.vision.reading.names import check_labels
 
 
 def measure_semantic(predictions: Predictions, options: Options) -> Evaluation:

@@ -93,6 +93,15 @@ def test_the_other_statistics_count_a_sample_as_often_as_it_was_drawn(seed: int)
         assert found.low == pytest.approx(measured(again).metrics[metric], abs=1e-9)
 
 
+def test_the_bootstrap_too_looks_at_100_predictions_of_a_class_and_image() -> None:
+    one = (0, 0, 0, 9, 9)
+    wrong = [(0, 30, 30, 40, 40, 0.9 - i / 1000) for i in range(100)]
+    data = detected([[one], [one]], [[*wrong, (*one, 0.1)], [(*one, 0.5)]], 1)
+    found = statistic(data)
+    assert found.low == pytest.approx(found.value, abs=1e-12)
+    assert found.value == pytest.approx(51 / 101 / 101, abs=1e-9)
+
+
 def test_draws_are_fair_and_repeatable(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = np.concatenate(list(draws(20, 500, np.random.default_rng(1))))
     assert whole.shape == (500, 20)

@@ -200,6 +200,19 @@ def test_the_confusion_counts_every_object_and_every_prediction_once() -> None:
     assert np.triu(found.confusion[:-1, :-1], 1).any(), "the case has no mix-ups"
 
 
+def test_a_mix_up_takes_its_object() -> None:
+    # both of the wrong class, at an IoU of exactly 0.5 and of 0.9: only the first of them by score
+    said = [(1, 0, 0, 10, 5, 0.9), (1, 0, 0, 10, 9, 0.8)]
+    found = measured(detected([[(0, 0, 0, 10, 10)]], [said]), threshold=0.5)
+    assert found.confusion.tolist() == [[0, 1, 0], [0, 0, 0], [0, 1, 0]]
+    stricter = measured(detected([[(0, 0, 0, 10, 10)]], [said]), threshold=0.5, iou=0.6)
+    assert stricter.confusion.tolist() == [[0, 1, 0], [0, 0, 0], [0, 1, 0]]
+    strictest = measured(detected([[(0, 0, 0, 10, 10)]], [said[:1]]), threshold=0.5, iou=0.6)
+    assert strictest.confusion.tolist() == [[0, 0, 1], [0, 0, 0], [0, 1, 0]]
+    exact = measured(detected([[(0, 0, 0, 10, 10)]], [said[:1]]), threshold=0.5)
+    assert exact.confusion.tolist() == [[0, 1, 0], [0, 0, 0], [0, 0, 0]]
+
+
 def test_pr_curves_are_the_librarys() -> None:
     data = random_boxes(9)
     precision = faster_coco(data)
