@@ -82,7 +82,7 @@ def tree(uri: str, since: int) -> list[str]:
             metrics = "  ".join(
                 f"{key} {value:.4g}"
                 for key, value in sorted(run.data.metrics.items())
-                if not key.startswith(("resources/", "system/"))
+                if not key.startswith(("resources/", "system/", "best_", "total_"))
             )
             name = "  " * depth + ("└ " if depth else "") + info.run_name
             lines.append(f"  {name:<24} {info.status:<9} {seconds:6.1f} s  {metrics}".rstrip())

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from tests.kernels import Kernel
-from tests.store_views import points, runs_of
+from tests.store_views import artifact_names, points, runs_of
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -17,7 +17,7 @@ BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 
 def test_the_notebook_blocks_make_the_run_they_show(store: str, tmp_path: Path) -> None:
     with Kernel(tmp_path) as kernel:
-        for block in BLOCKS[:3]:
+        for block in BLOCKS[:4]:
             kernel.run(block).check()
     loop = runs_of(store)["loop"]
     assert [step for step, _ in points(store, loop, "train/loss")] == list(range(150))
@@ -26,11 +26,16 @@ def test_the_notebook_blocks_make_the_run_they_show(store: str, tmp_path: Path) 
     assert run.info.status == "FINISHED"
     assert run.data.tags["backbone"] == "tiny"
     assert set(run.data.metrics) >= {"train/loss", "val/loss"}
+    look = runs_of(store)["look"]
+    assert look.data.metrics["val/top1_acc/ci_low"] < look.data.metrics["val/top1_acc"] < 1
+    names = artifact_names(store, look)
+    assert {"visualisations/predictions.html", "evaluation/val/samples.json"} <= names
+    assert sum(name.endswith(".npz") for name in names) == 4
 
 
 def test_the_script_block_runs_as_a_script(store: str, tmp_path: Path) -> None:
     script = tmp_path / "train.py"
-    script.write_text(BLOCKS[3])
+    script.write_text(BLOCKS[4])
     ran = subprocess.run(
         [sys.executable, str(script)], capture_output=True, text=True, check=False, cwd=tmp_path
     )
@@ -60,3 +65,18 @@ def test_the_settings_it_names_exist() -> None:
 
     for name in re.findall(r"CvTrack\.(\w+)", README):
         assert name in CvTrack.class_traits(config=True)
+
+
+def test_every_metric_of_the_scheme_is_in_its_tasks_row() -> None:
+    from cvtrack_magics.vision.measure import HEADLINES, SCHEME
+
+    rows = {
+        line.split("|")[1].strip(): line for line in README.splitlines() if line.startswith("| ")
+    }
+    for metric in SCHEME:
+        if metric.name == "FPS":
+            continue
+        for task in metric.tasks:
+            assert f"`{metric.name}`" in rows[task], (metric.name, task)
+    for task, headline in HEADLINES.items():
+        assert rows[task].rstrip().endswith(f"| `{headline}` |")

@@ -13,7 +13,13 @@ from cvtrack_magics.records import Metric
 from cvtrack_magics.widgets.best import best_of
 from cvtrack_magics.widgets.groups import direction_of
 
+_SUMMARY = re.compile(r"^(best_val_.+|best_epoch|total_train_time_hrs)$")
 _VALIDATION = re.compile(r"^val(?:id(?:ation)?)?[/_](?P<name>[^/]+)$", re.IGNORECASE)
+
+
+def is_summary(name: str) -> bool:
+    """Whether a metric is one of these; what is shown of a run has them in other words."""
+    return _SUMMARY.match(name) is not None
 
 
 def best_records(curves: Mapping[str, Series], wall_s: float, ended: int) -> list[Metric]:

@@ -8,6 +8,7 @@ from cvtrack_magics.errors import CvtrackError
 from cvtrack_magics.names import safe_key
 from cvtrack_magics.records import Outcome, RunSummary
 from cvtrack_magics.runs import surroundings
+from cvtrack_magics.runs.ending import is_summary
 from cvtrack_magics.runs.view import SYSTEM
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def summary_of(
         metrics={
             key: value
             for key, value in metrics.items()
-            if not key.startswith((surroundings.RESOURCES, SYSTEM))
+            if not key.startswith((surroundings.RESOURCES, SYSTEM)) and not is_summary(key)
         },
         params=len(set(scope.params) - scope.gathering.machine_params),
         recorded=_recorded(scope) if scope.run else (),

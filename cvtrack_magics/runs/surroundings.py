@@ -7,6 +7,7 @@ import re
 import sys
 import traceback
 from collections.abc import Callable, Sequence
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from cvtrack_magics.capture.environment import environment_records
@@ -162,12 +163,14 @@ def known_as(records: Sequence[Record]) -> tuple[str, ...]:
         said.insert(1, "git state")
     if any(isinstance(item, Param) and item.key == "global_seed" for item in records):
         said.append("seeds")
-    for folder, word in (
-        ("configs/", "config"),
-        ("datasets/", "data manifest"),
-        ("visualisations/", "figure"),
+    for pattern, word in (
+        ("configs/*", "config"),
+        ("datasets/*", "data manifest"),
+        ("visualisations/*.png", "figure"),
+        ("visualisations/*.html", "prediction page"),
+        ("evaluation/*/metrics.json", "evaluation"),
     ):
-        count = sum(path.startswith(folder) for path in paths)
+        count = sum(fnmatchcase(path, pattern) for path in paths)
         if count:
             said.append(f"{count} {word}{'s' if count > 1 else ''}")
     return tuple(said)

@@ -25,6 +25,16 @@ def mlflow() -> Any:
     return module
 
 
+def client_of(uri: str) -> Any:
+    """Return a client of a store, which any thread may make.
+
+    The registry's address is given too: MLflow would look for it in a Spark session, and the
+    import of pyspark that this takes can wait for ever for an import in another thread, since
+    MLflow's import hooks hold a lock of their own.
+    """
+    return mlflow().MlflowClient(tracking_uri=uri, registry_uri=uri)
+
+
 class _Quiet:
     """What is changed while at least one call is under way, and what was there before."""
 

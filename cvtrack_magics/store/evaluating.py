@@ -8,6 +8,7 @@ given to it as extra metrics.
 from __future__ import annotations
 
 import warnings
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -75,6 +76,7 @@ def evaluate_labels(
     dict of str to float
         The figures, without the prefix.
     """
+    import_module("mlflow.pyfunc")  # MLflow would import it with a lock of its own held
     import pandas
 
     module = mlflow()

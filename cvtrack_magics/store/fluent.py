@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from cvtrack_magics.records import Notice, Outcome
-from cvtrack_magics.store.client import mlflow, quietly
+from cvtrack_magics.store.client import client_of, mlflow, quietly
 from cvtrack_magics.store.tracking import OpenRun
 
 
@@ -93,6 +93,6 @@ def leave_run(run: OpenRun, outcome: Outcome) -> list[Notice]:
             )
         )
         with quietly():
-            client = mlflow().MlflowClient(tracking_uri=run.uri)
+            client = client_of(run.uri)
             client.set_terminated(top.info.run_id, outcome)
     return notices

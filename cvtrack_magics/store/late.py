@@ -7,7 +7,7 @@ from typing import Any
 from cvtrack_magics.errors import StoreUnavailable
 from cvtrack_magics.journal.folder import RunNote
 from cvtrack_magics.redact import redact
-from cvtrack_magics.store.client import creating, mlflow, quietly
+from cvtrack_magics.store.client import client_of, creating, quietly
 
 RUN_KEY = "cvtrack.run_key"
 """Tag by which a run is found again when the store's answer to its creation was lost."""
@@ -41,7 +41,7 @@ def create_run(uri: str, note: RunNote, parent_run_id: str) -> tuple[str, str, s
         already is that run: its creation was answered too late.
     """
     with creating():
-        client = mlflow().MlflowClient(tracking_uri=uri)
+        client = client_of(uri)
         experiment = _experiment(client, note)
         found = _twins(client, experiment.experiment_id, note.key)
         if found:
@@ -81,7 +81,7 @@ def _twins(client: Any, experiment_id: str, key: str) -> list[str]:
 def remove_twins(uri: str, experiment_id: str, key: str, run_id: str) -> None:
     """Delete the empty runs that late answers to repeated creations left behind."""
     with quietly():
-        client = mlflow().MlflowClient(tracking_uri=uri)
+        client = client_of(uri)
         for twin in _twins(client, experiment_id, key):
             if twin != run_id:
                 client.delete_run(twin)
@@ -90,7 +90,7 @@ def remove_twins(uri: str, experiment_id: str, key: str, run_id: str) -> None:
 def kill_if_running(uri: str, run_id: str, ended: int) -> bool:
     """End a run as KILLED when the store still calls it running; say whether it did."""
     with quietly():
-        client = mlflow().MlflowClient(tracking_uri=uri)
+        client = client_of(uri)
         if client.get_run(run_id).info.status not in ("RUNNING", "SCHEDULED"):
             return False
         client.set_terminated(run_id, "KILLED", ended)

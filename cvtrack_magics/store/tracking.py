@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from cvtrack_magics.errors import StoreUnavailable
 from cvtrack_magics.records import Notice, Outcome, Record
 from cvtrack_magics.redact import in_one_line, redact
-from cvtrack_magics.store.client import creating, mlflow, quietly
+from cvtrack_magics.store.client import client_of, creating, mlflow, quietly
 from cvtrack_magics.store.refusals import is_refusal
 from cvtrack_magics.store.uris import absolute, sqlite_file
 from cvtrack_magics.store.writer import Point, write, write_points
@@ -286,4 +286,4 @@ class Tracking:
         return {key: float(value) for key, value in data.metrics.items()}
 
     def _client(self, run: OpenRun) -> Any:
-        return mlflow().MlflowClient(tracking_uri=run.uri)
+        return client_of(run.uri)

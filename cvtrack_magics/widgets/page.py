@@ -101,8 +101,9 @@ _LOADER = """(() => {
     const body = document.body;
     const jupyter = body.dataset.jpThemeLight ?? body.getAttribute("data-jp-theme-light");
     if (jupyter) return jupyter === "false";
-    if (/\\bvscode-(dark|high-contrast(?!-light))/.test(body.className)) return true;
+    // A light theme of high contrast has both of its classes.
     if (/\\bvscode-(light|high-contrast-light)/.test(body.className)) return false;
+    if (/\\bvscode-(dark|high-contrast)/.test(body.className)) return true;
     return matchMedia("(prefers-color-scheme: dark)").matches;
   };
   const theme = () => (dark() ? "dark" : "light");

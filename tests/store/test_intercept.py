@@ -6,9 +6,10 @@ import inspect
 import math
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import mlflow
 import pytest
@@ -209,3 +210,23 @@ def test_autologging_takes_our_way(store: str) -> None:
         assert run._scope.channel.count() == 1
         assert MlflowClient().get_run(run.run_id).data.metrics["loss"] == 0.5
     assert "loss" in run.summary.metrics
+
+
+def test_no_thread_of_ours_looks_for_spark(store: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An import in a thread can wait for ever for one in the cell: MLflow's hooks have a lock."""
+    class Watching:
+        seen: ClassVar[list[tuple[str, str]]] = []
+
+        def find_spec(self, name: str, *rest: Any) -> None:
+            self.seen.append((threading.current_thread().name, name))
+
+    monkeypatch.setattr(sys, "meta_path", [Watching(), *sys.meta_path])
+    with mlrun("watched") as run:
+        log(loss=1.0)
+        mlflow.log_text("x", "x.txt")
+    assert run.summary is not None
+    assert runs_of(store)["watched"].info.status == "FINISHED"
+    ours = {name for thread, name in Watching.seen if thread.startswith("cvtrack-")}
+    assert not any(name.startswith("pyspark") for name in ours)
+    mlflow.MlflowClient(tracking_uri=store)
+    assert any(name.startswith("pyspark") for _, name in Watching.seen)
