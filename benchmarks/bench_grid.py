@@ -100,6 +100,7 @@ def _in_a_run(rounds: int) -> list[Row]:
 
 def _pages() -> list[Row]:
     """Open 10,000 tiles as our page, and as a page of as many plain images."""
+    from cvtrack_magics.widgets.page import page_html
     from tests.lab import chromium
     from tests.widgets import sheets
     from tests.widgets.test_grid_looks import FIRST_TILES, FRAMES
@@ -116,7 +117,7 @@ def _pages() -> list[Row]:
     )
     with tempfile.TemporaryDirectory() as folder, chromium() as browser:
         ours, plain = Path(folder, "ours.html"), Path(folder, "plain.html")
-        ours.write_text(sheets.page_html(*made), encoding="utf-8")
+        ours.write_text(page_html(*made), encoding="utf-8")
         plain.write_text(f"<!doctype html><body>{tags}</body>", encoding="utf-8")
         mine: list[float] = []
         theirs: list[float] = []

@@ -25,8 +25,8 @@ GRID = (
         "%mlgrid",
         "Show predictions as a grid: layers, sorting, filters, thresholds, linked charts.\n"
         "In an open run they are recorded too: the data, a plain picture, and a page that\n"
-        "needs neither a kernel nor a network. Without an expression: what the run, or the\n"
-        "one that --run names, has logged with log_predictions().",
+        "needs neither a kernel nor a network. Without an expression: what the open run, the\n"
+        "last one, or the one that --run names has logged with log_predictions().",
         "%mlgrid predictions --sort loss --only wrong",
     )
     .option("value", nargs="?", metavar="EXPR", help=_WHAT)

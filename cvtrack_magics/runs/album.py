@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from cvtrack_magics.errors import UsageProblem
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 FOLDER = "predictions"
 PICTURES = "visualisations"
+MEMORY = 256 << 20  # bytes of frames, compressed, that are kept in memory for the page
 
 
 class Album:
@@ -38,6 +39,7 @@ class Album:
         self.frames: list[Frame] = []
         self._part = file_part(name)
         self._pixels = ""
+        self._sizes: dict[int, int] = {}
 
     @property
     def page_path(self) -> str:
@@ -77,14 +79,24 @@ class Album:
         self.frames = [frame for frame in self.frames if frame.step != step]
         self.frames.append(Frame(predictions, step, self.run))
         self.frames.sort(key=lambda frame: frame.step or 0)
+        self._sizes[step] = len(data)
+        self._thin()
         return records
 
-    def page(self, limit: int, metrics: Mapping[str, float] | None = None) -> Artifact:
-        """Return all frames as one page that needs neither a kernel nor a network."""
+    def _thin(self) -> None:
+        """Let go of every other frame between the first and the last when they are too large.
+
+        Their files are recorded; only the page is without them.
+        """
+        while len(self.frames) > 3 and sum(self._sizes[f.step or 0] for f in self.frames) > MEMORY:
+            self.frames = [*self.frames[:-1:2], self.frames[-1]]
+
+    def page(self, limit: int) -> Artifact:
+        """Return the frames as one page that needs neither a kernel nor a network."""
         from cvtrack_magics.widgets.page import page_html
 
         title = f"{self.run} · {self.name}" if self.run else self.name
-        sheet = build_sheet(self.frames, title=title, limit=limit, metrics=metrics)
+        sheet = build_sheet(self.frames, title=title, limit=limit)
         return Artifact(self.page_path, page_html(sheet.document, sheet.packs))
 
     def _agree(self, predictions: Predictions) -> None:

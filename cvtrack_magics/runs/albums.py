@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from cvtrack_magics.errors import CvtrackError
@@ -40,7 +40,11 @@ class Albums:
         self._work: list[Future[None]] = []
         self.last_step = 0
         """The highest step that predictions were added at."""
-        self._metrics: dict[str, Mapping[str, float]] = {}
+
+    @property
+    def used(self) -> bool:
+        """Whether any predictions were added."""
+        return bool(self._albums)
 
     def frames(self, name: str) -> list[Frame]:
         """Return an album's frames in order, with all that was added so far."""
@@ -72,28 +76,45 @@ class Albums:
         self._work.append(done)
         return done
 
-    def note(self, name: str, metrics: Mapping[str, float]) -> None:
-        """Show figures above the grid of an album's page."""
-        self._metrics[name] = dict(metrics)
+    def finish(self, *, hurry: bool = False) -> list[Record]:
+        """Wait for all work; return the pages, and a line for what went wrong.
 
-    def finish(self) -> list[Record]:
-        """Wait for all work; return the pages, and a line for what went wrong."""
+        In a ``hurry``, when the process is being ended, what has not begun is left out, and so
+        are the pages; an interrupt has the same effect.
+        """
         records: list[Record] = []
+        try:
+            if not hurry:
+                self._wait(records)
+                self._make_pages(records)
+        except KeyboardInterrupt:
+            hurry = True
+        if self._pool is not None:
+            self._pool.shutdown(wait=not hurry, cancel_futures=True)
+        if hurry and self.used:
+            records.append(
+                Notice(
+                    "The page of predictions was not made, since the run was ended in a hurry; "
+                    "%mlgrid --run shows what was logged."
+                )
+            )
+        return records
+
+    def _wait(self, records: list[Record]) -> None:
         for work in self._work:
             try:
                 work.result()
             except Exception as error:
                 records.append(Notice(f"Predictions were not recorded: {_said(error)}"))
-        if self._pool is not None:
-            self._pool.shutdown()
+
+    def _make_pages(self, records: list[Record]) -> None:
         for name, album in self._albums.items():
             if not album.frames:
                 continue
             try:
-                records.append(album.page(self._limit, self._metrics.get(name)))
+                records.append(album.page(self._limit))
             except Exception as error:
                 records.append(Notice(f"The page of {name!r} was not made: {_said(error)}"))
-        return records
 
 
 def _said(error: Exception) -> str:

@@ -35,7 +35,7 @@ def last_facts(
     """
     session, control = scope.session, scope.control
     last = scope.not_said_otherwise(scope.gathering.finish(session.config.close_timeout))
-    last += scope.albums.finish()
+    last += scope.albums.finish(hurry=session.process.ending)
     session.pump.close(scope.channel)
     last += surroundings.resource_records(use, ended)
     last += best_records(scope.channel.history.series, use.wall_s, ended)

@@ -76,8 +76,8 @@ def mlgrid(
     Parameters
     ----------
     predictions : Predictions, tuple or dict, optional
-        Or, with ``task``, (images, truth, output). Without: what the open run, or ``run``,
-        has logged.
+        Or, with ``task``, (images, truth, output). Without: what ``run`` has logged, or the
+        open run, or the last one that logged any.
     task : str, optional
         One of the six tasks, for a tuple or dict.
     step : int, optional
@@ -156,6 +156,8 @@ def _logged(
     scope: RunScope | None, run: str, name: str, step: int | None
 ) -> tuple[list[Frame], str]:
     """Return the frames of a run, the one wanted last, and which run that is."""
+    if not run and scope is None:
+        run = get_session().looked_at
     if run:
         from cvtrack_magics.runs.album import read_album
 

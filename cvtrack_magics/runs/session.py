@@ -81,6 +81,8 @@ class Session:
         self._sampler: UsageSampler | None = None
         self._used: dict[str, float] = {}
         self._used_at = 0.0
+        self.looked_at = ""
+        """The id of the last run that ended with predictions logged."""
         self._told_no_run = False
         self._pid = os.getpid()
 
@@ -214,7 +216,9 @@ class Session:
             self.scopes.remove(scope)
         try:
             scope.leave_cell()
-            return scope.close(outcome, error)
+            summary = scope.close(outcome, error)
+            self.looked_at = scope.run_id if scope.albums.used else self.looked_at
+            return summary
         finally:
             current.log_to(self.scopes[-1].channel if self.scopes else None)
             if not self.scopes:

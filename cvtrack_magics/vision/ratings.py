@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -26,11 +27,24 @@ _WORST = {
 
 @dataclass(frozen=True, slots=True)
 class Ratings:
-    """Scores by name, float64 N, and outcomes by name (wrong, right, tp, fp, fn, tn), bool N."""
+    """How the model did on N samples.
+
+    Attributes
+    ----------
+    scores : mapping of str to float64 array, N
+        By name; NaN where a sample has none.
+    outcomes : mapping of str to bool array, N
+        ``wrong``, ``right``, ``tp``, ``fp``, ``fn``, ``tn``, as far as the task has them.
+    worst_first : int64 N
+        Places of the samples.
+    threshold : float or None
+        The score from which on objects count so that F1 is best.
+    """
 
     scores: Mapping[str, Array]
     outcomes: Mapping[str, npt.NDArray[np.bool_]]
     worst_first: npt.NDArray[np.int64]
+    threshold: float | None = None
 
 
 def rate(predictions: Predictions, threshold: float | None = None) -> Ratings:
@@ -46,9 +60,10 @@ def rate(predictions: Predictions, threshold: float | None = None) -> Ratings:
     from cvtrack_magics.vision.measure import measure
 
     try:
-        found = dict(measure(predictions, threshold=threshold, resamples=0).samples)
+        evaluation = measure(predictions, threshold=threshold, resamples=0)
     except UsageProblem:  # no truth at all: there is still something to look at
         return Ratings(_without_truth(predictions), {}, np.arange(len(predictions)))
+    found = dict(evaluation.samples)
     place = {name: at for at, name in enumerate(predictions.ids)}
     rows = np.array([place[str(name)] for name in found.pop("id")], np.int64)
 
@@ -58,7 +73,13 @@ def rate(predictions: Predictions, threshold: float | None = None) -> Ratings:
         return spread
 
     scores = {name: spread(found[name]) for name in _KEPT if name in found}
-    return Ratings(scores, _outcomes(found, spread), _order(predictions, scores))
+    best = evaluation.metrics.get("best_threshold", math.nan)
+    return Ratings(
+        scores,
+        _outcomes(found, spread),
+        _order(predictions, scores),
+        best if math.isfinite(best) else None,
+    )
 
 
 def _without_truth(predictions: Predictions) -> dict[str, Array]:

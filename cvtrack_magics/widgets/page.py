@@ -39,7 +39,7 @@ def page_html(
     packs : sequence of bytes
         The packs that its pictures lie in.
     picture : bytes or None
-        A PNG for readers that run no scripts.
+        A PNG or WebP for readers that run no scripts.
 
     Returns
     -------
@@ -47,7 +47,8 @@ def page_html(
         A document that loads nothing: it can be opened from a file, with no network.
     """
     title = str(sheet.get("title") or "Predictions")
-    still = _image(picture, "image/png", title) if picture else "<p>Scripts are off.</p>"
+    mime = "image/webp" if picture and picture[:4] == b"RIFF" else "image/png"
+    still = _image(picture, mime, title) if picture else "<p>Scripts are off.</p>"
     # The viewer comes before the pictures: it is on the screen while they are still being read.
     held = "".join(
         f'<script type="text/plain" data-pack="{index}">{_base64(pack)}</script>'

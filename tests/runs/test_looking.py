@@ -78,6 +78,14 @@ def test_without_a_run_it_is_only_shown(store: str) -> None:
         mlgrid()
 
 
+def test_the_last_run_is_shown_when_none_is_open(store: str) -> None:
+    with mlrun("looked at", output=False, code=False):
+        log_predictions(example("depth"))
+    with mlrun("without", output=False, code=False):
+        pass
+    assert repr(mlgrid()) == "4 samples of depth, kept in run 'looked at'."
+
+
 def test_steps_are_counted_given_or_taken_from_the_loop(store: str) -> None:
     with mlrun("steps", output=False, code=False):
         log_predictions(example("depth"))
@@ -158,3 +166,38 @@ def test_logged_while_the_store_is_away_it_arrives_later(
 
     kept = list(get_session().journal.rglob("*.html"))
     assert [path.name for path in kept] == ["predictions.html"]
+
+
+def test_a_long_training_lets_go_of_frames_but_not_of_files(
+    store: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from cvtrack_magics.runs import album
+
+    monkeypatch.setattr(album, "MEMORY", 6 * len(saving.dump(example("classification"), 0)))
+    with mlrun("long", output=False, code=False):
+        for epoch in range(20):
+            log_predictions(example("classification", seed=epoch), step=epoch, picture=0)
+    run = runs_of(store)["long"]
+    frames = sheet_in(artifact(store, run, "visualisations/predictions.html"))["frames"]
+    steps = [frame["step"] for frame in frames]
+    assert (steps[0], steps[-1]) == (0, 19)
+    assert 3 <= len(steps) <= 7
+    files = [n for n in artifact_names(store, run) if n.startswith("predictions/predictions/step")]
+    assert len(files) == 20
+
+
+def test_an_interrupt_at_the_end_leaves_a_finished_run_without_a_page(
+    store: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from cvtrack_magics.runs.album import Album
+
+    def interrupted(self: Album, limit: int) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Album, "page", interrupted)
+    with mlrun("stopped", output=False, code=False):
+        log_predictions(example("depth"))
+    run = runs_of(store)["stopped"]
+    assert run.info.status == "FINISHED"
+    assert "predictions/predictions/step_000000.npz" in artifact_names(store, run)
+    assert "The page of predictions was not made" in capsys.readouterr().out

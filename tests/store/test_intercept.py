@@ -214,6 +214,7 @@ def test_autologging_takes_our_way(store: str) -> None:
 
 def test_no_thread_of_ours_looks_for_spark(store: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """An import in a thread can wait for ever for one in the cell: MLflow's hooks have a lock."""
+
     class Watching:
         seen: ClassVar[list[tuple[str, str]]] = []
 

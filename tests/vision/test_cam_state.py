@@ -70,7 +70,7 @@ def test_the_state_is_as_before_after_an_error() -> None:
             raise ValueError("two\nlines")
 
     model = Broken().train()
-    with pytest.raises(UsageProblem, match="ValueError: two$"):
+    with pytest.raises(UsageProblem, match=r"ValueError: two$"):
         cam(model, images())
     assert model.training
     assert model.conv.training

@@ -84,6 +84,17 @@ def test_object_columns(task: str) -> None:
             assert counts[ends[row] : ends[row + 1]].tolist() == mask.counts.tolist()
 
 
+def test_of_a_detectors_boxes_only_those_that_count_are_shown_first() -> None:
+    from cvtrack_magics.vision.measure import measure
+
+    made = example("detection", 6)
+    best = measure(made, resamples=0).metrics["best_threshold"]
+    assert sheet_of(Frame(made)).document["settings"] == {"threshold": best}
+    given = sheet_of(Frame(made), settings={"threshold": 0.25}).document["settings"]
+    assert given == {"threshold": 0.25}
+    assert sheet_of(Frame(example("classification"))).document["settings"] == {}
+
+
 def test_label_maps_and_their_confusion_are_exact() -> None:
     made = example("semantic")
     sheet = sheet_of(Frame(made))

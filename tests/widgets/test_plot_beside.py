@@ -110,6 +110,7 @@ def test_the_browser_knows_what_is_better_as_the_card_does(page: Any) -> None:
     names = ["train/loss", "val_acc", "mAP@0.5", "valLoss", "dice_loss", "lr", "loss_scale", "f1"]
     names += ["top1", "rmse2", "epoch", "IoU/cat", "grad_norm", "map50-95", "error_rate", "F1Score"]
     names += ["eval/AUROC", "score", "hd95", "val/", "r2", "mse", "x1acc", "maple"]
+    names += ["F1_at_best_threshold", "AbsRel", "delta_1", "FPS"]
     Plot(page).push({name: series([1, 2]) for name in names})
     page.locator(".cv-more").click()
     page.wait_for_timeout(150)

@@ -160,9 +160,17 @@ def build_sheet(
             for frame, row, layer in zip(frames, rows, layers, strict=True)
         ],
         "compare": None if compare is None else list(compare),
-        "settings": dict(settings or {}),
+        "settings": {**_usual(frames[-1]), **(settings or {})},
     }
     return Sheet(document, tuple(done))
+
+
+def _usual(frame: Frame) -> Json:
+    """Return the state to begin with: of a detector's many boxes only those that count."""
+    best = frame.ratings.threshold
+    if best is None or frame.predictions.task not in ("detection", "instance"):
+        return {}
+    return {"threshold": best}
 
 
 class _Pictures:

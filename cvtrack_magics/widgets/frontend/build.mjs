@@ -1,8 +1,10 @@
-// One self-contained ES module: uPlot and both style sheets travel inside it.
+// Two self-contained bundles: the live plot, an ES module for anywidget, and the prediction
+// viewer, a script for a page of its own. Style sheets travel inside them.
 import { readFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { build, transform } from "esbuild";
 
-const [outfile = "../static/plot.js"] = process.argv.slice(2);
+const [plot = "../static/plot.js"] = process.argv.slice(2);
 
 /** A style sheet becomes a string without its blanks. */
 const styleSheets = {
@@ -16,15 +18,21 @@ const styleSheets = {
   },
 };
 
-await build({
-  entryPoints: ["src/main.ts"],
-  outfile,
+const common = {
   bundle: true,
   minify: true,
-  format: "esm",
   target: "es2021",
   charset: "utf8",
   legalComments: "inline",
   plugins: [styleSheets],
   logLevel: "warning",
+};
+
+await build({ ...common, entryPoints: ["src/main.ts"], outfile: plot, format: "esm" });
+await build({
+  ...common,
+  entryPoints: ["src/grid/main.ts"],
+  outfile: join(dirname(plot), "grid.js"),
+  target: "es2022",
+  format: "iife",
 });

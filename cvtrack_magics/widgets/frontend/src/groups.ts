@@ -26,14 +26,15 @@ const WORD = /[^a-z0-9]+/;
 const LOWER = new Set(
   (
     "loss losses error err errors mse rmse mae mape smape rmsle nll bce perplexity ppl fid kid " +
-    "lpips wer cer eer ece brier hausdorff hd hd95 assd fpr fnr divergence kl distance"
+    "lpips wer cer eer ece brier hausdorff hd hd95 assd fpr fnr divergence kl distance " +
+    "absrel latency"
   ).split(" "),
 );
 const HIGHER = new Set(
   (
     "acc accuracy f1 fbeta dice iou miou giou jaccard map ap ar auc auroc roc auprc precision " +
     "recall sensitivity specificity psnr ssim r2 kappa mcc bleu rouge tpr tnr pq mota idf1 hota " +
-    "pck oks top score similarity"
+    "pck oks top score similarity delta fps throughput"
   ).split(" "),
 );
 const NEITHER = new Set("scale weight weights coef coefficient threshold lr size".split(" "));
@@ -92,7 +93,7 @@ export function overlayColor(at: number): string {
 
 /** Whether less or more of a metric is better, as far as its name tells. */
 export function directionOf(name: string): "min" | "max" | "" {
-  const bare = name.replace(SPLIT, "");
+  const bare = name.replace(SPLIT, "").split(/(?<=.)_at_/)[0] as string;
   const parts = bare.replace(/(?<=[a-z0-9])(?=[A-Z])/g, " ").toLowerCase().split(WORD);
   const words = [...bare.toLowerCase().split(WORD), ...parts];
   const all = [...words, ...words.map((word) => word.replace(/[0-9]+$/, ""))];

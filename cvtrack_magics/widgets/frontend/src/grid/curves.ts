@@ -1,0 +1,151 @@
+// PR and ROC curves of a frame, for one class or for all of them together.
+
+import { isBinary, probabilityOf } from "./judge";
+import { UNKNOWN_TRUTH } from "./known";
+import { matchingOf, NONE, scoreOf } from "./match";
+import type { AnomalyData, BoxData, ClassData, Frame } from "./sheet";
+import {
+  averagePrecision,
+  averagePrecision101,
+  rocArea,
+  sweep,
+  type Sweep,
+} from "./sweep";
+
+/** All classes together. */
+export const ALL = -1;
+
+export interface Curve {
+  swept: Sweep;
+  kind: "pr" | "roc";
+  area: number;
+}
+
+type Present = Frame["present"];
+
+function sweepClasses(data: ClassData, one: number, present: Present, classes: number): Sweep {
+  const { length } = data.truth;
+  // All classes together may be a million numbers; growing lists would take most of the time.
+  const good = new Float32Array(length);
+  const bad = new Float32Array(length * (one === ALL ? classes : 1));
+  let [hits, rest] = [0, 0];
+  const [from, to] = one === ALL ? [0, classes] : [one, one + 1];
+  for (let sample = 0; sample < data.truth.length; sample += 1) {
+    const truth = data.truth[sample]!;
+    if ((present && !present[sample]) || truth === UNKNOWN_TRUTH) continue;
+    for (let each = from; each < to; each += 1) {
+      const part = probabilityOf(data, sample, each, classes);
+      if (truth === each) good[hits++] = part;
+      else bad[rest++] = part;
+    }
+  }
+  return sweep(good.subarray(0, hits), bad.subarray(0, rest));
+}
+
+function sweepBoxes(data: BoxData, one: number, present: Present): Sweep {
+  const [good, bad]: [number[], number[]] = [[], []];
+  const { match } = matchingOf(data);
+  const { truth, pred } = data;
+  let positives = 0;
+  for (let image = 0; image + 1 < truth.offsets.length; image += 1) {
+    if (present && !present[image]) continue;
+    for (let row = truth.offsets[image]!; row < truth.offsets[image + 1]!; row += 1) {
+      if (!truth.crowd?.[row] && (one === ALL || truth.labels[row] === one)) positives += 1;
+    }
+    for (let row = pred.offsets[image]!; row < pred.offsets[image + 1]!; row += 1) {
+      if (one !== ALL && pred.labels[row] !== one) continue;
+      if (match[row]! >= 0) good.push(scoreOf(pred, row));
+      else if (match[row] === NONE) bad.push(scoreOf(pred, row));
+    }
+  }
+  return sweep(Float32Array.from(good), Float32Array.from(bad), positives);
+}
+
+export function sweepAnomalies(data: AnomalyData, present: Present): Sweep {
+  const [good, bad]: [number[], number[]] = [[], []];
+  data.truth.forEach((truth, sample) => {
+    if ((present && !present[sample]) || truth === UNKNOWN_TRUTH) return;
+    (truth === 1 ? good : bad).push(data.score[sample]!);
+  });
+  return sweep(Float32Array.from(good), Float32Array.from(bad));
+}
+
+/** The class whose curve is drawn: with two of them the second is the positive one. */
+export function classOfCurve(frame: Frame, one: number, classes: number): number {
+  const { data } = frame;
+  return data.kind === "classes" && isBinary(data, classes) ? 1 : one;
+}
+
+function sweepOf(frame: Frame, one: number, classes: number): Sweep | null {
+  const { data, present } = frame;
+  if (data.kind === "classes") {
+    return sweepClasses(data, classOfCurve(frame, one, classes), present, classes);
+  }
+  if (data.kind === "boxes") return sweepBoxes(data, one, present);
+  return data.kind === "anomaly" ? sweepAnomalies(data, present) : null;
+}
+
+/** As many steps as can be told apart on a screen. */
+const STEPS = 800;
+
+/** What a curve is drawn and clicked by: the sweep without points that lie on each other. */
+function thinned(swept: Sweep, kind: Curve["kind"]): Sweep {
+  const { tp, fp, positives, negatives } = swept;
+  const kept: number[] = [];
+  let [x, y] = [-1, -1];
+  tp.forEach((hits, at) => {
+    const along = hits / positives;
+    const other = kind === "pr" ? hits / (hits + fp[at]!) : fp[at]! / negatives;
+    const moved = Math.abs(along - x) * STEPS >= 1 || Math.abs(other - y) * STEPS >= 1;
+    if (!moved && at + 1 < tp.length) return;
+    kept.push(at);
+    [x, y] = [along, other];
+  });
+  const take = <T extends Float32Array | Float64Array>(values: T, empty: T): T => {
+    kept.forEach((at, place) => (empty[place] = values[at]!));
+    return empty;
+  };
+  return {
+    ...swept,
+    thresholds: take(swept.thresholds, new Float32Array(kept.length)),
+    tp: take(tp, new Float64Array(kept.length)),
+    fp: take(fp, new Float64Array(kept.length)),
+  };
+}
+
+const known = new WeakMap<Frame, Map<string, Curve | null>>();
+
+export function curveOf(
+  frame: Frame,
+  kind: Curve["kind"],
+  one: number,
+  classes: number,
+): Curve | null {
+  let curves = known.get(frame);
+  if (!curves) known.set(frame, (curves = new Map()));
+  const key = `${kind}${one}`;
+  if (!curves.has(key)) {
+    const swept = sweepOf(frame, one, classes);
+    const precision = frame.data.kind === "boxes" ? averagePrecision101 : averagePrecision;
+    const area = swept && (kind === "pr" ? precision(swept) : rocArea(swept));
+    curves.set(key, swept && { swept: thinned(swept, kind), kind, area: area! });
+  }
+  return curves.get(key)!;
+}
+
+export const hasRoc = (frame: Frame, classes: number): boolean =>
+  frame.data.kind === "anomaly" ||
+  (frame.data.kind === "classes" && isBinary(frame.data, classes));
+
+export const hasCurve = (frame: Frame): boolean =>
+  frame.data.kind === "classes" || frame.data.kind === "boxes" || frame.data.kind === "anomaly";
+
+/** Where the curve goes, from its left: x, y for each threshold. */
+export function pointsOf({ swept, kind }: Curve): [number, number][] {
+  const { tp, fp, positives, negatives } = swept;
+  return Array.from(tp, (hits, at) =>
+    kind === "pr"
+      ? [hits / positives, hits / (hits + fp[at]!)]
+      : [fp[at]! / negatives, hits / positives],
+  );
+}

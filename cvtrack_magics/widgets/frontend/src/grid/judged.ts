@@ -1,0 +1,110 @@
+// What a frame's predictions amount to at one threshold.
+
+export const UNKNOWN = 0;
+export const RIGHT = 1;
+export const WRONG = 2;
+
+/** What became of one box; a prediction below the threshold is hidden. */
+export const HIDDEN = 0;
+export const HIT = 1;
+export const MISS = 2;
+export const IGNORED = 3;
+
+export interface Figures {
+  precision: number;
+  recall: number;
+  f1: number;
+}
+
+export interface Judged {
+  /** For each sample: unknown, right or wrong. */
+  verdict: Uint8Array;
+  /** For each sample: how many there are of each outcome. */
+  tp: Uint32Array;
+  fp: Uint32Array;
+  fn: Uint32Array;
+  tn: Uint32Array;
+  /** Pairs of truth and prediction: cell = truth * side + prediction; the last is "none". */
+  side: number;
+  pairSample: number[];
+  pairCell: number[];
+  pairCount: number[] | null;
+  figures: Figures;
+  accuracy: number;
+  /** What is predicted of each sample at the threshold; the number of classes is "none". */
+  chosen: Int32Array | null;
+  /** What became of each box. */
+  boxes: { pred: Uint8Array; truth: Uint8Array; partner: Int32Array } | null;
+}
+
+export function figuresOf(tp: number, fp: number, fn: number): Figures {
+  return {
+    precision: tp / (tp + fp),
+    recall: tp / (tp + fn),
+    f1: (2 * tp) / (2 * tp + fp + fn),
+  };
+}
+
+export function unjudged(count: number, classes: number): Judged {
+  return {
+    verdict: new Uint8Array(count),
+    tp: new Uint32Array(count),
+    fp: new Uint32Array(count),
+    fn: new Uint32Array(count),
+    tn: new Uint32Array(count),
+    side: classes + 1,
+    pairSample: [],
+    pairCell: [],
+    pairCount: null,
+    figures: figuresOf(0, 0, 0),
+    accuracy: Number.NaN,
+    chosen: null,
+    boxes: null,
+  };
+}
+
+/** The confusion matrix; few of its cells are not 0. */
+export function matrixOf(judged: Judged): Map<number, number> {
+  const cells = new Map<number, number>();
+  judged.pairCell.forEach((cell, at) => {
+    cells.set(cell, (cells.get(cell) ?? 0) + (judged.pairCount?.[at] ?? 1));
+  });
+  return cells;
+}
+
+export interface ClassCounts {
+  tp: Float64Array;
+  fp: Float64Array;
+  fn: Float64Array;
+}
+
+export function countsOf(cells: ReadonlyMap<number, number>, side: number): ClassCounts {
+  const classes = side - 1;
+  const counts = {
+    tp: new Float64Array(classes),
+    fp: new Float64Array(classes),
+    fn: new Float64Array(classes),
+  };
+  for (const [cell, count] of cells) {
+    const [truth, pred] = [Math.floor(cell / side), cell % side];
+    if (truth === pred && truth < classes) counts.tp[truth]! += count;
+    else {
+      if (truth < classes) counts.fn[truth]! += count;
+      if (pred < classes) counts.fp[pred]! += count;
+    }
+  }
+  return counts;
+}
+
+/** The samples that have a pair for which `test` holds. */
+export function samplesWith(
+  judged: Judged,
+  test: (truth: number, pred: number) => boolean,
+): Uint8Array {
+  const has = new Uint8Array(judged.verdict.length);
+  const { side } = judged;
+  judged.pairCell.forEach((cell, at) => {
+    if (test(Math.floor(cell / side), cell % side)) has[judged.pairSample[at]!] = 1;
+  });
+  return has;
+}

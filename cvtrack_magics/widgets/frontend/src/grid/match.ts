@@ -1,0 +1,88 @@
+// Which prediction found which truth.
+
+import { areaOf, shared } from "./rle";
+import type { BoxData, Boxes } from "./sheet";
+
+/** Not matched; matched to a crowd, which neither helps nor hurts. */
+export const NONE = -1;
+export const CROWD = -2;
+
+export interface Matching {
+  /** Rows of the predictions, image by image, each by falling score. */
+  order: Int32Array;
+  /** For each prediction the row of the truth it found, `NONE` or `CROWD`. */
+  match: Int32Array;
+}
+
+export const scoreOf = (boxes: Boxes, row: number): number => boxes.scores?.[row] ?? 1;
+
+function overlap(a: Boxes, rowA: number, b: Boxes, rowB: number): [number, number, number] {
+  const [p, t] = [rowA * 4, rowB * 4];
+  const [ax, ay, aX, aY] = [a.xyxy[p]!, a.xyxy[p + 1]!, a.xyxy[p + 2]!, a.xyxy[p + 3]!];
+  const [bx, by, bX, bY] = [b.xyxy[t]!, b.xyxy[t + 1]!, b.xyxy[t + 2]!, b.xyxy[t + 3]!];
+  const across = Math.min(aX, bX) - Math.max(ax, bx);
+  const down = Math.min(aY, bY) - Math.max(ay, by);
+  if (across <= 0 || down <= 0) return [0, 1, 1];
+  if (a.runs && b.runs) {
+    return [shared(a.runs, rowA, b.runs, rowB), areaOf(a.runs, rowA), areaOf(b.runs, rowB)];
+  }
+  return [across * down, (aX - ax) * (aY - ay), (bX - bx) * (bY - by)];
+}
+
+/** Of masks where both have them, of boxes otherwise. */
+export function iouOf(data: BoxData, pred: number, truth: number): number {
+  const [both, mine, theirs] = overlap(data.pred, pred, data.truth, truth);
+  const all = mine + theirs - both;
+  return all > 0 ? both / all : 0;
+}
+
+/** How much of a prediction lies in a crowd: COCO's overlap with a region of many. */
+function within(data: BoxData, pred: number, truth: number): number {
+  const [both, mine] = overlap(data.pred, pred, data.truth, truth);
+  return mine > 0 ? both / mine : 0;
+}
+
+/**
+ * Match greedily by falling score, each prediction to the free truth of its class with the
+ * highest overlap. What a prediction finds does not depend on those below it, so one matching
+ * serves every threshold.
+ */
+export function matchBoxes(data: BoxData): Matching {
+  const { truth, pred } = data;
+  const order = new Int32Array(pred.labels.length);
+  const match = new Int32Array(pred.labels.length).fill(NONE);
+  const taken = new Uint8Array(truth.labels.length);
+  for (let image = 0; image + 1 < pred.offsets.length; image += 1) {
+    const [from, to] = [pred.offsets[image]!, pred.offsets[image + 1]!];
+    const [first, last] = [truth.offsets[image]!, truth.offsets[image + 1]!];
+    const rows = Array.from({ length: to - from }, (_, at) => from + at);
+    rows.sort((a, b) => scoreOf(pred, b) - scoreOf(pred, a) || a - b);
+    order.set(rows, from);
+    for (const row of rows) {
+      let best = NONE;
+      let most = 0;
+      let crowded = false;
+      for (let other = first; other < last; other += 1) {
+        if (truth.labels[other] !== pred.labels[row]) continue;
+        if (truth.crowd?.[other]) {
+          crowded ||= within(data, row, other) >= data.iou;
+          continue;
+        }
+        if (taken[other]) continue;
+        const iou = iouOf(data, row, other);
+        if (iou >= data.iou && iou > most) [best, most] = [other, iou];
+      }
+      if (best >= 0) taken[best] = 1;
+      match[row] = best >= 0 ? best : crowded ? CROWD : NONE;
+    }
+  }
+  return { order, match };
+}
+
+const known = new WeakMap<BoxData, Matching>();
+
+export function matchingOf(data: BoxData): Matching {
+  let matching = known.get(data);
+  if (!matching) known.set(data, (matching = matchBoxes(data)));
+  return matching;
+}

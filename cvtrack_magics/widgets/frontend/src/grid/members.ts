@@ -1,0 +1,101 @@
+// Which samples have to do with a class.
+
+import { HIDDEN, type Judged } from "./judged";
+import { probabilityOf } from "./judge";
+import { scoreOf } from "./match";
+import type { Frame, LabelData } from "./sheet";
+
+/** Whether a class is among a sample's truth. */
+export function hasTruth(
+  frame: Frame,
+  judged: Judged,
+  sample: number,
+  one: (label: number) => boolean,
+): boolean {
+  const { data } = frame;
+  switch (data.kind) {
+    case "classes":
+    case "anomaly":
+      return one(data.truth[sample]!);
+    case "boxes": {
+      const { offsets, labels } = data.truth;
+      for (let row = offsets[sample]!; row < offsets[sample + 1]!; row += 1) {
+        if (one(labels[row]!)) return true;
+      }
+      return false;
+    }
+    case "labels":
+      return anyCell(data, sample, judged.side - 1, (cell, k) => one(Math.floor(cell / k)));
+    case "depth":
+      return false;
+  }
+}
+
+/** Whether a class is predicted in a sample at the threshold. */
+export function hasPred(
+  frame: Frame,
+  judged: Judged,
+  sample: number,
+  one: (label: number) => boolean,
+): boolean {
+  const { data } = frame;
+  switch (data.kind) {
+    case "classes":
+    case "anomaly":
+      return one(judged.chosen![sample]!);
+    case "boxes": {
+      const { offsets, labels } = data.pred;
+      for (let row = offsets[sample]!; row < offsets[sample + 1]!; row += 1) {
+        if (judged.boxes!.pred[row] !== HIDDEN && one(labels[row]!)) return true;
+      }
+      return false;
+    }
+    case "labels":
+      return anyCell(data, sample, judged.side - 1, (cell, k) => one(cell % k));
+    case "depth":
+      return false;
+  }
+}
+
+function anyCell(
+  data: LabelData,
+  sample: number,
+  classes: number,
+  test: (cell: number, classes: number) => boolean,
+): boolean {
+  const { offsets, index, count } = data.cells;
+  for (let at = offsets[sample]!; at < offsets[sample + 1]!; at += 1) {
+    if (count[at]! > 0 && test(index[at]!, classes)) return true;
+  }
+  return false;
+}
+
+/** The samples counted positive for a class (-1: for any) at a threshold. */
+export function positives(
+  frame: Frame,
+  one: number,
+  threshold: number,
+  classes: number,
+  count: number,
+): Uint8Array {
+  const { data } = frame;
+  const has = new Uint8Array(count);
+  for (let sample = 0; sample < has.length; sample += 1) {
+    if (frame.present && !frame.present[sample]) continue;
+    if (data.kind === "anomaly") has[sample] = data.score[sample]! >= threshold ? 1 : 0;
+    if (data.kind === "classes") {
+      const [from, to] = one < 0 ? [0, classes] : [one, one + 1];
+      for (let each = from; each < to; each += 1) {
+        if (probabilityOf(data, sample, each, classes) >= threshold) has[sample] = 1;
+      }
+    }
+    if (data.kind === "boxes") {
+      const { offsets, labels } = data.pred;
+      for (let row = offsets[sample]!; row < offsets[sample + 1]!; row += 1) {
+        if (one >= 0 && labels[row] !== one) continue;
+        if (scoreOf(data.pred, row) >= threshold) has[sample] = 1;
+      }
+    }
+  }
+  return has;
+}
