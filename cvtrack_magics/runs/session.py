@@ -209,7 +209,14 @@ class Session:
     def close(
         self, scope: RunScope, outcome: Outcome, error: BaseException | None = None
     ) -> RunSummary:
-        """Close a run, and any that is still open inside it, with the true outcome."""
+        """Close a run, and any that is still open inside it, with the true outcome.
+
+        A forked child closes nothing: the run is its parent's, and the threads that would
+        send it, with the locks they may hold, are there.
+        """
+        if os.getpid() != self._pid:
+            self.scopes.clear()
+            return RunSummary(scope.name, scope.run_id, "", outcome, 0.0, "", kept=False)
         while self.scopes and self.scopes[-1] is not scope:
             self.close(self.scopes[-1], outcome, error)
         if scope in self.scopes:

@@ -1,6 +1,7 @@
 // What each key does.
 
-import type { Layers, State } from "./state";
+import type { Layers } from "./choices";
+import type { State } from "./state";
 import type { Tiles } from "./tiles";
 
 export const KEYS: readonly [string, string][] = [

@@ -5,7 +5,8 @@ import { ink } from "./palette";
 import type { Painter, Raster, Spot } from "./raster";
 import type { Resources } from "./resources";
 import type { Boxes, Frame } from "./sheet";
-import type { State, View } from "./state";
+import type { View } from "./choices";
+import type { State } from "./state";
 
 /** From native pixels to those of the canvas. */
 export interface Place {

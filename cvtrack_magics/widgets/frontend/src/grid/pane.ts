@@ -6,7 +6,8 @@ import { nativeSize, paint, rasterFor, type Scene } from "./paint";
 import type { Painter, Raster, Spot } from "./raster";
 import type { Resources } from "./resources";
 import type { Frame } from "./sheet";
-import type { State, View } from "./state";
+import type { View } from "./choices";
+import type { State } from "./state";
 import type { Zoom } from "./zoom";
 
 export interface Shot {

@@ -1,45 +1,19 @@
 // Everything a person can change, and what follows from it.
 
 import { batch, computed, signal, type ReadonlySignal, type Signal } from "@preact/signals";
+import { begin } from "./asked";
 import type { Numbers } from "./columns";
-import { changes, CHANGES, type Change } from "./compare";
-import { ALL, sweepAnomalies } from "./curves";
+import { changes, type Change } from "./compare";
+import { ONLY_NAMES, type Layers, type Only, type Pick, type View } from "./choices";
+import { ALL } from "./curves";
 import { isBinary, judge } from "./judge";
 import { sumsOf } from "./known";
 import { matrixOf, samplesWith, WRONG, RIGHT, type Judged } from "./judged";
 import { hasPred, hasTruth, positives } from "./members";
 import { highIsBad, mainScore, sortedBy } from "./order";
 import type { Frame, Sheet } from "./sheet";
-import { bestF1 } from "./sweep";
+import { defaultThreshold, thresholdRange } from "./thresholds";
 import { number4 } from "../format";
-
-export type Only = "all" | "wrong" | "right" | "tp" | "fp" | "fn" | "tn";
-export type View = "main" | "truth" | "pred" | "error";
-
-/** What was clicked in a chart. */
-export type Pick =
-  | { kind: "cell"; truth: number; pred: number }
-  | { kind: "class"; one: number }
-  | { kind: "positive"; one: number }
-  | { kind: "range"; score: string; low: number; high: number };
-
-export interface Layers {
-  image: boolean;
-  truth: boolean;
-  pred: boolean;
-  masks: boolean;
-  text: boolean;
-}
-
-export const ONLY_NAMES: Record<Only, string> = {
-  all: "all",
-  wrong: "wrong",
-  right: "right",
-  tp: "true positives",
-  fp: "false positives",
-  fn: "false negatives",
-  tn: "true negatives",
-};
 
 /** Pixels up to which the charts are a drawer, as in the style sheet. */
 const NARROW = 760;
@@ -141,7 +115,7 @@ export class State {
     });
     const matching = computed(() => this.filtered());
     this.rows = computed(() => this.ordered(matching.value.slice()));
-    this.begin();
+    begin(this);
   }
 
   /** Whether samples are right or wrong here; pixels are what counts in a map. */
@@ -353,37 +327,6 @@ export class State {
     const name = this.mainScore();
     return name === null ? [null, false] : [this.score(name), highIsBad(name)];
   }
-
-  /** What the one who made the sheet asked for. */
-  private begin(): void {
-    const { settings } = this.sheet;
-    const classAt = (wanted: unknown): number => {
-      const named = this.sheet.classes.findIndex(({ name }) => name === wanted);
-      if (named >= 0) return named;
-      const index = typeof wanted === "number" ? wanted : -1;
-      return Number.isInteger(index) && index < this.sheet.classes.length ? index : -1;
-    };
-    if (typeof settings.sort === "string" && settings.sort) {
-      // "loss" begins with the highest, "-loss" with the lowest.
-      const name = settings.sort.replace(/^-/, "");
-      if (this.scoreNames.value.includes(name)) {
-        this.sort.value = name;
-        this.descending.value = !settings.sort.startsWith("-");
-      }
-    }
-    if ([...this.outcomes, "all"].includes(settings.only as Only)) {
-      this.only.value = settings.only as Only;
-    }
-    const change = String(settings.only ?? "").replace("still-", "") as Change;
-    if (settings.only !== "wrong" && settings.only !== "right" && this.changes.value) {
-      if (CHANGES.judged.includes(change)) this.change.value = change;
-    }
-    this.truthClass.value = classAt(settings.truth);
-    this.predClass.value = classAt(settings.pred);
-    if (typeof settings.threshold === "number") this.threshold.value = settings.threshold;
-    if (typeof settings.text === "string") this.text.value = settings.text;
-    if (typeof settings.worst === "number") this.worst.value = Math.max(0, settings.worst);
-  }
 }
 
 /** A frame with the samples that another one knows as well: only they can be compared. */
@@ -393,29 +336,4 @@ function shared(frame: Frame, other: Frame | null): Frame {
     one && (!frame.present || frame.present[sample]) ? 1 : 0,
   );
   return { ...frame, present };
-}
-
-function thresholdRange(sheet: Sheet): [number, number] | null {
-  const { data } = sheet.frames[0]!;
-  if (data.kind === "labels" || data.kind === "depth") return null;
-  if (data.kind !== "anomaly") return [0, 1];
-  let [low, high] = [Infinity, -Infinity];
-  for (const frame of sheet.frames) {
-    if (frame.data.kind !== "anomaly") continue;
-    for (const score of frame.data.score) {
-      if (score < low) low = score;
-      if (score > high) high = score;
-    }
-  }
-  return low <= high ? [low, high] : [0, 1];
-}
-
-function defaultThreshold(sheet: Sheet, frame: Frame): number {
-  const { data } = frame;
-  if (data.kind === "anomaly") {
-    const best = bestF1(sweepAnomalies(data, frame.present));
-    return best ?? (sheet.frames.length ? thresholdRange(sheet)![1] : 0.5);
-  }
-  if (data.kind === "classes" && isBinary(data, sheet.classes.length)) return 0.5;
-  return 0;
 }

@@ -4,7 +4,8 @@ import { h } from "preact";
 import { number4 } from "../format";
 import { gradient, inferno, viridis } from "./palette";
 import { Choice, Slider, Toggle } from "./parts";
-import { ONLY_NAMES, type Layers, type Only, type State, type View } from "./state";
+import { ONLY_NAMES, type Layers, type Only, type View } from "./choices";
+import { type State } from "./state";
 import type { VNode } from "./vnode";
 
 const LAYERS: readonly [keyof Layers, string, string][] = [
