@@ -34,7 +34,10 @@ GRID = (
     .option("--step", type=int, metavar="N", help="the step to record, or to show")
     .option("--name", default="predictions", help="which predictions, where a run has several")
     .option(
-        "--sort", default="", metavar="SCORE", help="loss, confidence, iou …; -iou: lowest first"
+        "--sort",
+        default="",
+        metavar="SCORE",
+        help="loss, confidence, iou …; --sort=-iou: lowest first",
     )
     .option("--only", default="", metavar="WHICH", help="wrong, right, tp, fp, fn; fixed, broken …")
     .option("--worst", type=int, metavar="N", help="only the N that were got most wrong")

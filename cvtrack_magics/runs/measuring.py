@@ -16,6 +16,7 @@ from cvtrack_magics.runs.current import get_session
 from cvtrack_magics.runs.looking import predictions_of
 
 if TYPE_CHECKING:
+    from cvtrack_magics.store.tracking import OpenRun
     from cvtrack_magics.vision.evaluation import Evaluation
     from cvtrack_magics.vision.predictions import Predictions
     from cvtrack_magics.widgets.report import Report
@@ -104,12 +105,7 @@ def _by_mlflow(
         raise UsageProblem(
             f"MLflow has no evaluation for {predictions.task}.", "--mlflow is for classification."
         )
-    session = get_session()
-    if not run and session.current is None:
-        raise UsageProblem(
-            "MLflow's evaluation writes into a run, and none is open.",
-            "Put it into the %%mlrun cell, or name a run with --run.",
-        )
+    target = _run_for(run)
     data = predictions.labels
     if model == "predictions":
         said = data.probabilities.argmax(axis=1)
@@ -118,8 +114,23 @@ def _by_mlflow(
     known = data.truth >= 0
     # a slash would be read by MLflow as one between a metric's name and its version
     start = f"{prefix.strip('/').replace('/', '_')}_mlflow_".lstrip("_")
-    target = session.tracking.run_of(run) if run else None
     return evaluate_labels(data.truth[known], said[known], start, target)
+
+
+def _run_for(reference: str) -> OpenRun:
+    """Return the run that MLflow's evaluation writes into."""
+    session = get_session()
+    if reference:
+        return session.tracking.run_of(reference)
+    if session.current is None:
+        raise UsageProblem(
+            "MLflow's evaluation writes into a run, and none is open.",
+            "Put it into the %%mlrun cell, or name a run with --run.",
+        )
+    target = session.current.kept.in_store()
+    if target is None:
+        raise UsageProblem("MLflow's evaluation needs the store, which does not answer yet.")
+    return target
 
 
 def metrics_of(found: Evaluation, prefix: str) -> dict[str, float]:

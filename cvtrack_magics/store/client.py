@@ -7,13 +7,15 @@ import logging
 import os
 import threading
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
-_QUIET = {
-    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
-    "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
-    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+_RETRIES = "MLFLOW_HTTP_REQUEST_MAX_RETRIES"
+_QUIET: dict[str, bool | int] = {
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": True,
+    _RETRIES: 2,
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": 20,
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": False,
 }
 _LOGGERS = ("mlflow", "alembic", "urllib3.connectionpool")
 
@@ -36,34 +38,56 @@ def client_of(uri: str) -> Any:
 
 
 class _Quiet:
-    """What is changed while at least one call is under way, and what was there before."""
+    """What is changed while at least one call is under way, and what was there before.
+
+    MLflow asks its settings' own objects what the environment says, and these answer for us.
+    The environment itself is never written to: native code in another thread may be reading
+    it at that moment, and would crash the process.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._calls = 0
-        self._added: list[str] = []
+        self._creating = 0
         self._levels: dict[str, int] = {}
 
-    def enter(self) -> None:
+    def enter(self, *, creating: bool) -> None:
+        settings = _settings()  # imports MLflow, which may take the lock for long
         with self._lock:
             self._calls += 1
+            self._creating += creating
             if self._calls > 1:
                 return
-            self._added = [key for key in _QUIET if key not in os.environ]
-            os.environ.update({key: _QUIET[key] for key in self._added})
+            for name, setting in settings.items():
+                vars(setting)["get"] = partial(self._answer, name, setting)
             for name in _LOGGERS:
                 self._levels[name] = logging.getLogger(name).level
                 logging.getLogger(name).setLevel(logging.CRITICAL)
 
-    def leave(self) -> None:
+    def leave(self, *, creating: bool) -> None:
+        settings = _settings()
         with self._lock:
             self._calls -= 1
+            self._creating -= creating
             if self._calls:
                 return
-            for key in self._added:
-                os.environ.pop(key, None)
+            for setting in settings.values():
+                vars(setting).pop("get", None)
             for name, level in self._levels.items():
                 logging.getLogger(name).setLevel(level)
+
+    def _answer(self, name: str, setting: Any) -> Any:
+        if name == _RETRIES and self._creating:
+            return 0
+        return type(setting).get(setting) if name in os.environ else _QUIET[name]
+
+
+def _settings() -> dict[str, Any]:
+    """Return MLflow's settings that this version has, by name."""
+    from mlflow import environment_variables
+
+    known = {name: getattr(environment_variables, name, None) for name in _QUIET}
+    return {name: setting for name, setting in known.items() if setting is not None}
 
 
 _quiet = _Quiet()
@@ -81,17 +105,8 @@ def creating() -> Iterator[None]:
 
     Who asked looks for the run by its key before asking again.
     """
-    name = "MLFLOW_HTTP_REQUEST_MAX_RETRIES"
-    before = os.environ.get(name)
-    os.environ[name] = "0"
-    try:
-        with quietly():
-            yield
-    finally:
-        if before is None:
-            os.environ.pop(name, None)
-        else:
-            os.environ[name] = before
+    with _calling(creating=True):
+        yield
 
 
 @contextlib.contextmanager
@@ -101,10 +116,16 @@ def quietly() -> Iterator[None]:
     What the user set in the environment wins, and all of it is put back after the last
     of the calls that are under way in any thread.
     """
-    _quiet.enter()
+    with _calling(creating=False):
+        yield
+
+
+@contextlib.contextmanager
+def _calling(*, creating: bool) -> Iterator[None]:
+    _quiet.enter(creating=creating)
     _thread.calls = getattr(_thread, "calls", 0) + 1
     try:
         yield
     finally:
         _thread.calls -= 1
-        _quiet.leave()
+        _quiet.leave(creating=creating)

@@ -7,18 +7,22 @@ given to it as extra metrics.
 
 from __future__ import annotations
 
-import warnings
-from importlib import import_module
+import json
+import os
+import subprocess
+import sys
 from typing import Any
 
 import numpy as np
 
 from cvtrack_magics.errors import CvtrackError, UsageProblem
-from cvtrack_magics.redact import in_one_line
+from cvtrack_magics.redact import in_one_line, redact
 from cvtrack_magics.store.client import mlflow, quietly
 from cvtrack_magics.store.tracking import OpenRun
 
 BATCH = 256
+TIMEOUT = 900  # seconds
+_ANSWER = "cvtrack: "
 
 
 def predicted_labels(model: str, inputs: Any, count: int) -> Any:
@@ -57,10 +61,11 @@ def predicted_labels(model: str, inputs: Any, count: int) -> Any:
     return output.argmax(axis=1) if output.ndim == 2 else output.astype(np.int64)
 
 
-def evaluate_labels(
-    truth: Any, predicted: Any, prefix: str, run: OpenRun | None = None
-) -> dict[str, float]:
-    """Run the default evaluator on labels; its figures and files go to the active run.
+def evaluate_labels(truth: Any, predicted: Any, prefix: str, run: OpenRun) -> dict[str, float]:
+    """Run the default evaluator on labels, in a process of its own; it writes into a run.
+
+    In this process it would patch libraries for autologging, leave figures open, and import
+    with MLflow's lock held, for which a thread that imports something else can wait for ever.
 
     Parameters
     ----------
@@ -68,50 +73,65 @@ def evaluate_labels(
         Classes by index.
     prefix : str
         Stands before the names of the metrics.
-    run : OpenRun, optional
-        A finished run to write into instead.
+    run : OpenRun
+        Where figures and files go; its status stays as it is.
 
     Returns
     -------
     dict of str to float
         The figures, without the prefix.
     """
-    import_module("mlflow.pyfunc")  # MLflow would import it with a lock of its own held
+    wanted = {
+        "truth": np.asarray(truth).tolist(),
+        "predicted": np.asarray(predicted).tolist(),
+        "prefix": prefix,
+        "run_id": run.run_id,
+    }
+    ran = subprocess.run(
+        [sys.executable, "-m", "cvtrack_magics.store.evaluating"],
+        input=json.dumps(wanted),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=TIMEOUT,
+        env={**os.environ, "MLFLOW_TRACKING_URI": run.uri},
+    )
+    said = ran.stdout.rpartition(_ANSWER)[2].strip()
+    if ran.returncode or not said:
+        last = (ran.stderr.strip() or "it gave no reason").rsplit("\n", 1)[-1]
+        hint = "It takes MLflow 2.8 or newer." if "TypeError" in last else ""
+        raise CvtrackError(f"MLflow's evaluation failed: {redact(last)[:300]}", hint)
+    return {
+        str(name).removeprefix(prefix): float(value) for name, value in json.loads(said).items()
+    }
+
+
+def _evaluate_here(wanted: dict[str, Any]) -> dict[str, float]:
+    """Evaluate in this process, and leave the run's status as it was."""
+    import mlflow as module
     import pandas
 
-    module = mlflow()
-    table = pandas.DataFrame({"target": truth, "prediction": predicted})
+    client, run_id = module.MlflowClient(), wanted["run_id"]
+    before = client.get_run(run_id).info
+    table = pandas.DataFrame({"target": wanted["truth"], "prediction": wanted["predicted"]})
     evaluate = getattr(module.models, "evaluate", None) or module.evaluate  # the old name
+    module.start_run(run_id=run_id)
     try:
-        with quietly(), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            if run is not None:
-                module.start_run(run_id=run.run_id)
-            try:
-                result = evaluate(
-                    data=table,
-                    targets="target",
-                    predictions="prediction",
-                    model_type="classifier",
-                    evaluators=["default"],
-                    extra_metrics=_macro_averages(),
-                    evaluator_config={"default": {"log_explainer": False, "metric_prefix": prefix}},
-                )
-            finally:
-                if run is not None:
-                    module.end_run()
-    except TypeError as error:
-        raise CvtrackError(
-            f"This MLflow cannot evaluate predictions ({in_one_line(error, 120)}).",
-            "It takes MLflow 2.8 or newer.",
-        ) from None
-    except Exception as error:
-        raise CvtrackError(f"MLflow's evaluation failed: {in_one_line(error, 300)}") from error
-    return {
-        str(name).removeprefix(prefix): float(value)
-        for name, value in result.metrics.items()
-        if isinstance(value, (int, float))
-    }
+        result = evaluate(
+            data=table,
+            targets="target",
+            predictions="prediction",
+            model_type="classifier",
+            evaluators=["default"],
+            extra_metrics=_macro_averages(),
+            evaluator_config={
+                "default": {"log_explainer": False, "metric_prefix": wanted["prefix"]}
+            },
+        )
+    finally:
+        if before.status != "RUNNING":
+            client.set_terminated(run_id, before.status, before.end_time)
+    return {k: float(v) for k, v in result.metrics.items() if isinstance(v, (int, float))}
 
 
 def _macro_averages() -> list[Any]:
@@ -125,8 +145,15 @@ def _macro_averages() -> list[Any]:
         del metrics
         return float(recall_score(targets, predictions, average="macro", zero_division=0))
 
-    make = mlflow().models.make_metric
     return [
-        make(eval_fn=function, greater_is_better=True, name=function.__name__)
+        mlflow().models.make_metric(
+            eval_fn=function, greater_is_better=True, name=function.__name__
+        )
         for function in (macro_precision, macro_recall)
     ]
+
+
+if __name__ == "__main__":
+    found = _evaluate_here(json.load(sys.stdin))
+    print(_ANSWER + json.dumps(found), flush=True)
+    os._exit(0)  # the run goes on in another process: nothing here may end it

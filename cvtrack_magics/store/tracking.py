@@ -277,7 +277,10 @@ class Tracking:
             self._calling(f"read {path} of run {run.name!r}"),
             tempfile.TemporaryDirectory(prefix="cvtrack-") as folder,
         ):
-            return Path(self._client(run).download_artifacts(run.run_id, path, folder)).read_bytes()
+            found = mlflow().artifacts.download_artifacts(
+                run_id=run.run_id, artifact_path=path, dst_path=folder, tracking_uri=run.uri
+            )
+            return Path(found).read_bytes()
 
     def last_metrics(self, run: OpenRun) -> dict[str, float]:
         """Return the last value of each metric, as the store has them."""

@@ -56,7 +56,8 @@ def collect(
     progress : callable, optional
         Called with the number of samples done and the number of all (0: unknown).
     **options
-        More of what the task's way of making ``Predictions`` takes.
+        More of what the task's way of making ``Predictions`` takes; ``ids`` and ``names`` of
+        all samples, in order.
 
     Returns
     -------
@@ -88,9 +89,11 @@ def collect(
             spent = time.perf_counter() - started
             if value_range is None:
                 value_range = _range(images, layout)
-            ids = range(done, done + len(images))
-            given = {"ids": ids, "layout": layout, "value_range": value_range, **options}
-            if task != "depth":
+            rows = slice(done, done + len(images))
+            given = {"ids": range(rows.start, rows.stop), **options}
+            given |= {"layout": layout, "value_range": value_range}
+            given |= {key: options[key][rows] for key in ("ids", "names") if key in options}
+            if classes is not None and task != "depth":
                 given["classes"] = classes
             part = make(images, truth, **_said(output, task), **given)
             parts.append(part)

@@ -113,6 +113,14 @@ def test_the_digest_is_of_the_data_and_not_of_the_model() -> None:
     assert data_digest(better) == data_digest(one)
 
 
+def since(version: str) -> Any:
+    from packaging.version import Version
+
+    older = Version(mlflow.__version__) < Version(version)
+    return pytest.mark.skipif(older, reason=f"MLflow evaluates predictions since {version}")
+
+
+@since("2.8")
 def test_mlflows_own_evaluation_of_these_predictions(store: str) -> None:
     rng = np.random.default_rng(0)
     truth = rng.integers(0, 3, 60)
@@ -133,8 +141,9 @@ def test_mlflows_own_evaluation_of_these_predictions(store: str) -> None:
         mleval(example("depth"), resamples=0, mlflow="predictions", figures=False)
 
 
+@since("2.8")
 def test_mlflows_evaluation_of_a_logged_model(store: str) -> None:
-    import torch
+    torch = pytest.importorskip("torch")
 
     torch.manual_seed(0)
     inputs = torch.rand(12, 1, 6, 6)

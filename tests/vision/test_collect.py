@@ -51,6 +51,13 @@ def test_all_samples_in_order_with_time_and_the_model_as_before() -> None:
     assert [module.training for module in net] == [True, False, True]
 
 
+def test_ids_and_names_of_all_samples_are_dealt_out() -> None:
+    names = [f"{at}.png" for at in range(10)]
+    found = Predictions.collect(model(), loader(), "classification", names=names, ids=names[::-1])
+    assert found.names == tuple(names)
+    assert found.ids == tuple(names[::-1])
+
+
 def test_detections_and_maps() -> None:
     images = [torch.rand(3, 16, 16), torch.rand(3, 12, 16)]
     truth = [{"boxes": torch.tensor([[1.0, 1, 9, 9]]), "labels": torch.tensor([0])}] * 2
@@ -71,6 +78,7 @@ def test_detections_and_maps() -> None:
         "anomaly",
     )
     assert scored.anomalies.heat is not None
+    assert scored.classes == ("normal", "anomalous")
     deep = Predictions.collect(
         lambda x: x.mean(1), [(torch.rand(2, 3, 8, 8), torch.rand(2, 8, 8))], "depth"
     )
