@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from cvtrack_magics.errors import UsageProblem
 from cvtrack_magics.vision.images import to_images
+from cvtrack_magics.vision.modes import evaluating
 from cvtrack_magics.vision.predictions import Predictions
 from cvtrack_magics.vision.tasks import Task
-
-Output = Callable[[Any], Any]
 
 
 def collect(
@@ -76,7 +74,7 @@ def collect(
     parts: list[Predictions] = []
     times: list[tuple[int, float]] = []
     done = 0
-    with _evaluating(model), torch.no_grad():
+    with evaluating(model), torch.no_grad():
         for batch in loader:
             if not isinstance(batch, (tuple, list)) or len(batch) < 2:
                 raise UsageProblem("collect: expected batches of (images, truth).")
@@ -169,17 +167,3 @@ def _total(loader: Any) -> int:
         return len(loader.dataset)
     except (AttributeError, TypeError):
         return 0
-
-
-@contextmanager
-def _evaluating(model: Any) -> Iterator[None]:
-    """Put every module into eval mode, and afterwards each back into its own."""
-    modules = list(model.modules()) if hasattr(model, "modules") else []
-    modes = [module.training for module in modules]
-    try:
-        if modules:
-            model.eval()
-        yield
-    finally:
-        for module, mode in zip(modules, modes, strict=True):
-            module.training = mode

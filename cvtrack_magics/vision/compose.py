@@ -19,7 +19,7 @@ from cvtrack_magics.vision.predictions import Predictions
 
 GAP = 6
 BACK = (255, 255, 255)
-INK, FADED, WRONG = (34, 34, 34), (110, 110, 110), (176, 32, 32)
+INK, WRONG = (34, 34, 34), (176, 32, 32)
 ALPHA = 0.5
 MOST = 480  # pixels of a tile's longer side
 LEAST = 96

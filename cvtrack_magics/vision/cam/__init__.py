@@ -15,6 +15,7 @@ from cvtrack_magics.vision.cam import model as cam_model
 from cvtrack_magics.vision.cam.layers import Source
 from cvtrack_magics.vision.cam.views import Heat, overlay, panel
 from cvtrack_magics.vision.images import Image, Layout, Range
+from cvtrack_magics.vision.modes import evaluating
 
 if TYPE_CHECKING:
     import torch
@@ -111,7 +112,7 @@ def cam(
     core = cam_model.unwrapped(model)
     wanted = None if layer is None else cam_model.named(core, layer)
     # Grad mode cannot be switched on under inference mode, and its tensors take no gradient.
-    with torch.inference_mode(False), cam_model.evaluating(core):
+    with torch.inference_mode(False), evaluating(core):
         batch = cam_model.batch_of(torch, core, inputs, layout)
         notes: list[str] = []
         pictures = cam_model.pictures_of(batch, value_range, notes)

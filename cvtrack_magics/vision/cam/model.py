@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -38,18 +37,6 @@ def unwrapped(model: Any) -> Any:
         else:
             return model
     raise UsageProblem(f"model: expected a torch.nn.Module, saw {type(model).__name__}.")
-
-
-@contextmanager
-def evaluating(model: Any) -> Iterator[None]:
-    """Put a model in eval mode, and every module back in its own afterwards."""
-    modes = [(module, module.training) for module in model.modules()]
-    model.eval()
-    try:
-        yield
-    finally:
-        for module, mode in modes:
-            module.training = mode
 
 
 def named(model: Any, layer: Any) -> tuple[str, Any]:

@@ -17,7 +17,7 @@ and are named by three columns ``{"pack", "start", "size"}``, where size 0 means
      "full": pictures,                                # native; size 0: the tile is all there is
      "packs": number of packs,
      "shown": {"tiles": int, "of": N, "note": str},   # how many tiles are in here, and why
-     "metrics": {name: float or null},                # of the last frame, measured in Python
+     "metrics": {name: float or null},                # of the last frame; empty so far
      "frames": [frame],                               # steps of one run, or runs to compare
      "compare": null or [a, b],                       # indices of frames: a is before, b after
      "settings": {"sort", "only", "truth", "pred", "threshold", "text", "worst"}}  # optional each

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -58,7 +57,6 @@ def build_sheet(
     side: int = 1024,
     compare: tuple[int, int] | None = None,
     settings: Mapping[str, object] | None = None,
-    metrics: Mapping[str, float] | None = None,
     where_all: str = "",
 ) -> Sheet:
     """Build the sheet of frames that show the same samples, or some of them.
@@ -77,8 +75,6 @@ def build_sheet(
         The frames that are before and after.
     settings : mapping, optional
         The state that the viewer begins with.
-    metrics : mapping of str to float, optional
-        Figures of the last frame.
     where_all : str
         Where all pictures are, for the note when some do not fit.
 
@@ -144,7 +140,7 @@ def build_sheet(
         "full": fulls.json(),
         "packs": len(done),
         "shown": {"tiles": shown, "of": count, "note": _note(shown, count, limit, where_all)},
-        "metrics": {name: _json(value) for name, value in (metrics or {}).items()},
+        "metrics": {},
         "frames": [
             {
                 "label": frame.label(with_run=compare is not None),
@@ -224,10 +220,6 @@ def _spread(values: Array, row: npt.NDArray[np.int64]) -> Array:
     spread = np.full(len(row), np.nan)
     spread[row >= 0] = values[row[row >= 0]]
     return spread
-
-
-def _json(value: float) -> float | None:
-    return float(value) if math.isfinite(value) else None
 
 
 def _note(shown: int, count: int, limit: int, where_all: str) -> str:
