@@ -50,7 +50,9 @@ def frames(page: Any) -> list[Any]:
 
 def grid_in(page: Any, at: int = 0) -> Any:
     """Return the grid's frame, when it is there."""
-    page.locator(".cvtrack-grid iframe").nth(at).wait_for(timeout=30_000)
+    frame = page.locator(".cvtrack-grid iframe").nth(at)
+    frame.wait_for(timeout=30_000)
+    frame.scroll_into_view_if_needed()  # a frame that is out of sight draws nothing
     grid = page.frame_locator(".cvtrack-grid iframe").nth(at)
     grid.locator(".tile:not([hidden]) canvas").first.wait_for(timeout=30_000)
     return grid

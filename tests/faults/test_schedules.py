@@ -1,6 +1,7 @@
-"""At least 200 random schedules of faults; nothing acknowledged is lost or doubled.
+"""Random schedules of faults; nothing acknowledged is lost or doubled.
 
-A schedule is replayed alone by its seed: ``python -m tests.faults 17``.
+The first ``TESTED`` of the 200 that ``make faults`` plays. One is replayed alone by its seed:
+``python -m tests.faults 17``.
 """
 
 from __future__ import annotations
@@ -10,10 +11,12 @@ import pytest
 from tests.faults.crowd import Crowd
 from tests.faults.schedule import COUNT, ROUGH, STORES, schedule_of
 
+TESTED = 80
+
 pytestmark = [pytest.mark.server, pytest.mark.timeout(900)]
 
 
-@pytest.mark.parametrize("seed", range(COUNT))
+@pytest.mark.parametrize("seed", range(TESTED))
 def test_schedule(seed: int, crowd: Crowd) -> None:
     if schedule_of(seed).store not in crowd.arena.servers:
         pytest.skip("PostgreSQL is not installed; 'make postgres' installs it")

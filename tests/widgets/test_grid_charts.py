@@ -14,9 +14,9 @@ from tests.widgets.viewer import needs_viewer, opener
 pytestmark = needs_viewer
 
 
-@pytest.fixture(params=["light", "dark"])
-def show(browser: Any, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Any]:
-    yield from opener(browser, tmp_path, request.param)
+@pytest.fixture
+def show(browser: Any, tmp_path: Path) -> Iterator[Any]:
+    yield from opener(browser, tmp_path, "light")
 
 
 def test_a_cell_shows_its_samples_and_again_all(show: Any) -> None:

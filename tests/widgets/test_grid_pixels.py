@@ -15,9 +15,9 @@ from tests.widgets.viewer import needs_viewer, opener
 pytestmark = needs_viewer
 
 
-@pytest.fixture(params=["light", "dark"])
-def show(browser: Any, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Any]:
-    yield from opener(browser, tmp_path, request.param)
+@pytest.fixture
+def show(browser: Any, tmp_path: Path) -> Iterator[Any]:
+    yield from opener(browser, tmp_path, "light")
 
 
 LOOK = "canvas.look"
