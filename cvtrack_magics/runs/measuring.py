@@ -5,18 +5,17 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from cvtrack_magics.errors import UsageProblem
 from cvtrack_magics.names import file_part, safe_key
-from cvtrack_magics.records import Artifact, Metric, Notice, Record
+from cvtrack_magics.records import Artifact, Record
 from cvtrack_magics.runs.current import get_session
 from cvtrack_magics.runs.looking import predictions_of
+from cvtrack_magics.runs.recording import needed, record, stored
 
 if TYPE_CHECKING:
-    from cvtrack_magics.store.tracking import OpenRun
     from cvtrack_magics.vision.evaluation import Evaluation
     from cvtrack_magics.vision.predictions import Predictions
     from cvtrack_magics.widgets.report import Report
@@ -92,7 +91,7 @@ def mleval(
         beside = _by_mlflow(made, mlflow, inputs, prefix, run)
     values = metrics_of(found, prefix)
     files = records_of(found, made, pictures, prefix)
-    where = _into_run(run, values, files, step) if run else _into_open_run(values, files, step)
+    where = record(run, values, files, step=step)
     return Report(found, pictures, where, beside, session.config.digits)
 
 
@@ -105,7 +104,7 @@ def _by_mlflow(
         raise UsageProblem(
             f"MLflow has no evaluation for {predictions.task}.", "--mlflow is for classification."
         )
-    target = _run_for(run)
+    target = stored(needed(run, "MLflow's evaluation"), "MLflow's evaluation")
     data = predictions.labels
     if model == "predictions":
         said = data.probabilities.argmax(axis=1)
@@ -115,22 +114,6 @@ def _by_mlflow(
     # a slash would be read by MLflow as one between a metric's name and its version
     start = f"{prefix.strip('/').replace('/', '_')}_mlflow_".lstrip("_")
     return evaluate_labels(data.truth[known], said[known], start, target)
-
-
-def _run_for(reference: str) -> OpenRun:
-    """Return the run that MLflow's evaluation writes into."""
-    session = get_session()
-    if reference:
-        return session.tracking.run_of(reference)
-    if session.current is None:
-        raise UsageProblem(
-            "MLflow's evaluation writes into a run, and none is open.",
-            "Put it into the %%mlrun cell, or name a run with --run.",
-        )
-    target = session.current.kept.in_store()
-    if target is None:
-        raise UsageProblem("MLflow's evaluation needs the store, which does not answer yet.")
-    return target
 
 
 def metrics_of(found: Evaluation, prefix: str) -> dict[str, float]:
@@ -152,9 +135,12 @@ def records_of(
     found: Evaluation, predictions: Predictions, pictures: Mapping[str, bytes], prefix: str
 ) -> list[Record]:
     """Return the files of an evaluation."""
+    from cvtrack_magics.vision.measure.scheme import VERSION
+
     folder = f"{FOLDER}/{file_part(prefix.strip('/')) or 'metrics'}"
-    interval = found.interval
+    interval, replicates = found.interval, found.replicates
     facts = {
+        "prefix": prefix.strip("/"),
         "task": found.task,
         "headline": found.headline,
         "samples": len(predictions),
@@ -176,6 +162,13 @@ def records_of(
         },
         "confusion": None if found.confusion is None else found.confusion.tolist(),
         "notes": list(found.notes),
+        "settings": {
+            **{name: _setting(value) for name, value in found.settings.items()},
+            "scheme": VERSION,
+            "seed": None if replicates is None else replicates.seed,
+            "first_draw": None if replicates is None else replicates.first,
+        },
+        "replicates": [] if replicates is None else [_json(value) for value in replicates.values],
     }
     columns = list(found.samples)
     rows = zip(*(_column(found.samples[name]) for name in columns), strict=True)
@@ -200,34 +193,14 @@ def data_digest(predictions: Predictions) -> str:
     return whole.hexdigest()
 
 
-def _into_open_run(values: Mapping[str, float], files: list[Record], step: int | None) -> str:
-    session = get_session()
-    scope = session.current
-    if scope is None:
-        return (
-            "Not recorded, since no run is open: put it into the %%mlrun cell, or name a run "
-            "with --run."
-        )
-    at = scope.step_of(step)
-    scope.channel.log(dict(values), at, 1)
-    lines = scope.add(files)
-    return " ".join([f"Recorded in run {scope.name!r} at step {at}.", *lines])
-
-
-def _into_run(
-    reference: str, values: Mapping[str, float], files: list[Record], step: int | None
-) -> str:
-    tracking = get_session().tracking
-    run = tracking.run_of(reference)
-    now = int(time.time() * 1000)
-    points: list[Record] = [Metric(name, value, step or 0, now) for name, value in values.items()]
-    notices = tracking.write(run, [*points, *files])
-    said = [notice.text for notice in notices if isinstance(notice, Notice)]
-    return " ".join([f"Recorded in run {run.name!r}.", *said])
-
-
 def _json(value: Any) -> float | None:
     return float(value) if math.isfinite(float(value)) else None
+
+
+def _setting(value: Any) -> float | str | None:
+    if value is None:
+        return None
+    return float(value) if math.isfinite(float(value)) else str(float(value))
 
 
 def _column(values: Any) -> list[Any]:

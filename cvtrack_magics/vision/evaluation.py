@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +24,29 @@ class Interval:
     high: float
     level: float
     resamples: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Replicates:
+    """The headline's value in each resample of the samples, and how those were drawn.
+
+    Two evaluations of the same samples with the same ``seed`` and ``first`` drew the same
+    samples in each resample, the shorter one in its whole length, so that the difference of
+    their values is a paired bootstrap.
+
+    Attributes
+    ----------
+    values : float64, R
+        NaN where a resample has no value.
+    seed : int
+        Of the generator.
+    first : str
+        Digest of the first resample, since generators may change from one NumPy to the next.
+    """
+
+    values: npt.NDArray[np.float64]
+    seed: int
+    first: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +91,12 @@ class Evaluation:
         What a reader of the figures should know, one line each.
     pictures : mapping of str to array
         H × W float maps to be drawn, such as the mean error of a depth.
+    replicates : Replicates or None
+        Of the headline. None of a classification, whose headline is the mean of a column of
+        ``samples``.
+    settings : mapping of str to number or None
+        What the figures depend on beside the predictions: ``threshold`` (None where it was
+        chosen), ``iou``, and of a segmentation ``ignore``.
     """
 
     task: str
@@ -81,3 +110,5 @@ class Evaluation:
     samples: Mapping[str, Array] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     pictures: Mapping[str, Array] = field(default_factory=dict)
+    replicates: Replicates | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)

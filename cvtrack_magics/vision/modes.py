@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 
@@ -15,7 +15,8 @@ def evaluating(model: Any) -> Iterator[None]:
     """
     modes = [(module, module.training) for module in getattr(model, "modules", tuple)()]
     if modes:
-        model.eval()
+        with suppress(NotImplementedError):  # torch.export's graphs have no modes
+            model.eval()
     try:
         yield
     finally:

@@ -14,6 +14,7 @@ from sklearn.metrics import accuracy_score
 from cvtrack_magics import Predictions, log, mleval, mlrun
 from cvtrack_magics.errors import UsageProblem
 from cvtrack_magics.runs.measuring import data_digest
+from cvtrack_magics.vision.measure.scheme import VERSION
 from tests.store_views import artifact, artifact_names, points, runs_of
 from tests.vision.examples import TASKS, example
 
@@ -34,9 +35,18 @@ def test_what_is_found_is_recorded(store: str, task: str) -> None:
     assert interval is not None
     assert run.data.metrics[f"test/{interval.metric}/ci_low"] == pytest.approx(interval.low)
     facts = json.loads(artifact(store, run, "evaluation/test/metrics.json"))
-    assert facts["samples"] == 6
+    assert (facts["prefix"], facts["samples"]) == ("test", 6)
     assert facts["data_sha256"] == data_digest(made)
     assert facts["interval"]["resamples"] == interval.resamples
+    settings, replicates = facts["settings"], report.evaluation.replicates
+    assert (settings["threshold"], settings["iou"], settings["scheme"]) == (None, 0.5, VERSION)
+    assert (replicates is None) == (task == "classification")
+    if replicates is None:
+        assert facts["replicates"] == []
+    else:
+        values = [math.nan if value is None else value for value in facts["replicates"]]
+        assert values == pytest.approx(replicates.values.tolist(), nan_ok=True)
+        assert (settings["seed"], settings["first_draw"]) == (0, replicates.first)
     names = artifact_names(store, run)
     assert {f"evaluation/test/{name}.png" for name in report.figures} <= names
     assert report.figures

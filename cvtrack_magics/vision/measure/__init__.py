@@ -87,6 +87,10 @@ def measure(
         raise UsageProblem("threshold=nan is no score.")
     options = Options(threshold, iou, resamples, level, seed)
     found = _TASKS[predictions.task](predictions, options)
+    settings = {"threshold": threshold, "iou": iou}
+    if predictions.task == "semantic":
+        settings["ignore"] = predictions.segments.ignore
+    found = replace(found, settings=settings)
     if predictions.seconds <= 0:
         return found
     return replace(found, metrics={**found.metrics, "FPS": len(predictions) / predictions.seconds})

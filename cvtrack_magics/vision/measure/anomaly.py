@@ -41,6 +41,7 @@ def measure_anomaly(predictions: Predictions, options: Options) -> Evaluation:
     notes: list[str] = []
     data = predictions.anomalies
     rows = known(data.truth, notes)
+    ids = [predictions.ids[row] for row in rows]
     truth, scores = data.truth[rows], np.asarray(data.scores)[rows]
     check_labels(truth, 2, "truth")
     names = predictions.classes if len(predictions.classes) == 2 else ("normal", "anomalous")
@@ -70,20 +71,20 @@ def measure_anomaly(predictions: Predictions, options: Options) -> Evaluation:
         "F1": ratio(2 * tp, 2 * tp + fp + fn),
     }
     if data.heat is not None and data.masks is not None:
-        ids = [predictions.ids[row] for row in rows]
         metrics |= _by_pixel(data.heat.take(rows), data.masks.take(rows), ids, options, notes)
+    around, replicates = interval(
+        "AUROC",
+        metrics["AUROC"],
+        ids,
+        area_under_roc(truth, ranks),
+        options=options,
+        notes=notes,
+    )
     return Evaluation(
         "anomaly",
         metrics,
         "AUROC",
-        interval(
-            "AUROC",
-            metrics["AUROC"],
-            len(rows),
-            area_under_roc(truth, ranks),
-            options=options,
-            notes=notes,
-        ),
+        around,
         names,
         {"support": table.sum(axis=1)},
         table.astype(np.int64),
@@ -95,6 +96,7 @@ def measure_anomaly(predictions: Predictions, options: Options) -> Evaluation:
             "correct": alarm == (truth == 1),
         },
         tuple(notes),
+        replicates=replicates,
     )
 
 

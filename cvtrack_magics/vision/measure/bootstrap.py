@@ -2,17 +2,21 @@
 
 A resample is a row of weights, how often each sample was drawn; every figure is computed from
 sums that were made once for each sample, for blocks of resamples at a time.
+
+Samples are drawn in the order of their ids, whatever order they came in: two evaluations of the
+same samples with the same seed draw the same ones, and their replicates can be compared in pairs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
 from cvtrack_magics.vision.arrays import Array
-from cvtrack_magics.vision.evaluation import Interval
+from cvtrack_magics.vision.evaluation import Interval, Replicates
 from cvtrack_magics.vision.measure.common import Options, counted, divided
 
 Floats = npt.NDArray[np.float64]
@@ -23,7 +27,10 @@ _FEWEST = 100
 
 
 def draws(samples: int, resamples: int, rng: np.random.Generator) -> Iterator[Floats]:
-    """Yield weights, resamples × samples in blocks; each row adds up to ``samples``."""
+    """Yield weights, resamples × samples in blocks; each row adds up to ``samples``.
+
+    The first rows are the same however many are asked for.
+    """
     block = max(1, _BLOCK // samples)
     for start in range(0, resamples, block):
         rows = min(block, resamples - start)
@@ -36,21 +43,21 @@ def draws(samples: int, resamples: int, rng: np.random.Generator) -> Iterator[Fl
 def interval(
     metric: str,
     value: float,
-    samples: int,
+    ids: Sequence[str],
     statistic: Statistic,
     *,
     options: Options,
     notes: list[str],
     cost: int = 0,
-) -> Interval | None:
-    """Return the bootstrap interval of a figure.
+) -> tuple[Interval | None, Replicates | None]:
+    """Return the bootstrap interval of a figure, and the figure in each resample.
 
     Parameters
     ----------
     metric, value : str, float
         The figure.
-    samples : int
-        How many samples there are.
+    ids : sequence of str, N
+        A name for each sample, all different.
     statistic : callable
         Returns the figure for each row of weights.
     options : Options
@@ -62,11 +69,12 @@ def interval(
 
     Returns
     -------
-    Interval or None
+    Interval or None, Replicates or None
         None where the figure has no value, with fewer than two samples or no resamples.
     """
+    samples = len(ids)
     if not np.isfinite(value) or samples < 2 or options.resamples < 1:
-        return None
+        return None, None
     resamples = options.resamples
     if resamples * max(cost, samples) > _WORK:
         resamples = min(resamples, max(_FEWEST, _WORK // max(cost, samples)))
@@ -75,9 +83,22 @@ def interval(
                 f"The interval is of {counted(resamples, 'resample')}, not "
                 f"{options.resamples:,}: the set is large."
             )
-    rng = np.random.default_rng(options.seed)
-    values = np.concatenate([statistic(block) for block in draws(samples, resamples, rng)])
-    return percentiles(metric, value, values, options.level)
+    place, first, parts = _places(ids), "", []
+    for block in draws(samples, resamples, np.random.default_rng(options.seed)):
+        first = first or hashlib.sha256(block[0].astype("<i4").tobytes()).hexdigest()[:16]
+        parts.append(statistic(block[:, place]))
+    values = np.concatenate(parts)
+    made = Replicates(values, options.seed, first)
+    return percentiles(metric, value, values, options.level), made
+
+
+def _places(ids: Sequence[str]) -> npt.NDArray[np.int64]:
+    """Return where each sample stands in the order of the ids."""
+    # not by NumPy, whose strings drop a NUL at the end
+    order = sorted(range(len(ids)), key=ids.__getitem__)
+    places = np.empty(len(ids), np.int64)
+    places[order] = np.arange(len(ids))
+    return places
 
 
 def percentiles(metric: str, value: float, values: Array, level: float) -> Interval | None:

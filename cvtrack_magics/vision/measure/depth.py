@@ -54,18 +54,19 @@ def measure_depth(predictions: Predictions, options: Options) -> Evaluation:
     }
     metrics |= {f"delta_{n}": ratio(part.sum(), valid.sum()) for n, part in enumerate(close, 1)}
     error = _error_map(predictions, notes)
+    around, replicates = interval(
+        "AbsRel",
+        metrics["AbsRel"],
+        predictions.ids,
+        ratio_of_sums(relative, usable),
+        options=options,
+        notes=notes,
+    )
     return Evaluation(
         "depth",
         metrics,
         "AbsRel",
-        interval(
-            "AbsRel",
-            metrics["AbsRel"],
-            len(predictions),
-            ratio_of_sums(relative, usable),
-            options=options,
-            notes=notes,
-        ),
+        around,
         samples={
             "id": np.array(predictions.ids),
             "AbsRel": divided(relative, usable),
@@ -75,6 +76,7 @@ def measure_depth(predictions: Predictions, options: Options) -> Evaluation:
         },
         notes=tuple(notes),
         pictures={} if error is None else {"depth_error": error},
+        replicates=replicates,
     )
 
 

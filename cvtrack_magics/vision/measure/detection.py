@@ -94,19 +94,20 @@ def _measure(predictions: Predictions, options: Options, *, masks: bool) -> Eval
     metrics |= found.rates
     headline = HEADLINES[predictions.task]
     ious = IOUS if masks else IOUS[:1]
+    around, replicates = interval(
+        headline,
+        metrics[headline],
+        predictions.ids,
+        mean_precision(matches, truth, ious),
+        options=options,
+        notes=notes,
+        cost=len(matches.row) * len(ious),
+    )
     return Evaluation(
         predictions.task,
         metrics,
         headline,
-        interval(
-            headline,
-            metrics[headline],
-            len(truth),
-            mean_precision(matches, truth, ious),
-            options=options,
-            notes=notes,
-            cost=len(matches.row) * len(ious),
-        ),
+        around,
         names,
         {
             "AP50": ap50,
@@ -119,6 +120,7 @@ def _measure(predictions: Predictions, options: Options, *, masks: bool) -> Eval
             **samples(found, matches, truth, options.iou),
         },
         tuple(notes),
+        replicates=replicates,
     )
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
+VERSION = 1  # raised when a name of the scheme comes to mean another figure
 _LENGTH = 60
 
 

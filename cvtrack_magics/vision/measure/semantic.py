@@ -54,23 +54,25 @@ def measure_semantic(predictions: Predictions, options: Options) -> Evaluation:
     metrics = {"mIoU": mean(iou), "pixel_acc": accuracy, "mean_dice": mean(dice)}
     parts = metric_parts(names)
     metrics |= {f"per_class_IoU/{part}": float(iou[k]) for k, part in enumerate(parts)}
+    around, replicates = interval(
+        "mIoU",
+        metrics["mIoU"],
+        predictions.ids,
+        mean_iou(hits, true, said),
+        options=options,
+        notes=notes,
+    )
     return Evaluation(
         "semantic",
         metrics,
         "mIoU",
-        interval(
-            "mIoU",
-            metrics["mIoU"],
-            len(predictions),
-            mean_iou(hits, true, said),
-            options=options,
-            notes=notes,
-        ),
+        around,
         names,
         {"IoU": iou, "dice": dice, "support": total.sum(axis=1)},
         total,
         samples={"id": np.array(predictions.ids), **_samples(hits, true, said)},
         notes=tuple(notes),
+        replicates=replicates,
     )
 
 

@@ -22,6 +22,7 @@ from tests.vision.measure.make import (
     random_masks,
     random_scores,
     random_segments,
+    scored,
 )
 
 MAKERS: list[Any] = [
@@ -87,7 +88,7 @@ def test_the_other_statistics_count_a_sample_as_often_as_it_was_drawn(seed: int)
         times[:2] = 1
         again = data[np.repeat(np.arange(len(data)), times)]
         with pytest.MonkeyPatch.context() as patch:
-            weights = times[None].astype(float)
+            weights = times[None, np.argsort(data.ids)].astype(float)
             patch.setattr(bootstrap, "draws", lambda *_, w=weights: iter([w]))
             found = measured(data, resamples=1).interval
         assert found.low == pytest.approx(measured(again).metrics[metric], abs=1e-9)
@@ -130,6 +131,60 @@ def test_an_interval_holds_its_value_and_repeats(maker: Any) -> None:
     assert interval.low < narrow.low <= narrow.high < interval.high
     assert measured(data, resamples=0).interval is None
     assert measured(data[:1], resamples=300).interval is None
+
+
+def shuffled(data: Any, seed: int) -> Any:
+    return data[np.random.default_rng(seed).permutation(len(data))]
+
+
+@pytest.mark.parametrize("maker", MAKERS[1:])
+def test_replicates_do_not_depend_on_the_order_of_the_samples(maker: Any) -> None:
+    data = maker(4)
+    one, other = (measured(given, resamples=40).replicates for given in (data, shuffled(data, 1)))
+    assert one.values == pytest.approx(other.values, abs=1e-12, nan_ok=True)
+    assert len(set(one.values)) > 10
+    assert one.first == other.first
+    assert one.seed == 0
+    changed = measured(data, resamples=40, seed=1).replicates
+    assert changed.first != one.first
+    assert changed.values != pytest.approx(one.values, nan_ok=True)
+
+
+@pytest.mark.parametrize("maker", MAKERS[1:])
+def test_fewer_resamples_are_the_first_of_more(maker: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = maker(5)
+    whole = measured(data, resamples=60).replicates
+    monkeypatch.setattr(bootstrap, "_BLOCK", 7 * len(data))
+    part = measured(data, resamples=17).replicates
+    assert part.values == pytest.approx(whole.values[:17], abs=1e-12, nan_ok=True)
+    assert part.first == whole.first
+
+
+def test_two_models_are_resampled_alike() -> None:
+    # The second is the first with other scores of some samples: what they share cancels out.
+    rng = np.random.default_rng(0)
+    truth = rng.integers(0, 2, 300)
+    scores = truth + rng.normal(size=300)
+    near = scores + rng.normal(scale=0.1, size=300)
+    one, other = scored(truth, scores), shuffled(scored(truth, near), 3)
+    first, second = (measured(data, resamples=300).replicates.values for data in (one, other))
+    assert np.std(first - second) < 0.3 * np.std(first)
+    assert np.corrcoef(first, second)[0, 1] > 0.95
+
+
+def test_ids_that_numpy_takes_for_one_have_an_order() -> None:
+    ids = ["b", "a\0", "a", "aa"]
+    assert bootstrap._places(ids).tolist() == [3, 1, 0, 2]
+
+
+def test_what_the_figures_depend_on_is_kept() -> None:
+    found = measured(random_boxes(1), threshold=0.25, iou=0.75)
+    assert found.settings == {"threshold": 0.25, "iou": 0.75}
+    assert found.replicates is None
+    found = measured(random_segments(1, ignore=255))
+    assert found.settings == {"threshold": None, "iou": 0.5, "ignore": 255}
+    # the headline of a classification is the mean of a column
+    assert measured(random_classes(0, 20, 3), resamples=50).replicates is None
 
 
 def covered(intervals: list[Interval], truth: float) -> float:
@@ -189,12 +244,10 @@ def test_resamples_without_a_value_are_left_out() -> None:
     assert np.isnan(value).tolist() == [True, False]
     empty = mean_iou(np.zeros((2, 3)), np.zeros((2, 3)), np.zeros((2, 3)))(np.ones((1, 2)))
     assert np.isnan(empty).all()
-    assert (
-        bootstrap.interval(
-            "AUROC", float("nan"), 5, ratio_of_sums(scores, scores), options=Options(), notes=[]
-        )
-        is None
-    )
+    ids = ["a", "b", "c", "d", "e"]
+    assert bootstrap.interval(
+        "AUROC", float("nan"), ids, ratio_of_sums(scores, scores), options=Options(), notes=[]
+    ) == (None, None)
 
 
 def test_perfect_and_hopeless_sets_have_intervals_of_no_width() -> None:
