@@ -1,0 +1,237 @@
+"""The exporters: each writes one file, or raises what its package raises."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cvtrack_magics.errors import CvtrackError
+from cvtrack_magics.release.export.facts import Format
+from cvtrack_magics.release.export.inputs import Inputs
+from cvtrack_magics.release.export.trees import leaves_of
+
+FILE = {"onnx": "model.onnx", "torchscript": "model.torchscript.pt", "pt2": "model.pt2"}
+INLINE_LIMIT = 1_900_000_000  # bytes of weights; a protobuf file ends at 2 GiB
+_LARGE = 128  # batch sizes beyond are not tried
+
+
+@dataclass(frozen=True)
+class Written:
+    """What an exporter says of its work.
+
+    Attributes
+    ----------
+    batches : tuple of int
+        Batch sizes at which the graph says that it may differ from the model.
+    frozen : bool
+        Were decisions of the model's Python code taken once and for all?
+    """
+
+    batches: tuple[int, ...] = ()
+    frozen: bool = False
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is exported: a model, how it is called, what with, and where to."""
+
+    format: Format
+    model: Any
+    inputs: Inputs
+    leaves: Sequence[Any]
+    output_names: Sequence[str]
+    path: Path
+    opset: int | None
+    inline_limit: int = INLINE_LIMIT
+
+
+Writer = Callable[[Job], Written]
+
+
+def writers(format: Format) -> dict[str, Writer]:
+    """Return the exporters of a format by name, the newest or most faithful first."""
+    if format == "torchscript":
+        return {"torch.jit.script": _script, "torch.jit.trace": _trace}
+    if format == "pt2":
+        return {"torch.export": _pt2}
+    import torch
+
+    found: dict[str, Writer] = {}
+    if "dynamic_shapes" in inspect.signature(torch.onnx.export).parameters:
+        found["torch.onnx (dynamo)"] = _onnx_dynamo
+    return {**found, "torch.onnx (tracer)": _onnx_tracer}
+
+
+def _script(job: Job) -> Written:
+    import torch
+
+    torch.jit.script(job.model).save(str(job.path))
+    return Written()
+
+
+def _trace(job: Job) -> Written:
+    import torch
+
+    args, kwargs = job.inputs.call([leaf.clone() for leaf in job.leaves])
+    traced = torch.jit.trace(
+        job.model,
+        args if args else None,
+        example_kwarg_inputs=kwargs or None,
+        check_trace=False,
+        strict=False,
+    )
+    traced.save(str(job.path))
+    return Written(frozen=True)
+
+
+def _pt2(job: Job) -> Written:
+    import torch
+
+    program = _program(job.model, *_call(job), job.inputs.dynamic_shapes(_dynamic()))
+    torch.export.save(program, str(job.path))
+    return Written(batches_in_guards(program))
+
+
+def _onnx_dynamo(job: Job) -> Written:
+    import torch
+
+    flat = flattened(job.model, job.inputs)
+    leaves = tuple(leaf.clone() for leaf in job.leaves)
+    marked = tuple(dict.fromkeys(axes, _dynamic()) for axes in job.inputs.axes)
+    program = _program(flat, leaves, {}, (marked,))
+    made = torch.onnx.export(
+        program,
+        (),
+        dynamo=True,
+        verbose=False,
+        opset_version=job.opset,
+        input_names=list(job.inputs.names),
+        output_names=list(job.output_names),
+        dynamic_shapes=(tuple(dict(axes) for axes in job.inputs.axes),),
+    )
+    weights = sum(value.const_value.nbytes for value in made.model.graph.initializers.values())
+    made.save(str(job.path), external_data=weights > job.inline_limit)
+    return Written(batches_in_guards(program))
+
+
+def _onnx_tracer(job: Job) -> Written:
+    import torch
+
+    options = (
+        {"dynamo": False} if "dynamo" in inspect.signature(torch.onnx.export).parameters else {}
+    )
+    axes = dict(zip(job.inputs.names, map(dict, job.inputs.axes), strict=True))
+    scratch = job.path.with_name("traced")
+    scratch.mkdir()
+    traced = scratch / job.path.name
+    torch.onnx.export(
+        flattened(job.model, job.inputs),
+        tuple(leaf.clone() for leaf in job.leaves),
+        str(traced),
+        opset_version=job.opset,
+        input_names=list(job.inputs.names),
+        output_names=list(job.output_names),
+        dynamic_axes={name: each for name, each in axes.items() if each},
+        **options,
+    )
+    _moved(traced, job.path, job.inline_limit)
+    return Written(frozen=True)
+
+
+def _moved(traced: Path, path: Path, inline_limit: int) -> None:
+    """Write what the tracer left, maybe a file for each weight, as one file or as two."""
+    import shutil
+
+    import onnx
+
+    if sum(file.stat().st_size for file in traced.parent.iterdir()) > inline_limit:
+        onnx.save_model(
+            onnx.load(str(traced)),
+            str(path),
+            save_as_external_data=True,
+            location=f"{path.name}.data",
+            size_threshold=1024,
+        )
+    else:
+        traced.rename(path)
+    shutil.rmtree(traced.parent)
+
+
+def flattened(model: Any, inputs: Inputs) -> Any:
+    """Return a module that takes the tensors one by one and returns a flat tuple of them."""
+    import torch
+
+    class Flat(torch.nn.Module):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__()
+            self.model = model
+
+        def forward(self, *leaves: Any) -> Any:
+            args, kwargs = inputs.call(leaves)
+            found = leaves_of(self.model(*args, **kwargs))
+            # a graph cannot return an input, nor one tensor by two names
+            return tuple(item.clone() for _, item in found)
+
+    flat = Flat()
+    flat.training = False
+    return flat
+
+
+def _call(job: Job) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    return job.inputs.call([leaf.clone() for leaf in job.leaves])
+
+
+def _program(model: Any, args: Any, kwargs: Any, shapes: Any) -> Any:
+    """Return the ``ExportedProgram``; Python's own control flow is run, not read."""
+    import torch
+
+    if not hasattr(torch, "export"):
+        raise CvtrackError("torch.export needs PyTorch 2.1 or later.", "Choose torchscript.")
+    return torch.export.export(model, args, kwargs, dynamic_shapes=shapes, strict=False)
+
+
+def _dynamic() -> Any:
+    import torch
+
+    return torch.export.Dim.DYNAMIC
+
+
+def batches_in_guards(program: Any) -> tuple[int, ...]:
+    """Return batch sizes on both sides of what an exported program asks of the batch.
+
+    Raises
+    ------
+    CvtrackError
+        The graph holds up to a size that is too large to be tried, or up to a height or width.
+    """
+    limits: set[int] = set()
+    for guard in getattr(program, "_guards_code", ()):
+        for number in re.findall(r"\.size\(\)\[0\] (?:[<>!=]=?) (\d+)$", guard):
+            limits.add(int(number))
+    axes = _axis_of_symbol(program)
+    for symbol, bounds in getattr(program, "range_constraints", {}).items():
+        axis, upper = axes.get(str(symbol)), str(bounds.upper)
+        if axis is None or not upper.isdigit():
+            continue
+        if axis or int(upper) > _LARGE:
+            raise CvtrackError(
+                f"the graph holds for sizes up to {upper} only: the model decides by its size.",
+                "Export with fixed sizes.",
+            )
+        limits.add(int(upper))
+    return tuple(sorted({size for limit in limits for size in (limit, limit + 1) if size > 0}))
+
+
+def _axis_of_symbol(program: Any) -> dict[str, int]:
+    """Return which axis of an input each symbolic size is."""
+    found: dict[str, int] = {}
+    for node in program.graph.nodes:
+        if node.op == "placeholder":
+            for axis, size in enumerate(getattr(node.meta.get("val"), "shape", ())):
+                if not isinstance(size, int):
+                    found.setdefault(str(size), axis)
+    return found

@@ -1,0 +1,115 @@
+"""What is known of a candidate: its run, its evaluations and its version in the registry."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """The last value of a metric; ``timestamp`` is Unix time in milliseconds."""
+
+    value: float
+    step: int
+    timestamp: int
+
+
+@dataclass(frozen=True, slots=True)
+class DataFact:
+    """A data set that the run has as an input; ``digest`` is the full SHA-256 where known."""
+
+    name: str
+    context: str
+    digest: str
+    source: str = ""
+
+
+@dataclass(frozen=True)
+class EvaluationFacts:
+    """What ``%mleval`` recorded under ``evaluation/<prefix>/``.
+
+    Attributes
+    ----------
+    prefix : str
+        ``val``, ``test`` …: what stands before the names of its metrics.
+    facts : mapping
+        The content of ``metrics.json``: task, headline, samples, data_sha256, metrics
+        (name to number or None), interval, classes, per_class, notes, settings.
+    table : mapping of str to list
+        The columns of ``samples.json``, ``id`` first.
+    replicates : tuple of float
+        The headline's value in each bootstrap resample, in canonical draws; may be empty.
+    """
+
+    prefix: str
+    facts: Mapping[str, Any]
+    table: Mapping[str, list[Any]] = field(default_factory=dict)
+    replicates: tuple[float, ...] = ()
+
+    @property
+    def data_sha256(self) -> str:
+        """Which samples were measured against which truth."""
+        return str(self.facts.get("data_sha256") or "")
+
+    @property
+    def headline(self) -> str:
+        """The metric that stands for the task, without prefix."""
+        return str(self.facts.get("headline") or "")
+
+
+@dataclass(frozen=True, slots=True)
+class VersionFacts:
+    """One version of a registered model. Times are Unix milliseconds."""
+
+    name: str
+    version: str
+    run_id: str
+    stage: str = "None"
+    aliases: tuple[str, ...] = ()
+    tags: Mapping[str, str] = field(default_factory=dict)
+    description: str = ""
+    created: int = 0
+    source: str = ""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A run, and the version that was made of it where there is one.
+
+    Attributes
+    ----------
+    files : mapping of str to int
+        Paths of the run's artifacts, and their sizes in bytes.
+    texts : mapping of str to str
+        Content of the small JSON, YAML, text and Markdown artifacts that a release reads.
+    started, ended : int
+        Unix milliseconds; 0 of a run that has not ended.
+    """
+
+    run_id: str
+    run_name: str
+    experiment: str
+    status: str
+    started: int
+    ended: int
+    user: str = ""
+    metrics: Mapping[str, Point] = field(default_factory=dict)
+    params: Mapping[str, str] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
+    datasets: tuple[DataFact, ...] = ()
+    files: Mapping[str, int] = field(default_factory=dict)
+    texts: Mapping[str, str] = field(default_factory=dict)
+    evaluations: Mapping[str, EvaluationFacts] = field(default_factory=dict)
+    version: VersionFacts | None = None
+    store: str = ""
+
+    @cached_property
+    def label(self) -> str:
+        """``NAME version 3 (run 1a2b3c4d)``, or the run's name."""
+        short = f"run {self.run_id[:8]}"
+        if self.version is None:
+            return f"{self.run_name} ({short})"
+        return f"{self.version.name} version {self.version.version} ({short})"
