@@ -1,0 +1,11 @@
+"""How long a model takes: percentiles over enough calls, runners side by side."""
+
+from __future__ import annotations
+
+from cvtrack_magics.release.latency.facts import Bench, Row
+from cvtrack_magics.release.latency.figure import figure
+from cvtrack_magics.release.latency.making import KINDS, runners_of
+from cvtrack_magics.release.latency.measuring import bench
+from cvtrack_magics.release.latency.runner import Absent, Runner
+
+__all__ = ["KINDS", "Absent", "Bench", "Row", "Runner", "bench", "figure", "runners_of"]
