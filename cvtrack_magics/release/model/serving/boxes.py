@@ -1,0 +1,116 @@
+"""From a detector's output to boxes in pixels of the picture that was sent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from .preparing import Placing
+from .rejected import Rejected
+
+FORMATS = ("xyxy", "xywh", "cxcywh")
+_BOXES, _SCORES, _LOGITS = ("boxes", "pred_boxes"), ("scores",), ("pred_logits", "logits")
+
+
+def detections(value: Any, fmt: str, relative: bool, sizes: Sequence[Any]) -> list[dict[str, Any]]:
+    """Return boxes of each picture, xyxy in pixels of the network's input.
+
+    Parameters
+    ----------
+    value : list of dict, dict, tuple or tensor
+        A list with ``boxes``, ``scores`` and ``labels`` for each picture; a dict or a tuple of
+        batches (boxes B×Q×4, scores B×Q×K, or scores B×Q with labels B×Q); one tensor
+        B×Q×(4+K). Of ``logits`` B×Q×(K+1) the softmax is taken and the last class, which is
+        no object, left out (as DETR has it).
+    fmt : {'xyxy', 'xywh', 'cxcywh'}
+        What the four numbers are; c is the centre.
+    relative : bool
+        Whether they are shares of width and height and not pixels.
+    sizes : sequence of (int, int)
+        Height and width of each input of the network.
+    """
+    import torch
+    from torchvision.ops import box_convert
+
+    found = []
+    for (given, scores, labels), (height, width) in zip(_each(value), sizes, strict=True):
+        boxes = given.float().reshape(-1, 4)
+        if fmt != "xyxy":
+            boxes = box_convert(boxes, fmt, "xyxy")
+        scale = torch.tensor([width, height] * 2 if relative else [1.0] * 4)
+        found.append({"boxes": boxes * scale, "scores": scores.float(), "labels": labels.long()})
+    return found
+
+
+def _each(value: Any) -> list[tuple[Any, Any, Any]]:
+    """Return (boxes Q×4, scores Q, labels Q) of each picture."""
+    if isinstance(value, (list, tuple)) and value and all(isinstance(v, Mapping) for v in value):
+        return [(v["boxes"], v["scores"], v["labels"]) for v in value]
+    boxes, scores, labels = _batches(value)
+    if labels is None:
+        scores, labels = scores.max(-1)
+    return list(zip(boxes, scores, labels, strict=True))
+
+
+def _batches(value: Any) -> tuple[Any, Any, Any]:
+    if isinstance(value, Mapping):
+        boxes = next((value[key] for key in _BOXES if key in value), None)
+        scores = next((value[key] for key in _SCORES if key in value), None)
+        if scores is None:
+            logits = next((value[key] for key in _LOGITS if key in value), None)
+            scores = None if logits is None else logits.softmax(-1)[..., :-1]
+        if boxes is None or scores is None:
+            keys = ", ".join(map(str, value))
+            raise Rejected(f"boxes: expected 'boxes' and 'scores' or 'logits', got {keys}.")
+        return boxes, scores, value.get("labels")
+    if isinstance(value, (list, tuple)) and len(value) in (2, 3):
+        return value[0], value[1], value[2] if len(value) == 3 else None
+    if getattr(value, "ndim", 0) == 3 and value.shape[-1] > 4:
+        return value[..., :4], value[..., 4:], None
+    raise Rejected("boxes: expected dicts with boxes and scores, or one tensor B×Q×(4+K).")
+
+
+def above(found: list[dict[str, Any]], least: float) -> list[dict[str, Any]]:
+    """Return the boxes whose score is at least so high."""
+    return [_take(one, one["scores"] >= least) for one in found]
+
+
+def suppressed(found: list[dict[str, Any]], iou: float) -> list[dict[str, Any]]:
+    """Return the boxes that non-maximum suppression leaves, class by class, best first."""
+    from torchvision.ops import batched_nms
+
+    return [_take(v, batched_nms(v["boxes"], v["scores"], v["labels"], iou)) for v in found]
+
+
+def _take(one: dict[str, Any], rows: Any) -> dict[str, Any]:
+    return {key: value[rows] for key, value in one.items()}
+
+
+def placed_back(
+    found: list[dict[str, Any]], placings: Sequence[Placing], names: Sequence[str]
+) -> list[dict[str, Any]]:
+    """Return ``boxes`` in pixels of the pictures sent, ``labels`` and ``scores``, as lists.
+
+    A box is cut at the picture's border. Labels are names where there are any.
+    """
+    return [
+        {
+            "boxes": _back(one["boxes"], placing).tolist(),
+            "labels": [_name(label, names) for label in one["labels"].tolist()],
+            "scores": one["scores"].tolist(),
+        }
+        for one, placing in zip(found, placings, strict=True)
+    ]
+
+
+def _back(boxes: Any, placing: Placing) -> Any:
+    import torch
+
+    shift = torch.tensor([placing.left, placing.top] * 2)
+    scale = torch.tensor([placing.scale_x, placing.scale_y] * 2)
+    most = torch.tensor([placing.width, placing.height] * 2, dtype=torch.float32)
+    return torch.minimum(((boxes - shift) / scale).clamp(min=0), most)
+
+
+def _name(label: int, names: Sequence[str]) -> Any:
+    return names[label] if 0 <= label < len(names) else label

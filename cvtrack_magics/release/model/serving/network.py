@@ -1,0 +1,68 @@
+"""Reads and runs the network's graph."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from .checking import check_pt2, check_torchscript
+from .rejected import Rejected
+
+
+def read(path: Path, kind: str) -> Any:
+    """Return a stored network as a callable module.
+
+    Parameters
+    ----------
+    path : Path
+        A file of this package's making, or one that claims to be.
+    kind : {'pt2', 'torchscript'}
+        Whether ``torch.export`` or ``torch.jit`` saved it.
+
+    Raises
+    ------
+    Rejected
+        The file is damaged, or holds more than a graph and numbers.
+    """
+    import torch
+
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise Rejected(f"{path.name} cannot be read: {error.strerror}") from error
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # TorchScript warns of its age
+            if kind == "pt2":
+                check_pt2(content)
+                return torch.export.load(io.BytesIO(content)).module()
+            check_torchscript(content)
+            return torch.jit.load(io.BytesIO(content), map_location="cpu").eval()
+    except Rejected as error:
+        raise Rejected(f"{path.name}: {error}") from None
+    except Exception as error:
+        line = str(error).strip().split("\n", 1)[0][:200]
+        raise Rejected(f"{path.name} cannot be loaded: {line}") from error
+
+
+def run(network: Any, inputs: Sequence[Any], *, takes_list: bool) -> Any:
+    """Return the network's output for a batch, without gradients.
+
+    Parameters
+    ----------
+    inputs : sequence of tensors
+        One batch for each argument; where the network takes a list, the list's images.
+    """
+    import torch
+
+    with torch.no_grad():
+        output = network(list(inputs)) if takes_list else network(*inputs)
+    # torchvision's detectors, as TorchScript, return their losses too
+    if isinstance(output, tuple) and len(output) == 2 and isinstance(output[1], list):
+        losses, found = output
+        if isinstance(losses, Mapping) and all(isinstance(one, Mapping) for one in found):
+            return found
+    return output

@@ -1,0 +1,295 @@
+"""Models as MLflow keeps them: folders with an ``MLmodel``, and versions in the registry."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cvtrack_magics.errors import CvtrackError, UsageProblem
+from cvtrack_magics.redact import in_one_line
+from cvtrack_magics.store.client import client_of, creating, mlflow, quietly
+
+Specs = Sequence[Mapping[str, Any]]
+_NAME_FORBIDDEN = frozenset("/:\\<>&\"'`|?*#%{}[]$;")
+_NAME_LIMIT = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """A version that was made; ``created`` is Unix time in milliseconds."""
+
+    name: str
+    version: str
+    run_id: str
+    source: str
+    created: int
+
+
+@dataclass(frozen=True, slots=True)
+class Trusted:
+    """A model of another kind, which ran its own code when it was loaded."""
+
+    unwrapped: Any
+    predict: Any
+
+
+def save_pyfunc(
+    folder: Path,
+    *,
+    loader: str,
+    data: Path,
+    code: Path,
+    inputs: Specs,
+    outputs: Specs,
+    example: Any,
+    requirements: Sequence[str],
+) -> None:
+    """Write a model that MLflow serves, without a pickle.
+
+    Parameters
+    ----------
+    folder : Path
+        Must not exist, or be empty.
+    loader : str
+        The module that has ``_load_pyfunc``; it is the package in ``code``.
+    data, code : Path
+        Folders that are copied.
+    inputs, outputs : sequence of mapping
+        ``{"kind": "image", "name"}``, ``{"kind": "tensor", "name", "dtype", "shape"}`` or
+        ``{"kind": "column", "name", "type"}``.
+    example : str, array or dict of arrays
+        One sample in the form that serving takes; a string is one image in base64.
+    requirements : sequence of str
+        As pip reads them.
+
+    Raises
+    ------
+    CvtrackError
+        MLflow cannot write it.
+    """
+    import inspect
+
+    with quietly():
+        module = mlflow()
+        signature = module.models.ModelSignature(
+            inputs=_schema(inputs), outputs=_schema(outputs) if outputs else None
+        )
+        save = module.pyfunc.save_model
+        # the name of MLflow before 2.12
+        key = "code_paths" if "code_paths" in inspect.signature(save).parameters else "code_path"
+        try:
+            save(
+                path=str(folder),
+                loader_module=loader,
+                data_path=str(data),
+                signature=signature,
+                input_example=_example(inputs, example),
+                pip_requirements=[f"mlflow=={module.__version__}", *requirements],
+                **{key: [str(code)]},
+            )
+        except Exception as error:
+            raise CvtrackError(f"The model cannot be written: {in_one_line(error)}") from error
+
+
+def save_onnx(onnx_path: Path, folder: Path, *, inputs: Specs = (), outputs: Specs = ()) -> None:
+    """Write an ONNX file as a model of MLflow's ONNX flavour, weights outside it included.
+
+    Parameters
+    ----------
+    onnx_path : Path
+        The file; what it keeps outside lies beside it.
+    folder : Path
+        Must not exist, or be empty.
+    inputs, outputs : sequence of mapping
+        The signature, as for :func:`save_pyfunc`.
+
+    Raises
+    ------
+    CvtrackError
+        onnx is missing, or the file cannot be read.
+    """
+    try:
+        import onnx
+    except ImportError as error:
+        raise CvtrackError("onnx is missing.", "pip install 'cvtrack_magics[onnx]'") from error
+    with quietly():
+        module = mlflow()
+        signature = None
+        if inputs:
+            signature = module.models.ModelSignature(
+                inputs=_schema(inputs), outputs=_schema(outputs) if outputs else None
+            )
+        try:
+            module.onnx.save_model(
+                onnx.load(str(onnx_path)),
+                str(folder),
+                signature=signature,
+                save_as_external_data=_is_large(onnx_path),
+                # MLflow would find them out in a process of its own, which takes seconds
+                pip_requirements=[
+                    f"{name}=={metadata.version(name)}" for name in ("mlflow", "onnx", "numpy")
+                ]
+                + ["onnxruntime"],
+            )
+        except Exception as error:
+            raise CvtrackError(f"The ONNX model cannot be written: {in_one_line(error)}") from error
+
+
+def _is_large(path: Path) -> bool:
+    """Whether a file and its weights are too large for one protobuf (2 GB)."""
+    return sum(p.stat().st_size for p in path.parent.glob(f"{path.name}*")) > 1_900_000_000
+
+
+def register(uri: str, name: str, run_id: str, artifact_path: str) -> Registered:
+    """Make a version of a registered model, of a model that a run has as an artifact.
+
+    Parameters
+    ----------
+    uri : str
+        The tracking store, which is the registry too.
+    name : str
+        The registered model; made where there is none.
+    run_id, artifact_path : str
+        The folder with ``MLmodel``, in the run's artifacts.
+
+    Raises
+    ------
+    UsageProblem
+        The name cannot be used, or the run has no model there.
+    CvtrackError
+        The registry does not answer, or refuses.
+    """
+    check_model_name(name)
+    client = client_of(uri)
+    try:
+        with quietly():
+            root = client.get_run(run_id).info.artifact_uri.rstrip("/")
+            files = {item.path for item in client.list_artifacts(run_id, artifact_path)}
+            if f"{artifact_path.strip('/')}/MLmodel" not in files:
+                raise UsageProblem(f"Run {run_id[:8]} has no model at {artifact_path}.")
+            _make_model(client, name)
+        with creating():
+            made = client.create_model_version(
+                name, f"{root}/{artifact_path.strip('/')}", run_id, await_creation_for=30
+            )
+    except UsageProblem:
+        raise
+    except Exception as error:
+        raise CvtrackError(f"{name} could not be registered: {in_one_line(error)}") from error
+    return Registered(
+        name, str(made.version), run_id, str(made.source), int(made.creation_timestamp or 0)
+    )
+
+
+def _make_model(client: Any, name: str) -> None:
+    """Create the registered model unless there is one, also one that comes at this moment."""
+    try:
+        client.create_registered_model(name)
+    except Exception as error:
+        if getattr(error, "error_code", "") != "RESOURCE_ALREADY_EXISTS":
+            raise
+
+
+def check_model_name(name: str) -> str:
+    """Return a registered model's name; ``UsageProblem`` where it cannot be one."""
+    if not name.strip() or name != name.strip() or name == ".":
+        raise UsageProblem("A registered model needs a name.", "--register NAME gives it.")
+    found = next((c for c in name if c in _NAME_FORBIDDEN or not (c == " " or c.isprintable())), "")
+    found = found or (".." if ".." in name else "")
+    if found or len(name) > _NAME_LIMIT:
+        why = f"has {found!a}" if found else f"is longer than {_NAME_LIMIT} characters"
+        raise UsageProblem(
+            f"The model's name {why}.", "Letters, digits, spaces and -_.()+ are allowed."
+        )
+    return name
+
+
+def flavour_of(mlmodel_text: str) -> str:
+    """Return the flavour that an ``MLmodel`` is best opened by, such as ``onnx``.
+
+    ``python_function`` where there is no other, ``""`` where the text is none.
+    """
+    import yaml
+
+    try:
+        about = yaml.safe_load(mlmodel_text)
+    except yaml.YAMLError:
+        return ""
+    flavours = about.get("flavors") if isinstance(about, dict) else None
+    if not isinstance(flavours, dict):
+        return ""
+    others = sorted(str(name) for name in flavours if name != "python_function")
+    return (others or [str(name) for name in flavours] or [""])[0]
+
+
+def load_trusted(folder: Path) -> Trusted:
+    """Load a model as MLflow does, which runs the code and pickles that came with it."""
+    with quietly():
+        module = mlflow()
+        try:
+            model = module.pyfunc.load_model(str(folder))
+        except Exception as error:
+            raise CvtrackError(f"The model cannot be loaded: {in_one_line(error)}") from error
+        get = getattr(model, "get_raw_model", None) or model.unwrap_python_model
+        try:
+            unwrapped = get()
+        except Exception:
+            unwrapped = None  # not every kind has one
+    return Trusted(unwrapped, model.predict)
+
+
+def _schema(specs: Specs) -> Any:
+    """Return MLflow's schema.
+
+    An image is a column of any type: it alone takes base64 text, arrays and images of several
+    sizes from all of the server's input formats. Before MLflow 2.19 there is none, and it is
+    a column of text, which takes all but arrays of several sizes under ``inputs``.
+    """
+    from mlflow.types import ColSpec, Schema, TensorSpec
+
+    columns: list[Any] = []
+    tensors = [spec for spec in specs if spec["kind"] == "tensor"]
+    for spec in specs:
+        if spec["kind"] == "tensor":
+            name = spec["name"] if len(tensors) > 1 else None
+            columns.append(TensorSpec(np.dtype(spec["dtype"]), tuple(spec["shape"]), name))
+        elif spec["kind"] == "image":
+            columns.append(ColSpec(_any_type(), spec["name"]))
+        else:
+            columns.append(ColSpec(_column_type(spec["type"]), spec["name"]))
+    return Schema(columns)
+
+
+def _any_type() -> Any:
+    from mlflow.types import schema
+
+    found = getattr(schema, "AnyType", None)
+    return found() if found is not None else "string"
+
+
+def _column_type(said: str) -> Any:
+    """Return a column's type: ``double[]`` is a list of numbers where MLflow knows lists."""
+    from mlflow.types import DataType, schema
+
+    depth, word = said.count("[]"), said.replace("[]", "")
+    array: Any = getattr(schema, "Array", None)
+    if depth and array is None:
+        return DataType.string
+    kind: Any = DataType[word]
+    for _ in range(depth if array is not None else 0):
+        kind = array(kind)
+    return kind
+
+
+def _example(inputs: Specs, example: Any) -> Any:
+    """Return the example in the form whose JSON the server takes."""
+    if inputs[0]["kind"] != "image":
+        return example
+    import pandas
+
+    return pandas.DataFrame({inputs[0]["name"]: [example]})
