@@ -1,0 +1,24 @@
+"""Model cards: facts of the run, and a person's words that are never overwritten."""
+
+from cvtrack_magics.release.card.build import Card, blanks_of, card_of, known_words
+from cvtrack_magics.release.card.words import (
+    CARD_PATH,
+    PROMPTS,
+    Words,
+    edited_words,
+    questions,
+    read_words,
+)
+
+__all__ = [
+    "CARD_PATH",
+    "PROMPTS",
+    "Card",
+    "Words",
+    "blanks_of",
+    "card_of",
+    "edited_words",
+    "known_words",
+    "questions",
+    "read_words",
+]
