@@ -1,0 +1,215 @@
+"""The challenger beside the champion: on the same held-out data, by a paired interval."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from cvtrack_magics.errors import UsageProblem
+from cvtrack_magics.release.facts import Candidate
+from cvtrack_magics.release.gate import paired
+from cvtrack_magics.release.gate.measured import Setting, finite, mapping
+from cvtrack_magics.release.gate.same import Refusal, Side, direction, inner, same_data, side
+from cvtrack_magics.release.gate.verdict import Comparison, Row
+from cvtrack_magics.release.gate.wording import number, plain, signed
+
+FEWEST = 20
+"""Samples below which no interval is trusted."""
+RESAMPLES = 100
+"""Resamples below which no interval is trusted."""
+_NOISE = 1e-9  # sums in another order differ by less
+_LOST = 0.05  # of the resamples may be without a value
+_COLUMNS = {("classification", "top1_acc"): "correct", ("classification", "NLL"): "loss"}
+
+
+@dataclass(frozen=True, slots=True)
+class ChampionRule:
+    """What it takes to follow the champion.
+
+    Attributes
+    ----------
+    metric : str
+        With its prefix, ``val/mAP50``.
+    margin : float
+        By how much more than this it must be better, in the metric's unit; a negative one
+        asks only that it is not worse by more.
+    confidence : float
+        How surely, one-sided, from 0.5 up to below 1.
+    better : str
+        ``higher`` or ``lower``; empty for what the scheme of metrics says.
+
+    Raises
+    ------
+    UsageProblem
+        One of them is none of that.
+    """
+
+    metric: str
+    margin: float = 0.0
+    confidence: float = 0.95
+    better: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.metric.strip():
+            raise UsageProblem("The champion's rule names no metric.", "For example val/mAP50.")
+        if not math.isfinite(self.margin):
+            raise UsageProblem(f"margin={self.margin!r} is no number.", "For example 0.005.")
+        if not 0.5 <= self.confidence <= 0.999:
+            raise UsageProblem(
+                f"confidence={self.confidence!r} is not from 0.5 to 0.999.", "Usual is 0.95."
+            )
+        if self.better not in ("", "higher", "lower"):
+            raise UsageProblem(f"better={plain(self.better, 40)!r} is neither higher nor lower.")
+
+
+def compare(
+    challenger: Candidate,
+    champion: Candidate | None,
+    rule: ChampionRule,
+    setting: Setting | None = None,
+) -> tuple[Row, Comparison | None]:
+    """Judge whether a challenger is better than the champion by more than the margin.
+
+    Both must have been evaluated on the same data (by digest), with the same settings; what
+    cannot be shown to be equal is refused. A mean of per-sample scores is compared sample by
+    sample, every other headline by its replicates.
+
+    Parameters
+    ----------
+    challenger, champion : Candidate
+        Without a champion the challenger passes, if its own metric can be believed.
+    rule : ChampionRule
+        What to compare, and how sure to be.
+    setting : Setting, optional
+        Its demands hold for the challenger's evaluation.
+
+    Returns
+    -------
+    Row, Comparison or None
+        The comparison is None where none could be made.
+    """
+    text = f"champion {plain(rule.metric)}"
+    wanted = f"better by more than {number(rule.margin)}, {100 * rule.confidence:.4g} % sure"
+    demands = Setting(None, (setting or Setting()).demands)
+    try:
+        if champion is None:
+            found = side("the challenger", challenger, rule.metric, demands)
+            direction(found.evaluation, rule.metric, rule.better)
+            return Row(text, wanted, number(found.value), None, True, "no champion yet"), None
+        made = _compared(challenger, champion, rule, demands)
+    except Refusal as refusal:
+        return Row(text, wanted, "", None, False, str(refusal)), None
+    passed = made.low - rule.margin > _NOISE
+    got = f"{signed(made.difference)}, surely more than {signed(made.low)}"
+    why = "" if passed else f"it is not sure to be better by {number(rule.margin)}"
+    return Row(text, wanted, got, made.low - rule.margin, passed, why), made
+
+
+def _compared(
+    challenger: Candidate, champion: Candidate, rule: ChampionRule, demands: Setting
+) -> Comparison:
+    if _version(challenger) and _version(challenger) == _version(champion):
+        raise Refusal("it is the champion: nothing can be compared with itself")
+    if challenger.run_id == champion.run_id:
+        raise Refusal("the champion was made of the same run")
+    ours = side("the challenger", challenger, rule.metric, demands)
+    theirs = side("the champion", champion, rule.metric, Setting())
+    better = direction(ours.evaluation, rule.metric, rule.better)
+    same_data(ours.evaluation, theirs.evaluation)
+    samples = int(ours.evaluation.facts["samples"])
+    if samples < FEWEST:
+        raise Refusal(f"{samples} samples are too few to tell, {FEWEST} are the least")
+    bound, resamples = _bound(ours, theirs, rule, 1 if better == "higher" else -1)
+    return Comparison(
+        metric=rule.metric,
+        better=better,
+        champion=champion.label,
+        challenger_value=ours.value,
+        champion_value=theirs.value,
+        difference=bound.difference,
+        low=bound.low,
+        margin=rule.margin,
+        confidence=rule.confidence,
+        samples=samples,
+        resamples=resamples,
+        method=bound.method,
+        data_sha256=ours.evaluation.data_sha256,
+    )
+
+
+def _version(candidate: Candidate) -> tuple[str, str] | None:
+    version = candidate.version
+    return None if version is None else (version.name, version.version)
+
+
+def _bound(ours: Side, theirs: Side, rule: ChampionRule, sign: int) -> tuple[paired.Bound, int]:
+    name = inner(ours.evaluation, rule.metric)
+    column = _COLUMNS.get((str(ours.evaluation.facts.get("task")), name))
+    if column:
+        return _by_sample(ours, theirs, column, rule.confidence, sign), 0
+    if ours.evaluation.headline != name or theirs.evaluation.headline != name:
+        headline = plain(ours.evaluation.headline, 40)
+        raise Refusal(f"{plain(name, 60)} cannot be compared in pairs; {headline} can")
+    return _by_resample(ours, theirs, rule.confidence, sign)
+
+
+def _by_sample(ours: Side, theirs: Side, column: str, confidence: float, sign: int) -> paired.Bound:
+    mine, other = _scores(ours, column), _scores(theirs, column)
+    if mine.keys() != other.keys():
+        raise Refusal("their tables are not of the same samples")
+    if len(mine) < FEWEST:
+        raise Refusal(f"{len(mine)} samples are too few to tell, {FEWEST} are the least")
+    pairs = [(mine[name], other[name]) for name in sorted(mine)]
+    differences = [sign * (a - b) for a, b in pairs]
+    if all(value in (0.0, 1.0) for pair in pairs for value in pair):
+        better, worse = (sum(sort * value > 0 for value in differences) for sort in (1, -1))
+        return paired.of_shares(better, worse, len(pairs), confidence)
+    return paired.of_means(differences, confidence)
+
+
+def _scores(whose: Side, column: str) -> Mapping[str, float]:
+    """Return a column of the table by the samples' ids, its mean checked against the metric."""
+    table = whose.evaluation.table
+    names, values = table.get("id", []), table.get(column, [])
+    if not names or len(names) != len(values):
+        raise Refusal(f"{whose.who} has no table with {column!r} for each sample")
+    scores = {str(name): _number(value) for name, value in zip(names, values, strict=True)}
+    if len(scores) < len(names):
+        raise Refusal(f"in {whose.who}'s table ids occur twice: samples cannot be matched")
+    lost = sum(not math.isfinite(value) for value in scores.values())
+    if lost:
+        raise Refusal(f"in {whose.who}'s table {lost} of {len(names)} samples have no {column!r}")
+    mean = math.fsum(scores.values()) / len(scores)
+    if not math.isclose(mean, whose.value, rel_tol=1e-6, abs_tol=1e-9):
+        said = f"{number(mean)}, the metric is {number(whose.value)}"
+        raise Refusal(f"the mean of {whose.who}'s table is {said}")
+    return scores
+
+
+def _by_resample(
+    ours: Side, theirs: Side, confidence: float, sign: int
+) -> tuple[paired.Bound, int]:
+    import numpy as np
+
+    drawn = [mapping(whose.evaluation.facts.get("settings")) for whose in (ours, theirs)]
+    for key in ("seed", "first_draw"):
+        if drawn[0].get(key) is None or drawn[0].get(key) != drawn[1].get(key):
+            raise Refusal("their resamples were not drawn alike; run %mleval again for both")
+    one, two = ours.evaluation.replicates, theirs.evaluation.replicates
+    count = min(len(one), len(two))  # the first are the same, however many were drawn
+    pairs = zip(map(_number, one[:count]), map(_number, two[:count]), strict=True)
+    values = sign * np.array([a - b for a, b in pairs], np.float64)
+    values = values[np.isfinite(values)]
+    if len(values) < RESAMPLES:
+        raise Refusal(f"they share {len(values)} resamples, {RESAMPLES} are the least")
+    if len(values) < (1 - _LOST) * count:
+        raise Refusal(f"{count - len(values)} of {count} resamples have no value")
+    samples = int(ours.evaluation.facts["samples"])
+    difference = sign * (ours.value - theirs.value)
+    return paired.of_replicates(difference, values, samples, confidence), len(values)
+
+
+def _number(value: Any) -> float:
+    return float(value) if isinstance(value, bool) else finite(value)

@@ -1,0 +1,117 @@
+"""The functions that a rule may ask: what each looks at, and when it fails."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from cvtrack_magics.release.facts import Candidate
+from cvtrack_magics.release.gate import artifacts, measured
+from cvtrack_magics.release.gate.measured import Setting
+from cvtrack_magics.release.gate.parse import (
+    is_number,
+    no_digest,
+    no_number,
+    no_number_where_ordered,
+    no_version,
+)
+from cvtrack_magics.release.gate.rules import (
+    ANY,
+    NUMBERS,
+    SAME,
+    Found,
+    Function,
+    Rule,
+    compared,
+    missing,
+)
+from cvtrack_magics.release.gate.wording import plain
+
+_TRAINING = frozenset(("train", "training"))
+_VALIDATION = frozenset(("val", "valid", "validation"))
+_TEST = frozenset(("test", "testing", "eval", "evaluation"))
+_UNORDERED = ("==", "!=", "in")
+
+
+def built_in(setting: Setting | None = None) -> dict[str, Function]:
+    """Return every function by its name; ``""`` is a metric.
+
+    Parameters
+    ----------
+    setting : Setting, optional
+        What measurements must agree with.
+    """
+    made = setting or Setting()
+    classes = partial(measured.over_classes, setting=made)
+    return {
+        "": Function(partial(measured.metric, setting=made), NUMBERS, no_number),
+        "min": Function(classes, NUMBERS, no_number, measured.no_classes),
+        "max": Function(classes, NUMBERS, no_number, measured.no_classes),
+        "mean": Function(classes, NUMBERS, no_number, measured.no_classes),
+        "size_mb": Function(artifacts.size_mb, NUMBERS, no_number),
+        "has": Function(artifacts.has),
+        "tag": Function(_tag, SAME),
+        "param": Function(_param, ANY, no_number_where_ordered),
+        "data": Function(_data, SAME, no_digest),
+        "eval": Function(_evaluated, SAME, no_digest),
+        "env": Function(artifacts.environment, ANY, no_version),
+    }
+
+
+def _tag(candidate: Candidate, rule: Rule) -> Found:
+    version = candidate.version
+    own = {} if version is None else version.tags
+    value = candidate.tags.get(rule.subject, own.get(rule.subject))
+    if value is None:
+        return missing("there is no such tag")
+    return _chosen(rule, value, value in rule.wanted)
+
+
+def _param(candidate: Candidate, rule: Rule) -> Found:
+    value = candidate.params.get(rule.subject)
+    if value is None:
+        return missing("there is no such parameter")
+    if rule.operator in _UNORDERED:
+        return _chosen(rule, value, any(_equal(value, wanted) for wanted in rule.wanted))
+    if not is_number(value):
+        return missing("it is no number", plain(value, 60))
+    return compared(float(value), rule)
+
+
+def _equal(value: str, wanted: str) -> bool:
+    both = is_number(value) and is_number(wanted)
+    return value == wanted or (both and float(value) == float(wanted))
+
+
+def _data(candidate: Candidate, rule: Rule) -> Found:
+    name = rule.subject
+    contexts = next((words for words in (_TRAINING, _VALIDATION, _TEST) if name in words), {name})
+    found = [data for data in candidate.datasets if data.name == name]
+    found = found or [data for data in candidate.datasets if data.context.lower() in contexts]
+    digests = {data.digest.lower() for data in found}
+    if not digests:
+        return missing("the run has no such data set")
+    if len(digests) > 1:
+        names = ", ".join(sorted(plain(data.name, 40) for data in found))
+        return missing(f"several data sets are meant: {names}; write the name of one")
+    return _digest(rule, digests.pop())
+
+
+def _evaluated(candidate: Candidate, rule: Rule) -> Found:
+    evaluation = candidate.evaluations.get(rule.subject)
+    if evaluation is None:
+        return missing("there is no such evaluation")
+    return _digest(rule, evaluation.data_sha256.lower())
+
+
+def _digest(rule: Rule, digest: str) -> Found:
+    if not digest:
+        return missing("its SHA-256 was not recorded")
+    if any(len(digest) < len(wanted) for wanted in rule.wanted):
+        return missing(f"only the first {len(digest)} digits are known", plain(digest, 20))
+    return _chosen(rule, digest, any(digest.startswith(w.lower()) for w in rule.wanted), short=12)
+
+
+def _chosen(rule: Rule, value: str, among: bool, short: int = 60) -> Found:
+    passed = among != (rule.operator == "!=")
+    got = plain(value, short)
+    return Found(got, passed, "" if passed else f"{got!r} is not {rule.demand}")

@@ -1,0 +1,92 @@
+"""From a candidate and rules to a verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from cvtrack_magics.errors import UsageProblem
+from cvtrack_magics.release.facts import Candidate
+from cvtrack_magics.release.gate.champion import ChampionRule, compare
+from cvtrack_magics.release.gate.functions import built_in
+from cvtrack_magics.release.gate.measured import Setting, standing
+from cvtrack_magics.release.gate.rules import Function, Rule
+from cvtrack_magics.release.gate.verdict import Row, Verdict
+
+_COMMITS = ("git_commit", "mlflow.source.git.commit")
+
+
+def judge(
+    candidate: Candidate,
+    rules: Sequence[Rule],
+    *,
+    champion: Candidate | None = None,
+    champion_rule: ChampionRule | None = None,
+    functions: Mapping[str, Function] | None = None,
+    demands: Mapping[str, Mapping[str, object]] | None = None,
+    when: int = 0,
+    who: str = "",
+) -> Verdict:
+    """Judge a candidate by rules and by the champion.
+
+    Parameters
+    ----------
+    candidate : Candidate
+        Who is to be promoted.
+    rules : sequence of Rule
+        All must hold.
+    champion : Candidate, optional
+        Who is there now; metrics must have been measured as its were.
+    champion_rule : ChampionRule, optional
+        What it takes to follow; without it the champion is not compared.
+    functions : mapping of str to Function, optional
+        Words beside the built-in ones, as given to ``parse_rule``.
+    demands : mapping of str to mapping, optional
+        For a prefix, with which ``task``, ``threshold``, ``iou`` it must have been evaluated.
+    when : int
+        Unix milliseconds.
+    who : str
+        Who judges.
+
+    Returns
+    -------
+    Verdict
+        A row for each rule. A run that is not finished, or a version of another run, gets a
+        row of its own and does not pass.
+
+    Raises
+    ------
+    UsageProblem
+        There is nothing to judge by.
+    """
+    if not rules and champion_rule is None:
+        raise UsageProblem(
+            "There is nothing to judge by.", "Give a rule (--require 'val/mAP50>=0.85') or a file."
+        )
+    setting = Setting(champion, demands or {})
+    known = {**built_in(setting), **(functions or {})}
+    rows = [_row(candidate, rule, known) for rule in rules]
+    comparison = None
+    if champion_rule is not None:
+        row, comparison = compare(candidate, champion, champion_rule, setting)
+        rows.append(row)
+    why = standing(candidate)
+    if why:
+        rows.insert(0, Row("run", "FINISHED, and the version's own", "", None, False, why))
+    version = candidate.version
+    return Verdict(
+        candidate=candidate.label,
+        run_id=candidate.run_id,
+        model="" if version is None else version.name,
+        version="" if version is None else version.version,
+        when=when,
+        who=who,
+        commit=next((candidate.tags[tag] for tag in _COMMITS if tag in candidate.tags), ""),
+        rows=tuple(rows),
+        comparison=comparison,
+    )
+
+
+def _row(candidate: Candidate, rule: Rule, functions: Mapping[str, Function]) -> Row:
+    found = functions[rule.function].evaluate(candidate, rule)
+    wanted = rule.demand or "to be there"
+    return Row(rule.text, wanted, found.got, found.margin, found.passed, found.why)

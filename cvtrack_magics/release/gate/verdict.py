@@ -1,0 +1,204 @@
+"""The verdict of a gate: one row for each rule, kept as JSON and shown in three ways."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from cvtrack_magics.errors import UsageProblem
+
+FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What came of one rule.
+
+    Attributes
+    ----------
+    rule : str
+        As it was written.
+    wanted, got : str
+        What it demands and what was found; ``got`` is empty for nothing.
+    margin : float or None
+        By how much it holds, negative where it does not; None where that has no number.
+    passed : bool
+        Whether it holds.
+    why : str
+        The reason where it does not.
+    """
+
+    rule: str
+    wanted: str
+    got: str
+    margin: float | None
+    passed: bool
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """A challenger beside the champion, on the same held-out data.
+
+    Attributes
+    ----------
+    metric, better : str
+        What was compared; ``higher`` or ``lower`` is better.
+    champion : str
+        The champion's label.
+    challenger_value, champion_value : float
+        Of the metric.
+    difference, low : float
+        Challenger less champion, above 0 where the challenger is better; and what it surely
+        exceeds.
+    margin, confidence : float
+        What ``low`` must exceed, and how surely.
+    samples, resamples : int
+        Held-out samples; resamples that both have, 0 of a mean of per-sample scores.
+    method : str
+        How ``low`` was found.
+    data_sha256 : str
+        What both were measured on.
+    """
+
+    metric: str
+    better: str
+    champion: str
+    challenger_value: float
+    champion_value: float
+    difference: float
+    low: float
+    margin: float
+    confidence: float
+    samples: int
+    resamples: int
+    method: str
+    data_sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Whether a candidate passes, and why.
+
+    Attributes
+    ----------
+    candidate : str
+        Its label.
+    run_id, model, version : str
+        The run, and the registered model and version where there is one.
+    when : int
+        Unix milliseconds.
+    who, commit : str
+        Who judged, and the code that the candidate was trained with.
+    rows : tuple of Row
+        One for each rule, the champion's last.
+    comparison : Comparison or None
+        None where there was no champion, or none that could be compared.
+    """
+
+    candidate: str
+    run_id: str
+    model: str
+    version: str
+    when: int
+    who: str
+    commit: str
+    rows: tuple[Row, ...]
+    comparison: Comparison | None = None
+
+    @property
+    def passed(self) -> bool:
+        """Every rule holds; a verdict without rules is none."""
+        return bool(self.rows) and all(row.passed for row in self.rows)
+
+    @property
+    def rules(self) -> tuple[str, ...]:
+        """The rules as they were written."""
+        return tuple(row.rule for row in self.rows)
+
+    def to_json(self) -> str:
+        """Return all of it as JSON, ``passed`` beside it for those who only read that."""
+        kept = {"format": FORMAT, "passed": self.passed, **asdict(self)}
+        return json.dumps(_finite(kept), indent=1, allow_nan=False)
+
+    @classmethod
+    def from_json(cls, text: str) -> Verdict:
+        """Return a verdict that was kept.
+
+        Raises
+        ------
+        UsageProblem
+            It is no verdict, of another format, or says passed where a row says otherwise.
+        """
+        try:
+            kept = json.loads(text)
+            if kept["format"] != FORMAT:
+                raise UsageProblem(
+                    "The verdict was written in another format.", "Judge the version again."
+                )
+            rows = tuple(_made(Row, row) for row in kept["rows"])
+            beside = kept["comparison"]
+            comparison = None if beside is None else _made(Comparison, beside)
+            made: Verdict = _made(cls, {**kept, "rows": rows, "comparison": comparison})
+        except UsageProblem:
+            raise
+        except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
+            raise UsageProblem(
+                "This is no verdict of a gate.", "Judge the version again."
+            ) from None
+        if made.passed is not kept.get("passed"):
+            raise UsageProblem(
+                "The verdict says one thing and its rows another.", "Judge the version again."
+            )
+        return made
+
+    def as_text(self) -> str:
+        """Return it for a terminal, in aligned lines."""
+        from cvtrack_magics.release.gate.showing import as_text
+
+        return as_text(self)
+
+    def as_markdown(self) -> str:
+        """Return it as GitHub-flavoured Markdown, for the summary of a CI job."""
+        from cvtrack_magics.release.gate.showing import as_markdown
+
+        return as_markdown(self)
+
+    def as_junit(self) -> str:
+        """Return it as JUnit XML, one test case for each rule."""
+        from cvtrack_magics.release.gate.showing import as_junit
+
+        return as_junit(self)
+
+
+_KINDS: Mapping[str, tuple[type, ...]] = {
+    "str": (str,),
+    "int": (int,),
+    "bool": (bool,),
+    "float": (int, float),
+    "float | None": (int, float, type(None)),
+}
+
+
+def _made(kind: type, kept: Any) -> Any:
+    """Return a dataclass of what JSON holds; its texts and numbers are checked for being such."""
+    values = {}
+    for field in fields(kind):
+        value, kinds = kept[field.name], _KINDS.get(str(field.type))
+        if kinds is not None and type(value) not in kinds:  # a bool is no int here
+            raise TypeError(field.name)
+        whole = type(value) is int and kinds is not None and float in kinds
+        values[field.name] = float(value) if whole else value
+    return kind(**values)
+
+
+def _finite(value: Any) -> Any:
+    """Return JSON-ready data; a number that is not finite is None."""
+    if isinstance(value, Mapping):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
