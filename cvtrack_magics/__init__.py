@@ -16,6 +16,13 @@ if TYPE_CHECKING:
     from cvtrack_magics.runs.log import log
     from cvtrack_magics.runs.looking import log_predictions, mlgrid
     from cvtrack_magics.runs.measuring import mleval
+    from cvtrack_magics.runs.releasing.carding import mlcard
+    from cvtrack_magics.runs.releasing.checking import mlcheck
+    from cvtrack_magics.runs.releasing.exporting import mlexport
+    from cvtrack_magics.runs.releasing.gating import mlgate
+    from cvtrack_magics.runs.releasing.loading import mlload
+    from cvtrack_magics.runs.releasing.modelling import mlmodel
+    from cvtrack_magics.runs.releasing.timing import mlbench
     from cvtrack_magics.runs.sync import mlsync
     from cvtrack_magics.runs.track import track
     from cvtrack_magics.vision.predictions import Predictions
@@ -35,6 +42,13 @@ _HOMES = {
     "cvtrack_magics.runs.log": ("log",),
     "cvtrack_magics.runs.looking": ("log_predictions", "mlgrid"),
     "cvtrack_magics.runs.measuring": ("mleval",),
+    "cvtrack_magics.runs.releasing.carding": ("mlcard",),
+    "cvtrack_magics.runs.releasing.checking": ("mlcheck",),
+    "cvtrack_magics.runs.releasing.exporting": ("mlexport",),
+    "cvtrack_magics.runs.releasing.gating": ("mlgate",),
+    "cvtrack_magics.runs.releasing.loading": ("mlload",),
+    "cvtrack_magics.runs.releasing.modelling": ("mlmodel",),
+    "cvtrack_magics.runs.releasing.timing": ("mlbench",),
     "cvtrack_magics.runs.track": ("track",),
     "cvtrack_magics.runs.sync": ("mlsync",),
     "cvtrack_magics.vision.predictions": ("Predictions",),
@@ -49,14 +63,21 @@ __all__ = [
     "log_predictions",
     "mlaugment",
     "mlautolog",
+    "mlbench",
     "mlcam",
+    "mlcard",
+    "mlcheck",
     "mlconfig",
     "mldata",
     "mlend",
     "mlenv",
     "mleval",
     "mlexperiment",
+    "mlexport",
+    "mlgate",
     "mlgrid",
+    "mlload",
+    "mlmodel",
     "mlparams",
     "mlrun",
     "mlseed",

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import mlflow
+
 from tests.kernels import Kernel
 from tests.store_views import artifact_names, points, runs_of
 
@@ -17,7 +19,7 @@ BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 
 def test_the_notebook_blocks_make_the_run_they_show(store: str, tmp_path: Path) -> None:
     with Kernel(tmp_path) as kernel:
-        for block in BLOCKS[:4]:
+        for block in BLOCKS[:6]:
             kernel.run(block).check()
     loop = runs_of(store)["loop"]
     assert [step for step, _ in points(store, loop, "train/loss")] == list(range(150))
@@ -31,11 +33,16 @@ def test_the_notebook_blocks_make_the_run_they_show(store: str, tmp_path: Path) 
     names = artifact_names(store, look)
     assert {"visualisations/predictions.html", "evaluation/val/samples.json"} <= names
     assert sum(name.endswith(".npz") for name in names) == 4
+    model = runs_of(store)["model"]
+    assert {"p50_latency_ms", "export/onnx/max_abs_diff"} <= set(model.data.metrics)
+    assert {"model/MLmodel", "onnx/evidence.json"} <= artifact_names(store, model)
+    champion = mlflow.MlflowClient(store).get_model_version_by_alias("digits", "champion")
+    assert champion.run_id == model.info.run_id
 
 
 def test_the_script_block_runs_as_a_script(store: str, tmp_path: Path) -> None:
     script = tmp_path / "train.py"
-    script.write_text(BLOCKS[4])
+    script.write_text(BLOCKS[6])
     ran = subprocess.run(
         [sys.executable, str(script)], capture_output=True, text=True, check=False, cwd=tmp_path
     )

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 from cvtrack_magics.config import CvTrack
 from cvtrack_magics.magics.cells import CellHooks
 from cvtrack_magics.magics.facts import FactMagics
+from cvtrack_magics.magics.gate import GateMagics
 from cvtrack_magics.magics.help import LINES, HelpMagics, complete
 from cvtrack_magics.magics.host import ShellHost
+from cvtrack_magics.magics.release import ReleaseMagics
 from cvtrack_magics.magics.runs import RunMagics
 from cvtrack_magics.magics.sync import SyncMagics
 from cvtrack_magics.magics.vision import VisionMagics
@@ -35,6 +37,8 @@ class Extension:
             RunMagics(self.shell, self.hooks),
             FactMagics(self.shell),
             VisionMagics(self.shell),
+            ReleaseMagics(self.shell),
+            GateMagics(self.shell),
             SyncMagics(self.shell),
             HelpMagics(self.shell),
         ):

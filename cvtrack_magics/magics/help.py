@@ -9,7 +9,7 @@ from IPython.core.error import UsageError
 from IPython.core.magic import Magics, line_magic, magics_class
 
 from cvtrack_magics.errors import CvtrackError, did_you_mean
-from cvtrack_magics.magics import facts, runs, sync, vision
+from cvtrack_magics.magics import facts, gate, release, runs, sync, vision
 from cvtrack_magics.magics.parser import Line
 from cvtrack_magics.magics.show import Table, show
 
@@ -32,6 +32,13 @@ LINES: dict[str, Line] = {
     "mleval": vision.EVAL,
     "mlcam": vision.CAM,
     "mlaugment": vision.AUGMENT,
+    "mlmodel": release.MODEL,
+    "mlexport": release.EXPORT,
+    "mlbench": release.BENCH,
+    "mlcard": release.CARD,
+    "mlcheck": gate.CHECK,
+    "mlgate": gate.GATE,
+    "mlload": release.LOAD,
     "mlsync": sync.SYNC,
     "mlhelp": HELP,
 }
@@ -39,7 +46,10 @@ LINES: dict[str, Line] = {
 NAMES_FROM_NOTEBOOK = {
     *("mlparams", "mlconfig", "mldata"),
     *("mlgrid", "mleval", "mlcam", "mlaugment"),
+    *("mlmodel", "mlexport", "mlbench"),
 }
+
+MODELS = {"mlgate", "mlcard", "mlcheck", "mlload"}
 
 
 @magics_class
@@ -78,6 +88,8 @@ def complete(shell: Any, event: Any) -> list[str]:
         offers += [name for name in shell.user_ns if not name.startswith("_")]
     if words[0] == "mlexperiment":
         offers += _experiments()
+    if words[0] in MODELS:
+        offers += _models()
     if words[0] == "mltags":
         from cvtrack_magics.capture.schema import TAG_SCHEMA
 
@@ -91,5 +103,15 @@ def _experiments() -> list[str]:
 
     try:
         return get_session().tracking.experiments()
+    except CvtrackError:
+        return []
+
+
+def _models() -> list[str]:
+    """Return the registered models and their aliases, or nothing when the store is away."""
+    from cvtrack_magics.runs.releasing.references import registry
+
+    try:
+        return registry().names()
     except CvtrackError:
         return []

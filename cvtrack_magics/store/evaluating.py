@@ -11,6 +11,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -51,14 +52,23 @@ def predicted_labels(model: str, inputs: Any, count: int) -> Any:
         raise UsageProblem(f"There are {len(batch)} inputs for {count} predictions.")
     try:
         with quietly():
-            loaded = mlflow().pyfunc.load_model(model)
-            parts = [
-                np.asarray(loaded.predict(batch[at : at + BATCH])) for at in range(0, count, BATCH)
-            ]
+            predict = _taking_arrays(mlflow().pyfunc.load_model(model))
+            parts = [np.asarray(predict(batch[at : at + BATCH])) for at in range(0, count, BATCH)]
     except Exception as error:
         raise CvtrackError(f"{model} could not be run: {in_one_line(error, 300)}") from error
     output = np.concatenate(parts)
     return output.argmax(axis=1) if output.ndim == 2 else output.astype(np.int64)
+
+
+def _taking_arrays(loaded: Any) -> Callable[[Any], Any]:
+    """Return a model's prediction as a function of arrays; images may be a named column."""
+    signature = loaded.metadata.signature
+    inputs = None if signature is None else signature.inputs
+    predict: Callable[[Any], Any] = loaded.predict
+    if inputs is None or inputs.is_tensor_spec() or len(inputs.input_names()) != 1:
+        return predict
+    [name] = inputs.input_names()
+    return lambda batch: predict({name: batch})
 
 
 def evaluate_labels(truth: Any, predicted: Any, prefix: str, run: OpenRun) -> dict[str, float]:

@@ -273,14 +273,16 @@ class Tracking:
 
     def read_file(self, run: OpenRun, path: str) -> bytes:
         """Return the content of an artifact of a run."""
-        with (
-            self._calling(f"read {path} of run {run.name!r}"),
-            tempfile.TemporaryDirectory(prefix="cvtrack-") as folder,
-        ):
+        with tempfile.TemporaryDirectory(prefix="cvtrack-") as folder:
+            return self.download(run, path, Path(folder)).read_bytes()
+
+    def download(self, run: OpenRun, path: str, folder: Path) -> Path:
+        """Write an artifact, or a folder of them, into a local folder; return where it is."""
+        with self._calling(f"read {path} of run {run.name!r}"):
             found = mlflow().artifacts.download_artifacts(
-                run_id=run.run_id, artifact_path=path, dst_path=folder, tracking_uri=run.uri
+                run_id=run.run_id, artifact_path=path, dst_path=str(folder), tracking_uri=run.uri
             )
-            return Path(found).read_bytes()
+            return Path(found)
 
     def last_metrics(self, run: OpenRun) -> dict[str, float]:
         """Return the last value of each metric, as the store has them."""

@@ -1,0 +1,124 @@
+"""Gathers what the store knows of a candidate into the facts that ``release`` judges."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from cvtrack_magics.release.facts import (
+    Candidate,
+    DataFact,
+    EvaluationFacts,
+    Point,
+    VersionFacts,
+)
+from cvtrack_magics.runs.current import get_session
+from cvtrack_magics.runs.releasing.references import Found, find
+from cvtrack_magics.store.reading import read_run
+from cvtrack_magics.store.uris import absolute
+
+if TYPE_CHECKING:
+    from cvtrack_magics.store.registry import Version
+
+SMALL = 4_000_000  # bytes of a text that is read
+TABLES = 200_000_000  # bytes of a table of per-sample scores
+_EXPORTS = ("onnx", "torchscript", "pt2")
+_FOLDERS = ("environment", "configs", "datasets", "governance", "latency", *_EXPORTS)
+_NAMES = ("MLmodel", "serving.json", "evidence.json")
+_ENDINGS = (".json", ".yaml", ".yml", ".md", ".txt", ".toml", ".tsv")
+
+
+def candidate_of(reference: str, *, version: str = "", run: str = "") -> Candidate:
+    """Return the facts of a run or a version; see :func:`references.find`."""
+    return gather(find(reference, version=version, run=run))
+
+
+def gather(found: Found) -> Candidate:
+    """Read a run, and put its version beside it."""
+    session = get_session()
+    uri = absolute(session.tracking.uri)
+    stored = read_run(uri, found.run_id, _wanted)
+    return Candidate(
+        run_id=stored.run_id,
+        run_name=stored.name,
+        experiment=stored.experiment,
+        status=stored.status,
+        started=stored.started,
+        ended=stored.ended,
+        user=stored.user,
+        metrics={key: Point(*seen) for key, seen in stored.metrics.items()},
+        params=stored.params,
+        tags=stored.tags,
+        datasets=tuple(
+            DataFact(item.name, item.context, item.digest, item.source) for item in stored.inputs
+        ),
+        files=stored.files,
+        texts={path: text for path, text in stored.texts.items() if not _is_table(path)},
+        evaluations=dict(evaluations_of(stored.texts)),
+        version=None if found.version is None else version_facts(found.version),
+        store=session.tracking.place,
+    )
+
+
+def version_facts(version: Version) -> VersionFacts:
+    """Return a version of the registry as ``release`` knows it."""
+    return VersionFacts(
+        name=version.name,
+        version=version.version,
+        run_id=version.run_id,
+        stage=version.stage,
+        aliases=tuple(version.aliases),
+        tags=version.tags,
+        description=version.description,
+        created=version.created,
+        source=version.source,
+    )
+
+
+def _is_table(path: str) -> bool:
+    return path.startswith("evaluation/") and path.endswith("/samples.json")
+
+
+def _wanted(path: str, size: int) -> bool:
+    folder = path.split("/", 1)[0]
+    if path.rsplit("/", 1)[-1] in _NAMES:
+        return size <= SMALL
+    if folder == "evaluation":
+        return path.endswith(".json") and size <= TABLES
+    return folder in _FOLDERS and path.endswith(_ENDINGS) and size <= SMALL
+
+
+def evaluations_of(texts: Mapping[str, str]) -> Iterator[tuple[str, EvaluationFacts]]:
+    """Yield what each evaluation found, by its prefix."""
+    for path, text in texts.items():
+        if not (path.startswith("evaluation/") and path.endswith("/metrics.json")):
+            continue
+        facts = _read(text)
+        folder = path.rsplit("/", 1)[0]
+        table = _read(texts.get(f"{folder}/samples.json", "{}"))
+        columns = [str(name) for name in table.get("columns", ())]
+        rows = table.get("data", ())
+        prefix = str(facts.get("prefix") or folder.removeprefix("evaluation/"))
+        yield (
+            prefix,
+            EvaluationFacts(
+                prefix,
+                facts,
+                {name: [row[at] for row in rows] for at, name in enumerate(columns)},
+                tuple(_number(value) for value in facts.get("replicates") or ()),
+            ),
+        )
+
+
+def _read(text: str) -> dict[str, Any]:
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _number(value: Any) -> float:
+    return float(value) if isinstance(value, (int, float)) else math.nan

@@ -1,0 +1,123 @@
+"""Reads back what a run has, for those who judge it."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cvtrack_magics.store.client import client_of, quietly
+
+Seen = tuple[float, int, int]
+"""Value, step and Unix milliseconds of the last point of a metric."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredInput:
+    """A data set that a run has as its input; ``digest`` is the full one where it is known."""
+
+    name: str
+    context: str
+    digest: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRun:
+    """All that the store says of a run; times are Unix milliseconds, 0 where there is none.
+
+    ``files`` are its artifacts with their bytes; ``texts`` the content of those asked for.
+    """
+
+    run_id: str
+    name: str
+    experiment: str
+    status: str
+    started: int
+    ended: int
+    user: str
+    metrics: Mapping[str, Seen]
+    params: Mapping[str, str]
+    tags: Mapping[str, str]
+    inputs: tuple[StoredInput, ...]
+    files: Mapping[str, int]
+    texts: Mapping[str, str]
+
+
+def read_run(uri: str, run_id: str, wanted: Callable[[str, int], bool]) -> StoredRun:
+    """Read a run.
+
+    Parameters
+    ----------
+    uri : str
+        The tracking store.
+    run_id : str
+        The run's id.
+    wanted : callable
+        Told a path and its bytes, says whether the text is to be read.
+    """
+    client = client_of(uri)
+    with quietly():
+        run = client.get_run(run_id)
+        experiment = str(client.get_experiment(run.info.experiment_id).name)
+        files = dict(_walk(client, run_id, ""))
+        texts = dict(_texts(client, run_id, [p for p, size in files.items() if wanted(p, size)]))
+    info, data = run.info, run.data
+    return StoredRun(
+        run_id=str(info.run_id),
+        name=str(info.run_name or info.run_id[:8]),
+        experiment=experiment,
+        status=str(info.status),
+        started=int(info.start_time or 0),
+        ended=int(info.end_time or 0),
+        user=str(data.tags.get("mlflow.user", "")),
+        # the public mapping has values only
+        metrics={
+            str(m.key): (float(m.value), int(m.step), int(m.timestamp)) for m in data._metric_objs
+        },
+        params=dict(data.params),
+        tags=dict(data.tags),
+        inputs=tuple(_inputs(run)),
+        files=files,
+        texts=texts,
+    )
+
+
+def _walk(client: Any, run_id: str, folder: str) -> Iterator[tuple[str, int]]:
+    for item in client.list_artifacts(run_id, folder or None):
+        if item.is_dir:
+            yield from _walk(client, run_id, item.path)
+        else:
+            yield str(item.path), int(item.file_size or 0)
+
+
+def _texts(client: Any, run_id: str, paths: list[str]) -> Iterator[tuple[str, str]]:
+    with tempfile.TemporaryDirectory(prefix="cvtrack-") as folder:
+        for path in paths:
+            content = Path(client.download_artifacts(run_id, path, folder)).read_bytes()
+            yield path, content.decode("utf-8", "replace")
+
+
+def _inputs(run: Any) -> Iterator[StoredInput]:
+    found = run.inputs.dataset_inputs if getattr(run, "inputs", None) else ()
+    for item in found:
+        tags = {tag.key: tag.value for tag in item.tags}
+        profile = _json(item.dataset.profile)
+        source = _json(item.dataset.source)
+        yield StoredInput(
+            name=str(item.dataset.name),
+            context=str(tags.get("mlflow.data.context", "")),
+            digest=str(profile.get("sha256") or item.dataset.digest),
+            source=str(source.get("uri", "")),
+        )
+
+
+def _json(text: str | None) -> dict[str, Any]:
+    try:
+        found = json.loads(text or "{}")
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
