@@ -135,6 +135,8 @@ def _built(name: str) -> tuple[Any, Any, Callable[[Any], Any]]:
     else:
         extra = {"init_weights": True} if name in ("googlenet",) else {}
         model, side = getattr(torchvision.models, name)(weights=None, **extra), CLASSIFIERS[name]
+    if name == "vit_b_16":
+        torch.nn.init.normal_(model.heads.head.weight, std=0.05)  # zeros before training
     batch = torch.rand(8, 3, side, side)
     return model, batch[:1], lambda model: model(batch)
 

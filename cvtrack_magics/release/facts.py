@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from cvtrack_magics.store.registry import Version
+
 
 @dataclass(frozen=True, slots=True)
 class Point:
@@ -60,21 +62,6 @@ class EvaluationFacts:
         return str(self.facts.get("headline") or "")
 
 
-@dataclass(frozen=True, slots=True)
-class VersionFacts:
-    """One version of a registered model. Times are Unix milliseconds."""
-
-    name: str
-    version: str
-    run_id: str
-    stage: str = "None"
-    aliases: tuple[str, ...] = ()
-    tags: Mapping[str, str] = field(default_factory=dict)
-    description: str = ""
-    created: int = 0
-    source: str = ""
-
-
 @dataclass(frozen=True)
 class Candidate:
     """A run, and the version that was made of it where there is one.
@@ -103,7 +90,7 @@ class Candidate:
     files: Mapping[str, int] = field(default_factory=dict)
     texts: Mapping[str, str] = field(default_factory=dict)
     evaluations: Mapping[str, EvaluationFacts] = field(default_factory=dict)
-    version: VersionFacts | None = None
+    version: Version | None = None
     store: str = ""
 
     @cached_property

@@ -13,21 +13,11 @@ import numpy as np
 from cvtrack_magics.errors import CvtrackError, UsageProblem
 from cvtrack_magics.redact import in_one_line
 from cvtrack_magics.store.client import client_of, creating, mlflow, quietly
+from cvtrack_magics.store.registry import Version
 
 Specs = Sequence[Mapping[str, Any]]
 _NAME_FORBIDDEN = frozenset("/:\\<>&\"'`|?*#%{}[]$;")
 _NAME_LIMIT = 200
-
-
-@dataclass(frozen=True, slots=True)
-class Registered:
-    """A version that was made; ``created`` is Unix time in milliseconds."""
-
-    name: str
-    version: str
-    run_id: str
-    source: str
-    created: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +135,7 @@ def _is_large(path: Path) -> bool:
     return sum(p.stat().st_size for p in path.parent.glob(f"{path.name}*")) > 1_900_000_000
 
 
-def register(uri: str, name: str, run_id: str, artifact_path: str) -> Registered:
+def register(uri: str, name: str, run_id: str, artifact_path: str) -> Version:
     """Make a version of a registered model, of a model that a run has as an artifact.
 
     Parameters
@@ -181,8 +171,12 @@ def register(uri: str, name: str, run_id: str, artifact_path: str) -> Registered
         raise
     except Exception as error:
         raise CvtrackError(f"{name} could not be registered: {in_one_line(error)}") from error
-    return Registered(
-        name, str(made.version), run_id, str(made.source), int(made.creation_timestamp or 0)
+    return Version(
+        name=name,
+        version=str(made.version),
+        run_id=run_id,
+        created=int(made.creation_timestamp or 0),
+        source=str(made.source),
     )
 
 

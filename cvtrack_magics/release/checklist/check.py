@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from cvtrack_magics.release.card.escape import one_line
 from cvtrack_magics.release.checklist import measured, promotion, settings, surroundings
 from cvtrack_magics.release.checklist.items import Checklist, Item
-from cvtrack_magics.release.facts import Candidate, VersionFacts
+from cvtrack_magics.release.facts import Candidate
+from cvtrack_magics.store.registry import Version
 
 _PER_RUN = (
     surroundings.finished,
@@ -60,7 +61,7 @@ def check_promotion(
     candidate: Candidate,
     *,
     champion: Candidate | None = None,
-    others: Sequence[VersionFacts] | None = None,
+    others: Sequence[Version] | None = None,
 ) -> Checklist:
     """Check a version for all that production asks of it, and its run as `check_run` does.
 
@@ -70,7 +71,7 @@ def check_promotion(
         The version and its run.
     champion : Candidate, optional
         What is in production now, where there is something.
-    others : sequence of VersionFacts, optional
+    others : sequence of Version, optional
         All versions of the model, to see that only one is in production. Without it that
         item does not apply.
     """

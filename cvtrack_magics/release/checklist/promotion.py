@@ -19,7 +19,8 @@ from cvtrack_magics.release.card.known import (
 )
 from cvtrack_magics.release.checklist.items import Item, item, listed, typed
 from cvtrack_magics.release.checklist.surroundings import digests_of
-from cvtrack_magics.release.facts import Candidate, EvaluationFacts, VersionFacts
+from cvtrack_magics.release.facts import Candidate, EvaluationFacts
+from cvtrack_magics.store.registry import Version
 
 _PRODUCTION = "production"
 _MODEL = "%mlmodel model --example x"
@@ -138,7 +139,7 @@ def _gate_line(candidate: Candidate) -> str:
 
 
 def against_champion(
-    candidate: Candidate, champion: Candidate | None, others: Sequence[VersionFacts] | None
+    candidate: Candidate, champion: Candidate | None, others: Sequence[Version] | None
 ) -> Item:
     """Check that it was compared with the champion, on the same data."""
     title = "Compared with the champion"
@@ -194,7 +195,7 @@ def _trained_on(candidate: Candidate) -> set[str]:
     return {e.data_sha256 for e in every if is_training(e.prefix)} - {""}
 
 
-def one_in_production(candidate: Candidate, others: Sequence[VersionFacts] | None) -> Item:
+def one_in_production(candidate: Candidate, others: Sequence[Version] | None) -> Item:
     """Check that no other version of the model is in the stage Production."""
     title = "One version in production"
     if others is None:
@@ -205,7 +206,7 @@ def one_in_production(candidate: Candidate, others: Sequence[VersionFacts] | Non
     return item("production", title, not also, found, _gate_line(candidate))
 
 
-def _producing(candidate: Candidate, others: Sequence[VersionFacts] | None) -> list[VersionFacts]:
+def _producing(candidate: Candidate, others: Sequence[Version] | None) -> list[Version]:
     own = candidate.version.version if candidate.version else ""
     return [
         each

@@ -65,11 +65,17 @@ def _named(digests: dict[str, str]) -> str:
 
 
 def code(candidate: Candidate) -> Item:
-    """Check that the run holds its code."""
+    """Check that the run holds its code, or that of a script is in a commit."""
     files = [path for path in sorted(candidate.files) if path.startswith("code/")]
     held = [path for path in files if path != _DIFF]
-    found = listed((one_line(path, 60) for path in held), 3) or "no file under code/"
-    return item("code", "Code", bool(held), found, again(candidate))
+    if held:
+        return item("code", "Code", True, listed((one_line(path, 60) for path in held), 3), "")
+    script = candidate.tags.get("mlflow.source.name", "")
+    committed = git(candidate)
+    if script.endswith(".py") and committed.passed:
+        found = f"{one_line(script.rsplit('/', 1)[-1], 60)}, {committed.found}"
+        return item("code", "Code", True, found, "")
+    return item("code", "Code", False, "no file under code/", again(candidate))
 
 
 def git(candidate: Candidate) -> Item:

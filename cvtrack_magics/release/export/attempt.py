@@ -18,6 +18,7 @@ from cvtrack_magics.release.export.onnxfile import Port, open_onnx
 from cvtrack_magics.release.export.parity import (
     Answers,
     compared_cases,
+    constant_outputs,
     empty_everywhere,
     only_failed,
     ports_of,
@@ -40,6 +41,8 @@ _DECISION = tuple(
         "NumPy array",
     )
 )
+_OTHER_RESULT = "Make the layer independent of values and sizes."
+_ROUNDED = "All decisions agree and the rest is close: rtol=0.01, atol=0.001 would take it."
 _KEEP_DECISIONS = "Use torch.where or torch.cond in place of if; or torchscript, which keeps them."
 
 
@@ -223,7 +226,7 @@ def _compared(
             "parity",
             f"the export computes something else: {failed[0].output}, {failed[0].case}"
             + (f", {failed[0].note}." if failed[0].note else f", off by {failed[0].max_abs:.3g}."),
-            "Make the layer independent of values and sizes, or loosen the tolerance.",
+            _ROUNDED if all(map(_near, failed)) else _OTHER_RESULT,
             layer=layer,
             checks=failed,
         )
@@ -237,7 +240,20 @@ def _compared(
             "Give an example that shows something, or lower the score threshold.",
             final=True,
         )
-    return checks, notes
+    constant = constant_outputs(work.answers, work.function.output_names)
+    if len(constant) == len(work.function.output_names):
+        raise Failed(
+            name,
+            "parity",
+            "the model gives the same whatever its inputs: there is nothing to compare.",
+            "Load the weights first; a head of zeros, as some have before training, gives zeros.",
+            final=True,
+        )
+    return checks, [*notes, *(f"output {each!r} is a constant" for each in constant)]
+
+
+def _near(check: Check) -> bool:
+    return check.max_rel < 0.01 and check.agreement in (None, 1.0)
 
 
 def _root(error: BaseException) -> BaseException:

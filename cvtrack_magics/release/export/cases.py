@@ -13,6 +13,7 @@ from cvtrack_magics.release.export.inputs import Inputs
 BATCHES = (1, 2, 5)
 _SIZES = ((32, 0), (0, 32), (7, 13), (64, 96))  # pixels more of height and width
 _DRAWS = 3
+_ROUNDING = 1e-5
 
 
 Kind: TypeAlias = Literal["like", "size", "far"]
@@ -85,7 +86,7 @@ def traced_on(inputs: Inputs, seed: int) -> tuple[Any, ...]:
 
 
 def jogged(leaves: Sequence[Any], seed: int) -> tuple[Any, ...]:
-    """Return the inputs changed by as little as rounding does: one part in a million."""
+    """Return the inputs changed by about what rounding adds up to in a deep network."""
     import torch
 
     generator = torch.Generator().manual_seed(seed)
@@ -93,7 +94,8 @@ def jogged(leaves: Sequence[Any], seed: int) -> tuple[Any, ...]:
     def change(leaf: Any) -> Any:
         if not leaf.is_floating_point():
             return leaf.clone()
-        noise = torch.randn(leaf.shape, generator=generator) * 1e-6
+        size = max(_ROUNDING, 2 * torch.finfo(leaf.dtype).eps)
+        noise = torch.randn(leaf.shape, generator=generator) * size
         return (leaf * (1 + noise) + noise).to(leaf.dtype)
 
     return tuple(map(change, leaves))

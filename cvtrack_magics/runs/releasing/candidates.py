@@ -5,22 +5,18 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from cvtrack_magics.release.facts import (
     Candidate,
     DataFact,
     EvaluationFacts,
     Point,
-    VersionFacts,
 )
 from cvtrack_magics.runs.current import get_session
 from cvtrack_magics.runs.releasing.references import Found, find
 from cvtrack_magics.store.reading import read_run
 from cvtrack_magics.store.uris import absolute
-
-if TYPE_CHECKING:
-    from cvtrack_magics.store.registry import Version
 
 SMALL = 4_000_000  # bytes of a text that is read
 TABLES = 200_000_000  # bytes of a table of per-sample scores
@@ -57,23 +53,8 @@ def gather(found: Found) -> Candidate:
         files=stored.files,
         texts={path: text for path, text in stored.texts.items() if not _is_table(path)},
         evaluations=dict(evaluations_of(stored.texts)),
-        version=None if found.version is None else version_facts(found.version),
+        version=found.version,
         store=session.tracking.place,
-    )
-
-
-def version_facts(version: Version) -> VersionFacts:
-    """Return a version of the registry as ``release`` knows it."""
-    return VersionFacts(
-        name=version.name,
-        version=version.version,
-        run_id=version.run_id,
-        stage=version.stage,
-        aliases=tuple(version.aliases),
-        tags=version.tags,
-        description=version.description,
-        created=version.created,
-        source=version.source,
     )
 
 

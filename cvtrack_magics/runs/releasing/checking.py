@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cvtrack_magics.errors import CvtrackError
-from cvtrack_magics.runs.releasing.candidates import gather, version_facts
+from cvtrack_magics.runs.releasing.candidates import gather
 from cvtrack_magics.runs.releasing.carding import found_or_open
 from cvtrack_magics.runs.releasing.references import Found, registry
 
@@ -46,7 +46,7 @@ def mlcheck(reference: str = "", *, version: str = "") -> Listing:
     now = champion_of(model)
     is_other = now is not None and now.version != found.version.version
     rival = gather(Found(now.run_id, now)) if now is not None and is_other else None
-    others = [version_facts(each) for each in model.versions.values()]
+    others = list(model.versions.values())
     return listing_of(check_promotion(candidate, champion=rival, others=others))
 
 

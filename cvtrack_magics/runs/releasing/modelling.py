@@ -13,7 +13,7 @@ from cvtrack_magics.runs.recording import Target, needed
 
 if TYPE_CHECKING:
     from cvtrack_magics.release.model.built import Built
-    from cvtrack_magics.store.models import Registered
+    from cvtrack_magics.store.registry import Version
     from cvtrack_magics.widgets.listing import Listing
 
 
@@ -110,7 +110,7 @@ def _folder(name: str) -> str:
     return "/".join(parts)
 
 
-def _registered(target: Target, register: str, folder: str) -> Registered | None:
+def _registered(target: Target, register: str, folder: str) -> Version | None:
     """Make a version, where the store has the run."""
     from cvtrack_magics.store import models
 
@@ -124,7 +124,7 @@ def _registered(target: Target, register: str, folder: str) -> Registered | None
 
 
 def _listing_of(
-    built: Built, folder: str, where: str, version: Registered | None, register: str
+    built: Built, folder: str, where: str, version: Version | None, register: str
 ) -> Listing:
     from cvtrack_magics.widgets.listing import Listing
 

@@ -9,7 +9,8 @@ from dataclasses import replace
 from typing import Any
 
 from cvtrack_magics.release.card import CARD_PATH
-from cvtrack_magics.release.facts import Candidate, DataFact, EvaluationFacts, Point, VersionFacts
+from cvtrack_magics.release.facts import Candidate, DataFact, EvaluationFacts, Point
+from cvtrack_magics.store.registry import Version
 
 TRAIN, TEST, TRUTH = "a" * 64, "b" * 64, "c" * 64
 COMMIT = "a3f8c12" + "0" * 33
@@ -189,7 +190,7 @@ def good(**changes: Any) -> Candidate:
             f"governance/gate/{VERDICT}.json": FULL_VERDICT,
         },
         evaluations={"val": evaluation()},
-        version=VersionFacts(
+        version=Version(
             name="parts-classifier",
             version="3",
             run_id="1a2b3c4d" * 4,

@@ -17,7 +17,8 @@ from cvtrack_magics.capture.manifest import Entry, manifest_text
 from cvtrack_magics.errors import UsageProblem
 from cvtrack_magics.release.card import CARD_PATH, Card, Words, card_of
 from cvtrack_magics.release.card.known import exports_of, model_file, verdicts_of
-from cvtrack_magics.release.facts import Candidate, DataFact, VersionFacts
+from cvtrack_magics.release.facts import Candidate, DataFact
+from cvtrack_magics.store.registry import Version
 from tests.release.card.candidates import (
     COMMIT,
     COMPARISON,
@@ -209,7 +210,7 @@ def test_hostile_names_break_nothing(name: str) -> None:
             "m/MLmodel": yaml.safe_dump({"signature": {"inputs": name}, "flavors": {name: 1}}),
         },
         evaluations={name: facts},
-        version=VersionFacts(name, name, name, tags={name: name}, source=name),
+        version=Version(name, name, name, tags={name: name}, source=name),
     )
     card = card_of(candidate, words=Words(limitations="Night."))
     ordinary = card_of(good(), words=Words(limitations="Night."))

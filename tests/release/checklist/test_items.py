@@ -11,7 +11,8 @@ import pytest
 
 from cvtrack_magics.release.card import Words, card_of
 from cvtrack_magics.release.checklist import Checklist, Item, check_promotion, check_run
-from cvtrack_magics.release.facts import Candidate, DataFact, EvaluationFacts, VersionFacts
+from cvtrack_magics.release.facts import Candidate, DataFact, EvaluationFacts
+from cvtrack_magics.store.registry import Version
 from tests.release.card.candidates import (
     CHAMPION,
     COMMIT,
@@ -206,7 +207,7 @@ FAILING = [
 def test_what_is_missing_is_said_with_its_cure(
     key: str, change: Callable[[Candidate], Candidate], found: str, fix: str
 ) -> None:
-    other = VersionFacts("parts-classifier", "2", "x", stage="Production")
+    other = Version("parts-classifier", "2", "x", stage="Production")
     others = [other] if key == "champion" else []
     assert the(promoted(complete()), key).passed is True
     failed = the(check_promotion(change(complete()), others=others), key)
@@ -369,7 +370,7 @@ def test_a_verdict_on_something_else_does_not_count(other: dict[str, str]) -> No
 
 
 def test_one_version_in_production() -> None:
-    own = VersionFacts("parts-classifier", "3", "x", stage="Production")
+    own = Version("parts-classifier", "3", "x", stage="Production")
     old = replace(own, version="2")
     alone = check_promotion(complete(), others=[own, replace(old, stage="Archived")])
     assert the(alone, "production").passed
@@ -414,9 +415,9 @@ def test_hostile_names_stay_on_their_line(name: str) -> None:
         datasets=(DataFact(name, name, TEST),),
         files={f"configs/{name}": 1, f"code/{name}": 1, "m/MLmodel": 1},
         evaluations={name: evaluation(name)},
-        version=VersionFacts(name, name, name, aliases=(name,), tags={TAG: verdict()}),
+        version=Version(name, name, name, aliases=(name,), tags={TAG: verdict()}),
     )
-    others = [VersionFacts(name, "x", "x", stage="Production")]
+    others = [Version(name, "x", "x", stage="Production")]
     checklist = check_promotion(candidate, others=others)
     shown = checklist.as_text()
     assert shown.count("\n") == len(checklist.items)

@@ -300,6 +300,18 @@ class HeightBranch(nn.Module):
         return y * 3 if x.shape[2] > 40 else y
 
 
+class Untrained(nn.Module):
+    """A head of zeros: the inputs do not matter, so nothing is compared."""
+
+    def __init__(self):
+        super().__init__()
+        self.body, self.head = nn.Linear(4, 4), nn.Linear(4, 3)
+        nn.init.zeros_(self.head.weight)
+
+    def forward(self, x):
+        return self.head(self.body(x))
+
+
 def traps() -> dict[str, tuple[nn.Module, torch.Tensor, tuple[str, ...]]]:
     """Name, model, example and dynamic axes of every trap."""
     torch.manual_seed(0)
@@ -308,7 +320,7 @@ def traps() -> dict[str, tuple[nn.Module, torch.Tensor, tuple[str, ...]]]:
         ActiveDropout, Stubborn, StubbornNorm, ActiveNorm, Branch, DeepBranch, NumpyBranch,
         NumpyConstant, RareBranch, InPlace, InPlaceView, InPlaceNumpy, HardMix, BatchBranch,
         FarBatchBranch, OddBatch, Random, RareRandom, Counter, LateCounter, Memory, Carry, NaN,
-        Softmax0, PythonOutput, Looping, Assigned, Clock,
+        Softmax0, PythonOutput, Untrained, Looping, Assigned, Clock,
     ]  # fmt: skip
     found = {kind.__name__: (kind(), row, ("batch",)) for kind in simple}
     found["HardBatch"] = HardBatch(), two, ("batch",)

@@ -8,8 +8,9 @@ from dataclasses import replace
 from typing import Any
 
 from cvtrack_magics.names import safe_key
-from cvtrack_magics.release.facts import Candidate, EvaluationFacts, Point, VersionFacts
+from cvtrack_magics.release.facts import Candidate, EvaluationFacts, Point
 from cvtrack_magics.runs.measuring import metrics_of, records_of
+from cvtrack_magics.store.registry import Version
 from cvtrack_magics.vision.predictions import Predictions
 from tests.vision.measure.make import measured
 
@@ -24,8 +25,8 @@ def candidate(name: str = "one", metrics: Mapping[str, float] | None = None, **m
     return Candidate(f"{name:0<32}", name, "digits", whole.pop("status", "FINISHED"), **whole)
 
 
-def version(number: str, run_id: str, **more: Any) -> VersionFacts:
-    return VersionFacts("cv-detector", number, run_id, **more)
+def version(number: str, run_id: str, **more: Any) -> Version:
+    return Version("cv-detector", number, run_id, **more)
 
 
 def evaluation(prefix: str = "val", **facts: Any) -> EvaluationFacts:
