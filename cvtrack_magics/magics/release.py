@@ -178,7 +178,7 @@ class ReleaseMagics(Magics):
         if timing.is_expression(target, self.shell.user_ns):
             target = self._value(target, "%mlbench")
         batches = _numbers(options.batch)
-        with WorkBar("measuring", sys.stderr, "%") as bar:
+        with WorkBar("measuring", sys.stdout, "%") as bar:
             found = timing.mlbench(
                 target,
                 self._value(options.example, "%mlbench"),

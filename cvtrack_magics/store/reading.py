@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cvtrack_magics.store.client import client_of, quietly
+from cvtrack_magics.store.client import client_of, mlflow, quietly
 
 Seen = tuple[float, int, int]
 """Value, step and Unix milliseconds of the last point of a metric."""
@@ -64,7 +64,7 @@ def read_run(uri: str, run_id: str, wanted: Callable[[str, int], bool]) -> Store
         run = client.get_run(run_id)
         experiment = str(client.get_experiment(run.info.experiment_id).name)
         files = dict(_walk(client, run_id, ""))
-        texts = dict(_texts(client, run_id, [p for p, size in files.items() if wanted(p, size)]))
+        texts = dict(_texts(uri, run_id, [p for p, size in files.items() if wanted(p, size)]))
     info, data = run.info, run.data
     return StoredRun(
         run_id=str(info.run_id),
@@ -94,11 +94,13 @@ def _walk(client: Any, run_id: str, folder: str) -> Iterator[tuple[str, int]]:
             yield str(item.path), int(item.file_size or 0)
 
 
-def _texts(client: Any, run_id: str, paths: list[str]) -> Iterator[tuple[str, str]]:
+def _texts(uri: str, run_id: str, paths: list[str]) -> Iterator[tuple[str, str]]:
     with tempfile.TemporaryDirectory(prefix="cvtrack-") as folder:
         for path in paths:
-            content = Path(client.download_artifacts(run_id, path, folder)).read_bytes()
-            yield path, content.decode("utf-8", "replace")
+            found = mlflow().artifacts.download_artifacts(
+                run_id=run_id, artifact_path=path, dst_path=folder, tracking_uri=uri
+            )
+            yield path, Path(found).read_bytes().decode("utf-8", "replace")
 
 
 def _inputs(run: Any) -> Iterator[StoredInput]:

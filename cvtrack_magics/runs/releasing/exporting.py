@@ -119,6 +119,7 @@ def _evidence(found: Export) -> Record:
 def listing_of(found: Export, where: str) -> Listing:
     """Return an export and its proof as a table, the largest differences first."""
     from cvtrack_magics.widgets.listing import Listing
+    from cvtrack_magics.widgets.text import number
 
     agreement = "" if found.agreement is None else f", decisions agree in {found.agreement:.0%}"
     worst = sorted(found.checks, key=lambda check: -check.max_abs)
@@ -133,7 +134,7 @@ def listing_of(found: Export, where: str) -> Listing:
     ]
     return Listing(
         f"{found.format}: equal in {len(found.checks)} checks{agreement}, "
-        f"{found.size / 1e6:.2f} MB",
+        f"{number(found.size / 1e6, 2)} MB",
         result=found,
         where=where,
         passed=True,

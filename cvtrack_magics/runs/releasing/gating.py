@@ -219,6 +219,7 @@ def _record(
         who=who,
         stage=stage,
         keep=keep,
+        step=_tell_of_waiting,
     )
     return _done(done)
 
@@ -244,6 +245,12 @@ def _keeper(version: Version) -> Callable[[str, str], None]:
     return keep
 
 
+def _tell_of_waiting(step: str) -> None:
+    """Say why nothing seems to happen; the other steps take no time worth a line."""
+    if step.startswith("waits"):
+        get_session().host.say(f"cvtrack: this promotion {step}.")
+
+
 def _done(done: Promotion) -> str:
     instead = f" in place of version {done.before}" if done.before else ""
     stages = ", and in Production" if done.stages else ""
@@ -256,7 +263,9 @@ def back(name: str, *, reason: str = "", who: str = "") -> Listing:
     from cvtrack_magics.release import promotion
     from cvtrack_magics.widgets.listing import Listing
 
-    done = promotion.rollback(registry(), name, who=who or getpass.getuser(), reason=reason)
+    done = promotion.rollback(
+        registry(), name, who=who or getpass.getuser(), reason=reason, step=_tell_of_waiting
+    )
     return Listing(f"{name} was rolled back.", result=done, where=_done(done), passed=True)
 
 

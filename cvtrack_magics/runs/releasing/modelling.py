@@ -127,6 +127,7 @@ def _listing_of(
     built: Built, folder: str, where: str, version: Version | None, register: str
 ) -> Listing:
     from cvtrack_magics.widgets.listing import Listing
+    from cvtrack_magics.widgets.text import number
 
     title = f"Model {folder!r}" if version is None else f"{version.name} version {version.version}"
     notes = list(built.notes)
@@ -139,7 +140,7 @@ def _listing_of(
     rows = (
         ("takes", built.takes),
         ("gives", built.gives),
-        ("network", f"{built.network}, {built.size / 1e6:.2f} MB"),
+        ("network", f"{built.network}, {number(built.size / 1e6, 2)} MB"),
         ("tried", f"differs from the model by at most {built.max_abs:.1e}"),
     )
     return Listing(
