@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import setuptools  # noqa: F401 (its distutils must be there before the standard library's)
 
 from tests.kernels import Kernel
 

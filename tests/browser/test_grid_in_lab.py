@@ -118,7 +118,8 @@ def test_a_notebook_that_is_not_trusted_shows_the_picture(lab: Lab, tmp_path: Pa
         notebook.save()
     document = json.loads(path.read_text())
     document["cells"][0]["source"] = "# from somebody else"  # what Lab has no signature of
-    document["cells"][1]["outputs"][0]["data"]["text/plain"] = "changed"
+    grid = next(each for each in document["cells"][1]["outputs"] if "data" in each)
+    grid["data"]["text/plain"] = "changed"
     (lab.root / "theirs.ipynb").write_text(json.dumps(document))
     with chromium() as browser:
         page = browser.new_context(viewport={"width": 1000, "height": 900}).new_page()
