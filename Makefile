@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 CHROMIUM_PACKAGES ?= chromium
 
 .DEFAULT_GOAL := help
-.PHONY: help demo lab test test-fast notebooks lint format bench faults chromium postgres clean
+.PHONY: help demo lab test test-fast notebooks refresh lint format bench faults chromium postgres clean
 
 help:  ## say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -38,6 +38,9 @@ notebooks: $(VENV)/.dev  ## run the tutorials and compare every output
 	rm -rf .nbval && cp -r notebooks .nbval
 	cd .nbval && env -u MLFLOW_TRACKING_URI XDG_STATE_HOME="$(CURDIR)/.nbval/state" ../$(BIN)/python -m pytest -p no:cacheprovider --override-ini addopts= \
 	  --nbval --nbval-sanitize-with nbval.cfg --nbval-cell-timeout 300 --nbval-kernel-startup-timeout 120 .
+
+refresh: $(VENV)/.dev  ## execute the tutorials and keep what their cells gave (NOTEBOOKS=names: only those)
+	$(BIN)/python notebooks/refresh.py $(NOTEBOOKS)
 
 lint: $(VENV)/.dev  ## ruff, mypy, import-linter
 	$(BIN)/ruff check .
