@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from cvtrack_magics.config import CvTrack
 from cvtrack_magics.magics.cells import CellHooks
+from cvtrack_magics.magics.completion import ASSIGNED, complete
 from cvtrack_magics.magics.facts import FactMagics
 from cvtrack_magics.magics.gate import GateMagics
-from cvtrack_magics.magics.help import LINES, HelpMagics, complete
+from cvtrack_magics.magics.help import LINES, HelpMagics
 from cvtrack_magics.magics.host import ShellHost
 from cvtrack_magics.magics.release import ReleaseMagics
 from cvtrack_magics.magics.runs import RunMagics
@@ -52,6 +54,7 @@ class Extension:
         for name in LINES:
             for prefix in ("%", "%%"):
                 self.shell.set_hook("complete_command", complete, str_key=prefix + name)
+        self.shell.set_hook("complete_command", complete, re_key=ASSIGNED)
         current.use(self._make_session)
         if self.config.preload:
             current.prepare_soon()
@@ -77,7 +80,8 @@ class Extension:
         with suppress(ValueError):
             self.shell.configurables.remove(self.config)
         hooks = self.shell.strdispatchers.get("complete_command")
-        for name in LINES:
-            for prefix in ("%", "%%"):
-                if hooks is not None:
+        if hooks is not None:
+            for name in LINES:
+                for prefix in ("%", "%%"):
                     hooks.strs.pop(prefix + name, None)
+            hooks.regexs.pop(re.compile(ASSIGNED), None)

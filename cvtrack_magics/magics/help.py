@@ -1,20 +1,19 @@
-"""``%mlhelp`` and Tab completion of options."""
+"""``%mlhelp``, and the lines of all magics."""
 
 from __future__ import annotations
 
 import re
-from typing import Any
 
 from IPython.core.error import UsageError
 from IPython.core.magic import Magics, line_magic, magics_class
 
-from cvtrack_magics.errors import CvtrackError, did_you_mean
+from cvtrack_magics.errors import did_you_mean
 from cvtrack_magics.magics import facts, gate, release, runs, sync, vision
 from cvtrack_magics.magics.parser import Line
 from cvtrack_magics.magics.show import Table, show
 
 HELP = Line("%mlhelp", "List the magics, or explain one.", "%mlhelp mlrun").option(
-    "name", nargs="?", help="a magic"
+    "name", nargs="?", metavar="MAGIC", help="which"
 )
 
 LINES: dict[str, Line] = {
@@ -43,14 +42,6 @@ LINES: dict[str, Line] = {
     "mlhelp": HELP,
 }
 
-NAMES_FROM_NOTEBOOK = {
-    *("mlparams", "mlconfig", "mldata"),
-    *("mlgrid", "mleval", "mlcam", "mlaugment"),
-    *("mlmodel", "mlexport", "mlbench"),
-}
-
-MODELS = {"mlgate", "mlcard", "mlcheck", "mlload"}
-
 
 @magics_class
 class HelpMagics(Magics):
@@ -73,45 +64,3 @@ class HelpMagics(Magics):
 def _in_short(parser: Line) -> str:
     text = " ".join((parser.description or "").split())
     return re.split(r"[.:]\s|\.$", text, maxsplit=1)[0].strip()
-
-
-def complete(shell: Any, event: Any) -> list[str]:
-    """Return what Tab offers after one of our magics."""
-    words = event.line.lstrip("% ").split()
-    parser = LINES.get(words[0]) if words else None
-    if parser is None:
-        return []
-    offers = parser.option_names()
-    for action in parser._actions:
-        offers += [str(choice) for choice in action.choices or ()]
-    if words[0] in NAMES_FROM_NOTEBOOK:
-        offers += [name for name in shell.user_ns if not name.startswith("_")]
-    if words[0] == "mlexperiment":
-        offers += _experiments()
-    if words[0] in MODELS:
-        offers += _models()
-    if words[0] == "mltags":
-        from cvtrack_magics.capture.schema import TAG_SCHEMA
-
-        offers += [f"{item.key}=" for item in TAG_SCHEMA]
-    return [offer for offer in offers if offer.startswith(event.symbol)]
-
-
-def _experiments() -> list[str]:
-    """Return the experiments of the store, or nothing when it does not answer."""
-    from cvtrack_magics.runs.current import get_session
-
-    try:
-        return get_session().tracking.experiments()
-    except CvtrackError:
-        return []
-
-
-def _models() -> list[str]:
-    """Return the registered models and their aliases, or nothing when the store is away."""
-    from cvtrack_magics.runs.releasing.references import registry
-
-    try:
-        return registry().names()
-    except CvtrackError:
-        return []

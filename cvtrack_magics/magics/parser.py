@@ -77,7 +77,7 @@ class Line(argparse.ArgumentParser):
 
     def read(self, line: str) -> argparse.Namespace:
         """Parse a line; :class:`UsageError` when it does not fit."""
-        known, rest = self.parse_known_args(split(line))
+        known, rest = self.parse_known_args(self._joined(split(line)))
         if rest:
             word = rest[0]
             if word.startswith("-"):
@@ -87,6 +87,17 @@ class Line(argparse.ArgumentParser):
                 raise UsageError(f"{self.prog} has no option {word!r}.{hint}{listed}")
             raise UsageError(f"{self.prog} does not understand {word!r} here.{self._try()}")
         return known
+
+    def _joined(self, words: list[str]) -> list[str]:
+        """Let ``--sort -loss`` be ``--sort=-loss``, which argparse takes for two options."""
+        found: list[str] = []
+        for word in words:
+            action = self._option_string_actions.get(found[-1]) if found else None
+            if action is not None and action.nargs != 0 and re.match(r"-[^-\s]", word):
+                found[-1] += f"={word}"
+            else:
+                found.append(word)
+        return found
 
     def option_names(self) -> list[str]:
         """Return the long options, for Tab and for error messages."""

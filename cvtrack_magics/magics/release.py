@@ -57,7 +57,7 @@ EXPORT = (
     .option("model", metavar="MODEL", help="a torch module")
     .option("--example", required=True, metavar="EXPR", help=_EXAMPLE)
     .option("--opset", type=int, metavar="N", help="of ONNX; otherwise the exporter's own")
-    .option("--dynamic", default="batch", metavar="AXES", help="batch[,height,width], or none")
+    .option("--dynamic", default="batch", metavar="AXIS,…", help="batch[,height,width], or none")
     .option("--tolerance", type=float, metavar="T", help="relative; absolute is a tenth of it")
     .option("--seed", type=int, default=0, metavar="S", help="of the random inputs")
     .option("--run", default="", metavar="RUN", help=_RUN)
@@ -72,11 +72,15 @@ BENCH = (
         "throughput_imgs_per_sec (of the first runner at the smallest batch).",
         "%mlbench model --example images[:1] --batch 1,8,32",
     )
-    .option("target", metavar="MODEL", help="a torch module, an .onnx file, or a run or version")
+    .option(
+        "target",
+        metavar="MODEL|RUN|NAME@ALIAS",
+        help="a torch module, an .onnx file, or a run or version",
+    )
     .option("--example", required=True, metavar="EXPR", help="one input, as a batch of one")
     .option("--batch", default="1,8,32", metavar="N,N", help="batch sizes")
     .option("--seconds", type=float, default=2.0, metavar="S", help="for each figure")
-    .option("--runners", default="", metavar="A,B", help="eager, torchscript, compile, onnx")
+    .option("--runners", default="", metavar="RUNNER,…", help="eager, torchscript, compile, onnx")
     .option("--threads", type=int, metavar="N", help="otherwise as many as torch uses")
     .option("--run", default="", metavar="RUN", help=_RUN)
 )
@@ -102,7 +106,7 @@ LOAD = (
         "What would unpickle foreign code is refused unless --trust is given.",
         "model = %mlload digits@champion",
     )
-    .option("reference", metavar="NAME@ALIAS|NAME/STAGE|NAME/V", help="or a run, which is brittle")
+    .option("reference", metavar="NAME@ALIAS|NAME/STAGE|NAME/V|RUN", help="a run is brittle")
     .option("--onnx", action="store_true", help="the verified export, by onnxruntime")
     .option("--into", default="", metavar="MODEL", help="put the weights into this module")
     .option("--name", default="model", help="the folder among the run's artifacts")

@@ -27,7 +27,7 @@ EXPERIMENT = Line(
     "Make an MLflow experiment the current one, creating it when it is new.\n"
     "Without a name: say which one is current and where the store is.",
     "%mlexperiment resnet-backbone-ablations",
-).option("name", nargs="?", help="one experiment for each model family or question")
+).option("name", nargs="?", metavar="EXPERIMENT", help="one for each model family or question")
 
 RUN = (
     Line(
@@ -45,7 +45,7 @@ RUN = (
     .option("--seed", type=int, metavar="N", help="seed every generator first, as %%mlseed does")
     .option("--deterministic", action="store_true", help="with --seed: deterministic algorithms")
     .option("--verify", action="store_true", help="run the cell twice and compare the metrics")
-    .option("--task", metavar="T", help="the computer-vision task, such as classification")
+    .option("--task", metavar="TASK", help="the computer-vision task, such as classification")
     .option("--baseline", metavar="RUN", help="a run (name, id or MODEL@ALIAS) to draw beside it")
     .option("--no-code", action="store_true", help="do not record code and git state")
     .option("--no-figures", action="store_true", help="do not record matplotlib figures")

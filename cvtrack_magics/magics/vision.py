@@ -37,7 +37,7 @@ GRID = (
         "--sort",
         default="",
         metavar="SCORE",
-        help="loss, confidence, iou …; --sort=-iou: lowest first",
+        help="loss, confidence, iou …; -iou: lowest first",
     )
     .option("--only", default="", metavar="WHICH", help="wrong, right, tp, fp, fn; fixed, broken …")
     .option("--worst", type=int, metavar="N", help="only the N that were got most wrong")

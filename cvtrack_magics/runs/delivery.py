@@ -20,7 +20,7 @@ from cvtrack_magics.redact import in_one_line
 from cvtrack_magics.store import late
 from cvtrack_magics.store.probe import probe
 from cvtrack_magics.store.tracking import OpenRun, Tracking
-from cvtrack_magics.store.writer import METRICS_PER_CALL, Point
+from cvtrack_magics.store.writer import METRICS_PER_CALL, FilesHeld, Point
 
 Ending: TypeAlias = Literal["set", "kill", "leave"]
 """Set the run's status, kill it where it still counts as running, or leave that to others."""
@@ -95,6 +95,8 @@ class Delivery:
         self._uri = uri
         self._cursors = cursors
         self._parts: deque[Part] = deque()
+        self._held: list[Batch] = []
+        self._why_held: FilesHeld | None = None
         self._created_late = False
 
     # -- what is known
@@ -142,6 +144,9 @@ class Delivery:
             probe(uri, self.tracking.connect_timeout)
         run = self._run(uri)
         end = self.end
+        if end is not None:
+            while self._held:
+                self.facts.appendleft(self._held.pop())
         try:
             self._send_facts(run)
         finally:  # points do not wait for a large file, or for one that cannot be sent now
@@ -170,10 +175,16 @@ class Delivery:
             batches = list(self.facts)
             records = [item for batch in batches for item in batch.records]
             folders = [batch.files for batch in batches if batch.files is not None]
-            self._tell(self.tracking.write(run, records, folders))
+            try:
+                self._tell(self.tracking.write(run, records, folders))
+            except FilesHeld as error:  # tried again at the end; the rest need not wait for it
+                self._tell(error.notices)
+                self._held += batches
+                self._why_held = error
             for _ in batches:
                 self.facts.popleft()
-            self._acknowledge(facts=batches[-1].number)
+            if not self._held:
+                self._acknowledge(facts=batches[-1].number)
 
     def _send_points(self, run: OpenRun) -> None:
         while True:
@@ -247,6 +258,8 @@ class Delivery:
             late.kill_if_running(run.uri, run.run_id, end.ended)
         if self._created_late:
             late.remove_twins(run.uri, run.experiment_id, self._note.key, run.run_id)
+        if self._held and self._why_held is not None:
+            raise self._why_held
         if self.folder is not None:
             self.folder.remove()
         self.done = True
@@ -255,6 +268,11 @@ class Delivery:
         for notice in notices:
             if notice.text not in self.notices:
                 self.notices.append(notice.text)
+
+    @property
+    def held(self) -> bool:
+        """Whether only files are left, for which the store has no place."""
+        return bool(self._held) and not self.waiting and not self.facts
 
     @property
     def waiting(self) -> int:

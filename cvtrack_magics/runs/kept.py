@@ -157,6 +157,8 @@ class KeptRun:
             return ""
         why = delivery.why or "The store is slow."
         where = "in memory only" if self._full or not delivery.folder else "on disk"
+        if delivery.held:
+            return f"{why} Those of run {self.note.name!r} wait {where}; %mlsync sends them."
         return (
             f"{why} {delivery.waiting:,} points and the end of run {self.note.name!r} wait "
             f"{where} and are sent when the store answers; %mlsync shows what waits."

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
+from cvtrack_magics.store.uris import absolute
+
 _RETRIES = "MLFLOW_HTTP_REQUEST_MAX_RETRIES"
 _QUIET: dict[str, bool | int] = {
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": True,
@@ -28,13 +30,27 @@ def mlflow() -> Any:
 
 
 def client_of(uri: str) -> Any:
-    """Return a client of a store, which any thread may make.
+    """Return a client of a store and of the registry that goes with it.
+
+    Any thread may make one.
 
     The registry's address is given too: MLflow would look for it in a Spark session, and the
     import of pyspark that this takes can wait for ever for an import in another thread, since
     MLflow's import hooks hold a lock of their own.
     """
-    return mlflow().MlflowClient(tracking_uri=uri, registry_uri=uri)
+    return mlflow().MlflowClient(tracking_uri=uri, registry_uri=registry_uri(uri))
+
+
+def registry_uri(uri: str) -> str:
+    """Return where the models of a store are registered.
+
+    That is the store itself, unless ``mlflow.set_registry_uri`` or the environment names
+    another registry. ``mlflow.get_registry_uri`` would ask Spark; see :func:`client_of`.
+    """
+    from mlflow.tracking._model_registry import utils
+
+    said = utils._registry_uri
+    return absolute((os.environ.get("MLFLOW_REGISTRY_URI") if said is None else said) or uri)
 
 
 class _Quiet:

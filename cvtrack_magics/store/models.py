@@ -141,7 +141,7 @@ def register(uri: str, name: str, run_id: str, artifact_path: str) -> Version:
     Parameters
     ----------
     uri : str
-        The tracking store, which is the registry too.
+        The tracking store of the run.
     name : str
         The registered model; made where there is none.
     run_id, artifact_path : str

@@ -10,22 +10,26 @@ _NEVER = {
     "INVALID_PARAMETER_VALUE",
     "INVALID_STATE",
     "NOT_IMPLEMENTED",
-    "PERMISSION_DENIED",
     "RESOURCE_ALREADY_EXISTS",
     "RESOURCE_DOES_NOT_EXIST",
 }
-_NO_ROOM = {
-    errno.EACCES,
-    errno.EDQUOT,
-    errno.EFBIG,
-    errno.ENAMETOOLONG,
-    errno.ENOSPC,
-    errno.EROFS,
-}
+_DENIED = {"CUSTOMER_UNAUTHORIZED", "PERMISSION_DENIED", "UNAUTHENTICATED"}
+_UNFIT = {errno.EFBIG, errno.ENAMETOOLONG}
+_NO_PLACE = {errno.EACCES, errno.EDQUOT, errno.ENOSPC, errno.ENOTDIR, errno.EPERM, errno.EROFS}
 
 
 def is_refusal(error: Exception) -> bool:
-    """Whether trying again would fail again."""
-    if isinstance(error, OSError) and error.errno in _NO_ROOM:
+    """Whether the store will never take this, whoever asks."""
+    if isinstance(error, OSError) and error.errno in _UNFIT:
         return True
     return getattr(error, "error_code", "") in _NEVER
+
+
+def is_denied(error: Exception) -> bool:
+    """Whether the store does not take it from this user; a new token may mend that."""
+    return getattr(error, "error_code", "") in _DENIED
+
+
+def has_no_place(error: Exception) -> bool:
+    """Whether a folder of the store has no room, or may not be written to."""
+    return isinstance(error, OSError) and error.errno in _NO_PLACE

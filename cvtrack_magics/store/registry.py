@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 from cvtrack_magics.errors import CvtrackError, StoreUnavailable, UsageProblem
 from cvtrack_magics.redact import in_one_line, redact
 from cvtrack_magics.store.client import client_of, creating
-from cvtrack_magics.store.refusals import is_refusal
+from cvtrack_magics.store.refusals import is_denied, is_refusal
 
 T = TypeVar("T")
 
@@ -52,7 +52,8 @@ class Registry:
     Parameters
     ----------
     uri : str
-        An MLflow tracking URI; the registry is the one beside the runs.
+        An MLflow tracking URI. The registry is the one beside the runs, unless
+        ``mlflow.set_registry_uri`` or ``MLFLOW_REGISTRY_URI`` names another.
     patience : float
         Seconds after which a call that keeps failing is given up.
 
@@ -238,5 +239,5 @@ def _raise_refusal(what: str, error: Exception) -> None:
         raise UsageProblem(
             f"MLflow could not {what}: {in_one_line(error)}.", "Is it spelt as in the registry?"
         ) from error
-    if is_refusal(error):
+    if is_refusal(error) or is_denied(error):
         raise CvtrackError(f"MLflow refused to {what}: {in_one_line(error)}") from error

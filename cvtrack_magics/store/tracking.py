@@ -16,7 +16,7 @@ from cvtrack_magics.errors import StoreUnavailable
 from cvtrack_magics.records import Notice, Outcome, Record
 from cvtrack_magics.redact import in_one_line, redact
 from cvtrack_magics.store.client import client_of, creating, mlflow, quietly
-from cvtrack_magics.store.refusals import is_refusal
+from cvtrack_magics.store.refusals import is_denied, is_refusal
 from cvtrack_magics.store.uris import absolute, sqlite_file
 from cvtrack_magics.store.writer import Point, write, write_points
 
@@ -126,7 +126,8 @@ class Tracking:
             with self._calling(f"set experiment {name!r}"):
                 mlflow().set_experiment(name)
         except StoreUnavailable as error:
-            if isinstance(error.__cause__, Exception) and is_refusal(error.__cause__):
+            cause = error.__cause__
+            if isinstance(cause, Exception) and (is_refusal(cause) or is_denied(cause)):
                 raise
             self._wanted_experiment = name
             return error.problem
@@ -152,6 +153,16 @@ class Tracking:
         """Return the names of the store's experiments, newest first."""
         with self._calling("list the experiments"):
             return [str(e.name) for e in mlflow().MlflowClient().search_experiments()]
+
+    def run_names(self, most: int) -> list[str]:
+        """Return the names of the newest runs of the current experiment, each once."""
+        with self._calling("list the runs"):
+            module = mlflow()
+            experiment = module.tracking.fluent._get_experiment_id()
+            found = module.MlflowClient().search_runs(
+                [experiment], order_by=["attributes.start_time DESC"], max_results=most
+            )
+            return list(dict.fromkeys(str(run.info.run_name) for run in found))
 
     def autolog(self, *, explore: bool) -> None:
         """Switch MLflow's PyTorch autologging on or off."""

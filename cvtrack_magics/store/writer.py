@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
+from cvtrack_magics.errors import StoreUnavailable
 from cvtrack_magics.journal.facts import lay_out
 from cvtrack_magics.names import safe_key
 from cvtrack_magics.records import (
@@ -23,7 +24,7 @@ from cvtrack_magics.records import (
 )
 from cvtrack_magics.redact import in_one_line
 from cvtrack_magics.store.client import mlflow
-from cvtrack_magics.store.refusals import is_refusal
+from cvtrack_magics.store.refusals import has_no_place, is_refusal
 
 T = TypeVar("T")
 
@@ -37,6 +38,20 @@ DIGEST_LENGTH = 36
 
 Point: TypeAlias = tuple[str, float, int, int]
 """Name, value, Unix milliseconds, step."""
+
+
+class FilesHeld(StoreUnavailable):
+    """All was written but some files, for which the store has no place at this moment.
+
+    ``notices`` are what :func:`write` would have returned.
+    """
+
+    def __init__(self, error: Exception, notices: list[Notice]) -> None:
+        super().__init__(
+            f"The store takes no files now: {in_one_line(error)}.",
+            "Make room there, or get the right to write.",
+        )
+        self.notices = notices
 
 
 def write_points(client: Any, run_id: str, points: Iterable[Point]) -> list[Notice]:
@@ -74,6 +89,11 @@ def write(
     -------
     list of Notice
         What the store refused, one line each. A store that cannot be reached raises.
+
+    Raises
+    ------
+    FilesHeld
+        The folder for the store's files has no room, or may not be written to.
     """
     items = list(records)
     notices = [item for item in items if isinstance(item, Notice)]
@@ -99,13 +119,19 @@ def write(
     for item in _of(items, Replaces):
         with suppress(Exception):  # the replaced run may have been deleted meanwhile
             client.set_tag(item.run_id, "cvtrack.replaced_by", run_id)
+    held: Exception | None = None
     for what, perform in parts:
         try:
             perform()
         except Exception as error:
-            if not is_refusal(error):
+            if has_no_place(error):
+                held = held or error
+            elif is_refusal(error):
+                notices.append(Notice(f"The store refused {what}: {in_one_line(error)}"))
+            else:
                 raise
-            notices.append(Notice(f"The store refused {what}: {in_one_line(error)}"))
+    if held is not None:
+        raise FilesHeld(held, notices) from held
     return notices
 
 

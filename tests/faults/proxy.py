@@ -27,6 +27,8 @@ KINDS = {
     "500": "Internal Server Error",
     "503": "Service Unavailable",
     "429": "Too Many Requests, with Retry-After",
+    "401": "Unauthorized, as a proxy that asks for a login says it",
+    "403": "Forbidden, as MLflow says it",
 }
 LONGEST_HANG = 60.0  # seconds
 PASS_BACK = ("content-type", "location", "content-disposition")
@@ -190,8 +192,10 @@ def _chunked(stream: object) -> bytes:
 
 def _refusal(status: int) -> bytes:
     body = b'{"error_code": "TEMPORARILY_UNAVAILABLE", "message": "made up by a test"}'
-    if status == 500:
-        body = b"<html>Internal Server Error</html>"
+    if status == 403:
+        body = b'{"error_code": "PERMISSION_DENIED", "message": "the token has expired"}'
+    if status in (401, 500):
+        body = b"<html>made up by a test</html>"
     lines = [f"HTTP/1.1 {status} Made Up", f"Content-Length: {len(body)}"]
     lines += ["Retry-After: 1"] if status == 429 else []
     return "\r\n".join([*lines, "", ""]).encode() + body

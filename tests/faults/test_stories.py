@@ -136,7 +136,7 @@ def test_a_killed_kernel_is_settled_by_the_next_load(story: Story, server: str) 
     with Kernel(story.folder, **story.environment) as kernel:
         kernel.run("%load_ext cvtrack_magics").check()
         deadline = time.monotonic() + 30
-        while time.monotonic() < deadline and list(story.statuses().values()) != ["KILLED"]:
+        while time.monotonic() < deadline and any((story.state / "journal").iterdir()):
             time.sleep(0.3)
     assert story.statuses() == {"train": "KILLED"}
     assert story.points("train", "loss") == losses(500)
@@ -182,6 +182,28 @@ def test_an_answer_that_never_came_opens_no_second_run(story: Story) -> None:
     assert story.sync()["code"] == 0
     assert story.statuses() == {"train": "FINISHED"}
     assert story.points("train", "loss") == losses(150)
+
+
+@pytest.mark.parametrize("status", ["401", "403"])
+def test_a_token_that_expires_in_the_loop_loses_nothing(story: Story, status: str) -> None:
+    process = story.start(train(steps=80, pace=0.02))
+    story.wait_for("open")
+    story.proxy.set(Fault(status))
+    assert process.wait(90) == 0, process.said
+    assert story.proxy.hits[status] > 0
+    assert "wait on disk" in process.said
+    denied = story.sync()
+    assert denied["code"] == 1
+    story.proxy.set(None)
+
+    assert [run["name"] for run in story.sync()["sent"]] == ["train"]
+    assert story.statuses() == {"train": "FINISHED"}
+    assert story.points("train", "loss") == losses(80)
+    [run] = story.runs()
+    assert run.data.params["depth"] == "18"
+    [file] = story.client.list_artifacts(run.info.run_id, "configs")
+    assert file.path == "configs/net.yaml"
+    assert story.nothing_waits()
 
 
 def test_two_processes_with_one_name_stay_two_runs(story: Story) -> None:

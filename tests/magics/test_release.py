@@ -49,8 +49,6 @@ def test_a_release_typed_line_by_line(shell: Any, store: str) -> None:
     )
     history = shell.run("%mlgate shapes --history")
     assert [word in history for word in ("passed", "promoted", "refused")] == [True] * 3
-    _, models = shell.ip.complete("sha", "%mlgate sha")
-    assert "shapes" in models
 
 
 def test_a_refused_export_shows_its_report_and_then_one_line(shell: Any) -> None:

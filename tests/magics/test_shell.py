@@ -160,19 +160,6 @@ def test_settings_are_listed_and_set(shell: Shell) -> None:
     assert "0.1235" not in said
 
 
-def test_tab_completes_options_and_names(shell: Shell) -> None:
-    shell.ip.user_ns["my_config"] = {}
-    _, options = shell.ip.complete("--ne", "%mlrun train --ne")
-    assert "--nested" in options
-    _, names = shell.ip.complete("my_c", "%mlparams my_c")
-    assert "my_config" in names
-    _, tags = shell.ip.complete("back", "%mltags back")
-    assert "backbone=" in tags
-    shell.run("%mlexperiment resnet-backbones")
-    _, experiments = shell.ip.complete("resn", "%mlexperiment resn")
-    assert "resnet-backbones" in experiments
-
-
 def test_current_experiment_and_where_runs_go(shell: Shell, store: str) -> None:
     assert "Default" in shell.run("%mlexperiment")
     assert "resnets" in shell.run("%mlexperiment resnets")

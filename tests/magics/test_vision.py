@@ -93,17 +93,6 @@ def test_where_a_model_looks_and_what_it_is_fed(shell: Any, store: str) -> None:
     assert "visualisations/augmentation.json" in names
 
 
-def test_tab_offers_options_and_names(shell: Any) -> None:
-    shell.run(SETUP)
-    for line, wanted in (
-        ("%mlgrid ma", "made"),
-        ("%mlgrid made --so", "--sort"),
-        ("%mleval made --task det", "detection"),
-        ("%mlcam ", "--layer"),
-    ):
-        assert wanted in shell.ip.complete(line.split(" ")[-1], line, len(line))[1], line
-
-
 def test_help_reads_like_a_page(shell: Any) -> None:
     for name in ("mlgrid", "mleval", "mlcam", "mlaugment"):
         said = shell.run(f"%mlhelp {name}")

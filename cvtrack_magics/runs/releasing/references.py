@@ -27,7 +27,7 @@ class Found:
 
 
 def registry() -> Registry:
-    """Return the registry of the current store."""
+    """Return the registry that goes with the current store."""
     from cvtrack_magics.store.registry import Registry
     from cvtrack_magics.store.uris import absolute
 

@@ -150,6 +150,24 @@ def test_the_loaded_champion_answers(make: Version) -> None:
     assert answer.argmax(1).tolist() == truth()[:8].tolist()
 
 
+def test_the_registry_may_be_elsewhere(make: Version, store: str, tmp_path: Path) -> None:
+    import mlflow
+
+    elsewhere = f"sqlite:///{tmp_path / 'registry.db'}"
+    mlflow.set_registry_uri(elsewhere)
+    make("first", 30)
+    found = mlgate("shapes", require=["test/top1_acc >= 0"], promote=True)
+    assert found.result.passed
+    assert find("shapes@champion").run_id == found.result.run_id
+    answer = mlload("shapes@champion").predict(inputs()[:8].numpy())
+    assert answer.argmax(1).tolist() == truth()[:8].tolist()
+    models = mlflow.MlflowClient(registry_uri=elsewhere).search_registered_models()
+    assert [model.name for model in models] == ["shapes"]
+    assert mlflow.MlflowClient(registry_uri=store).search_registered_models() == []
+    said = cvtrack("shapes", "--require", "test/top1_acc >= 0", MLFLOW_TRACKING_URI=store)
+    assert said.returncode == 0, said.stdout + said.stderr
+
+
 # -- in a shell
 
 
