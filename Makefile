@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 CHROMIUM_PACKAGES ?= chromium
+WORKERS ?= 2
 
 .DEFAULT_GOAL := help
 .PHONY: help demo lab test test-fast notebooks refresh lint format bench faults chromium postgres clean
@@ -28,7 +29,8 @@ lab: $(VENV)/.demo  ## open the quickstart in JupyterLab
 	$(BIN)/jupyter lab notebooks/01_quickstart.ipynb
 
 test: $(VENV)/.dev chromium postgres  ## run all tests, the notebooks and the browser included
-	$(BIN)/python -m pytest tests
+	$(BIN)/python -m pytest tests -m 'not server and not lab' --numprocesses $(WORKERS)
+	$(BIN)/python -m pytest tests -m 'server or lab'  # alone on the machine
 	$(MAKE) notebooks
 
 test-fast: $(VENV)/.dev  ## run the tests that need neither server nor browser

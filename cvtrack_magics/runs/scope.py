@@ -283,8 +283,16 @@ class RunScope:
     def close(self, outcome: Outcome, error: BaseException | None = None) -> RunSummary:
         """End the run with its true outcome and show the summary."""
         self.outcome = outcome
-        use = self._meter.stop()
         ended = int(time.time() * 1000)
+        try:
+            self.leave_cell()
+            return self._close(outcome, error, ended)
+        except KeyboardInterrupt:  # of the closing, not of the cell: that had its outcome
+            self._end_at_once(End(outcome, ended))
+            raise
+
+    def _close(self, outcome: Outcome, error: BaseException | None, ended: int) -> RunSummary:
+        use = self._meter.stop()
         timeout = self.session.config.close_timeout
         last = last_facts(self, use, ended, error)
         self.notices += [item.text for item in last if isinstance(item, Notice)]
@@ -306,6 +314,16 @@ class RunScope:
         for notice in self.notices[told:]:
             self.session.host.say(f"cvtrack: {notice}")
         return summary
+
+    def _end_at_once(self, end: End) -> None:
+        if not hasattr(self, "kept") or self.kept.delivery.end is not None:
+            return
+        if self.run is not None:
+            with contextlib.suppress(Exception):
+                fluent.leave_run(self.run, end.outcome)
+        self.kept.end([], end)
+        if self.run is None:
+            self.session.sender.open(self.kept.delivery)
 
     def _end(self, run: OpenRun, last: Sequence[Record], end: End, timeout: float) -> None:
         session = self.session

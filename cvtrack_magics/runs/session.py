@@ -222,7 +222,6 @@ class Session:
         if scope in self.scopes:
             self.scopes.remove(scope)
         try:
-            scope.leave_cell()
             summary = scope.close(outcome, error)
             self.looked_at = scope.run_id if scope.albums.used else self.looked_at
             return summary

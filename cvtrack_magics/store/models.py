@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
@@ -62,8 +63,6 @@ def save_pyfunc(
     CvtrackError
         MLflow cannot write it.
     """
-    import inspect
-
     with quietly():
         module = mlflow()
         signature = module.models.ModelSignature(
@@ -114,17 +113,21 @@ def save_onnx(onnx_path: Path, folder: Path, *, inputs: Specs = (), outputs: Spe
             signature = module.models.ModelSignature(
                 inputs=_schema(inputs), outputs=_schema(outputs) if outputs else None
             )
+        save = module.onnx.save_model
+        # MLflow before 2.5 always writes one file
+        asks = "save_as_external_data" in inspect.signature(save).parameters
+        apart = {"save_as_external_data": _is_large(onnx_path)} if asks else {}
         try:
-            module.onnx.save_model(
+            save(
                 onnx.load(str(onnx_path)),
                 str(folder),
                 signature=signature,
-                save_as_external_data=_is_large(onnx_path),
                 # MLflow would find them out in a process of its own, which takes seconds
                 pip_requirements=[
                     f"{name}=={metadata.version(name)}" for name in ("mlflow", "onnx", "numpy")
                 ]
                 + ["onnxruntime"],
+                **apart,
             )
         except Exception as error:
             raise CvtrackError(f"The ONNX model cannot be written: {in_one_line(error)}") from error

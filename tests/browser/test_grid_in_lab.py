@@ -16,7 +16,7 @@ from tests.store_views import runs_of
 from tests.widgets.viewer import needs_viewer
 
 pytest.importorskip("jupyterlab")
-pytestmark = needs_viewer
+pytestmark = [pytest.mark.lab, *needs_viewer]
 
 SETUP = """%load_ext cvtrack_magics
 import numpy as np

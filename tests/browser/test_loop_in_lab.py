@@ -17,7 +17,7 @@ from tests.widgets.pages import needs_chromium
 
 pytest.importorskip("jupyterlab")
 SHOTS = Path(__file__).resolve().parents[2] / "screenshots"
-pytestmark = needs_chromium
+pytestmark = [pytest.mark.lab, *needs_chromium]
 
 SETUP = """%load_ext cvtrack_magics
 import time

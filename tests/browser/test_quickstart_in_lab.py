@@ -20,6 +20,7 @@ pytest.importorskip("jupyterlab")
 
 pytestmark = [
     pytest.mark.browser,
+    pytest.mark.lab,
     pytest.mark.skipif(not shutil.which("chromium"), reason="needs chromium"),
 ]
 

@@ -9,7 +9,7 @@ import pytest
 
 from tests.lab import Lab, LabPage, chromium, notebook_of
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.browser, pytest.mark.lab, pytest.mark.timeout(300)]
 
 SETUP = """%load_ext cvtrack_magics
 import numpy as np, torch

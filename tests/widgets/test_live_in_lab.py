@@ -11,7 +11,7 @@ from tests.lab import Lab, LabPage, chromium, notebook_of
 from tests.widgets.pages import needs_chromium
 
 pytest.importorskip("jupyterlab")
-pytestmark = needs_chromium
+pytestmark = [pytest.mark.lab, *needs_chromium]
 
 CELL = """
 import time

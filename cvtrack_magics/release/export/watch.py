@@ -148,8 +148,12 @@ def _written(func: Any, args: Sequence[Any]) -> list[Any]:
     return [
         value
         for argument, value in zip(func._schema.arguments, args, strict=False)
-        if argument.is_write and isinstance(value, torch.Tensor)
+        if isinstance(value, torch.Tensor) and _is_written(argument)
     ]
+
+
+def _is_written(argument: Any) -> bool:
+    return argument.alias_info is not None and bool(argument.alias_info.is_write)
 
 
 def _copied(value: Any) -> list[Any]:

@@ -7,6 +7,7 @@ import inspect
 import random
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from importlib.util import find_spec
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -77,6 +78,11 @@ class Applied:
                 f"Make one: {name}()." if isinstance(transform, type) else "",
             )
         self.kind: Kind = kind_of(transform)
+        if self.kind == "v2" and find_spec("torchvision.tv_tensors") is None:
+            raise UsageProblem(
+                "transform: torchvision before 0.16 has no tensors for v2's boxes and masks.",
+                "pip install --upgrade torch torchvision",
+            )
         if self.kind == "albumentations":
             # It has generators of its own; seeding a copy leaves the user's alone.
             transform = copy.deepcopy(transform)
