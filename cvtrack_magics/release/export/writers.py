@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from cvtrack_magics.errors import CvtrackError
+from cvtrack_magics.release import torchexport
 from cvtrack_magics.release.export.facts import Format
 from cvtrack_magics.release.export.inputs import Inputs
 from cvtrack_magics.release.export.trees import leaves_of
@@ -58,12 +59,11 @@ def writers(format: Format) -> dict[str, Writer]:
         return {"torch.jit.script": _script, "torch.jit.trace": _trace}
     if format == "pt2":
         return {"torch.export": _pt2}
-    import torch
-
-    found: dict[str, Writer] = {}
-    if "dynamic_shapes" in inspect.signature(torch.onnx.export).parameters:
-        found["torch.onnx (dynamo)"] = _onnx_dynamo
-    return {**found, "torch.onnx (tracer)": _onnx_tracer}
+    newest: dict[str, Writer] = {"torch.onnx (dynamo)": _onnx_dynamo}
+    return {
+        **(newest if torchexport.dynamic() is not None else {}),
+        "torch.onnx (tracer)": _onnx_tracer,
+    }
 
 
 def _script(job: Job) -> Written:
@@ -189,15 +189,20 @@ def _program(model: Any, args: Any, kwargs: Any, shapes: Any) -> Any:
     """Return the ``ExportedProgram``; Python's own control flow is run, not read."""
     import torch
 
-    if not hasattr(torch, "export"):
-        raise CvtrackError("torch.export needs PyTorch 2.1 or later.", "Choose torchscript.")
+    _dynamic()
     return torch.export.export(model, args, kwargs, dynamic_shapes=shapes, strict=False)
 
 
 def _dynamic() -> Any:
-    import torch
+    found = torchexport.dynamic()
+    if found is None:
+        import torch
 
-    return torch.export.Dim.DYNAMIC
+        raise CvtrackError(
+            f"torch.export needs PyTorch 2.6 or later, and this is {torch.__version__}.",
+            "Choose torchscript.",
+        )
+    return found
 
 
 def batches_in_guards(program: Any) -> tuple[int, ...]:

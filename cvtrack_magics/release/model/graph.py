@@ -15,6 +15,7 @@ from typing import Any
 
 from cvtrack_magics.errors import CvtrackError, UsageProblem
 from cvtrack_magics.redact import in_one_line
+from cvtrack_magics.release import torchexport
 from cvtrack_magics.release.export.quiet import quiet
 from cvtrack_magics.release.model.examples import Arguments
 from cvtrack_magics.release.model.serving import checking, network
@@ -125,7 +126,7 @@ def _is_taken(model: Any, batch: Arguments) -> bool:
 def _ways(samples: Arguments, *, free_size: bool) -> list[tuple[str, Callable[..., bytes]]]:
     """Return the ways in order of preference."""
     ways: list[tuple[str, Callable[..., bytes]]] = []
-    if not samples.takes_list:
+    if not samples.takes_list and torchexport.dynamic() is not None:
         ways.append(("export", lambda model, inputs: _export(model, inputs, free_size)))
     ways.append(("script", _script))
     if not samples.takes_list:

@@ -335,3 +335,13 @@ def test_loading_the_package_loads_no_framework() -> None:
     code = "import sys, cvtrack_magics.release.export; print({'torch', 'onnx'} & set(sys.modules))"
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert said.stdout.strip() == "set()"
+
+
+def test_before_pytorch_2_6(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(torch.export.Dim, "DYNAMIC")
+    model, inputs = small(), torch.rand(2, 3, 8, 8)
+    with pytest.raises(ExportRefused, match=r"torch.export needs PyTorch 2\.6 or later, and this"):
+        export(model, inputs, tmp_path / "pt2", format="pt2")
+    made = export(model, inputs, tmp_path / "onnx")
+    assert made.exporter == "torch.onnx (tracer)"
+    assert all(check.agreement == 1.0 for check in made.checks)

@@ -322,3 +322,14 @@ def test_a_network_of_one_size_needs_no_resize_before_it(tmp_path: Path) -> None
     built = build(model, images, tmp_path / "built", pre="float")
     assert built.network == "torch.export"
     assert built.max_abs == 0
+
+
+def test_before_pytorch_2_6_the_network_is_torchscript(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(torch.export.Dim, "DYNAMIC")
+    net, x = nn.Sequential(nn.Flatten(), nn.Linear(12, 4)).eval(), torch.rand(2, 3, 2, 2)
+    built = build(net, x, tmp_path / "model")
+    assert built.network == "TorchScript (script)"
+    assert not [note for note in built.notes if "torch.export" in note]
+    np.testing.assert_allclose(load(built.data).predict(x.numpy()), net(x).detach())

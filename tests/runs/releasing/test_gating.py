@@ -164,7 +164,8 @@ def test_the_registry_may_be_elsewhere(make: Version, store: str, tmp_path: Path
     models = mlflow.MlflowClient(registry_uri=elsewhere).search_registered_models()
     assert [model.name for model in models] == ["shapes"]
     assert mlflow.MlflowClient(registry_uri=store).search_registered_models() == []
-    said = cvtrack("shapes", "--require", "test/top1_acc >= 0", MLFLOW_TRACKING_URI=store)
+    there = {"MLFLOW_TRACKING_URI": store, "MLFLOW_REGISTRY_URI": elsewhere}
+    said = cvtrack("shapes", "--require", "test/top1_acc >= 0", **there)
     assert said.returncode == 0, said.stdout + said.stderr
 
 
