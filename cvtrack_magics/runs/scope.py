@@ -316,11 +316,14 @@ class RunScope:
         return summary
 
     def _end_at_once(self, end: End) -> None:
+        """End the run with what is known of it already."""
         if not hasattr(self, "kept") or self.kept.delivery.end is not None:
             return
         if self.run is not None:
             with contextlib.suppress(Exception):
                 fluent.leave_run(self.run, end.outcome)
+                self.session.pump.close(self.channel)
+                self.guests = self.session.guests.close(self.kept, self.run)
         self.kept.end([], end)
         if self.run is None:
             self.session.sender.open(self.kept.delivery)
