@@ -25,6 +25,7 @@ from cvtrack_magics.store.writer import METRICS_PER_CALL, FilesHeld, Point
 Ending: TypeAlias = Literal["set", "kill", "leave"]
 """Set the run's status, kill it where it still counts as running, or leave that to others."""
 
+HELD_PAUSE = 30.0  # seconds after which files that the store did not take are tried again
 PAUSES = (0.5, 30.0)  # seconds between two tries: the first, and the longest
 
 
@@ -90,6 +91,8 @@ class Delivery:
         self.failed_try = 0.0
         """When the last try that failed began (monotonic seconds)."""
         self.why = ""
+        self.only_files = False
+        """Whether the last try failed for files alone; the store has all the rest."""
         self.next_try = 0.0
         self._note = note
         self._uri = uri
@@ -97,6 +100,7 @@ class Delivery:
         self._parts: deque[Part] = deque()
         self._held: list[Batch] = []
         self._why_held: FilesHeld | None = None
+        self._try_held = 0.0
         self._created_late = False
 
     # -- what is known
@@ -129,6 +133,7 @@ class Delivery:
             self.failures += 1
             self.failed_try = began
             self.why = _reason(error)
+            self.only_files = isinstance(error, FilesHeld)
             first, longest = PAUSES
             pause = min(longest, first * 2 ** min(self.failures - 1, 8))
             self.next_try = time.monotonic() + pause
@@ -144,7 +149,7 @@ class Delivery:
             probe(uri, self.tracking.connect_timeout)
         run = self._run(uri)
         end = self.end
-        if end is not None:
+        if end is not None or time.monotonic() > self._try_held:
             while self._held:
                 self.facts.appendleft(self._held.pop())
         try:
@@ -177,10 +182,11 @@ class Delivery:
             folders = [batch.files for batch in batches if batch.files is not None]
             try:
                 self._tell(self.tracking.write(run, records, folders))
-            except FilesHeld as error:  # tried again at the end; the rest need not wait for it
+            except FilesHeld as error:  # tried again later; the rest need not wait for it
                 self._tell(error.notices)
                 self._held += batches
                 self._why_held = error
+                self._try_held = time.monotonic() + HELD_PAUSE
             for _ in batches:
                 self.facts.popleft()
             if not self._held:
@@ -271,8 +277,8 @@ class Delivery:
 
     @property
     def held(self) -> bool:
-        """Whether only files are left, for which the store has no place."""
-        return bool(self._held) and not self.waiting and not self.facts
+        """Whether there are files that the store did not take when they were sent."""
+        return bool(self._held)
 
     @property
     def waiting(self) -> int:

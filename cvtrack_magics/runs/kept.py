@@ -157,7 +157,7 @@ class KeptRun:
             return ""
         why = delivery.why or "The store is slow."
         where = "in memory only" if self._full or not delivery.folder else "on disk"
-        if delivery.held:
+        if delivery.only_files:
             return f"{why} Those of run {self.note.name!r} wait {where}; %mlsync sends them."
         return (
             f"{why} {delivery.waiting:,} points and the end of run {self.note.name!r} wait "

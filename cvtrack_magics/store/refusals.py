@@ -15,7 +15,6 @@ _NEVER = {
 }
 _DENIED = {"CUSTOMER_UNAUTHORIZED", "PERMISSION_DENIED", "UNAUTHENTICATED"}
 _UNFIT = {errno.EFBIG, errno.ENAMETOOLONG}
-_NO_PLACE = {errno.EACCES, errno.EDQUOT, errno.ENOSPC, errno.ENOTDIR, errno.EPERM, errno.EROFS}
 
 
 def is_refusal(error: Exception) -> bool:
@@ -28,8 +27,3 @@ def is_refusal(error: Exception) -> bool:
 def is_denied(error: Exception) -> bool:
     """Whether the store does not take it from this user; a new token may mend that."""
     return getattr(error, "error_code", "") in _DENIED
-
-
-def has_no_place(error: Exception) -> bool:
-    """Whether a folder of the store has no room, or may not be written to."""
-    return isinstance(error, OSError) and error.errno in _NO_PLACE

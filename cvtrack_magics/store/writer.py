@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -24,7 +24,7 @@ from cvtrack_magics.records import (
 )
 from cvtrack_magics.redact import in_one_line
 from cvtrack_magics.store.client import mlflow
-from cvtrack_magics.store.refusals import has_no_place, is_refusal
+from cvtrack_magics.store.refusals import is_refusal
 
 T = TypeVar("T")
 
@@ -41,15 +41,16 @@ Point: TypeAlias = tuple[str, float, int, int]
 
 
 class FilesHeld(StoreUnavailable):
-    """All was written but some files, for which the store has no place at this moment.
+    """All was written but some files, which the store does not take at this moment.
 
-    ``notices`` are what :func:`write` would have returned.
+    Its folder may be full, or the credentials for its bucket missing, while params, metrics
+    and tags go through. ``notices`` are what :func:`write` would have returned.
     """
 
     def __init__(self, error: Exception, notices: list[Notice]) -> None:
         super().__init__(
             f"The store takes no files now: {in_one_line(error)}.",
-            "Make room there, or get the right to write.",
+            "See that there is room, and a right to write.",
         )
         self.notices = notices
 
@@ -93,7 +94,7 @@ def write(
     Raises
     ------
     FilesHeld
-        The folder for the store's files has no room, or may not be written to.
+        All but files was written.
     """
     items = list(records)
     notices = [item for item in items if isinstance(item, Notice)]
@@ -109,9 +110,12 @@ def write(
             )
         )
 
-    parts = [
+    def write_datasets() -> None:
+        _write_datasets(client, run_id, _of(items, Dataset))
+
+    parts: list[tuple[str, Callable[[], None]]] = [
         ("params, tags and metrics", write_batches),
-        ("datasets", lambda: _write_datasets(client, run_id, _of(items, Dataset))),
+        ("datasets", write_datasets),
         ("artifacts", lambda: _write_artifacts(client, run_id, _of(items, Artifact))),
     ]
     for folder in folders:
@@ -124,12 +128,12 @@ def write(
         try:
             perform()
         except Exception as error:
-            if has_no_place(error):
-                held = held or error
-            elif is_refusal(error):
+            if is_refusal(error):
                 notices.append(Notice(f"The store refused {what}: {in_one_line(error)}"))
-            else:
+            elif perform is write_batches or perform is write_datasets:
                 raise
+            else:
+                held = held or error
     if held is not None:
         raise FilesHeld(held, notices) from held
     return notices

@@ -135,37 +135,51 @@ def test_an_experiment_named_without_a_server_is_made_later(store: str, tmp_path
     assert client.get_experiment(run.info.experiment_id).name == "far-away"
 
 
-def test_files_that_find_no_place_wait_and_the_rest_does_not(store: str, tmp_path: Path) -> None:
-    client = mlflow.MlflowClient(store)
-    files = tmp_path / "files"
-    client.create_experiment("elsewhere", artifact_location=str(files))
-    files.write_text("a file stands where the folder should be")
-    code = (
-        "import time, mlflow\n"
-        "from cvtrack_magics import log, mlconfig, mlexperiment, mlparams, mlrun\n"
-        "mlexperiment('elsewhere')\n"
-        "with mlrun('held', output=False):\n"
-        "    mlconfig({'depth': 18}, name='net')\n"
-        "    for step in range(50): log(loss=step, step=step)\n"
-        "    time.sleep(1)\n"
-        "    mlparams({'lr': 0.1})\n"
-    )
-    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+HELD = """
+import sys, time
+sys.modules["boto3"] = None
+from cvtrack_magics import log, mlconfig, mlexperiment, mlparams, mlrun
+mlexperiment("elsewhere")
+with mlrun("held", output=False):
+    mlconfig({"depth": 18}, name="net")
+    time.sleep(1)
+    for step in range(50):
+        log(loss=step, step=step)
+    mlparams({"lr": 0.1})
+"""
+
+
+def held_at(store: str, place: str) -> Any:
+    """Run a script whose files go to a place that takes none; return its run."""
+    mlflow.MlflowClient(store).create_experiment("elsewhere", artifact_location=place)
+    ran = subprocess.run([sys.executable, "-c", HELD], capture_output=True, text=True, check=True)
+    said = ran.stdout + ran.stderr
+    assert "The store takes no files now: " in said
+    assert "Those of run 'held' wait on disk; %mlsync sends them." in said
     run = runs_of(store)["held"]
     assert run.info.status == "FINISHED"
     assert {"depth": "18", "lr": "0.1"}.items() <= run.data.params.items()
     assert len(points(store, run, "loss")) == 50
-    said = ran.stdout + ran.stderr
-    assert "The store takes no files now" in said
-    assert "Those of run 'held' wait on disk; %mlsync sends them." in said
-    code_of, told = sync(store)
-    assert code_of == 1
+    return run
+
+
+def test_a_bucket_that_cannot_be_reached_holds_up_nothing_else(store: str) -> None:
+    held_at(store, "s3://nobody/there")
+    assert [folder.note.name for folder in read_folders(journal())] == ["held"]
+
+
+def test_files_that_find_no_place_are_sent_when_there_is_one(store: str, tmp_path: Path) -> None:
+    files = tmp_path / "files"
+    files.write_text("a file stands where the folder should be")
+    run = held_at(store, str(files))
+    code, told = sync(store)
+    assert code == 1
     assert "waiting  'held' (0 points" in told
     assert "The store takes no files now" in told
 
     files.unlink()
-    code_of, told = sync(store)
-    assert code_of == 0
+    code, told = sync(store)
+    assert code == 0
     assert re.search(r"sent     .held. \(5\d points, FINISHED\)", told)
     again = runs_of(store)["held"]
     assert again.info.end_time == run.info.end_time
