@@ -276,11 +276,6 @@ class Delivery:
                 self.notices.append(notice.text)
 
     @property
-    def held(self) -> bool:
-        """Whether there are files that the store did not take when they were sent."""
-        return bool(self._held)
-
-    @property
     def waiting(self) -> int:
         """How many points the store does not have yet."""
         return max(0, self.logged() - self.sent.points)
