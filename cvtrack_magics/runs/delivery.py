@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias
@@ -15,7 +15,7 @@ from cvtrack_magics.journal.folder import RunFolder, RunNote, Sent
 from cvtrack_magics.journal.points import Cursor
 from cvtrack_magics.journal.rows import Rows
 from cvtrack_magics.metrics.channel import MAIN
-from cvtrack_magics.records import End, Notice
+from cvtrack_magics.records import Artifact, End, Notice
 from cvtrack_magics.redact import in_one_line
 from cvtrack_magics.store import late
 from cvtrack_magics.store.probe import probe
@@ -178,15 +178,19 @@ class Delivery:
     def _send_facts(self, run: OpenRun) -> None:
         while self.facts:
             batches = list(self.facts)
-            records = [item for batch in batches for item in batch.records]
-            folders = [batch.files for batch in batches if batch.files is not None]
+            # a file never overtakes an earlier one, which may be of the same name
+            now = [_without_files(batch) for batch in batches] if self._held else batches
+            records = [item for batch in now for item in batch.records]
+            folders = [batch.files for batch in now if batch.files is not None]
             try:
                 self._tell(self.tracking.write(run, records, folders))
             except FilesHeld as error:  # tried again later; the rest need not wait for it
                 self._tell(error.notices)
-                self._held += batches
                 self._why_held = error
                 self._try_held = time.monotonic() + HELD_PAUSE
+                self._held += _files_of(batches)
+            else:
+                self._held += _files_of(batches) if now is not batches else []
             for _ in batches:
                 self.facts.popleft()
             if not self._held:
@@ -279,6 +283,20 @@ class Delivery:
     def waiting(self) -> int:
         """How many points the store does not have yet."""
         return max(0, self.logged() - self.sent.points)
+
+
+def _without_files(batch: Batch) -> Batch:
+    records = tuple(item for item in batch.records if not isinstance(item, Artifact))
+    return replace(batch, records=records, files=None)
+
+
+def _files_of(batches: Sequence[Batch]) -> list[Batch]:
+    """Return what is left of batches when all but their files was written."""
+    some = [
+        replace(batch, records=tuple(r for r in batch.records if isinstance(r, Artifact)))
+        for batch in batches
+    ]
+    return [batch for batch in some if batch.records or batch.files is not None]
 
 
 def _reason(error: Exception) -> str:

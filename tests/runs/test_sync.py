@@ -138,11 +138,15 @@ def test_an_experiment_named_without_a_server_is_made_later(store: str, tmp_path
 HELD = """
 import sys, time
 sys.modules["boto3"] = None
-from cvtrack_magics import log, mlconfig, mlexperiment, mlparams, mlrun
+from cvtrack_magics import log, mlconfig, mlexperiment, mlparams, mlrun, mltags
 mlexperiment("elsewhere")
 with mlrun("held", output=False):
+    mltags(phase="one")
     mlconfig({"depth": 18}, name="net")
-    time.sleep(1)
+    time.sleep(0.5)
+    mlconfig({"depth": 18, "width": 2}, name="net")
+    time.sleep(0.5)
+    mltags(phase="two")
     for step in range(50):
         log(loss=step, step=step)
     mlparams({"lr": 0.1})
@@ -183,7 +187,8 @@ def test_files_that_find_no_place_are_sent_when_there_is_one(store: str, tmp_pat
     assert re.search(r"sent     .held. \(5\d points, FINISHED\)", told)
     again = runs_of(store)["held"]
     assert again.info.end_time == run.info.end_time
-    assert "depth: 18" in artifact(store, again, "configs/net.yaml")
+    assert again.data.tags["phase"] == "two"
+    assert "width: 2" in artifact(store, again, "configs/net.yaml")
     assert sync(store) == (0, f"Nothing waits in {journal()}.\n")
 
 
