@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from cvtrack_magics import Predictions
 from cvtrack_magics.errors import UsageProblem
 from cvtrack_magics.vision.measure import measure
 
+NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
 DIGITS = load_digits()
 # As in COCO: ids with gaps, and neither images nor categories in the order of their ids.
 CATEGORIES = {44: "four", 3: "zero", 7: "one"}
@@ -235,3 +237,10 @@ def test_an_image_folder_goes_through_collect(image_folder: Path) -> None:
     metrics = measure(found, resamples=0).metrics
     assert metrics["top1_acc"] == (expected.argmax(1) == targets.numpy()).mean()
     assert metrics["FPS"] == pytest.approx(36 / found.seconds)
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in NOTEBOOKS.glob("*.ipynb")))
+def test_a_tutorial_names_no_folder_of_a_machine(name: str) -> None:
+    text = (NOTEBOOKS / name).read_text(encoding="utf-8")
+    for folder in ("site-packages", f"{NOTEBOOKS.parent}/", f"{tempfile.gettempdir()}/"):
+        assert folder not in text

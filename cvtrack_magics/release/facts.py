@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 from cvtrack_magics.store.registry import Version
+
+_KERNEL = "ipykernel_launcher.py"  # what MLflow takes for the script of a notebook
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +95,15 @@ class Candidate:
     evaluations: Mapping[str, EvaluationFacts] = field(default_factory=dict)
     version: Version | None = None
     store: str = ""
+
+    @property
+    def source(self) -> str:
+        """The file name of the script or notebook; empty where only the kernel is known.
+
+        The folder it lies in is one of somebody's machine.
+        """
+        name = re.split(r"[/\\]", self.tags.get("mlflow.source.name", ""))[-1]
+        return "" if name == _KERNEL else name
 
     @cached_property
     def label(self) -> str:

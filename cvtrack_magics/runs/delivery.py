@@ -179,7 +179,8 @@ class Delivery:
         while self.facts:
             batches = list(self.facts)
             # a file never overtakes an earlier one, which may be of the same name
-            now = [_without_files(batch) for batch in batches] if self._held else batches
+            files_wait = bool(self._held)
+            now = [_without_files(batch) for batch in batches] if files_wait else batches
             records = [item for batch in now for item in batch.records]
             folders = [batch.files for batch in now if batch.files is not None]
             try:
@@ -188,9 +189,9 @@ class Delivery:
                 self._tell(error.notices)
                 self._why_held = error
                 self._try_held = time.monotonic() + HELD_PAUSE
+                files_wait = True
+            if files_wait:
                 self._held += _files_of(batches)
-            else:
-                self._held += _files_of(batches) if now is not batches else []
             for _ in batches:
                 self.facts.popleft()
             if not self._held:

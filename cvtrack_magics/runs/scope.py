@@ -298,11 +298,10 @@ class RunScope:
         self.notices += [item.text for item in last if isinstance(item, Notice)]
         last = [item for item in last if not isinstance(item, Notice)]
         self.recorded += last
+        end = End(outcome, ended)
+        self._end(last, end)
         if self.run is not None:
-            self._end(self.run, last, End(outcome, ended), timeout)
-        elif hasattr(self, "kept"):  # interrupted while it was opened: the store may know it
-            self.kept.end(last, End(outcome, ended))
-            self.session.sender.open(self.kept.delivery)
+            self._deliver(self.run, end, timeout)
         summary = summary_of(self, outcome, use.wall_s, error)
         told = len(self.notices)
         with self._attempt("show the summary"):
@@ -317,26 +316,28 @@ class RunScope:
 
     def _end_at_once(self, end: End) -> None:
         """End the run with what is known of it already."""
-        if not hasattr(self, "kept") or self.kept.delivery.end is not None:
-            return
-        if self.run is not None:
-            with contextlib.suppress(Exception):
-                fluent.leave_run(self.run, end.outcome)
-                self.session.pump.close(self.channel)
-                self.guests = self.session.guests.close(self.kept, self.run)
-        self.kept.end([], end)
-        if self.run is None:
-            self.session.sender.open(self.kept.delivery)
+        if hasattr(self, "kept") and self.kept.delivery.end is None:
+            self.session.pump.close(self.channel)
+            self._end([], end)
 
-    def _end(self, run: OpenRun, last: Sequence[Record], end: End, timeout: float) -> None:
+    def _end(self, last: Sequence[Record], end: End) -> None:
+        """Keep the last facts and the end, and let go of what was taken for the run."""
         session = self.session
-        try:
-            left_open = fluent.leave_run(run, end.outcome)
-            self.notices += [notice.text for notice in left_open]
-        except Exception as error:
-            self.notices.append(f"MLflow's active run could not be reset: {error}")
-        self.guests = session.guests.close(self.kept, run)
-        self.kept.end(last, end)
+        if self.run is not None:
+            try:
+                left_open = fluent.leave_run(self.run, end.outcome)
+                self.notices += [notice.text for notice in left_open]
+            except Exception as error:
+                self.notices.append(f"MLflow's active run could not be reset: {error}")
+            self.guests = session.guests.close(self.kept, self.run)
+            self.kept.end(last, end)
+        elif hasattr(self, "kept"):  # interrupted while it was opened: the store may know it
+            self.kept.end(last, end)
+            session.sender.open(self.kept.delivery)
+
+    def _deliver(self, run: OpenRun, end: End, timeout: float) -> None:
+        """Wait until the store has the run, and say what it does not have."""
+        session = self.session
         if session.process.ending:
             # threads may not be allowed to start any more, so the status comes first
             with contextlib.suppress(Exception):

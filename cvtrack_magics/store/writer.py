@@ -110,12 +110,9 @@ def write(
             )
         )
 
-    def write_datasets() -> None:
-        _write_datasets(client, run_id, _of(items, Dataset))
-
     parts: list[tuple[str, Callable[[], None]]] = [
         ("params, tags and metrics", write_batches),
-        ("datasets", write_datasets),
+        ("datasets", lambda: _write_datasets(client, run_id, _of(items, Dataset))),
         ("artifacts", lambda: _write_artifacts(client, run_id, _of(items, Artifact))),
     ]
     for folder in folders:
@@ -130,10 +127,10 @@ def write(
         except Exception as error:
             if is_refusal(error):
                 notices.append(Notice(f"The store refused {what}: {in_one_line(error)}"))
-            elif perform is write_batches or perform is write_datasets:
-                raise
-            else:
+            elif what == "artifacts":
                 held = held or error
+            else:
+                raise
     if held is not None:
         raise FilesHeld(held, notices) from held
     return notices

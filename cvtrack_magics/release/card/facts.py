@@ -132,7 +132,7 @@ def reproducing(candidate: Candidate) -> str:
             ("Commit", code(tags.get("git_commit") or tags.get("mlflow.source.git.commit", ""))),
             ("Uncommitted changes", changed),
             ("Repository", text(tags.get("git_remote", ""))),
-            ("Source", text(tags.get("mlflow.source.name", ""))),
+            ("Source", text(candidate.source)),
             ("Configuration", ", ".join(_link(path, path) for path in configs[:5])),
         ]
     )

@@ -70,10 +70,10 @@ def code(candidate: Candidate) -> Item:
     held = [path for path in files if path != _DIFF]
     if held:
         return item("code", "Code", True, listed((one_line(path, 60) for path in held), 3), "")
-    script = candidate.tags.get("mlflow.source.name", "")
+    script = candidate.source
     committed = git(candidate)
     if script.endswith(".py") and committed.passed:
-        found = f"{one_line(script.rsplit('/', 1)[-1], 60)}, {committed.found}"
+        found = f"{one_line(script, 60)}, {committed.found}"
         return item("code", "Code", True, found, "")
     return item("code", "Code", False, "no file under code/", again(candidate))
 

@@ -92,6 +92,24 @@ def test_changed_code_says_where_the_changes_are() -> None:
     assert "(../code/uncommitted.diff)" in section(card_of(kept), "Reproducing")
 
 
+@pytest.mark.parametrize(
+    ("recorded", "shown"),
+    [
+        ("/home/somebody/work/train.py", "train.py"),
+        ("C:\\work\\digits.ipynb", "digits.ipynb"),
+        ("/opt/venv/lib/python3.11/site-packages/ipykernel_launcher.py", ""),
+        ("", ""),
+    ],
+)
+def test_the_source_is_a_file_and_no_folder_of_a_machine(recorded: str, shown: str) -> None:
+    candidate = replace(good(), tags={**good().tags, "mlflow.source.name": recorded})
+    assert candidate.source == shown
+    card = card_of(candidate).markdown
+    assert (f"| Source | {shown} |" in card) == bool(shown)
+    assert "ipykernel" not in card
+    assert "somebody" not in card
+
+
 def test_the_size_of_data_is_that_of_its_manifest() -> None:
     rows = [Entry("d" * 64, 1024, "a.png"), Entry("e" * 64, 1024, "b.png")]
     known = having(good(), "texts", {"datasets/parts-train.manifest.tsv": manifest_text(rows)})
