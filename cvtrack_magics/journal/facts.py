@@ -14,6 +14,7 @@ from typing import Any
 
 from cvtrack_magics.records import (
     Artifact,
+    Call,
     Dataset,
     End,
     Metric,
@@ -32,6 +33,7 @@ _KINDS: dict[str, Callable[..., Record | End]] = {
     "metric": Metric,
     "dataset": Dataset,
     "replaces": Replaces,
+    "call": Call,
     "end": End,
 }
 _NAMES = {kind: name for name, kind in _KINDS.items()}

@@ -17,7 +17,8 @@ from cvtrack_magics.journal.rows import Rows
 from cvtrack_magics.metrics.channel import MAIN
 from cvtrack_magics.records import Artifact, End, Notice
 from cvtrack_magics.redact import in_one_line
-from cvtrack_magics.store import late
+from cvtrack_magics.runs.refused import set_aside
+from cvtrack_magics.store import answers, late
 from cvtrack_magics.store.probe import probe
 from cvtrack_magics.store.tracking import OpenRun, Tracking
 from cvtrack_magics.store.writer import METRICS_PER_CALL, FilesHeld, Point
@@ -94,6 +95,8 @@ class Delivery:
         self.only_files = False
         """Whether the last try failed for files alone; the store has all the rest."""
         self.next_try = 0.0
+        self.not_before = 0.0
+        """Until when the server asked to be left alone (monotonic seconds)."""
         self._note = note
         self._uri = uri
         self._cursors = cursors
@@ -136,9 +139,11 @@ class Delivery:
             self.only_files = isinstance(error, FilesHeld)
             first, longest = PAUSES
             pause = min(longest, first * 2 ** min(self.failures - 1, 8))
-            self.next_try = time.monotonic() + pause
+            asked = answers.seconds_to_wait(error)
+            self.not_before = time.monotonic() + asked if asked else 0.0
+            self.next_try = time.monotonic() + max(pause, asked)
         else:
-            self.failures, self.why, self.next_try = 0, "", 0.0
+            self.failures, self.why, self.next_try, self.not_before = 0, "", 0.0, 0.0
 
     def advance(self) -> None:
         """Send all there is now; raises when the store does not take it."""
@@ -276,9 +281,9 @@ class Delivery:
         self.done = True
 
     def _tell(self, notices: list[Notice]) -> None:
-        for notice in notices:
-            if notice.text not in self.notices:
-                self.notices.append(notice.text)
+        for line in set_aside(self.folder, notices):
+            if line not in self.notices:
+                self.notices.append(line)
 
     @property
     def waiting(self) -> int:

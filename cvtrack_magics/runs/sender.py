@@ -45,7 +45,7 @@ class Sender:
         """Send now, also what failed a moment ago."""
         with self._changed:
             for delivery in self._deliveries:
-                delivery.next_try = 0.0
+                delivery.next_try = delivery.not_before
             self._hurry = True
             self._changed.notify_all()
 
@@ -72,6 +72,7 @@ class Sender:
             while not delivery.done:
                 left = began + timeout - time.monotonic()
                 failed = delivery.failed_try > began  # a try of before says nothing about now
+                failed = failed or delivery.not_before > time.monotonic()
                 if left <= 0 or (failed and not patient) or self._stopped:
                     return False
                 self._changed.wait(min(left, 0.5))
@@ -83,7 +84,8 @@ class Sender:
         self.hurry()
         while delivery.waiting or delivery.facts:
             late = time.monotonic() > began + timeout
-            if late or delivery.failed_try > began or delivery.done:
+            asked_to_wait = delivery.not_before > time.monotonic()
+            if late or asked_to_wait or delivery.failed_try > began or delivery.done:
                 return False
             time.sleep(0.005)
         return True
