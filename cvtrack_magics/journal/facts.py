@@ -6,12 +6,14 @@ import json
 import os
 import shutil
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
+from cvtrack_magics.journal.stored import Damage, read_regular
 from cvtrack_magics.records import (
     Artifact,
     Call,
@@ -54,6 +56,16 @@ class Batch:
     end: End | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class FactsRead:
+    """What a run's folder holds of batches, and what of it could not be read."""
+
+    batches: tuple[Batch, ...]
+    damage: tuple[Damage, ...] = ()
+    ends: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    """The segment, and the offset in it, that each stream got to, where the run had its end."""
+
+
 class FactLog:
     """Appends batches to a run's folder.
 
@@ -71,8 +83,17 @@ class FactLog:
         self._lock = threading.Lock()
         self._count = 0
 
-    def add(self, records: Sequence[Record], end: End | None = None) -> Batch:
-        """Keep a batch; return it as it is to be sent."""
+    def add(
+        self,
+        records: Sequence[Record],
+        end: End | None = None,
+        ends: Mapping[str, tuple[int, int]] | None = None,
+    ) -> Batch:
+        """Keep a batch; return it as it is to be sent.
+
+        ``ends`` says with the end which segment, and which offset in it, the run's streams
+        got to: what is missing there afterwards is damage.
+        """
         with self._lock:
             self._count += 1
             number = self._count
@@ -82,9 +103,9 @@ class FactLog:
             plain = [item for item in records if not isinstance(item, Artifact)]
             artifacts = [item for item in records if isinstance(item, Artifact)]
             try:
-                lay_out(artifacts, files)
+                checks = lay_out(artifacts, files)
                 kept = files if artifacts else None
-                self._append(number, [*plain, *([end] if end else [])], kept)
+                self._append(number, [*plain, *([end] if end else [])], kept, checks, ends or {})
             except OSError as error:
                 self._no_room(error)
                 with suppress(OSError):
@@ -92,14 +113,23 @@ class FactLog:
                 return Batch(number, tuple(records), None, end)
             return Batch(number, tuple(plain), kept, end)
 
-    def _append(self, number: int, items: Iterable[Record | End], files: Path | None) -> None:
+    def _append(
+        self,
+        number: int,
+        items: Iterable[Record | End],
+        files: Path | None,
+        checks: Mapping[str, int],
+        ends: Mapping[str, tuple[int, int]],
+    ) -> None:
         assert self._folder is not None
         entry = {
             "batch": number,
             "files": files.name if files else "",
+            "checks": dict(checks),
+            "ends": dict(ends),
             "records": [[_NAMES[type(item)], asdict(item)] for item in items],
         }
-        line = memoryview((json.dumps(entry) + "\n").encode())
+        line = memoryview(_line_of(entry))
         handle = os.open(self._folder / FILE, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         try:
             start = os.fstat(handle).st_size
@@ -113,42 +143,166 @@ class FactLog:
             os.close(handle)
 
 
-def lay_out(artifacts: Iterable[Artifact], folder: Path) -> None:
-    """Write artifacts into a folder, by their paths in the run."""
+def _line_of(entry: Mapping[str, Any]) -> bytes:
+    text = json.dumps(entry).encode()
+    return b"%08x %b\n" % (crc32(text), text)
+
+
+def lay_out(artifacts: Iterable[Artifact], folder: Path) -> dict[str, int]:
+    """Write artifacts into a folder, by their paths in the run; return each one's CRC-32."""
+    checks = {}
     for artifact in artifacts:
         target = folder.joinpath(*artifact.path.split("/"))
         target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         if artifact.source is not None:
-            shutil.copyfile(artifact.source, target)
-        elif isinstance(artifact.content, bytes):
-            target.write_bytes(artifact.content)
+            check = _copy(Path(artifact.source), target)
         else:
-            target.write_text(artifact.content or "", encoding="utf-8", errors="replace")
+            content = artifact.content or b""
+            if isinstance(content, str):
+                content = content.encode("utf-8", "replace")
+            target.write_bytes(content)
+            check = crc32(content)
+        checks[artifact.path] = check
+    return checks
+
+
+def _copy(source: Path, target: Path) -> int:
+    check = 0
+    with open(source, "rb") as read, open(target, "wb") as write:
+        while chunk := read.read(1 << 20):
+            write.write(chunk)
+            check = crc32(chunk, check)
+    return check
 
 
 def read_batches(folder: Path) -> list[Batch]:
-    """Return the batches of a run's folder; a line that is not whole is the end of them."""
-    batches = []
-    try:
-        lines = (folder / FILE).read_bytes().split(b"\n")
-    except OSError:
-        return []
+    """Return the batches of a run's folder, as far as they can be read."""
+    return list(read_facts(folder).batches)
+
+
+def read_facts(folder: Path, after: int = 0) -> FactsRead:
+    """Return the batches of a run's folder; what is damaged is passed over and named.
+
+    Parameters
+    ----------
+    folder : Path
+        The run's folder.
+    after : int
+        Number of the last batch whose files were sent; those are not looked at.
+    """
+    if not (folder / FILE).exists() and not (folder / FILE).is_symlink():
+        return FactsRead(())
+    data = read_regular(folder / FILE)
+    if data is None:
+        return FactsRead((), (Damage(FILE, 0, "cannot be read"),))
+    batches: list[Batch] = []
+    damage: list[Damage] = []
+    expected = 1
+    ends: dict[str, tuple[int, int]] = {}
+    *lines, last = data.split(b"\n")
     for line in lines:
-        try:
+        entry = _entry_of(line)
+        ends = _ends_of(entry) or ends
+        batch = None if entry is None else _batch_of(folder, entry, after, damage)
+        if batch is None:
+            damage.append(Damage(FILE, len(line), "are damaged"))
+            continue
+        if batch.number > expected and not damage:
+            damage.append(Damage(FILE, 0, f"lacks {batch.number - expected} batches"))
+        expected = batch.number + 1
+        batches.append(batch)
+    if last:  # a line is added by one write, so this is no kill's doing
+        damage.append(Damage(FILE, len(last), "are damaged"))
+    damage += _files_without_line(folder, expected)
+    return FactsRead(tuple(batches), tuple(damage), ends)
+
+
+def _files_without_line(folder: Path, expected: int) -> list[Damage]:
+    """Name batches whose files are there and whose lines are not.
+
+    One may lack its line because the process ended in between: it was never acknowledged.
+    """
+    try:
+        numbers = sorted(int(path.name) for path in (folder / FILES).iterdir())
+    except (OSError, ValueError):
+        return []
+    late = [number for number in numbers if number >= expected]
+    if late in ([], [expected]):
+        return []
+    return [Damage(FILE, 0, f"lacks the lines of {len(late)} batches or more")]
+
+
+def _ends_of(entry: Mapping[str, Any] | None) -> dict[str, tuple[int, int]]:
+    try:
+        ends = dict((entry or {}).get("ends") or {})
+        return {str(name): (int(at[0]), int(at[1])) for name, at in ends.items()}
+    except (ValueError, TypeError, IndexError):
+        return {}
+
+
+def _entry_of(line: bytes) -> dict[str, Any] | None:
+    """Return what a line says; one of format 1 begins with its brace and has no check."""
+    try:
+        if line.startswith(b"{"):
             entry = json.loads(line)
-            items = [_revive(kind, fields) for kind, fields in entry["records"]]
-            number, files = int(entry["batch"]), str(entry["files"])
-        except (ValueError, KeyError, TypeError):
-            break
-        batches.append(
-            Batch(
-                number,
-                tuple(item for item in items if item is not None and not isinstance(item, End)),
-                folder / FILES / Path(files).name if files else None,
-                next((item for item in items if isinstance(item, End)), None),
-            )
-        )
-    return batches
+        elif crc32(line[9:]) == int(line[:8], 16):
+            entry = json.loads(line[9:])
+        else:
+            return None
+    except (ValueError, RecursionError):
+        return None
+    return entry if isinstance(entry, dict) else None
+
+
+def _batch_of(
+    folder: Path, entry: Mapping[str, Any], after: int, damage: list[Damage]
+) -> Batch | None:
+    try:
+        items = [_revive(str(kind), fields) for kind, fields in entry["records"]]
+        number, name = int(entry["batch"]), str(entry["files"])
+        checks = dict(entry.get("checks") or {})
+    except (ValueError, KeyError, TypeError):
+        return None
+    files = folder / FILES / Path(name).name if name else None
+    if files is not None and number > after:
+        damage += _keep_apart(folder, files, checks)
+    return Batch(
+        number,
+        tuple(item for item in items if item is not None and not isinstance(item, End)),
+        files,
+        next((item for item in items if isinstance(item, End)), None),
+    )
+
+
+def _keep_apart(folder: Path, files: Path, checks: Mapping[str, int]) -> list[Damage]:
+    """Take files that are not as they were written out of what is sent."""
+    found = []
+    for path, check in checks.items():
+        file = files.joinpath(*[part for part in path.split("/") if part not in ("", "..")])
+        seen = _check_of(file)
+        if seen is None:
+            found.append(Damage(f"file {path}", 0, "is missing"))
+        elif seen != check:
+            found.append(Damage(f"file {path}", 0, "is damaged"))
+            aside = folder / "damaged" / files.name / path
+            with suppress(OSError):
+                aside.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                file.replace(aside)
+    return found
+
+
+def _check_of(file: Path) -> int | None:
+    """Return a file's CRC-32, or None where there is no such file."""
+    check = 0
+    try:
+        if not file.is_file() or file.is_symlink():
+            return None
+        with open(file, "rb") as read:
+            while chunk := read.read(1 << 20):
+                check = crc32(chunk, check)
+    except OSError:
+        return None
+    return check
 
 
 def _revive(kind: str, fields: dict[str, Any]) -> Record | End | None:

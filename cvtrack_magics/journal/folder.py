@@ -6,22 +6,28 @@ import json
 import os
 import shutil
 import socket
-import struct
 import sys
 import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
+from typing import Any
+from zlib import crc32
 
 import psutil
 
+from cvtrack_magics.journal import liveness
+from cvtrack_magics.journal.acknowledged import Acknowledgements, Sent
+from cvtrack_magics.journal.stored import read_regular, stream_files
+
+__all__ = ["RunFolder", "RunNote", "Sent", "Unreadable", "me", "read_folders", "read_journal"]
+
 CREATED_TOLERANCE = 2.0  # seconds; the clock behind a process's age is coarse
 NOTE = "run.json"
-SENT = "sent.bin"
 CLAIM = "claim"
-FORMAT = 1
-_SENT = struct.Struct("<6Q")
+HEALED = "healed"
+FORMAT = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +36,8 @@ class RunNote:
 
     ``uri`` is the tracking URI without credentials. ``started`` is Unix milliseconds.
     ``run_id`` is empty until the store has the run. ``guest`` marks a run that other code
-    opened; that code ends it.
+    opened; that code ends it. ``owner`` is the lock file that its process holds
+    (:mod:`cvtrack_magics.journal.liveness`), ``boot`` the start of the machine it runs on.
     """
 
     key: str
@@ -47,11 +54,13 @@ class RunNote:
     run_id: str = ""
     guest: bool = False
     tags: Mapping[str, str] = field(default_factory=dict)
+    owner: str = ""
+    boot: str = ""
     format: int = FORMAT
 
     @property
     def alive(self) -> bool:
-        """Whether the process that holds the run open still runs.
+        """Whether the process of a note without a lock still runs.
 
         A process on another host cannot be seen, so it counts as alive.
         """
@@ -61,7 +70,7 @@ class RunNote:
             process = psutil.Process(self.pid)
             same = abs(process.create_time() - self.created) < CREATED_TOLERANCE
             return same and process.status() != psutil.STATUS_ZOMBIE
-        except psutil.Error:
+        except (psutil.Error, ValueError, OverflowError):
             return False
 
 
@@ -71,18 +80,11 @@ def me() -> tuple[str, int, float]:
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
-    """How much of a run the store has acknowledged.
+class Unreadable:
+    """A folder in the journal that is no run this version can read, and why."""
 
-    ``facts`` is the number of the last batch; the others are, for each of the two
-    streams of points, the segment and the offset in it up to which all is there.
-    ``points`` is their number.
-    """
-
-    facts: int = 0
-    points: int = 0
-    main: tuple[int, int] = (0, 0)
-    other: tuple[int, int] = (0, 0)
+    path: Path
+    why: str
 
 
 class RunFolder:
@@ -100,6 +102,7 @@ class RunFolder:
         self.path = path
         self.note = note
         self._claim: int | None = None
+        self._acknowledgements = Acknowledgements(path)
 
     @classmethod
     def make(cls, root: Path, note: RunNote) -> RunFolder:
@@ -121,7 +124,7 @@ class RunFolder:
         handle, name = tempfile.mkstemp(dir=self.path, prefix=NOTE)
         try:
             with open(handle, "w", encoding="utf-8") as file:
-                json.dump({**asdict(self.note), "tags": dict(self.note.tags)}, file)
+                file.write(_text_of(self.note))
             Path(name).replace(self.path / NOTE)
         except OSError:
             Path(name).unlink(missing_ok=True)
@@ -129,45 +132,50 @@ class RunFolder:
 
     def acknowledge(self, sent: Sent) -> None:
         """Note how much the store has; a kill in between leaves the old or the new."""
-        handle = os.open(self.path / SENT, os.O_WRONLY | os.O_CREAT, 0o600)
-        try:
-            os.write(handle, _SENT.pack(sent.facts, sent.points, *sent.main, *sent.other))
-        finally:
-            os.close(handle)
+        self._acknowledgements.write(sent)
 
     def acknowledged(self) -> Sent:
         """Return how much the store has."""
-        try:
-            facts, points, *places = _SENT.unpack((self.path / SENT).read_bytes()[: _SENT.size])
-        except (OSError, struct.error):
-            return Sent()
-        return Sent(facts, points, (places[0], places[1]), (places[2], places[3]))
+        return self._acknowledgements.read()
+
+    @property
+    def alive(self) -> bool:
+        """Whether the process that holds the run open still lives."""
+        if self.note.owner:
+            return liveness.is_alive(self.path.parent, self.note.owner, self.note.boot)
+        return self.note.alive
 
     def claim(self) -> bool:
         """Make sure that no other process sends this run meanwhile; False when one does.
 
         The claim ends with the process that made it, however that ends.
         """
-        try:
-            handle = os.open(self.path / CLAIM, os.O_RDWR | os.O_CREAT, 0o600)
-        except OSError:
+        handle = self._claimed()
+        if handle is None:
             return False
         try:
-            _lock(handle)
             self.note = read_note(self.path)
-        except (OSError, ValueError, TypeError):  # taken, or sent and removed just before
+        except (OSError, ValueError, TypeError):  # sent and removed just before
             os.close(handle)
             return False
         self._claim = handle
         return True
 
-    def segments(self, stream: str) -> list[tuple[int, Path]]:
-        """Return number and file of each segment of a stream that is still there."""
-        found = []
-        for path in sorted(self.path.glob(f"{stream}-*.rows")):
-            with suppress(ValueError):
-                found.append((int(path.stem.rsplit("-", 1)[1]), path))
-        return found
+    def _claimed(self) -> int | None:
+        try:
+            handle = os.open(self.path / CLAIM, os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError:  # no room for the file, or a disk that is only read
+            return _lock_to_read(self.path / NOTE)
+        try:
+            liveness.lock(handle)
+        except OSError:
+            os.close(handle)
+            return None
+        return handle
+
+    def segments(self) -> dict[str, list[tuple[int, Path]]]:
+        """Return number and file of each segment that is still there, by stream."""
+        return stream_files(self.path)
 
     @property
     def size(self) -> int:
@@ -181,50 +189,170 @@ class RunFolder:
     @property
     def last_change(self) -> int:
         """When the process that held the run last wrote here, in Unix milliseconds."""
-        written = [path for path in self.path.iterdir() if path.suffix in (".rows", ".jsonl")]
-        times = [path.stat().st_mtime for path in written]
+        times = []
+        for path in self.path.iterdir():
+            if path.suffix in (".rows", ".jsonl"):
+                with suppress(OSError):
+                    times.append(path.stat().st_mtime)
         return int(max(times, default=self.note.started / 1000) * 1000)
 
     def remove(self) -> None:
-        """Delete the folder; the note goes last, so that a half-deleted one is still known."""
-        for path in sorted(self.path.iterdir(), key=lambda item: item.name == NOTE):
-            if path.is_dir():
-                shutil.rmtree(path, ignore_errors=True)
-            else:
-                path.unlink(missing_ok=True)
-        if self._claim is not None:
-            os.close(self._claim)
-            self._claim = None
+        """Delete the folder; the note goes last, so that a half-deleted one is still known.
+
+        Where nothing can be deleted the store has the run all the same; the next look at
+        the journal finds it sent.
+        """
+        with suppress(OSError):
+            for path in sorted(self.path.iterdir(), key=lambda item: item.name == NOTE):
+                if path.is_dir() and not path.is_symlink():
+                    shutil.rmtree(path, ignore_errors=True)
+                else:
+                    path.unlink(missing_ok=True)
+        self.let_go()
         with suppress(OSError):
             self.path.rmdir()
 
+    def set_aside(self, root: Path, lines: list[str]) -> Path:
+        """Move the folder out of the journal, with what could not be read of it; return where."""
+        target = root / self.path.name
+        root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with suppress(OSError):
+            (self.path / "damage.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
+        self.path.rename(target)
+        self.let_go()
+        return target
+
+    def leave(self) -> None:
+        """Leave the folder to its process, which sleeps on another machine and may wake."""
+        with suppress(OSError):
+            (self.path / HEALED).touch()
+        self.let_go()
+
+    @property
+    def left(self) -> bool:
+        """Whether the run was ended for a process that may wake."""
+        return (self.path / HEALED).exists()
+
+    def let_go(self) -> None:
+        """End the claim."""
+        if self._claim is not None:
+            os.close(self._claim)
+            self._claim = None
+
+
+def _text_of(note: RunNote) -> str:
+    entry = {**asdict(note), "tags": dict(note.tags)}
+    checks = {"check": _check_of(entry), "uri_check": crc32(note.uri.encode())}
+    return json.dumps({**entry, **checks})
+
+
+def _check_of(entry: Mapping[str, Any]) -> int:
+    """Return the CRC-32 of a note; the store's address has one of its own."""
+    plain = {k: v for k, v in entry.items() if k not in ("check", "uri_check", "uri")}
+    return crc32(json.dumps(plain, sort_keys=True).encode())
+
+
+def _same_store(entry: Mapping[str, Any]) -> bool:
+    """Whether the address is as it was written, or that of a store that is there.
+
+    A store may be moved, and the address with it; a damaged one would make a new store.
+    """
+    uri = str(entry.get("uri"))
+    if entry.get("uri_check") == crc32(uri.encode("utf-8", "replace")):
+        return True
+    return uri.startswith("sqlite:///") and Path(uri[len("sqlite:///") :]).is_file()
+
 
 def read_note(path: Path) -> RunNote:
-    """Return the note of a run's folder; raises when there is none that can be read."""
-    return RunNote(**json.loads((path / NOTE).read_text(encoding="utf-8")))
+    """Return the note of a run's folder.
+
+    Raises
+    ------
+    OSError, ValueError, TypeError
+        There is none, or it cannot be read; the text says why.
+    """
+    data = read_regular(path / NOTE)
+    if data is None:
+        raise OSError(f"its {NOTE} cannot be read")
+    try:
+        entry = json.loads(data)
+    except (ValueError, RecursionError):
+        raise ValueError(f"its {NOTE} is damaged") from None
+    if not isinstance(entry, dict):
+        raise TypeError(f"its {NOTE} is damaged")
+    version = entry.get("format", 1)
+    if not isinstance(version, int) or version > FORMAT:
+        raise ValueError(f"a newer version of cvtrack_magics made it (format {version})")
+    if version >= 2 and not (entry.get("check") == _check_of(entry) and _same_store(entry)):
+        raise ValueError(f"its {NOTE} is damaged")
+    names = {item.name for item in fields(RunNote)}
+    try:
+        note = RunNote(**{key: value for key, value in entry.items() if key in names})
+    except TypeError:
+        raise TypeError(f"its {NOTE} is not whole") from None
+    if not _is_sound(note):
+        raise TypeError(f"its {NOTE} is damaged")
+    return note
 
 
-def _lock(handle: int) -> None:
-    """Lock a file for this process, without waiting; a forked child does not inherit it."""
+def _is_sound(note: RunNote) -> bool:
+    texts = [note.key, note.name, note.uri, note.host, note.experiment, note.experiment_id]
+    texts += [note.parent_key, note.parent_run_id, note.run_id, note.owner, note.boot]
+    return (
+        all(isinstance(item, str) for item in texts)
+        and isinstance(note.started, int)
+        and isinstance(note.pid, int)
+        and isinstance(note.created, (int, float))
+        and isinstance(note.tags, Mapping)
+        and all(isinstance(item, str) for pair in note.tags.items() for item in pair)
+    )
+
+
+def _lock_to_read(path: Path) -> int | None:
+    """Lock a file that can only be read, as a claim on a disk that takes no more."""
     if sys.platform == "win32":
-        import msvcrt
+        return None
+    import fcntl
 
-        msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
-    else:
-        import fcntl
+    try:
+        handle = os.open(path, os.O_RDONLY)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(handle)
+        return None
+    return handle
 
-        fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+def read_journal(root: Path) -> tuple[list[RunFolder], list[Unreadable]]:
+    """Return the runs kept in a journal, the first opened first, and what is none.
+
+    A folder that cannot be read never hides the others.
+    """
+    found, others = [], []
+    try:
+        names = sorted(os.listdir(root))
+    except OSError:
+        return [], []
+    for name in names:
+        path = root / name
+        if name.startswith(".") or path.is_symlink() or not path.is_dir():
+            continue
+        try:
+            note = read_note(path)
+        except (OSError, ValueError, TypeError) as error:
+            if any(path.iterdir()):
+                others.append(Unreadable(path, str(error)))
+            continue
+        if note.key == name:
+            found.append(RunFolder(path, note))
+        else:
+            others.append(Unreadable(path, f"its {NOTE} is that of another folder"))
+    return sorted(found, key=lambda item: (item.note.started, item.note.key)), others
 
 
 def read_folders(root: Path) -> list[RunFolder]:
-    """Return the runs kept in a journal, the first opened first.
-
-    What is not ours, or of a format that only a newer version knows, is passed over.
-    """
-    found = []
-    for path in root.iterdir() if root.is_dir() else ():
-        with suppress(OSError, ValueError, TypeError):
-            note = read_note(path)
-            if note.format <= FORMAT and note.key == path.name:
-                found.append(RunFolder(path, note))
-    return sorted(found, key=lambda item: (item.note.started, item.note.key))
+    """Return the runs kept in a journal, the first opened first."""
+    return read_journal(root)[0]

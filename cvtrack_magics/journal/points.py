@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
+import itertools
 import struct
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 from cvtrack_magics.journal.rows import (
-    COMMIT,
+    CHECK,
     HEADER,
     MOST_SETS,
+    MetricLayout,
     Rows,
     SegmentReader,
+    body_struct,
     definition,
-    is_segment,
-    row_struct,
 )
 from cvtrack_magics.journal.segments import FIRST_BYTES, MORE_BYTES, Segment
+from cvtrack_magics.journal.stored import StoredSegment, StoredStream
+
+__all__ = ["Cursor", "MetricSet", "StoredSegment", "StoredStream", "Stream"]
 
 # what packing says to a set that is new, a step or value that is no number, and a full segment
-_NOT_THIS_WAY = (AttributeError, KeyError, TypeError, struct.error)
+_NOT_THIS_WAY = (AttributeError, IndexError, KeyError, TypeError, struct.error)
 
 NoRoom = Callable[[OSError], None]
 
@@ -32,14 +38,15 @@ class MetricSet:
     ``next`` is the step after that of the newest row, until somebody asked for it.
     """
 
-    __slots__ = ("names", "next", "number", "pack", "size")
+    __slots__ = ("definition", "names", "next", "number", "pack", "seed", "size")
 
     def __init__(self, number: int, names: tuple[str, ...]) -> None:
-        layout = row_struct(len(names))
+        layout = body_struct(len(names))
         self.number = number
         self.names = names
-        self.pack = layout.pack_into
-        self.size = layout.size
+        self.pack = layout.pack
+        self.size = layout.size + CHECK.size
+        self.definition, self.seed = definition(number, names)
         self.next: int | None = None
 
 
@@ -58,7 +65,12 @@ class Stream:
     Notes
     -----
     Nothing is locked. A reader that comes at any moment sees whole rows only: ``at``
-    moves after a row is packed, and a segment's first bytes are zeros before it is used.
+    moves after a row is copied, and a segment's first bytes are zeros before it is used.
+
+    A signal handler, a finaliser or a callback may call ``log()`` while a row is being
+    written: it finds ``busy`` set, and its row waits in a queue that the outer call writes.
+    An exception may arrive between any two calls: a row is copied by one, and no call
+    stands between the copy and the moving of ``at``, so it is there whole or not at all.
     """
 
     def __init__(self, folder: Path | None, name: str, no_room: NoRoom) -> None:
@@ -66,6 +78,7 @@ class Stream:
         self._name = name
         self._no_room = no_room
         self._shift = 0
+        self._numbers = itertools.count(1)
         self.sets: dict[tuple[str, ...], MetricSet] = {}
         self.ready: dict[tuple[str, ...], MetricSet] = {}
         """The sets that the current segment has a definition of."""
@@ -75,52 +88,94 @@ class Stream:
         self.at = 0
         self.limit = -1  # below any offset: the first row makes the first segment
         self.count = 0
+        self.busy = False
+        self.nested: deque[tuple[tuple[str, ...], list[float], int, int]] = deque()
 
     def write(
         self,
         metrics: dict[str, Any],
         step: int,
         _clock: Callable[[], int] = time.monotonic_ns,
-        _commit: int = COMMIT,
+        _crc: Callable[[bytes, int], int] = crc32,
+        _check: Callable[[int], bytes] = CHECK.pack,
     ) -> bool:
-        """Add a row of floats; False when it needs the longer way (:meth:`write_row`)."""
+        """Add a row of floats; False when it needs the longer way (:meth:`add`)."""
+        if self.busy:
+            return False
         try:
+            self.busy = True
             row = self.ready[tuple(metrics)]
             values = metrics.values()
             for value in values:
                 if type(value) is not float:
                     return False
+            body = row.pack(row.number, step, _clock(), *values)
+            body += _check(_crc(body, row.seed))
             at = self.at
-            row.pack(self.data, at, row.number, step, _clock(), *values, _commit)
+            end = at + row.size
+            self.data[at:end] = body
+            self.at = end
+            row.next = step + 1
         except _NOT_THIS_WAY:
             return False
-        self.at = at + row.size
-        row.next = step + 1
+        finally:
+            self.busy = False
+        if self.nested:
+            self._write_nested()
         return True
 
-    def write_row(self, row: MetricSet, values: list[float], step: int, clock: int) -> None:
+    def add(self, names: tuple[str, ...], values: list[float], step: int, clock: int) -> None:
+        """Add a row; one that comes while another is written is written after it."""
+        if self.busy:
+            self.nested.append((names, values, step, clock))
+            return
+        try:
+            self.busy = True
+            self._write_row(self._set_of(names), values, step, clock)
+        finally:
+            self.busy = False
+        if self.nested:
+            self._write_nested()
+
+    def _write_nested(self) -> None:
+        while self.nested and not self.busy:
+            try:
+                self.busy = True
+                names, values, step, clock = self.nested[0]
+                self._write_row(self._set_of(names), values, step, clock)
+                self.nested.popleft()
+            finally:
+                self.busy = False
+
+    def _write_row(self, row: MetricSet, values: list[float], step: int, clock: int) -> None:
         """Add a row, making room and naming its set first where that is needed."""
-        named = b"" if row.names in self.ready else definition(row.number, row.names)
+        body = row.pack(row.number, step, clock, *values)
+        body += CHECK.pack(crc32(body, row.seed))
+        named = b"" if row.names in self.ready else row.definition
         if self.at + len(named) + row.size > self.limit:
-            named = definition(row.number, row.names)
+            named = row.definition
             self._next_segment(len(named) + row.size)
         if named:
             end = self.at + len(named)
-            self.data[self.at : end - 1] = named[:-1]
-            self.data[end - 1] = COMMIT  # last: copying bytes has no order of its own
-            self.ready[row.names] = row
+            self.data[self.at : end] = named
             self.at = end
-        row.pack(self.data, self.at, row.number, step, clock, *values, COMMIT)
-        self.at += row.size
+            self.ready[row.names] = row
+        end = self.at + row.size
+        self.data[self.at : end] = body
+        self.at = end
 
-    def set_of(self, names: tuple[str, ...]) -> MetricSet:
-        """Return the set of some names, numbering it when it is new."""
+    def set_of(self, names: tuple[str, ...]) -> MetricSet | None:
+        """Return the set of some names, where a row of it was written."""
+        return self.sets.get(names)
+
+    def _set_of(self, names: tuple[str, ...]) -> MetricSet:
         row = self.sets.get(names)
         if row is None:
             if len(self.sets) >= MOST_SETS:  # names that never come back: number them anew
                 self.sets.clear()
+                self._numbers = itertools.count(1)
                 self.clock_moved()
-            row = self.sets[names] = MetricSet(len(self.sets) + 1, names)
+            row = self.sets[names] = MetricSet(next(self._numbers), names)
         return row
 
     def clock_moved(self) -> None:
@@ -132,21 +187,32 @@ class Stream:
         self._shift = max(self._shift, time.time_ns() - time.monotonic_ns())
         size = max(FIRST_BYTES if self.count == 0 else MORE_BYTES, HEADER.size + least)
         segment = None
+        number = self.count
         if self._folder is not None:
-            path = self._folder / f"{self._name}-{self.count:06d}.rows"
             try:
-                segment = Segment(path, size, self._shift)
+                number, segment = self._on_disk(self._folder, number, size)
             except OSError as error:
                 self._no_room(error)
         if segment is None:
             segment = Segment(None, size, self._shift)
+        # from here on no call: an exception leaves the old segment in use, or the new one
         if self.segment is not None:
             self.segment.end = self.at
-        self.segments[self.count] = segment
-        self.count += 1
+        self.segments[number] = segment
+        self.count = number + 1
         self.ready = {}
-        self.data, self.at = segment.data, HEADER.size
-        self.segment, self.limit = segment, size
+        self.data = segment.data
+        self.at = HEADER.size
+        self.segment = segment
+        self.limit = size
+
+    def _on_disk(self, folder: Path, number: int, size: int) -> tuple[int, Segment]:
+        while True:
+            try:
+                path = folder / f"{self._name}-{number:06d}.rows"
+                return number, Segment(path, size, self._shift)
+            except FileExistsError:  # an earlier try was interrupted
+                number += 1
 
 
 class Cursor:
@@ -155,7 +221,8 @@ class Cursor:
     Parameters
     ----------
     stream : Stream or StoredStream
-        What to read.
+        What to read. Of one that another process writes, or left, each row's check is
+        looked at, and what is damaged is passed over and told to the stream.
     start : tuple of int
         Segment, and offset in it, that an earlier reader got to.
     """
@@ -165,6 +232,7 @@ class Cursor:
         self._start = start
         self._segment: Segment | StoredSegment | None = None
         self._reader: SegmentReader | None = None
+        self._layouts: dict[int, MetricLayout] = {}
         self.passed = start[0]  # the segments before this one are done with
 
     def read(self) -> Iterator[Rows]:
@@ -174,18 +242,28 @@ class Cursor:
             segment, reader = self._segment, self._reader
             assert segment is not None
             assert reader is not None
+            if isinstance(segment, StoredSegment):
+                reader.data = segment.data
             sealed = segment.end  # looked up before reading: rows may be added meanwhile
-            for rows in reader.read(sealed or (stream.at if segment is stream.segment else 0)):
-                if self.passed == self._start[0] and rows.end > self._start[1] > 0:
-                    rest = rows.after(self._start[1])
-                    if len(rest):
-                        yield rest
-                elif self.passed != self._start[0] or rows.end > self._start[1]:
-                    yield rows
+            end = sealed or (stream.at if segment is stream.segment else 0)
+            yield from self._new_rows(reader, end)
             if not sealed:
                 return
+            while isinstance(stream, StoredStream) and stream.pass_damage(self.passed, reader):
+                yield from self._new_rows(reader, end)
             self.passed += 1
             self._segment = self._reader = None
+
+    def _new_rows(self, reader: SegmentReader, end: int) -> Iterator[Rows]:
+        """Yield the rows that the earlier reader did not get to."""
+        segment, offset = self._start
+        for rows in reader.read(end):
+            if self.passed != segment:
+                yield rows
+            elif rows.end > offset:
+                rest = rows.after(offset) if offset > 0 else rows
+                if len(rest):
+                    yield rest
 
     def _next(self) -> bool:
         segments = self._stream.segments
@@ -194,26 +272,6 @@ class Cursor:
             return False
         self.passed = min(later)  # a segment that was in memory only is gone with its process
         self._segment = segments[self.passed]
-        self._reader = SegmentReader(self._segment.data)
+        stored = isinstance(self._stream, StoredStream)
+        self._reader = SegmentReader(self._segment.data, verify=stored, layouts=self._layouts)
         return True
-
-
-class StoredSegment:
-    """A segment that another process left."""
-
-    def __init__(self, data: bytes) -> None:
-        self.data = data
-        self.end = len(data)
-
-
-class StoredStream:
-    """The segments of one stream that another process left, by number."""
-
-    def __init__(self, files: list[tuple[int, Path]]) -> None:
-        self.segments = {}
-        for number, path in files:
-            data = path.read_bytes()
-            if is_segment(data):
-                self.segments[number] = StoredSegment(data)
-        self.segment: StoredSegment | None = None
-        self.at = 0

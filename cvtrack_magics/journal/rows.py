@@ -2,23 +2,29 @@ r"""The bytes of logged points: one packed row for each call of ``log()``.
 
 A segment is a header and rows. The first row of each set of metrics is preceded by a
 definition that numbers the set, so every segment can be read without the others. All
-numbers are little-endian, and nothing is aligned::
+numbers are little-endian, and nothing is aligned. Format 2::
 
-    header      8s  b"CVTRACK\x01" (the last byte is the version of this format)
+    header      8s  b"CVTRACK\x02" (the last byte is the version of this format)
                 q   nanoseconds to add to a row's clock to get Unix time
+                Q   bytes of the whole segment
+                I   CRC-32 of the above
     definition  H   0xFFFF
                 H   the set's number, from 1
                 I   length of what follows
                 s   the names as a JSON list, in UTF-8
-                B   0xA5
+                I   CRC-32 of the above
     row         H   the set's number
                 q   step
                 q   monotonic clock, nanoseconds
                 d…  one value for each name
-                B   0xA5
+                I   CRC-32 of the above, begun with that of the set's definition
 
-A row is there when its last byte is: a process that is killed while it writes leaves
-zeros, and a reader stops at the first row that is not whole.
+The CRC-32 is zlib's, and decides whether a row is there: a process that is killed while it
+writes leaves zeros in its place. Beginning a row's with that of its definition binds the row
+to its names, so a definition that was damaged can be had from another segment.
+
+Format 1, which is still read, has no size and no CRC in the header, and ends definitions and
+rows with one byte 0xA5.
 """
 
 from __future__ import annotations
@@ -28,30 +34,52 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
+from zlib import crc32
 
-MAGIC = b"CVTRACK\x01"
-HEADER = struct.Struct("<8sq")
+MAGIC_1, MAGIC = b"CVTRACK\x01", b"CVTRACK\x02"
+HEADER_1 = struct.Struct("<8sq")
+HEADER = struct.Struct("<8sqQI")
 DEFINITION = struct.Struct("<HHI")
+CHECK = struct.Struct("<I")
 DEFINES = 0xFFFF
 COMMIT = 0xA5
 MOST_SETS = 0xFFFE
 _FEW = 8  # below this many rows in a row of one set, NumPy's overhead costs more than it saves
 
 
-def row_struct(names: int) -> struct.Struct:
-    """Return the layout of a row with that many values."""
-    return struct.Struct(f"<Hqq{names}dB")
+def body_struct(names: int) -> struct.Struct:
+    """Return the layout of a row with that many values, up to its check."""
+    return struct.Struct(f"<Hqq{names}d")
 
 
-def definition(number: int, names: tuple[str, ...]) -> bytes:
-    """Return the bytes that number a set of names."""
+def header(shift: int, size: int) -> bytes:
+    """Return the bytes that a segment begins with."""
+    head = HEADER.pack(MAGIC, shift, size, 0)[: -CHECK.size]
+    return head + CHECK.pack(crc32(head))
+
+
+def definition(number: int, names: tuple[str, ...]) -> tuple[bytes, int]:
+    """Return the bytes that number a set of names, and the check that its rows begin with."""
     text = json.dumps(names).encode()
-    return DEFINITION.pack(DEFINES, number, len(text)) + text + bytes([COMMIT])
+    head = DEFINITION.pack(DEFINES, number, len(text)) + text
+    check = crc32(head)
+    return head + CHECK.pack(check), check
 
 
-def is_segment(data: Any) -> bool:
-    """Say whether bytes are a segment of the format that this version reads."""
-    return len(data) >= HEADER.size and bytes(data[: len(MAGIC)]) == MAGIC
+def version_of(data: Any) -> int:
+    """Return the format of a segment's bytes; 0 when they are none that can be read."""
+    magic = bytes(data[: len(MAGIC)])
+    if magic == MAGIC_1 and len(data) >= HEADER_1.size:
+        return 1
+    if magic == MAGIC and len(data) >= HEADER.size:
+        (check,) = CHECK.unpack_from(data, HEADER.size - CHECK.size)
+        return 2 if check == crc32(bytes(data[: HEADER.size - CHECK.size])) else 0
+    return 0
+
+
+def size_of(data: Any) -> int:
+    """Return how many bytes a segment was made with; 0 where its format does not say."""
+    return int(HEADER.unpack_from(data)[2]) if version_of(data) == 2 else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,24 +120,46 @@ class Rows:
         return len(self.steps) * len(self.names)
 
 
+@dataclass(frozen=True, slots=True)
+class MetricLayout:
+    """A set of metrics as a segment defines it: its names, and how its rows lie there."""
+
+    names: tuple[str, ...]
+    check: int
+    size: int
+    dtype: Any
+
+
 class SegmentReader:
     """Reads one segment from its beginning, at once or as it grows.
 
     Parameters
     ----------
     data : buffer
-        The segment's bytes, of which :func:`is_segment` is true.
+        The segment's bytes, of which :func:`version_of` is not 0.
+    verify : bool
+        Whether each row's check is looked at. The process that writes the rows knows where
+        they end, and need not.
+    layouts : dict, optional
+        Definitions of the stream's earlier segments, by number; those that are read here
+        are added.
     """
 
-    def __init__(self, data: Any) -> None:
-        _, self._shift = HEADER.unpack_from(data)
-        self._data = data
-        self._sets: dict[int, tuple[tuple[str, ...], struct.Struct, Any]] = {}
-        self.at = HEADER.size
+    def __init__(
+        self, data: Any, *, verify: bool = True, layouts: dict[int, MetricLayout] | None = None
+    ) -> None:
+        self.version = version_of(data)
+        first = HEADER_1 if self.version == 1 else HEADER
+        self._shift = first.unpack_from(data)[1]
+        self.data = data
+        self._verify = verify
+        self._layouts = {} if layouts is None else layouts
+        self._tail = 1 if self.version == 1 else CHECK.size
+        self.at = first.size
 
     def read(self, end: int | None = None) -> Iterator[Rows]:
         """Yield the rows up to an offset (or to the first that is not whole)."""
-        data = self._data
+        data = self.data
         end = len(data) if end is None else min(end, len(data))
         while self.at + 2 <= end:
             number = data[self.at] | data[self.at + 1] << 8
@@ -117,51 +167,134 @@ class SegmentReader:
                 if not self._define(end):
                     return
                 continue
-            if number not in self._sets:
-                return
-            rows = self._rows(number, end)
+            layout = self._layouts.get(number)
+            rows = self._rows(number, layout, end) if layout is not None else None
             if rows is None:
                 return
             yield rows
 
+    def resume_after_damage(self) -> int:
+        """Go on at the next whole row or definition; return how many bytes were passed over.
+
+        0 when there is none: what is left is then zeros, or damaged to the end.
+        """
+        data, start = self.data, self.at
+        layouts = self._layouts
+        for at in range(start + 1, len(data) - 2):
+            number = data[at] | data[at + 1] << 8
+            if number == DEFINES:
+                whole = self._definition_at(at, len(data)) is not None
+            else:
+                layout = layouts.get(number)
+                whole = layout is not None and self._whole(at, number, layout)
+            if whole:
+                self.at = at
+                return at - start
+        return 0
+
+    @property
+    def rest_is_blank(self) -> bool:
+        """Whether nothing was written behind the last row that was read."""
+        return not any(bytes(self.data[self.at :]))
+
+    @property
+    def rest_is_unfinished(self) -> bool:
+        """Whether what follows is one row or definition whose check was not written yet."""
+        data, at = self.data, self.at
+        if at + 2 > len(data):
+            return True
+        number = data[at] | data[at + 1] << 8
+        layout = self._layouts.get(number)
+        if number == DEFINES and at + DEFINITION.size <= len(data):
+            end = at + DEFINITION.size + DEFINITION.unpack_from(data, at)[2]
+        else:
+            end = at + (layout.size - self._tail if layout else DEFINITION.size)
+        return not any(bytes(data[end:]))
+
     def _define(self, end: int) -> bool:
-        start = self.at + DEFINITION.size
-        if start > end:
+        found = self._definition_at(self.at, end)
+        if found is None:
             return False
-        _, number, length = DEFINITION.unpack_from(self._data, self.at)
-        if start + length + 1 > end or self._data[start + length] != COMMIT:
-            return False
-        names = tuple(json.loads(bytes(self._data[start : start + length])))
-        self._sets[number] = (names, row_struct(len(names)), None)
-        self.at = start + length + 1
+        number, layout, stop = found
+        self._layouts[number] = layout
+        self.at = stop
         return True
 
-    def _rows(self, number: int, end: int) -> Rows | None:
+    def _definition_at(self, at: int, end: int) -> tuple[int, MetricLayout, int] | None:
+        start, data = at + DEFINITION.size, self.data
+        if start > end:
+            return None
+        _, number, length = DEFINITION.unpack_from(data, at)
+        stop = start + length + self._tail
+        if stop > end:
+            return None
+        head = bytes(data[at : start + length])
+        check = crc32(head)
+        said = data[stop - 1] if self.version == 1 else CHECK.unpack_from(data, stop - 4)[0]
+        if said != (COMMIT if self.version == 1 else check):
+            return None
+        try:
+            names = tuple(map(str, json.loads(head[DEFINITION.size :])))
+        except (ValueError, TypeError):
+            return None
+        return number, self._layout(names, check), stop
+
+    def _layout(self, names: tuple[str, ...], check: int) -> MetricLayout:
         import numpy as np
 
-        names, layout, dtype = self._sets[number]
-        if dtype is None:
-            fields = [("set", "<u2"), ("step", "<i8"), ("time", "<i8")]
-            dtype = np.dtype([*fields, ("values", "<f8", (len(names),)), ("commit", "u1")])
-            self._sets[number] = (names, layout, dtype)
+        fields = [("set", "<u2"), ("step", "<i8"), ("time", "<i8")]
+        last = ("check", "u1" if self.version == 1 else "<u4")
+        dtype = np.dtype([*fields, ("values", "<f8", (len(names),)), last])
+        return MetricLayout(names, check, int(dtype.itemsize), dtype)
+
+    def _rows(self, number: int, layout: MetricLayout, end: int) -> Rows | None:
+        import numpy as np
+
         most = (end - self.at) // layout.size
-        count = self._alike(number, layout.size, min(most, _FEW))
+        count = self._alike(number, layout, min(most, _FEW))
         if count == 0:
             return None
-        table = np.frombuffer(self._data, dtype, count if count < _FEW else most, self.at)
+        table = np.frombuffer(self.data, layout.dtype, count if count < _FEW else most, self.at)
         if count == _FEW:
-            other = np.flatnonzero((table["set"] != number) | (table["commit"] != COMMIT))
-            table = table[: int(other[0]) if len(other) else most]
+            table = table[: self._count(table, number, layout)]
         self.at += len(table) * layout.size
-        values = table["values"].copy().reshape(len(table), len(names))
+        values = table["values"].copy().reshape(len(table), len(layout.names))
         steps, times = table["step"].copy(), table["time"] + self._shift
-        return Rows(names, steps, times, values, self.at, layout.size)
+        return Rows(layout.names, steps, times, values, self.at, layout.size)
 
-    def _alike(self, number: int, size: int, most: int) -> int:
-        data = self._data
-        low, high = number & 0xFF, number >> 8
+    def _count(self, table: Any, number: int, layout: MetricLayout) -> int:
+        """Return how many of the rows that follow are of one set, and whole."""
+        import numpy as np
+
+        other = table["set"] != number
+        if self.version == 1:
+            other |= table["check"] != COMMIT
+        ends = np.flatnonzero(other)
+        count = int(ends[0]) if len(ends) else len(table)
+        if self.version == 1 or not self._verify:
+            return count
+        size, seed, view = layout.size, layout.check, memoryview(self.data)
+        body = size - CHECK.size
+        at = self.at
+        for place, check in enumerate(table["check"][:count].tolist()):
+            if crc32(view[at : at + body], seed) != check:
+                return place
+            at += size
+        return count
+
+    def _alike(self, number: int, layout: MetricLayout, most: int) -> int:
         for count in range(most):
-            at = self.at + count * size
-            if data[at] != low or data[at + 1] != high or data[at + size - 1] != COMMIT:
+            if not self._whole(self.at + count * layout.size, number, layout):
                 return count
         return most
+
+    def _whole(self, at: int, number: int, layout: MetricLayout) -> bool:
+        data, end = self.data, at + layout.size
+        if end > len(data) or data[at] != number & 0xFF or data[at + 1] != number >> 8:
+            return False
+        if self.version == 1:
+            return bool(data[end - 1] == COMMIT)
+        if not self._verify:
+            return True
+        body = bytes(data[at : end - CHECK.size])
+        return bool(CHECK.unpack_from(data, end - CHECK.size)[0] == crc32(body, layout.check))

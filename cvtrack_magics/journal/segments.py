@@ -7,7 +7,7 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-from cvtrack_magics.journal.rows import HEADER, MAGIC
+from cvtrack_magics.journal.rows import header
 
 FIRST_BYTES = 1 << 16  # about 1,200 calls of log() with four metrics
 MORE_BYTES = 1 << 20
@@ -35,11 +35,12 @@ class Segment:
     def __init__(self, path: Path | None, size: int, shift: int) -> None:
         self.path = path
         self.end = 0  # where the rows end, once no more are added
+        head = header(shift, size)
         if path is None:
             self.data = mmap.mmap(-1, size)
+            self.data[: len(head)] = head
         else:
-            self.data = _reserved(path, size)
-        HEADER.pack_into(self.data, 0, MAGIC, shift)
+            self.data = _reserved(path, size, head)
 
     def drop(self) -> None:
         """Forget the segment: every reader is done with it, and the store has it."""
@@ -49,20 +50,26 @@ class Segment:
             self.path.unlink(missing_ok=True)
 
 
-def _reserved(path: Path, size: int) -> mmap.mmap:
+def _reserved(path: Path, size: int, head: bytes) -> mmap.mmap:
     """Make a file whose every byte has its place on disk.
 
     Writing to a mapped page that has none ends the process (SIGBUS) when the disk is
-    full; a write of zeros says so here instead.
+    full; a write of zeros says so here instead. The file gets its name last, so one without
+    a header is a damaged one.
     """
-    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+    if path.exists():
+        raise FileExistsError(path)
+    new = path.with_suffix(".new")
+    file = os.open(new, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
     try:
-        left = size
+        left = size - os.write(file, head)
         while left:
             left -= os.write(file, _ZEROS[:left])
-        return mmap.mmap(file, size)
+        data = mmap.mmap(file, size)
+        new.rename(path)
+        return data
     except BaseException:
-        path.unlink(missing_ok=True)
+        new.unlink(missing_ok=True)
         raise
     finally:
         os.close(file)

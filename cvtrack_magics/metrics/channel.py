@@ -7,6 +7,7 @@ the plot and never stops the loop.
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections import deque
@@ -17,6 +18,7 @@ from typing import Any
 
 from cvtrack_magics.errors import UsageProblem
 from cvtrack_magics.journal.points import Cursor, MetricSet, Stream
+from cvtrack_magics.metrics.children import ChildStreams
 from cvtrack_magics.metrics.numbers import as_name, as_number, as_step
 from cvtrack_magics.metrics.series import History, Series
 
@@ -37,6 +39,8 @@ class Channel:
         Where the points are kept until they are sent; without it they are in memory.
     no_room : callable, optional
         Told when the disk has no room for more; the points then are in memory.
+    names : tuple of str
+        What this process's streams are called; a forked child has names of its own.
 
     Notes
     -----
@@ -45,17 +49,23 @@ class Channel:
     """
 
     def __init__(
-        self, folder: Path | None = None, no_room: Callable[[OSError], None] | None = None
+        self,
+        folder: Path | None = None,
+        no_room: Callable[[OSError], None] | None = None,
+        names: tuple[str, str] = (MAIN, OTHER),
     ) -> None:
         tell = no_room or (lambda _: None)
-        self.main = Stream(folder, MAIN, tell)
-        self.other = Stream(folder, OTHER, tell)
+        self.main = Stream(folder, names[0], tell)
+        self.other = Stream(folder, names[1], tell)
+        self.pid = os.getpid()
+        self._children = ChildStreams(folder, names)
         self.owner = 0
         self.lost = 0
         self.history = History()
         self.refresh: Refresh | None = None
         self.step_now: Callable[[], int | None] = lambda: None
         self._sets: dict[str, list[MetricSet]] = {}
+        self._known: set[int] = set()
         self._next: dict[str, int] = {}
         self._on_device: deque[tuple[dict[str, Any], int, int]] = deque()
         self._lock = threading.RLock()
@@ -110,7 +120,6 @@ class Channel:
     def _put(self, values: dict[str, Any], step: int, clock: int) -> None:
         on_device = {name: value for name, value in values.items() if type(value) is not float}
         if on_device:
-            self._remember(self.other, tuple(on_device))
             self._on_device.append((on_device, step, clock))
             values = {name: value for name, value in values.items() if name not in on_device}
             if not values:
@@ -125,17 +134,14 @@ class Channel:
                 self._write(self.other, values, step, clock)
 
     def _write(self, stream: Stream, values: dict[str, float], step: int, clock: int) -> None:
-        row = self._remember(stream, tuple(values))
-        stream.write_row(row, list(values.values()), step, clock)
-
-    def _remember(self, stream: Stream, names: tuple[str, ...]) -> MetricSet:
-        row = stream.sets.get(names)
-        if row is None:
+        names = tuple(values)
+        stream.add(names, list(values.values()), step, clock)
+        row = stream.set_of(names)
+        if row is not None and id(row) not in self._known:
             with self._lock:
-                row = stream.set_of(names)
+                self._known.add(id(row))
                 for name in names:
                     self._sets.setdefault(name, []).append(row)
-        return row
 
     @property
     def last_step(self) -> int:
@@ -162,8 +168,9 @@ class Channel:
         """Bring what was logged into the history and to the plot."""
         with self._drain_lock:
             self.settle()
+            self._shown.update(self._children.look())
             fresh: dict[str, Series] = {}
-            for cursor in self._shown.values():
+            for cursor in list(self._shown.values()):
                 for rows in cursor.read():
                     self.history.extend(rows, fresh)
             if fresh and self.refresh is not None:
@@ -178,10 +185,18 @@ class Channel:
         """Return the places of one more reader, at the beginning."""
         return {MAIN: Cursor(self.main), OTHER: Cursor(self.other)}
 
+    def ends(self) -> dict[str, tuple[int, int]]:
+        """Return the segment on disk, and the offset in it, that each stream got to."""
+        return {
+            name: (stream.count - 1, stream.at)
+            for name, stream in ((MAIN, self.main), (OTHER, self.other))
+            if stream.segment is not None and stream.segment.path is not None
+        }
+
     def drop(self, sent: Mapping[str, int]) -> None:
         """Let go of the segments before those that the store and the plot are at."""
         for name, stream in ((MAIN, self.main), (OTHER, self.other)):
-            passed = min(sent[name], self._shown[name].passed)
+            passed = min(sent.get(name, 0), self._shown[name].passed)
             while self._dropped[name] < passed:
                 stream.segments.pop(self._dropped[name]).drop()
                 self._dropped[name] += 1

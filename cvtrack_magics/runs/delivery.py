@@ -7,14 +7,15 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 from cvtrack_magics.errors import CvtrackError, StoreUnavailable
 from cvtrack_magics.journal.facts import Batch
 from cvtrack_magics.journal.folder import RunFolder, RunNote, Sent
+from cvtrack_magics.journal.liveness import boot_id
 from cvtrack_magics.journal.points import Cursor
 from cvtrack_magics.journal.rows import Rows
-from cvtrack_magics.metrics.channel import MAIN
 from cvtrack_magics.records import Artifact, End, Notice
 from cvtrack_magics.redact import in_one_line
 from cvtrack_magics.runs.refused import set_aside
@@ -86,6 +87,12 @@ class Delivery:
         self.end: End | None = None
         self.ending: Ending = "set"
         self.on_sent: Callable[[Mapping[str, int]], None] = lambda _: None
+        self.more_cursors: Callable[[], Mapping[str, Cursor]] = dict
+        """Gives the readers of streams that forked children began meanwhile."""
+        self.damage: Callable[[], list[str]] = list
+        """Says what of the run's journal could not be read."""
+        self.aside: Path | None = None
+        """Where the journal was moved because not all of it could be read."""
         self.notices: list[str] = []
         self.done = False
         self.failures = 0
@@ -99,7 +106,7 @@ class Delivery:
         """Until when the server asked to be left alone (monotonic seconds)."""
         self._note = note
         self._uri = uri
-        self._cursors = cursors
+        self._cursors = dict(cursors)
         self._parts: deque[Part] = deque()
         self._held: list[Batch] = []
         self._why_held: FilesHeld | None = None
@@ -209,7 +216,7 @@ class Delivery:
                 return
             self._tell(self.tracking.write_points(run, points))
             self._take_off(taken)
-            self.on_sent({name: self._at(name)[0] for name in self._cursors})
+            self.on_sent({name: self.sent.place(name)[0] for name in self._cursors})
 
     def _next_points(self) -> tuple[list[Point], list[tuple[Part, int]]]:
         """Return at most one call's worth of points, and how many rows of which parts."""
@@ -234,6 +241,7 @@ class Delivery:
         return points, taken
 
     def _read(self, least: int) -> None:
+        self._cursors.update(self.more_cursors())
         have = sum(part.rows.points for part in self._parts)
         for stream, cursor in self._cursors.items():
             if have >= least:
@@ -244,7 +252,7 @@ class Delivery:
 
     def _take_off(self, taken: list[tuple[Part, int]]) -> None:
         points = self.sent.points
-        places: dict[str, tuple[int, int]] = {}
+        places = dict(self.sent.streams)
         for part, count in taken:
             rows = part.rows
             points += count * len(rows.names)
@@ -254,11 +262,7 @@ class Delivery:
                 self._parts.popleft()
             else:
                 part.rows = rows.after(offset)
-        self._acknowledge(points=points, **places)
-
-    def _at(self, stream: str) -> tuple[int, int]:
-        place: tuple[int, int] = self.sent.main if stream == MAIN else self.sent.other
-        return place
+        self._acknowledge(points=points, streams=places)
 
     def _acknowledge(self, **values: Any) -> None:
         self.sent = replace(self.sent, **values)
@@ -277,8 +281,27 @@ class Delivery:
         if self._held and self._why_held is not None:
             raise self._why_held
         if self.folder is not None:
-            self.folder.remove()
+            self._dispose(self.folder)
         self.done = True
+
+    def _dispose(self, folder: RunFolder) -> None:
+        """Delete what is sent; keep what could not be read, or is another machine's."""
+        lines = self.damage()
+        if folder.note.boot and folder.note.boot != boot_id():
+            folder.leave()
+        elif not lines:
+            folder.remove()
+        else:
+            root = folder.path.parent.parent / "damaged"
+            try:
+                self.aside = folder.set_aside(root, lines)
+            except OSError:  # the disk takes nothing; it stays where it is
+                self.aside = folder.path
+            what = "; ".join(lines[:3]) + (f"; and {len(lines) - 3} more" if lines[3:] else "")
+            self.notices.append(
+                f"Part of the journal of run {self._note.name!r} could not be read ({what}); "
+                f"the rest was sent, and the journal is kept in {self.aside}."
+            )
 
     def _tell(self, notices: list[Notice]) -> None:
         for line in set_aside(self.folder, notices):

@@ -43,16 +43,19 @@ class Way:
 
     def points(self, points: Sequence[Point]) -> None:
         """Write points down, those of one moment in one row."""
+        channel = self.kept.here
+        if channel is None:
+            return
         group: dict[str, float] = {}
         at = (0, 0)
         for name, value, unix_ms, step in points:
             if group and ((step, unix_ms) != at or name in group):
-                self.kept.channel.log_at(group, *at)
+                channel.log_at(group, *at)
                 group = {}
             group[name] = value
             at = (step, unix_ms)
         if group:
-            self.kept.channel.log_at(group, *at)
+            channel.log_at(group, *at)
 
     def facts(self, records: Sequence[Record]) -> None:
         """Keep params, tags, artifacts or data sets."""

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import time
 import uuid
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from cvtrack_magics.journal import liveness
 from cvtrack_magics.journal.facts import FactLog
 from cvtrack_magics.journal.folder import RunFolder, RunNote, me
-from cvtrack_magics.metrics.channel import Channel
+from cvtrack_magics.metrics.channel import MAIN, OTHER, Channel
+from cvtrack_magics.metrics.children import ChildStreams, child_names
 from cvtrack_magics.records import End, Record
 from cvtrack_magics.redact import redact
 from cvtrack_magics.runs.delivery import Delivery
@@ -72,6 +75,8 @@ class KeptRun:
             experiment=run.experiment if run else experiment,
             guest=run is not None,
             tags=dict(tags or {}),
+            owner=liveness.hold(session.journal),
+            boot=liveness.boot_id(),
         )
         session.keys.add(self.note.key)
         folder = None
@@ -92,9 +97,27 @@ class KeptRun:
             uri=uri,
         )
         self.delivery.on_sent = self.channel.drop
+        self.delivery.more_cursors = ChildStreams(path, (MAIN, OTHER)).look
+        self._path = path
+        self._in_child: Channel | None = None
         self._uri = uri
         if run is not None:
             self.delivery.ending = "leave"
+
+    @property
+    def here(self) -> Channel | None:
+        """The channel that this process may write to; None where it has none.
+
+        A forked child never touches its parent's journal: it has streams of its own in the
+        same folder, which the parent reads. Without a folder they would have no reader.
+        """
+        if os.getpid() == self.channel.pid:
+            return self.channel
+        if self._path is None:
+            return None
+        if self._in_child is None or self._in_child.pid != os.getpid():
+            self._in_child = Channel(self._path, None, child_names())
+        return self._in_child
 
     def _no_room(self, error: OSError) -> None:
         self._full = True
@@ -138,7 +161,7 @@ class KeptRun:
 
     def end(self, records: Sequence[Record], end: End) -> None:
         """Keep the last facts and the end."""
-        self.delivery.facts.append(self._facts.add(records, end))
+        self.delivery.facts.append(self._facts.add(records, end, self.channel.ends()))
         self.delivery.end = end
 
     def in_store(self) -> OpenRun | None:

@@ -101,6 +101,11 @@ class RunScope:
         return self.spec.name
 
     @property
+    def is_open(self) -> bool:
+        """Whether the run has a journal to write to; not yet, while it is being opened."""
+        return hasattr(self, "kept")
+
+    @property
     def run_id(self) -> str:
         """The run's id in the store; empty until the store has the run."""
         return self.kept.delivery.run_id if self.run else ""

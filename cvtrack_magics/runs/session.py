@@ -27,6 +27,7 @@ from cvtrack_magics.store.tracking import Tracking
 
 if TYPE_CHECKING:
     from cvtrack_magics.capture.usage import UsageSampler
+    from cvtrack_magics.journal.folder import Unreadable
     from cvtrack_magics.runs import recovery, surroundings
     from cvtrack_magics.runs import scope as scopes
     from cvtrack_magics.runs.delivery import Delivery
@@ -66,6 +67,8 @@ class Session:
         self.tags: dict[str, str] = {}
         self.seeds: list[Record] = []
         self.pending: list[Record] = []
+        self.unreadable: list[Unreadable] = []
+        """Folders in the journal that could not be made ready to be sent."""
         self.keys: set[str] = set()
         """Keys of the runs in the journal that this session sends."""
         self._latest: dict[tuple[str, str, str], str] = {}
@@ -119,7 +122,9 @@ class Session:
     def recover(self) -> list[Delivery]:
         """Take up the runs that no living process holds, and begin to send them."""
         with self._recovery_lock:
-            found = recovery.claim(self.tracking, recovery.left_behind(self.journal, self.keys))
+            self.unreadable = []
+            left = recovery.left_behind(self.journal, self.keys)
+            found = recovery.claim(self.tracking, left, self.unreadable)
             for delivery in found:
                 self.keys.add(delivery.note.key)
                 self.backlog.open(delivery)
@@ -308,8 +313,12 @@ class Session:
 
     def channel(self) -> Channel | None:
         """Return the innermost open run's channel; says once when there is none."""
-        if self.scopes and os.getpid() == self._pid:
-            return self.scopes[-1].channel
+        scope = next((item for item in reversed(self.scopes) if item.is_open), None)
+        if scope is not None:
+            channel = scope.kept.here
+            if channel is not None:
+                current.log_to(channel)
+                return channel
         if not self._told_no_run:
             self._told_no_run = True
             self.host.say(

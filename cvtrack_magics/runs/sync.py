@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from cvtrack_magics.journal.folder import read_folders
+from cvtrack_magics.journal.folder import read_journal
 from cvtrack_magics.runs.current import get_session
 from cvtrack_magics.runs.delivery import Delivery
 from cvtrack_magics.runs.session import Session
@@ -37,6 +37,7 @@ class Report:
 
     items: tuple[Item, ...]
     folder: str
+    unreadable: tuple[str, ...] = ()
 
     @property
     def waiting(self) -> list[Item]:
@@ -44,9 +45,10 @@ class Report:
         return [item for item in self.items if item.state == "waiting"]
 
     def __str__(self) -> str:
-        if not self.items:
+        if not self.items and not self.unreadable:
             return f"Nothing waits in {self.folder}."
         lines = [_line(item) for item in self.items]
+        lines += [f"left     {line}" for line in self.unreadable]
         size = sum(item.size for item in self.items if item.state != "sent")
         if size > LARGE:
             lines.append(f"{size / 1e9:.1f} GB wait in {self.folder}; that is a lot.")
@@ -92,12 +94,16 @@ def mlsync(
         _send(session, deliveries, timeout, progress)
     items = [_item(delivery) for delivery in deliveries]
     known = {delivery.note.key for delivery in deliveries}
+    folders, others = read_journal(session.journal)
     items += [
         Item(folder.note.name, folder.note.run_id, "open", 0, folder.size)
-        for folder in read_folders(session.journal)
-        if folder.note.key not in known
+        for folder in folders
+        if folder.note.key not in known and not folder.left
     ]
-    return Report(tuple(items), str(session.journal))
+    others = list({item.path: item for item in [*session.unreadable, *others]}.values())
+    unreadable = [f"{item.path.name}: {item.why}; the folder is left as it is" for item in others]
+    aside = [line for delivery in deliveries for line in delivery.notices if delivery.aside]
+    return Report(tuple(items), str(session.journal), (*unreadable, *aside))
 
 
 def _send(

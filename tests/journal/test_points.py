@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+import zlib
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cvtrack_magics.journal.points import Cursor, StoredStream, Stream
-from cvtrack_magics.journal.rows import SegmentReader, is_segment
+from cvtrack_magics.journal.rows import SegmentReader, version_of
 from cvtrack_magics.journal.segments import FIRST_BYTES, MORE_BYTES
 
 Row = tuple[int, dict[str, float]]
@@ -32,10 +33,8 @@ def stream(folder: Path | None = None) -> Stream:
 
 
 def put(target: Stream, metrics: dict[str, float], step: int, clock: int | None = None) -> None:
-    row = target.set_of(tuple(metrics))
-    target.write_row(
-        row, list(metrics.values()), step, time.monotonic_ns() if clock is None else clock
-    )
+    now = time.monotonic_ns() if clock is None else clock
+    target.add(tuple(metrics), list(metrics.values()), step, now)
 
 
 def rows_of(cursor: Cursor) -> list[Row]:
@@ -85,7 +84,7 @@ def test_many_segments_are_read_in_order_and_from_any_place(tmp_path: Path) -> N
     stored = StoredStream([(int(path.stem[-6:]), path) for path in files])
     assert rows_of(Cursor(stored)) == expected
     places = [(0, row.end) for row in SegmentReader(files[0].read_bytes()).read()]
-    size = 2 + 8 + 8 + 16 + 1
+    size = 2 + 8 + 8 + 16 + 4
     for segment, offset in [*places, (0, places[0][1] - 5 * size), (1, 0), (1, 50_000)]:
         left = rows_of(Cursor(stored, (segment, offset)))
         assert left == expected[len(expected) - len(left) :]
@@ -129,8 +128,8 @@ def test_a_segment_cut_anywhere_gives_the_rows_before_the_cut(tmp_path: Path, cu
         put(target, {"a": float(i)}, i)
     whole = (tmp_path / "main-000000.rows").read_bytes()[: target.at]
     torn = whole[:-cut] + bytes(cut) if cut else whole  # zeros are what a kill leaves
-    row = 2 + 8 + 8 + 8 + 1
-    if not is_segment(torn):
+    row = 2 + 8 + 8 + 8 + 4
+    if not version_of(torn):
         assert cut > 4 * row
         return
     found = [step for rows in SegmentReader(torn).read() for step in rows.steps.tolist()]
@@ -157,9 +156,32 @@ def test_the_format_is_the_one_that_was_released() -> None:
     assert math.isnan(rows.values[1][0])
 
 
+def test_the_second_format_is_the_one_that_was_released() -> None:
+    text = json.dumps(["train/loss", "lr"]).encode()
+
+    def checked(data: bytes, seed: int = 0) -> bytes:
+        return data + struct.pack("<I", zlib.crc32(data, seed))
+
+    named = struct.pack("<HHI", 0xFFFF, 7, len(text)) + text
+    seed = zlib.crc32(named)
+    segment = (
+        checked(struct.pack("<8sqQ", b"CVTRACK\x02", 1_000, 4096))
+        + checked(named)
+        + checked(struct.pack("<Hqqdd", 7, 41, 5, 0.25, math.inf), seed)
+        + checked(struct.pack("<Hqqdd", 7, 42, 6, math.nan, -1.0), seed)
+        + bytes(100)
+    )
+    (rows,) = SegmentReader(segment).read()
+    assert rows.names == ("train/loss", "lr")
+    assert rows.steps.tolist() == [41, 42]
+    assert rows.times.tolist() == [1_005, 1_006]
+    assert rows.values[0].tolist() == [0.25, math.inf]
+    assert math.isnan(rows.values[1][0])
+
+
 @pytest.mark.parametrize("data", [b"", b"CVTRACK", b"CVTRACK\x02" + bytes(8), bytes(64)])
 def test_what_is_no_segment_is_known_for_it(data: bytes) -> None:
-    assert not is_segment(data)
+    assert not version_of(data)
 
 
 CHILD = """

@@ -1,0 +1,182 @@
+"""Which process holds a run open is known by a lock, not by its number and a clock.
+
+Every process that keeps runs in a journal holds one lock file in it for as long as it lives.
+The lock is the file system's own (``fcntl.lockf``): it goes with the process however that
+ends, whatever the clock does, and in whatever namespace the process counts; a forked child
+does not inherit it. Closing any descriptor of the file would drop it, so this process opens
+its own file once and never again.
+
+Where the file system knows no locks across machines, a process on another machine still counts
+as alive while its file was touched lately, by the file server's clock.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import threading
+import time
+import uuid
+from pathlib import Path
+
+FOLDER = "alive"
+BEAT = 30.0  # seconds between two touches of the lock file
+SILENT = 150.0  # seconds without a touch after which another machine counts as gone
+STALE = 86_400.0  # seconds after which a lock file that nobody holds is tidied away
+
+
+def boot_id() -> str:
+    """Return what tells this start of this machine from any other; empty where unknown."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    except OSError:
+        return ""
+
+
+class Holder:
+    """The lock of this process in one journal.
+
+    Parameters
+    ----------
+    root : Path
+        The journal.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.pid = os.getpid()
+        self.name = ""
+        self._handle: int | None = None
+        self._beaten = time.monotonic()
+        folder = root.parent / FOLDER
+        name = uuid.uuid4().hex
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _tidy(folder)
+            handle = os.open(folder / name, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+        except OSError:
+            return
+        try:
+            lock(handle)
+        except OSError:  # a file system without locks
+            os.close(handle)
+            with contextlib.suppress(OSError):
+                (folder / name).unlink()
+            return
+        self._handle, self.name = handle, name
+
+    def beat(self) -> None:
+        """Touch the lock file, now and then, for those who cannot see the lock."""
+        if self._handle is not None and time.monotonic() - self._beaten > BEAT:
+            self._beaten = time.monotonic()
+            with contextlib.suppress(OSError, ValueError):
+                os.utime(self._handle)
+
+
+class _Held:
+    """The locks of this process, by journal."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._holders: dict[Path, Holder] = {}
+
+    def of(self, root: Path) -> Holder:
+        with self._lock:
+            holder = self._holders.get(root)
+            if holder is None or holder.pid != os.getpid():
+                holder = self._holders[root] = Holder(root)
+            return holder
+
+    def names(self) -> set[str]:
+        return {h.name for h in list(self._holders.values()) if h.pid == os.getpid()}
+
+    def beat(self) -> None:
+        for holder in list(self._holders.values()):
+            holder.beat()
+
+    def in_child(self) -> None:
+        """Begin anew after a fork: the lock may be held by a thread that is not here."""
+        self._lock = threading.Lock()
+
+
+_held = _Held()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_held.in_child)
+
+
+def hold(root: Path) -> str:
+    """Hold a lock in a journal for as long as this process lives; return its name.
+
+    Empty where the journal is on a file system that cannot be written to or has no locks.
+    """
+    return _held.of(root).name
+
+
+def beat() -> None:
+    """Show other machines that this process lives."""
+    _held.beat()
+
+
+def is_alive(root: Path, name: str, boot: str) -> bool:
+    """Say whether the process that holds a lock file still lives.
+
+    Parameters
+    ----------
+    root : Path
+        The journal.
+    name : str
+        The lock file, as :func:`hold` returned it.
+    boot : str
+        :func:`boot_id` of the machine that the process runs on.
+    """
+    if name in _held.names():
+        return True  # opening the file here would drop the lock
+    path = root.parent / FOLDER / Path(name).name
+    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0)
+    try:
+        handle = os.open(path, flags)
+    except OSError:
+        return False
+    try:
+        lock(handle, shared=True)
+    except OSError:
+        return True
+    else:
+        return boot != boot_id() and _touched_lately(root, handle)
+    finally:
+        os.close(handle)
+
+
+def _touched_lately(root: Path, handle: int) -> bool:
+    probe = root.parent / FOLDER / f"now-{uuid.uuid4().hex}"
+    now = time.time()
+    with contextlib.suppress(OSError):
+        probe.touch()
+        now = probe.stat().st_mtime  # the file server's clock
+        probe.unlink()
+    return now - os.fstat(handle).st_mtime < SILENT
+
+
+def lock(handle: int, *, shared: bool = False) -> None:
+    """Lock a file for this process without waiting; raises :class:`OSError` when it is taken.
+
+    A shared lock only needs a descriptor to read from, and is refused while somebody holds
+    the other kind.
+    """
+    if sys.platform == "win32":
+        import msvcrt
+
+        msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
+    else:
+        import fcntl
+
+        fcntl.lockf(handle, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+
+
+def _tidy(folder: Path) -> None:
+    """Remove the lock files of processes that are gone for long."""
+    for path in folder.iterdir():
+        with contextlib.suppress(OSError):
+            old = time.time() - path.stat().st_mtime > STALE
+            if old and not is_alive(folder.parent / "journal", path.name, boot_id()):
+                path.unlink()

@@ -1,0 +1,62 @@
+"""What forked children log: each to streams of its own, beside those of its parent."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from cvtrack_magics.journal.points import Cursor
+from cvtrack_magics.journal.stored import GrowingStream, stream_files
+
+
+class _Forks:
+    """How often this process was forked; until then there is nothing to look for."""
+
+    count = 0
+
+    def add(self) -> None:
+        self.count += 1
+
+
+_forks = _Forks()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_parent=_forks.add)
+
+
+def child_names() -> tuple[str, str]:
+    """Return the names of this process's streams in the folder of a run of its parent."""
+    return f"p{os.getpid()}", f"q{os.getpid()}"
+
+
+class ChildStreams:
+    """One reader of what forked children add to a run's folder.
+
+    Parameters
+    ----------
+    folder : Path or None
+        The run's folder.
+    own : tuple of str
+        The streams that this process writes itself.
+    """
+
+    def __init__(self, folder: Path | None, own: tuple[str, str]) -> None:
+        self._folder = folder
+        self._own = own
+        self._forks = 0
+        self._streams: dict[str, GrowingStream] = {}
+
+    def look(self) -> dict[str, Cursor]:
+        """Take up what was added; return readers of the streams that are new."""
+        if self._folder is None or not _forks.count:
+            return {}
+        try:
+            names = [name for name in stream_files(self._folder) if name not in self._own]
+        except OSError:
+            return {}
+        new = {}
+        for name in names:
+            if name not in self._streams:
+                self._streams[name] = GrowingStream(self._folder, name)
+                new[name] = Cursor(self._streams[name])
+            self._streams[name].look()
+        return new
