@@ -102,3 +102,13 @@ def _invalid(message: str) -> Exception:
 
     error: Exception = mlflow().exceptions.MlflowException(message, INVALID_PARAMETER_VALUE)
     return error
+
+
+def folder_of(artifact_path: Any) -> str:
+    """Return the folder of an artifact with a slash at its end; raises as MLflow does."""
+    if not artifact_path:
+        return ""
+    from mlflow.store.artifact.artifact_repo import verify_artifact_path
+
+    verify_artifact_path(artifact_path)
+    return str(artifact_path).strip("/") + "/"
