@@ -21,6 +21,7 @@ from cvtrack_magics.redact import in_one_line
 from cvtrack_magics.runs.refused import set_aside
 from cvtrack_magics.store import answers, late
 from cvtrack_magics.store.probe import probe
+from cvtrack_magics.store.refusals import is_no
 from cvtrack_magics.store.tracking import OpenRun, Tracking
 from cvtrack_magics.store.writer import METRICS_PER_CALL, FilesHeld, Point
 
@@ -99,6 +100,8 @@ class Delivery:
         self.failed_try = 0.0
         """When the last try that failed began (monotonic seconds)."""
         self.why = ""
+        self.answered = False
+        """Whether the store answered no at the last try; asking again may change nothing."""
         self.only_files = False
         """Whether the last try failed for files alone; the store has all the rest."""
         self.next_try = 0.0
@@ -142,6 +145,7 @@ class Delivery:
         except Exception as error:
             self.failures += 1
             self.failed_try = began
+            self.answered = is_no(error)
             self.why = _reason(error)
             self.only_files = isinstance(error, FilesHeld)
             first, longest = PAUSES
@@ -151,6 +155,7 @@ class Delivery:
             self.next_try = time.monotonic() + max(pause, asked)
         else:
             self.failures, self.why, self.next_try, self.not_before = 0, "", 0.0, 0.0
+            self.answered = False
 
     def advance(self) -> None:
         """Send all there is now; raises when the store does not take it."""
@@ -329,4 +334,6 @@ def _files_of(batches: Sequence[Batch]) -> list[Batch]:
 
 
 def _reason(error: Exception) -> str:
-    return error.problem if isinstance(error, CvtrackError) else in_one_line(error)
+    if isinstance(error, CvtrackError):
+        return str(error) if is_no(error) else error.problem
+    return in_one_line(error)

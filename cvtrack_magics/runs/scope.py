@@ -28,7 +28,7 @@ from cvtrack_magics.runs.closing import last_facts
 from cvtrack_magics.runs.control import Control
 from cvtrack_magics.runs.gathering import Gathering
 from cvtrack_magics.runs.host import CellFacts
-from cvtrack_magics.runs.kept import KeptRun
+from cvtrack_magics.runs.kept import KeptRun, kept_because
 from cvtrack_magics.runs.spec import RunSpec
 from cvtrack_magics.runs.summary import summary_of
 from cvtrack_magics.runs.view import SYSTEM, RunView
@@ -126,10 +126,7 @@ class RunScope:
                 self.kept.opened(self.run)
             except StoreUnavailable as error:
                 self.run = self.kept.open_on_disk(tags)
-                self._away = (
-                    f"{error.problem} Run {self.name!r} is kept on disk and sent when the store "
-                    "answers; %mlsync shows what waits."
-                )
+                self._away = kept_because(error, self.name)
                 self.notices.append(self._away)
         finally:
             self.gathering.run_is_open()

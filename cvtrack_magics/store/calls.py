@@ -313,6 +313,14 @@ class Calls:
         route.facts([Call("link_traces_to_run", {"trace_ids": [str(key) for key in trace_ids]})])
         return None
 
+    def unlink_traces_from_run(self, original: Any, trace_ids: Any, run_id: str) -> Any:
+        route = self._in.route(run_id)
+        if route is None:
+            return original(trace_ids, run_id)
+        ids = [str(key) for key in trace_ids]
+        route.facts([Call("unlink_traces_from_run", {"trace_ids": ids})])
+        return None
+
     # -- reading
 
     def get_run(self, original: Any, run_id: str, *a: Any, **k: Any) -> Any:

@@ -87,7 +87,8 @@ def _delete_tag(client: Any, run_id: str, arguments: Mapping[str, Any]) -> None:
     try:
         client.delete_tag(run_id, key)
     except Exception:
-        if key in client.get_run(run_id).data.tags:
+        run = client.get_run(run_id)
+        if key in run.data.tags or run.info.lifecycle_stage != "active":
             raise  # else it is gone already: a call may be made twice
 
 
@@ -99,10 +100,15 @@ def _link_traces(client: Any, run_id: str, arguments: Mapping[str, Any]) -> None
     client.link_traces_to_run(list(arguments["trace_ids"]), run_id)
 
 
+def _unlink_traces(client: Any, run_id: str, arguments: Mapping[str, Any]) -> None:
+    client.unlink_traces_from_run(list(arguments["trace_ids"]), run_id)
+
+
 _MADE: dict[str, Callable[[Any, str, Mapping[str, Any]], None]] = {
     "delete_tag": _delete_tag,
     "log_inputs": _log_inputs,
     "log_outputs": _log_outputs,
     "update_run": _update_run,
     "link_traces_to_run": _link_traces,
+    "unlink_traces_from_run": _unlink_traces,
 }

@@ -13,7 +13,6 @@ from typing import Any, Generic, TypeVar
 
 from cvtrack_magics.errors import StoreUnavailable
 from cvtrack_magics.records import Refused
-from cvtrack_magics.redact import in_one_line
 from cvtrack_magics.store import refusals
 
 T = TypeVar("T")
@@ -197,7 +196,7 @@ class Sieve(Generic[T]):
 
     def _set_aside(self, item: T, error: Exception) -> None:
         name, content = self._describe(item)
-        self._refused.append(Refused.make(self._kind, name, content, in_one_line(error)))
+        self._refused.append(Refused.make(self._kind, name, content, refusals.reason(error)))
 
 
 def can_be_the_items(error: Exception) -> bool:

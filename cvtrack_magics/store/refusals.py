@@ -9,6 +9,8 @@ from __future__ import annotations
 import errno
 import re
 
+from cvtrack_magics.redact import redact
+
 _NEVER = {
     "BAD_REQUEST",
     "FEATURE_DISABLED",
@@ -53,6 +55,12 @@ def is_refusal(error: BaseException) -> bool:
     return not driver or driver.rsplit(".", 1)[-1] in _OF_THE_VALUE
 
 
+def is_no(error: BaseException) -> bool:
+    """Whether the store answered, and answered no."""
+    answered = getattr(error, "answered", False)
+    return bool(answered) or is_refusal(error) or is_denied(error)
+
+
 def is_definite(error: BaseException) -> bool:
     """Whether a refusal speaks of what was sent, and not of the state the store is in."""
     return is_refusal(error) and getattr(error, "error_code", "") not in _STATES
@@ -91,6 +99,13 @@ def database_error(error: BaseException) -> str:
     """Return the class of the database driver's error that the store passes on, or ``""``."""
     found = _DATABASE.search(str(error))
     return found.group(1) if found else ""
+
+
+def reason(error: BaseException) -> str:
+    """Return in one line what the store said, without SQLAlchemy's remarks before it."""
+    lines = str(error).strip().split("\n")
+    said = next((line for line in lines if _DATABASE.search(line)), lines[0])
+    return redact(said)[:200] or type(error).__name__
 
 
 def is_too_large(error: BaseException) -> bool:

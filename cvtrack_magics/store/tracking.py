@@ -17,7 +17,7 @@ from cvtrack_magics.records import Notice, Outcome, Record
 from cvtrack_magics.redact import in_one_line, redact
 from cvtrack_magics.store import credentials
 from cvtrack_magics.store.client import client_of, creating, mlflow, quietly
-from cvtrack_magics.store.refusals import is_denied, is_refusal
+from cvtrack_magics.store.refusals import is_denied, is_no, is_refusal
 from cvtrack_magics.store.uris import absolute, sqlite_file
 from cvtrack_magics.store.writer import Doubts, Point, end_run, write, write_points
 
@@ -107,10 +107,12 @@ class Tracking:
                 yield
         except Exception as error:
             first = in_one_line(error, 300)
-            raise StoreUnavailable(
+            problem = StoreUnavailable(
                 f"MLflow could not {what}: {first}",
                 f"The store is {self.place}; mlflow.set_tracking_uri(...) changes it.",
-            ) from error
+            )
+            problem.answered = is_no(error)
+            raise problem from error
 
     def set_experiment(self, name: str) -> str:
         """Make an experiment the current one, creating it when new.

@@ -29,7 +29,13 @@ from cvtrack_magics.redact import in_one_line
 from cvtrack_magics.store import deferred
 from cvtrack_magics.store.client import mlflow
 from cvtrack_magics.store.deferred import Point
-from cvtrack_magics.store.isolating import Doubts, RunNotThere, Sieve, can_be_the_items
+from cvtrack_magics.store.isolating import (
+    Doubts,
+    RunNotThere,
+    Sieve,
+    can_be_the_items,
+    require_open,
+)
 
 __all__ = ["Doubts", "FilesHeld", "Point", "end_run", "write", "write_points"]
 
@@ -93,10 +99,15 @@ def end_run(client: Any, run_id: str, outcome: str, ended: int) -> None:
     from mlflow.entities import RunStatus
 
     store = getattr(client._tracking_client, "store", None)
-    if store is None:
-        client.set_terminated(run_id, outcome, ended)
-    else:
-        store.update_run_info(run_id, RunStatus.from_string(outcome), ended, None)
+    try:
+        if store is None:
+            client.set_terminated(run_id, outcome, ended)
+        else:
+            store.update_run_info(run_id, RunStatus.from_string(outcome), ended, None)
+    except Exception as error:
+        if can_be_the_items(error):
+            require_open(client, run_id)
+        raise
 
 
 def write(
