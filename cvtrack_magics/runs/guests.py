@@ -90,6 +90,7 @@ class Guests:
         self._interception = Interception(self._adopt, self._open_on_disk)
         self._of: dict[str, list[Way]] = {}
         self._own: dict[str, Way] = {}
+        self._ended: list[KeptRun] = []
         self._over: list[Way] = []
         """Ways of runs that are over; what comes late for them is taken while ours are open."""
 
@@ -114,7 +115,17 @@ class Guests:
         self._over += [*ways, *([own] if own is not None else [])]
         if not self._of:
             self._let_go(run)
+        self._ended += guests
         return guests
+
+    def settle(self, timeout: float) -> None:
+        """Wait until the store has the guests of the run that was closed last."""
+        ended, self._ended = self._ended, []
+        until = time.monotonic() + timeout
+        for kept in ended:
+            left = until - time.monotonic()
+            if left > 0 and not (kept.delivery.done or kept.delivery.failures):
+                self._session.sender.wait(kept.delivery, left)
 
     def _let_go(self, last: OpenRun) -> None:
         """Give MLflow back, and end what came late for runs that were over already."""
@@ -124,6 +135,7 @@ class Guests:
         for way in over:
             if way.kept is not way.own:
                 way.close()
+                self._ended.append(way.kept)
 
     def _open_on_disk(self, parent: Route, name: str, tags: dict[str, str]) -> Any:
         """Open a run of other code in one of ours while the store is away."""
