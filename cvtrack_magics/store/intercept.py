@@ -15,8 +15,9 @@ import threading
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from cvtrack_magics.store.calls import Calls, Route
+from cvtrack_magics.store.calls import Calls
 from cvtrack_magics.store.client import mlflow, ours
+from cvtrack_magics.store.routes import Route
 
 __all__ = ["Interception", "Route"]
 

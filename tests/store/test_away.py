@@ -17,8 +17,8 @@ import pandas as pd
 import pytest
 import torch
 from mlflow import MlflowClient
-from mlflow.entities import DatasetInput, LoggedModelInput, LoggedModelOutput, Metric
 from mlflow.entities import Dataset as DatasetEntity
+from mlflow.entities import DatasetInput, LoggedModelInput, LoggedModelOutput, Metric
 from PIL import Image
 
 from cvtrack_magics import log, mlrun
@@ -47,7 +47,7 @@ def _rename(client: MlflowClient, run: str) -> None:
     client.update_run(run, name="renamed")
 
 
-def write_everything(folder: Path) -> dict[str, Callable[[MlflowClient, str], Any]]:
+def write_everything(folder: Path, model: str) -> dict[str, Callable[[MlflowClient, str], Any]]:
     """Return each way to write to a run, by its name."""
     data = DatasetEntity("data", "d1", "local", "{}", "{}", "{}")
     own = _file(folder)
@@ -74,9 +74,9 @@ def write_everything(folder: Path) -> dict[str, Callable[[MlflowClient, str], An
         "log_table again": lambda *_: mlflow.log_table(pd.DataFrame({"n": [2]}), "table.json"),
         "log_artifact": lambda *_: (mlflow.log_artifact(own, "files"), Path(own).unlink()),
         "log_inputs": lambda c, r: c.log_inputs(r, [DatasetInput(data)]),
-        "linked inputs": lambda c, r: c.log_inputs(r, models=[LoggedModelInput("m-1")]),
-        "log_outputs": lambda c, r: c.log_outputs(r, models=[LoggedModelOutput("m-2", 1)]),
-        "linked metric": lambda c, r: c.log_metric(r, "f", 6.0, model_id="m-1"),
+        "linked inputs": lambda c, r: c.log_inputs(r, models=[LoggedModelInput(model)]),
+        "log_outputs": lambda c, r: c.log_outputs(r, models=[LoggedModelOutput(model, 1)]),
+        "linked metric": lambda c, r: c.log_metric(r, "f", 6.0, model_id=model),
         "rename": _rename,
         "get_artifact_uri": lambda *_: mlflow.get_artifact_uri("x"),
         "get_run": lambda c, r: c.get_run(r),
@@ -95,11 +95,11 @@ def silent() -> Iterator[str]:
         yield f"http://127.0.0.1:{listening.getsockname()[1]}"
 
 
-def write(folder: Path) -> tuple[dict[str, float], list[str]]:
+def write(folder: Path, model: str) -> tuple[dict[str, float], list[str]]:
     took: dict[str, float] = {}
     raised: list[str] = []
     active = mlflow.active_run().info.run_id
-    for name, call in write_everything(folder).items():
+    for name, call in write_everything(folder, model).items():
         began = time.monotonic()
         try:
             call(MlflowClient(), active)
@@ -112,7 +112,7 @@ def write(folder: Path) -> tuple[dict[str, float], list[str]]:
     return took, raised
 
 
-def check(store: str, *, linked: bool) -> None:
+def check(store: str, model: str) -> None:
     found = runs_of(store)
     run = found["renamed"]
     assert run.info.status == "FINISHED"
@@ -131,8 +131,11 @@ def check(store: str, *, linked: bool) -> None:
         artifact(store, run, "table.json").replace(" ", "") == '{"columns":["n"],"data":[[1],[2]]}'
     )
     assert "data" in {item.dataset.name for item in run.inputs.dataset_inputs}
-    if linked:
-        assert [item.model_id for item in run.inputs.model_inputs] == ["m-1"]
+    run = MlflowClient(store).get_run(run.info.run_id)  # a search leaves the links out
+    assert {item.model_id for item in run.inputs.model_inputs} == {model}
+    assert {item.model_id for item in run.outputs.model_outputs} == {model}
+    measured = MlflowClient(store).get_logged_model(model).metrics
+    assert [(item.key, item.value) for item in measured] == [("f", 6.0)]
     nested = found["nested"]
     assert nested.info.status == "FINISHED"
     assert nested.data.metrics == {"n": 1.0}
@@ -140,16 +143,22 @@ def check(store: str, *, linked: bool) -> None:
     assert artifact(store, nested, "n.txt") == "n"
 
 
-def test_all_of_it_arrives_in_a_store_that_answers(store: str, tmp_path: Path) -> None:
+@pytest.fixture
+def model(store: str) -> str:
+    """A logged model that the store has."""
+    return str(MlflowClient(store).create_logged_model("0", "net").model_id)
+
+
+def test_all_of_it_arrives_in_a_store_that_answers(store: str, model: str, tmp_path: Path) -> None:
     with mlrun("well", output=False):
-        _, raised = write(tmp_path)
+        _, raised = write(tmp_path, model)
     assert raised == []
-    check(store, linked=True)
+    check(store, model)
 
 
 @pytest.mark.parametrize("state", ["gone at the start", "hung at the start", "hung meanwhile"])
 def test_nothing_waits_or_raises_and_all_of_it_arrives(
-    store: str, tmp_path: Path, state: str, monkeypatch: pytest.MonkeyPatch
+    store: str, model: str, tmp_path: Path, state: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "3")
     with silent() as hung:
@@ -160,11 +169,10 @@ def test_nothing_waits_or_raises_and_all_of_it_arrives(
                 session = current.get_session()
                 for delivery in session.sender.deliveries:
                     delivery._uri = hung  # it has answered until now
-                session.current.run = session.current.run
                 mlflow.set_tracking_uri(hung)
                 for way in session.guests._own.values():
                     way.run = type(way.run)(**{**_fields(way.run), "uri": hung})
-            took, raised = write(tmp_path)
+            took, raised = write(tmp_path, model)
         session = current.get_session()
         for delivery in session.sender.deliveries:
             delivery._uri = store  # the server is there again, at an address a test can use
@@ -174,7 +182,7 @@ def test_nothing_waits_or_raises_and_all_of_it_arrives(
     assert slow == {}
     for delivery in session.sender.deliveries:
         assert session.sender.wait(delivery, 60, patient=True)
-    check(store, linked=True)
+    check(store, model)
 
 
 def _fields(item: Any) -> dict[str, Any]:

@@ -1,0 +1,82 @@
+"""Where a run cannot go to its experiment the true reason is said, and the way on works."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import mlflow
+import pytest
+from mlflow import MlflowClient
+
+from cvtrack_magics import log, mlexperiment, mlrun, mlsync
+from cvtrack_magics.runs import current
+from tests.store_views import points
+
+pytestmark = pytest.mark.usefixtures("script")
+
+
+def test_an_experiment_of_another_store(store: str, tmp_path: Path) -> None:
+    mlexperiment("one")
+    mlexperiment("two")
+    second = f"sqlite:///{tmp_path / 'second.db'}"
+    mlflow.set_tracking_uri(second)
+    with mlrun("moved", output=False) as run:
+        log({"a": 1.0})
+    said = " ".join(run.summary.notices)
+    assert "when the store answers" not in said
+    assert "experiment" in said.lower()
+    assert "%mlexperiment NAME" in mlsync(timeout=20).items[0].why
+    mlexperiment("fresh")
+    assert not mlsync(timeout=30).waiting
+    client = MlflowClient(second)
+    fresh = client.get_experiment_by_name("fresh").experiment_id
+    (found,) = client.search_runs([fresh])
+    assert found.info.status == "FINISHED"
+    assert points(second, found, "a") == [(0, 1.0)]
+
+
+def _delete_run(client: MlflowClient, run_id: str) -> Callable[[], None]:
+    client.delete_run(run_id)
+    return lambda: client.restore_run(run_id)
+
+
+def _delete_experiment(client: MlflowClient, run_id: str) -> Callable[[], None]:
+    experiment = client.get_run(run_id).info.experiment_id
+    client.delete_experiment(experiment)
+    return lambda: client.restore_experiment(experiment)
+
+
+@pytest.mark.parametrize("delete", [_delete_run, _delete_experiment])
+def test_what_was_deleted_meanwhile_is_completed_when_it_is_back(
+    store: str, delete: Callable[[MlflowClient, str], Callable[[], None]]
+) -> None:
+    mlexperiment("here")
+    with mlrun("away", output=False) as run:
+        log({"a": 1.0}, step=0)
+        run_id = run.run_id
+        restore = delete(MlflowClient(store), run_id)
+        log({"a": 2.0}, step=1)
+        mlflow.log_param("p", 1)
+    said = " ".join(run.summary.notices)
+    assert "deleted" in said
+    assert "when the store answers" not in said
+    assert "deleted" in mlsync(timeout=20).waiting[0].why
+    restore()
+    assert not mlsync(timeout=30).waiting
+    found = MlflowClient(store).get_run(run_id)
+    assert found.info.status == "FINISHED"
+    assert found.data.params["p"] == "1"
+    assert points(store, found, "a") == [(0, 1.0), (1, 2.0)]
+
+
+def test_a_renamed_experiment_is_still_the_runs(store: str) -> None:
+    mlexperiment("before")
+    client = MlflowClient(store)
+    experiment = client.get_experiment_by_name("before").experiment_id
+    with mlrun("renamed", output=False):
+        client.rename_experiment(experiment, "after")
+        log({"a": 1.0})
+    (found,) = client.search_runs([experiment])
+    assert (found.info.run_name, found.info.status) == ("renamed", "FINISHED")
+    assert current.get_session().sender.deliveries == []
