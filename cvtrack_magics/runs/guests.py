@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -100,6 +101,7 @@ class Guests:
     def __init__(self, session: Session) -> None:
         self._session = session
         self._interception = Interception(self._adopt)
+        self._pid = os.getpid()
         self._of: dict[str, list[Way]] = {}
 
     def open(self, kept: KeptRun, run: OpenRun) -> None:
@@ -119,7 +121,12 @@ class Guests:
         return [way.kept for way in ways]
 
     def _adopt(self, run: Any, uri: str) -> None:
-        """Take in a run that other code opened while ours is open, on the same store."""
+        """Take in a run that other code opened while ours is open, on the same store.
+
+        A run that a forked child opens is that child's alone.
+        """
+        if os.getpid() != self._pid:
+            return
         scope = self._session.current
         uri = absolute(uri)
         if scope is None or scope.run is None or redact(uri) != scope.kept.note.uri:

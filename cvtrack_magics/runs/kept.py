@@ -156,11 +156,15 @@ class KeptRun:
         return run
 
     def add(self, records: Sequence[Record]) -> None:
-        """Keep facts, and send them soon."""
+        """Keep facts, and send them soon; a forked child has none to keep."""
+        if os.getpid() != self.channel.pid:
+            return
         self.delivery.facts.append(self._facts.add(records))
 
     def end(self, records: Sequence[Record], end: End) -> None:
-        """Keep the last facts and the end."""
+        """Keep the last facts and the end; a forked child ends nothing."""
+        if os.getpid() != self.channel.pid:
+            return
         self.delivery.facts.append(self._facts.add(records, end, self.channel.ends()))
         self.delivery.end = end
 

@@ -10,6 +10,7 @@ call is passed on as it came. What a call of ours means for a run that is only o
 from __future__ import annotations
 
 import functools
+import os
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -18,6 +19,7 @@ from typing import Any, Protocol
 
 from cvtrack_magics.names import safe_key
 from cvtrack_magics.records import Artifact, Dataset, Param, Record, Tag
+from cvtrack_magics.store import forked
 from cvtrack_magics.store.client import mlflow, ours
 from cvtrack_magics.store.writer import Point
 
@@ -52,6 +54,9 @@ class Route(Protocol):
         """Return the points of a metric of a run that is only on disk."""
 
 
+POINTS = ("log_metric", "log_batch")
+"""What a forked child's calls send our way; all else it does as plain MLflow."""
+
 Created = Callable[[Any, str], None]
 """Told of a run (and its tracking URI) that other code opened while ours is open."""
 
@@ -70,6 +75,8 @@ class Interception:
         self._routes: dict[str, Route] = {}
         self._originals: dict[str, Any] = {}
         self._lock = threading.Lock()
+        self._pid = os.getpid()
+        forked.begin_anew_in_children()
 
     def add(self, run_id: str, route: Route) -> None:
         """Send the calls for a run our way."""
@@ -101,7 +108,7 @@ class Interception:
     def _wrapped(self, original: Any, ours_instead: Any) -> Any:
         @functools.wraps(original)
         def method(client: Any, *args: Any, **kwargs: Any) -> Any:
-            if ours():
+            if ours() or (os.getpid() != self._pid and original.__name__ not in POINTS):
                 return original(client, *args, **kwargs)
             return ours_instead(functools.partial(original, client), *args, **kwargs)
 
