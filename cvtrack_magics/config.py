@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from traitlets import Bool, Float, Integer, Unicode, default
@@ -26,6 +27,10 @@ class CvTrack(Configurable):
         10.0, help="Seconds a cell waits at its end for the store; the rest is sent afterwards."
     ).tag(config=True)
     send_interval = Float(0.5, help="Seconds between two batches of metrics.").tag(config=True)
+    watch = Bool(
+        help="Start a small process at the first run, which ends the runs of this kernel as "
+        "KILLED in the store when the kernel is killed. CVTRACK_WATCH=0 switches it off too.",
+    ).tag(config=True)
     plot_interval = Float(0.25, help="Seconds between two refreshes of the live plot.").tag(
         config=True
     )
@@ -56,6 +61,10 @@ class CvTrack(Configurable):
         help="Where runs are kept until the store has all of them (journal/), and where file "
         "hashes are cached.",
     ).tag(config=True)
+
+    @default("watch")
+    def _default_watch(self) -> bool:
+        return os.name == "posix" and os.environ.get("CVTRACK_WATCH", "1") != "0"
 
     @default("state_folder")
     def _default_state_folder(self) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from cvtrack_magics.delivery.companion import OpenedRun, companion
 from cvtrack_magics.journal import liveness
 from cvtrack_magics.journal.facts import FactLog
 from cvtrack_magics.journal.folder import RunFolder, RunNote, me
@@ -103,6 +104,17 @@ class KeptRun:
         self._uri = uri
         if run is not None:
             self.delivery.ending = "leave"
+        if path is not None and self.note.owner and session.config.watch:
+            companion.tell(
+                OpenedRun(
+                    str(path),
+                    str(session.journal),
+                    self.note.owner,
+                    self.note.boot,
+                    uri,
+                    dict(os.environ),
+                )
+            )
 
     @property
     def here(self) -> Channel | None:
