@@ -23,6 +23,7 @@ from cvtrack_magics.runs.host import CellFacts, Host
 from cvtrack_magics.runs.process import ProcessEnd
 from cvtrack_magics.runs.sender import Sender
 from cvtrack_magics.runs.spec import RunSpec
+from cvtrack_magics.runs.switching import ShortSwitches
 from cvtrack_magics.store.tracking import Tracking
 
 if TYPE_CHECKING:
@@ -79,6 +80,7 @@ class Session:
         self._modules: list[Path] = []
         self._modules_key: tuple[int, str] = (0, "")
         self.process = ProcessEnd(self.stop)
+        self.switches = ShortSwitches()
         self._before: dict[tuple[str, str, str], tuple[str, dict[str, Series]]] = {}
         self._guests: Guests | None = None
         self._sampler: UsageSampler | None = None
@@ -164,6 +166,7 @@ class Session:
         if replaced:
             tags["cvtrack.replaces"] = replaced
         self.process.hold()
+        self.switches.begin()
         pending, self.pending = self.pending, []
         if replaced:
             pending.append(Replaces(replaced))
@@ -234,6 +237,7 @@ class Session:
             current.log_to(self.scopes[-1].channel if self.scopes else None)
             if not self.scopes:
                 self.process.release()
+                self.switches.end()
 
     def record(self, records: Sequence[Record], *, implied: bool = False) -> tuple[str, list[str]]:
         """Give facts to the open run, or keep them for the next; return (where, lines).
