@@ -56,4 +56,5 @@ def best_records(curves: Mapping[str, Series], wall_s: float, ended: int) -> lis
         return []
     found["best_epoch"] = next((at for way, at in epochs if way == "max"), epochs[0][1])
     found["total_train_time_hrs"] = wall_s / 3600
-    return [Metric(name, value, 0, ended) for name, value in found.items()]
+    own = {safe_key(name) for name in curves}  # what the user's code says of itself stands
+    return [Metric(key, value, 0, ended) for key, value in found.items() if key not in own]

@@ -37,6 +37,8 @@ from cvtrack_magics.store.late import RUN_KEY
 from cvtrack_magics.store.tracking import OpenRun
 
 if TYPE_CHECKING:
+    from cvtrack_magics.runs.guests import Way
+    from cvtrack_magics.runs.precedence import Opening
     from cvtrack_magics.runs.session import Session
 
 ENDING_TIMEOUT = 3.0  # seconds; whoever shuts a kernel down kills it after five
@@ -69,6 +71,8 @@ class RunScope:
         self.notices: list[str] = []
         self.params: dict[str, str] = {}
         self.tags: dict[str, str] = {}
+        self.seeds: tuple[Record, ...] = ()
+        """The seed in force, as it is recorded; nested runs begin with it."""
         self.failures: dict[str, BaseException] = {}
         self.children = 0
         self.channel = Channel()
@@ -84,6 +88,7 @@ class RunScope:
             parent.name if parent else "",
             self.control.act,
         )
+        self._way: Way | None = None
         self._away = ""
         self._used_at = time.monotonic()
         self._used = 0
@@ -107,9 +112,20 @@ class RunScope:
 
     # -- opening
 
-    def open(self, tags: dict[str, str], pending: Sequence[Record]) -> None:
-        """Open the run in the store, or on disk, and start recording what surrounds it."""
+    def open(self, tags: dict[str, str], opening: Opening, extra: Sequence[Record] = ()) -> None:
+        """Open the run in the store, or on disk, and start recording what surrounds it.
+
+        Parameters
+        ----------
+        tags : dict of str to str
+            What it is opened with.
+        opening : Opening
+            What was said of it so far.
+        extra : sequence of Record
+            What else is to be written.
+        """
         self.tags.update(tags)
+        self.seeds = opening.seeds
         self._meter.start()
         self.gathering.start()
         try:
@@ -133,8 +149,8 @@ class RunScope:
         self.channel.step_now = self.control.step_now
         self.session.pump.open(self.channel, self._tick)
         self.session.sender.open(self.kept.delivery)
-        self.session.guests.open(self.kept, self.run)
-        self.notices += self.add([*pending, *self.spec.records])
+        self._way = self.session.guests.open(self.kept, self.run)
+        self.notices += self.add([*opening.records, *extra])
         with self._attempt("show the run"):
             self.view.open(self.run)
             for label, curves in self.session.beside(self):
@@ -248,10 +264,13 @@ class RunScope:
 
     def not_said_otherwise(self, records: list[Record]) -> list[Record]:
         """Leave out what was read off the machine where the user said something else."""
+        said = {*self.tags, *(self._way.said_tags if self._way else ())}
+        params = self._way.said_params if self._way else {}
+        records = [r for r in records if not (isinstance(r, Param) and r.key in params)]
         return [
             record
             for record in self._new_params(records, quietly=True)
-            if not (isinstance(record, Tag) and record.key in self.tags)
+            if not (isinstance(record, Tag) and record.key in said)
         ]
 
     def _put(self, records: Sequence[Record]) -> None:

@@ -27,13 +27,14 @@ from cvtrack_magics.store.tracking import Tracking
 
 if TYPE_CHECKING:
     from cvtrack_magics.capture.usage import UsageSampler
-    from cvtrack_magics.runs import recovery, surroundings
+    from cvtrack_magics.runs import precedence, recovery, surroundings
     from cvtrack_magics.runs import scope as scopes
     from cvtrack_magics.runs.delivery import Delivery
     from cvtrack_magics.runs.guests import Guests
     from cvtrack_magics.runs.scope import RunScope
     from cvtrack_magics.store import fluent
 else:
+    precedence = Lazy("cvtrack_magics.runs.precedence")
     recovery = Lazy("cvtrack_magics.runs.recovery")
     scopes = Lazy("cvtrack_magics.runs.scope")
     surroundings = Lazy("cvtrack_magics.runs.surroundings")
@@ -154,17 +155,23 @@ class Session:
         scope = scopes.RunScope(self, spec, cell, parent)
         key = _place_of(scope)
         replaced = "" if spec.resume else self._latest.get(key, "")
-        tags = {**self.tags, **surroundings.cell_tags(cell, self.host.notebook())}
-        tags.update({r.key: r.value for r in spec.records if isinstance(r, Tag)})
+        opening = precedence.opening_of(
+            spec,
+            every_run=self.tags,
+            session_seeds=self.seeds,
+            parent_seeds=parent.seeds if parent else (),
+            pending=self.pending,
+        )
+        tags = {**surroundings.cell_tags(cell, self.host.notebook()), **opening.tags}
+        self.process.hold()
+        self.pending = []
+        extra: list[Record] = []
         if replaced:
             tags["cvtrack.replaces"] = replaced
-        self.process.hold()
-        pending, self.pending = self.pending, []
-        if replaced:
-            pending.append(Replaces(replaced))
+            extra.append(Replaces(replaced))
         self.scopes.append(scope)
         try:
-            scope.open(tags, [*self.seeds, *pending])
+            scope.open(tags, opening, extra)
             current.log_to(scope.channel)
         except BaseException as error:  # an interrupt too leaves no half-open run behind
             self.close(scope, outcome_of(error), error)

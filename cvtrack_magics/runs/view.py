@@ -51,7 +51,8 @@ class RunView:
         self._parent = parent
         self._on_action = on_action
         self._digits = config.digits
-        self._live = spec.plot and config.live_plot and host.interactive_display
+        wanted = config.live_plot if spec.plot is None else spec.plot
+        self._live = wanted and host.interactive_display
         self._display_id = f"cvtrack-{uuid.uuid4().hex}"
         self._key = uuid.uuid4().hex[:8]
         self._header: dict[str, Any] = {}
@@ -187,7 +188,7 @@ class RunView:
 
     def _picture(self, history: Mapping[str, Series], beside: Mapping[str, Any]) -> bytes | None:
         some = history or self._overlays
-        if not (some and self._spec.plot and self._host.interactive_display):
+        if not some or self._spec.plot is False or not self._host.interactive_display:
             return None
         try:
             from cvtrack_magics.widgets.picture import curves_png
