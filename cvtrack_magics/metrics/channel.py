@@ -55,6 +55,7 @@ class Channel:
         self.history = History()
         self.refresh: Refresh | None = None
         self.step_now: Callable[[], int | None] = lambda: None
+        self.first_step: Callable[[str], int] = lambda _: 0
         self._sets: dict[str, list[MetricSet]] = {}
         self._next: dict[str, int] = {}
         self._on_device: deque[tuple[dict[str, Any], int, int]] = deque()
@@ -82,7 +83,8 @@ class Channel:
             groups[as_step(step)] = values
         else:
             for name, value in values.items():
-                groups.setdefault(self._next.get(name, 0), {})[name] = value
+                at = self._next[name] if name in self._next else self.first_step(name)
+                groups.setdefault(at, {})[name] = value
         for at, group in groups.items():
             if every == 1 or at % every == 0:
                 self._put(group, at, clock)

@@ -6,7 +6,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from cvtrack_magics.runs import scope as scopes
     from cvtrack_magics.runs.delivery import Delivery
     from cvtrack_magics.runs.guests import Guests
+    from cvtrack_magics.runs.resume import Known
     from cvtrack_magics.runs.scope import RunScope
     from cvtrack_magics.store import fluent
 else:
@@ -67,6 +68,8 @@ class Session:
         self.tags: dict[str, str] = {}
         self.seeds: list[Record] = []
         self.pending: list[Record] = []
+        self.ended: dict[tuple[str, str], Known] = {}
+        """What is known of runs that have ended, by their name and that of their parent."""
         self.keys: set[str] = set()
         """Keys of the runs in the journal that this session sends."""
         self._latest: dict[tuple[str, str, str], str] = {}
@@ -298,7 +301,7 @@ class Session:
             found.append(before)
         return found
 
-    def remember(self, scope: RunScope, curves: dict[str, Series]) -> None:
+    def remember(self, scope: RunScope, curves: Mapping[str, Series]) -> None:
         """Keep a run's curves, thinned, for the runs after it."""
         from cvtrack_magics.widgets.decimate import decimate
 

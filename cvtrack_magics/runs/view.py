@@ -63,6 +63,7 @@ class RunView:
         self._baselines: dict[str, Mapping[str, float]] = {}
         self._overlays: dict[str, Mapping[str, Series]] = {}
         self._next_update = 0.0
+        self._paused = False
         self._lock = threading.RLock()
 
     def open(self, run: OpenRun | None) -> None:
@@ -110,6 +111,10 @@ class RunView:
 
     def control(self, state: str, note: str) -> None:
         """Say what came of a click."""
+        if self._paused != (state == "paused"):
+            self._paused = state == "paused"
+            if math.isfinite(self._next_update):
+                self._next_update = 0.0  # a notebook saved now says so
         self._with_plot(lambda plot: plot.control(state, note))
 
     def mark(self, step: int, text: str) -> None:
@@ -157,7 +162,8 @@ class RunView:
             self._host.update(plot.mimebundle(), self._display_id)
             return
         self._next_update = time.monotonic() + WORDS_EVERY
-        bundle = live_bundle(self._header, self._key, self._spec.name, plot.history, self._digits)
+        words = (self._header, self._key, self._spec.name, plot.history, self._digits)
+        bundle = live_bundle(*words, paused=self._paused)
         self._host.update(bundle, self._display_id)
 
     # -- at the end

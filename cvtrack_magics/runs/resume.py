@@ -1,0 +1,264 @@
+"""Finds the run that goes on with ``--resume``, and what it has: in the store, or here."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from cvtrack_magics.capture.meter import ResourceUse
+from cvtrack_magics.errors import UsageProblem
+from cvtrack_magics.journal.facts import read_batches
+from cvtrack_magics.journal.folder import RunFolder, read_folders
+from cvtrack_magics.journal.points import Cursor, StoredStream
+from cvtrack_magics.metrics.channel import MAIN, OTHER, UNSEEN
+from cvtrack_magics.metrics.series import History, Series
+from cvtrack_magics.names import safe_key
+from cvtrack_magics.records import Param, Record, Tag
+from cvtrack_magics.runs.ending import is_summary
+from cvtrack_magics.runs.stretch import COUNT, PREFIX, Curves, Earlier
+from cvtrack_magics.runs.surroundings import RESOURCES
+from cvtrack_magics.store.resuming import (
+    StoredSoFar,
+    histories,
+    rename_tags,
+    stored_so_far,
+    versions_of,
+)
+from cvtrack_magics.store.writer import Point
+from cvtrack_magics.widgets.decimate import decimate
+
+if TYPE_CHECKING:
+    from cvtrack_magics.runs.scope import RunScope
+    from cvtrack_magics.runs.session import Session
+
+RUNS = 10  # runs that have ended that this process remembers
+REMEMBERED = 1000  # points that this process keeps of a curve of a run that has ended
+_OF_A_STRETCH = ("error.type", "error.message", "stopped_at_step")
+"""Tags about how a stretch ended; they would be wrong of the run that goes on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A run that can go on.
+
+    ``key`` is its journal's, for a run that the store may not have; ``where`` says in words
+    who knows of it.
+    """
+
+    run_id: str
+    key: str
+    earlier: Earlier
+    where: str = "the store"
+
+
+def in_store(session: Session, name: str, parent_id: str, notices: list[str]) -> Known | None:
+    """Find the newest run of a name in the store, and name the models that were made of it.
+
+    What earlier processes left of it is sent first.
+
+    Raises
+    ------
+    UsageProblem
+        The run is still open, here or in another process.
+    StoreUnavailable
+        The store does not answer.
+    """
+    tracking = session.tracking
+    _finish_sending(session, name)
+    run_id = tracking.find_run(name, parent_id)
+    if not run_id:
+        return None
+    _refuse_open(session, name, run_id)
+    uri = tracking.uri
+    stored = stored_so_far(uri, run_id)
+    if stored.status == "RUNNING":
+        notices.append(
+            f"The store still calls run {name!r} RUNNING; where another machine records it, "
+            "both write to it now."
+        )
+    _name_versions(session, uri, name, run_id)
+    earlier = _earlier(uri, stored)
+    ended = {
+        key: f"{PREFIX}{earlier.stretch - 1}.{key}" for key in _OF_A_STRETCH if key in stored.tags
+    }
+    with suppress(Exception):  # they stay as they are
+        rename_tags(uri, run_id, stored.tags, ended)
+    if earlier.unknown:
+        notices.append(earlier.unknown)
+    return Known(run_id, stored.tags.get("cvtrack.run_key", ""), earlier)
+
+
+def known_here(session: Session, name: str, parent: str) -> Known | None:
+    """Return what this process, or the journal, knows of a run while the store is away."""
+    found = session.ended.get((name, parent))
+    if found is not None:
+        return found
+    folders = [folder for folder in read_folders(session.journal) if folder.note.name == name]
+    ended = [folder for folder in folders if not _is_open(session, folder)]
+    return _on_disk(ended[-1]) if ended else None
+
+
+def remember(scope: RunScope, use: ResourceUse) -> None:
+    """Keep what a run that ended has, in case it goes on while the store is away."""
+    now = {k: s for k, s in scope.channel.history.series.items() if not k.startswith(UNSEEN)}
+    known = scope.stretch.curves(now)
+    thin = {name: decimate(s, REMEMBERED) for name, s in (known or {}).items()}
+    steps = {safe_key(k): max(s.steps) for k, s in scope.channel.history.series.items() if s}
+    before = scope.stretch.earlier.steps
+    earlier = Earlier(
+        stretch=scope.stretch.number + 1,
+        params=dict(scope.params),
+        tags=dict(scope.tags),
+        steps={**before, **{k: max(at, before.get(k, at)) for k, at in steps.items()}},
+        used=scope.stretch.total(use),
+        read=lambda: thin,
+    )
+    parent = scope.parent.name if scope.parent else ""
+    key = scope.tags.get("cvtrack.run_key") or scope.kept.note.key
+    ended = scope.session.ended
+    ended.pop((scope.name, parent), None)
+    ended[scope.name, parent] = Known(scope.run_id, key, earlier, "this process")
+    while len(ended) > RUNS:
+        del ended[next(iter(ended))]
+
+
+def opening_tags(earlier: Earlier) -> list[Record]:
+    """Return the tags that say which stretch begins, and when."""
+    now = str(int(time.time() * 1000))
+    number = earlier.stretch
+    return [Tag(COUNT, str(number)), Tag(f"{PREFIX}{number}.started", now)]
+
+
+def marks_of(tags: Mapping[str, str]) -> list[tuple[int, str]]:
+    """Return the notes that a run's tags keep, as (step, text)."""
+    found = []
+    numbered = [(key.removeprefix("mark."), tags[key]) for key in tags if key.startswith("mark.")]
+    for number, said in sorted((int(n), said) for n, said in numbered if n.isdigit()):
+        del number
+        at, _, text = said.removeprefix("step ").partition(": ")
+        if at.isdigit():
+            found.append((int(at), text))
+    return found
+
+
+def _finish_sending(session: Session, name: str) -> None:
+    session.recover()
+    for sender in (session.sender, session.backlog):
+        for delivery in sender.deliveries:
+            if delivery.note.name == name and delivery.end is not None:
+                sender.wait(delivery, session.config.close_timeout)
+
+
+def _refuse_open(session: Session, name: str, run_id: str) -> None:
+    if any(scope.run_id == run_id for scope in session.scopes):
+        raise UsageProblem(f"Run {name!r} is open already.", "End it before it is resumed.")
+    for folder in read_folders(session.journal):
+        if folder.note.run_id == run_id and _is_open(session, folder):
+            raise UsageProblem(
+                f"Run {name!r} is still open in process {folder.note.pid} on {folder.note.host}.",
+                "End it there, or give this run another name.",
+            )
+
+
+def _is_open(session: Session, folder: RunFolder) -> bool:
+    key = folder.note.key
+    if key in session.keys:
+        return any(scope.kept.note.key == key for scope in session.scopes if scope.run)
+    return folder.note.alive
+
+
+def _name_versions(session: Session, uri: str, name: str, run_id: str) -> None:
+    with suppress(Exception):  # a store without a registry has none
+        found = versions_of(uri, run_id)
+        if found:
+            session.host.say(
+                f"cvtrack: run {name!r} is what {', '.join(found)} was made of; resuming changes "
+                "the run's record, and not the registered model."
+            )
+
+
+def _earlier(uri: str, stored: StoredSoFar) -> Earlier:
+    names = [
+        name
+        for name in stored.metrics
+        if not name.startswith((UNSEEN, RESOURCES)) and not is_summary(name)
+    ]
+    used, unknown = _used(stored)
+    return Earlier(
+        stretch=_stretches(stored.tags) + 1,
+        params=stored.params,
+        tags={key: value for key, value in stored.tags.items() if key not in _OF_A_STRETCH},
+        steps={name: step for name, (_, step, _) in stored.metrics.items()},
+        used=used,
+        read=lambda: _curves(histories(uri, stored.run_id, names)),
+        unknown=unknown,
+    )
+
+
+def _stretches(tags: Mapping[str, str]) -> int:
+    said = tags.get(COUNT, "")
+    return max(1, int(said)) if said.isdigit() else 1
+
+
+def _used(stored: StoredSoFar) -> tuple[ResourceUse, str]:
+    """Return what a run used; of a stretch that was killed only the time is known."""
+
+    def value(key: str) -> float:
+        return stored.metrics.get(RESOURCES + key, (0.0, 0, 0))[0]
+
+    number = _stretches(stored.tags)
+    began = int(stored.tags.get(f"{PREFIX}{number}.started", "") or stored.started)
+    measured = stored.metrics.get(RESOURCES + "wall_time_s", (0.0, 0, 0))[2] >= began
+    gpu = RESOURCES + "gpu_peak_memory_mb" in stored.metrics
+    killed = 0.0 if measured else max(0.0, (stored.ended - began) / 1000)
+    use = ResourceUse(
+        wall_s=value("wall_time_s") + killed,
+        cpu_s=value("cpu_time_s"),
+        peak_rss_bytes=int(value("peak_memory_mb") * 1e6),
+        gpu_peak_bytes=int(value("gpu_peak_memory_mb") * 1e6) if gpu else None,
+    )
+    if measured:
+        return use, ""
+    return use, (
+        f"Stretch {number} of run {stored.name!r} did not measure its processor time and memory: "
+        "the totals lack them."
+    )
+
+
+def _curves(points: Mapping[str, Sequence[Point]]) -> Curves:
+    found: dict[str, Series] = {}
+    for name, rows in points.items():
+        series = found[name] = Series()
+        for _, value, unix_ms, step in rows:
+            series.append(step, value, unix_ms / 1000)
+    return found
+
+
+def _on_disk(folder: RunFolder) -> Known:
+    """Return what a journal knows of a run; the store may know more."""
+    note = folder.note
+    series = _points(folder)
+    records = [item for batch in read_batches(folder.path) for item in batch.records]
+    tags = dict(note.tags)
+    tags.update({item.key: item.value for item in records if isinstance(item, Tag)})
+    wall = max(0.0, (folder.last_change - note.started) / 1000)
+    earlier = Earlier(
+        stretch=_stretches(tags) + 1,
+        params={item.key: item.value for item in records if isinstance(item, Param)},
+        tags=tags,
+        steps={safe_key(name): max(found.steps) for name, found in series.items() if found},
+        used=ResourceUse(wall, 0.0, 0, None),
+        read=lambda: {k: s for k, s in series.items() if not k.startswith(UNSEEN)},
+    )
+    return Known(note.run_id, tags.get("cvtrack.run_key", note.key), earlier, "the disk")
+
+
+def _points(folder: RunFolder) -> dict[str, Series]:
+    history = History()
+    for name in (MAIN, OTHER):
+        for rows in Cursor(StoredStream(folder.segments(name))).read():
+            history.extend(rows, {})
+    return history.series
