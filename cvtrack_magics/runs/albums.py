@@ -61,7 +61,7 @@ class Albums:
 
     def go_on_after(self, step: int) -> None:
         """Count on after the steps of an earlier stretch of the run."""
-        self._first = self.last_step = max(0, step)
+        self._first, self.last_step = step, max(0, step)
 
     def add(
         self, name: str, predictions: Predictions, step: int, rows: Sequence[int]

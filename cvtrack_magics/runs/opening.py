@@ -44,8 +44,7 @@ def on_disk(scope: RunScope, tags: dict[str, str], error: StoreUnavailable) -> t
     )
     if not scope.spec.resume:
         return scope.kept.open_on_disk(tags), away
-    parent = scope.parent.name if scope.parent else ""
-    known = resume.known_here(scope.session, scope.name, parent)
+    known = resume.known_here(scope)
     if known is None:
         scope.notices.append(
             f"Neither this process nor the disk knows an earlier run {scope.name!r}, and the "
@@ -70,7 +69,7 @@ def go_on(scope: RunScope, tags: Mapping[str, str], own: frozenset[str]) -> None
     written = stretch.tags({k: v for k, v in tags.items() if k != RUN_KEY}, own)
     scope.add([*(Tag(*item) for item in written.items()), *resume.opening_tags(stretch.earlier)])
     scope.control.go_on_after(stretch.last_step)
-    scope.albums.go_on_after(stretch.last_step)
+    scope.albums.go_on_after(max(stretch.last_step, stretch.earlier.pictures))
     scope.go_on_after(stretch.last_of(UNSEEN), resume.marks_of(stretch.earlier.tags))
     scope.notices.append(
         f"This is stretch {stretch.number} of run {scope.name!r}: its code, session and "

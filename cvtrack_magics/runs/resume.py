@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cvtrack_magics.capture.meter import ResourceUse
 from cvtrack_magics.errors import UsageProblem
 from cvtrack_magics.journal.facts import read_batches
-from cvtrack_magics.journal.folder import RunFolder, read_folders
+from cvtrack_magics.journal.folder import RunFolder, RunNote, read_folders
 from cvtrack_magics.journal.points import Cursor, StoredStream
 from cvtrack_magics.metrics.channel import MAIN, OTHER, UNSEEN
 from cvtrack_magics.metrics.series import History, Series
 from cvtrack_magics.names import safe_key
 from cvtrack_magics.records import Param, Record, Tag
+from cvtrack_magics.runs import recovery
 from cvtrack_magics.runs.ending import is_summary
 from cvtrack_magics.runs.stretch import COUNT, PREFIX, Curves, Earlier
 from cvtrack_magics.runs.surroundings import RESOURCES
 from cvtrack_magics.store.resuming import (
     StoredSoFar,
+    files_below,
     histories,
     rename_tags,
     stored_so_far,
@@ -34,6 +38,7 @@ if TYPE_CHECKING:
     from cvtrack_magics.runs.scope import RunScope
     from cvtrack_magics.runs.session import Session
 
+_STEP = re.compile(r"step_([0-9]+)\.npz")
 RUNS = 10  # runs that have ended that this process remembers
 REMEMBERED = 1000  # points that this process keeps of a curve of a run that has ended
 _OF_A_STRETCH = ("error.type", "error.message", "stopped_at_step")
@@ -45,13 +50,16 @@ class Known:
     """A run that can go on.
 
     ``key`` is its journal's, for a run that the store may not have; ``where`` says in words
-    who knows of it.
+    who knows of it. ``note`` and ``parent``, the name of the run it is nested in, tell runs of
+    one name apart.
     """
 
     run_id: str
     key: str
     earlier: Earlier
     where: str = "the store"
+    note: RunNote | None = None
+    parent: str = ""
 
 
 def in_store(session: Session, name: str, parent_id: str, notices: list[str]) -> Known | None:
@@ -91,21 +99,28 @@ def in_store(session: Session, name: str, parent_id: str, notices: list[str]) ->
     return Known(run_id, stored.tags.get("cvtrack.run_key", ""), earlier)
 
 
-def known_here(session: Session, name: str, parent: str) -> Known | None:
+def known_here(scope: RunScope) -> Known | None:
     """Return what this process, or the journal, knows of a run while the store is away."""
-    found = session.ended.get((name, parent))
-    if found is not None:
-        return found
-    folders = [folder for folder in read_folders(session.journal) if folder.note.name == name]
-    ended = [folder for folder in folders if not _is_open(session, folder)]
+    session, wanted = scope.session, scope.kept.note
+    parent = scope.parent.name if scope.parent else ""
+    for known in reversed(session.ended):
+        if known.note and _is_same(known.note, wanted) and known.parent == parent:
+            return known
+    left = recovery.left_behind(session.journal, _open_here(session))
+    names = {folder.note.key: folder.note.name for folder in read_folders(session.journal)}
+    ended = [
+        folder
+        for folder in left
+        if _is_same(folder.note, wanted) and names.get(folder.note.parent_key, "") == parent
+    ]
     return _on_disk(ended[-1]) if ended else None
 
 
 def remember(scope: RunScope, use: ResourceUse) -> None:
     """Keep what a run that ended has, in case it goes on while the store is away."""
     now = {k: s for k, s in scope.channel.history.series.items() if not k.startswith(UNSEEN)}
-    known = scope.stretch.curves(now)
-    thin = {name: decimate(s, REMEMBERED) for name, s in (known or {}).items()}
+    whole = scope.stretch.curves(now) or {}
+    thin = {name: decimate(s, REMEMBERED) for name, s in whole.items()}
     steps = {safe_key(k): max(s.steps) for k, s in scope.channel.history.series.items() if s}
     before = scope.stretch.earlier.steps
     earlier = Earlier(
@@ -114,15 +129,14 @@ def remember(scope: RunScope, use: ResourceUse) -> None:
         tags=dict(scope.tags),
         steps={**before, **{k: max(at, before.get(k, at)) for k, at in steps.items()}},
         used=scope.stretch.total(use),
+        pictures=max(scope.albums.last_step, scope.stretch.earlier.pictures),
         read=lambda: thin,
     )
     parent = scope.parent.name if scope.parent else ""
     key = scope.tags.get("cvtrack.run_key") or scope.kept.note.key
-    ended = scope.session.ended
-    ended.pop((scope.name, parent), None)
-    ended[scope.name, parent] = Known(scope.run_id, key, earlier, "this process")
-    while len(ended) > RUNS:
-        del ended[next(iter(ended))]
+    note = scope.kept.delivery.note
+    known = Known(scope.run_id, key, earlier, "this process", note, parent)
+    scope.session.ended = [*scope.session.ended, known][-RUNS:]
 
 
 def opening_tags(earlier: Earlier) -> list[Record]:
@@ -155,19 +169,26 @@ def _finish_sending(session: Session, name: str) -> None:
 def _refuse_open(session: Session, name: str, run_id: str) -> None:
     if any(scope.run_id == run_id for scope in session.scopes):
         raise UsageProblem(f"Run {name!r} is open already.", "End it before it is resumed.")
+    left = {f.note.key for f in recovery.left_behind(session.journal, _open_here(session))}
     for folder in read_folders(session.journal):
-        if folder.note.run_id == run_id and _is_open(session, folder):
+        if folder.note.run_id == run_id and folder.note.key not in left:
             raise UsageProblem(
                 f"Run {name!r} is still open in process {folder.note.pid} on {folder.note.host}.",
                 "End it there, or give this run another name.",
             )
 
 
-def _is_open(session: Session, folder: RunFolder) -> bool:
-    key = folder.note.key
-    if key in session.keys:
-        return any(scope.kept.note.key == key for scope in session.scopes if scope.run)
-    return folder.note.alive
+def _open_here(session: Session) -> set[str]:
+    return {scope.kept.note.key for scope in session.scopes if hasattr(scope, "kept")}
+
+
+def _is_same(one: RunNote, other: RunNote) -> bool:
+    """Whether two notes are of runs of one name, experiment and store."""
+    if (one.name, one.uri) != (other.name, other.uri):
+        return False
+    if one.experiment_id and other.experiment_id:
+        return one.experiment_id == other.experiment_id
+    return one.experiment == other.experiment
 
 
 def _name_versions(session: Session, uri: str, name: str, run_id: str) -> None:
@@ -193,9 +214,21 @@ def _earlier(uri: str, stored: StoredSoFar) -> Earlier:
         tags={key: value for key, value in stored.tags.items() if key not in _OF_A_STRETCH},
         steps={name: step for name, (_, step, _) in stored.metrics.items()},
         used=used,
+        pictures=_pictures(uri, stored.run_id),
         read=lambda: _curves(histories(uri, stored.run_id, names)),
         unknown=unknown,
     )
+
+
+def _pictures(uri: str, run_id: str) -> int:
+    """Return the highest step of the run's predictions; -1 where there are none."""
+    from cvtrack_magics.runs.album import FOLDER
+
+    with suppress(Exception):
+        names = [Path(path).name for path in files_below(uri, run_id, FOLDER)]
+        found = [_STEP.fullmatch(name) for name in names]
+        return max((int(match[1]) for match in found if match), default=-1)
+    return -1
 
 
 def _stretches(tags: Mapping[str, str]) -> int:

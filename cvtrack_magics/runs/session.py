@@ -68,8 +68,8 @@ class Session:
         self.tags: dict[str, str] = {}
         self.seeds: list[Record] = []
         self.pending: list[Record] = []
-        self.ended: dict[tuple[str, str], Known] = {}
-        """What is known of runs that have ended, by their name and that of their parent."""
+        self.ended: list[Known] = []
+        """What is known of the last runs that have ended, in case they go on."""
         self.keys: set[str] = set()
         """Keys of the runs in the journal that this session sends."""
         self._latest: dict[tuple[str, str, str], str] = {}

@@ -33,7 +33,8 @@ Curves = Mapping[str, Series]
 class Earlier:
     """What a run had before this stretch; empty for a run's first.
 
-    ``steps`` are the highest ones, by the name that the store has. ``read`` returns the
+    ``steps`` are the highest ones, by the name that the store has, and ``pictures`` that of
+    predictions, -1 where there are none. ``read`` returns the
     curves, all of them or thinned, and raises where they cannot be had. ``unknown`` says
     what of its cost is not known.
     """
@@ -43,6 +44,7 @@ class Earlier:
     tags: Mapping[str, str] = field(default_factory=dict)
     steps: Mapping[str, int] = field(default_factory=dict)
     used: ResourceUse = NOTHING
+    pictures: int = -1
     read: Callable[[], Curves] = dict
     unknown: str = ""
 

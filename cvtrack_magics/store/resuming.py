@@ -80,6 +80,16 @@ def _in_words(client: Any, version: Any) -> str:
     return f"{said} ({', '.join(about)})" if about else said
 
 
+def files_below(uri: str, run_id: str, folder: str) -> list[str]:
+    """Return the paths of the artifacts in a folder and those in it, two levels deep."""
+    client = client_of(uri)
+    with quietly():
+        found = client.list_artifacts(run_id, folder)
+        inner = [client.list_artifacts(run_id, item.path) for item in found if item.is_dir]
+    items = [*found, *(item for some in inner for item in some)]
+    return [str(item.path) for item in items if not item.is_dir]
+
+
 def rename_tags(uri: str, run_id: str, tags: Mapping[str, str], names: Mapping[str, str]) -> None:
     """Give tags of a run other names: the new ones are there before the old ones go."""
     client = client_of(uri)
