@@ -17,7 +17,8 @@ from typing import Any
 
 from cvtrack_magics.errors import UsageProblem
 from cvtrack_magics.journal.points import Cursor, MetricSet, Stream
-from cvtrack_magics.metrics.numbers import as_name, as_number, as_step
+from cvtrack_magics.metrics.naming import StoredNames
+from cvtrack_magics.metrics.numbers import as_number, as_step
 from cvtrack_magics.metrics.series import History, Series
 
 Refresh = Callable[[Mapping[str, Series]], None]
@@ -55,6 +56,7 @@ class Channel:
         self.history = History()
         self.refresh: Refresh | None = None
         self.step_now: Callable[[], int | None] = lambda: None
+        self.names = StoredNames(lambda _: None)
         self.first_step: Callable[[str], int] = lambda _: 0
         self._sets: dict[str, list[MetricSet]] = {}
         self._next: dict[str, int] = {}
@@ -74,7 +76,7 @@ class Channel:
                 f"log() takes a dict of metrics, not a {type(metrics).__name__}.",
                 "For example log({'train/loss': loss}, step=epoch).",
             )
-        values = {as_name(key): as_number(key, value) for key, value in metrics.items()}
+        values = {self.names.of(key): as_number(key, value) for key, value in metrics.items()}
         if step is None:
             step = self.step_now()
         self._learn_steps(values)
@@ -93,7 +95,7 @@ class Channel:
     def log_at(self, metrics: Mapping[str, float], step: int, unix_ms: int) -> None:
         """Write values down that were logged at a given time (Unix milliseconds)."""
         behind = time.time_ns() - unix_ms * 1_000_000
-        values = {as_name(key): float(value) for key, value in metrics.items()}
+        values = {self.names.of(key): float(value) for key, value in metrics.items()}
         with self._lock:  # whoever calls is not the training loop, and must not become it
             self._write(self.other, values, as_step(step), time.monotonic_ns() - behind)
 

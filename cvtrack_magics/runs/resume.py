@@ -19,6 +19,7 @@ from cvtrack_magics.metrics.channel import MAIN, OTHER, UNSEEN
 from cvtrack_magics.metrics.series import History, Series
 from cvtrack_magics.names import safe_key
 from cvtrack_magics.records import Param, Record, Tag
+from cvtrack_magics.redact import redact
 from cvtrack_magics.runs import recovery
 from cvtrack_magics.runs.ending import is_summary
 from cvtrack_magics.runs.stretch import COUNT, PREFIX, Curves, Earlier
@@ -31,6 +32,7 @@ from cvtrack_magics.store.resuming import (
     stored_so_far,
     versions_of,
 )
+from cvtrack_magics.store.uris import absolute
 from cvtrack_magics.store.writer import Point
 from cvtrack_magics.widgets.decimate import decimate
 
@@ -62,6 +64,20 @@ class Known:
     parent: str = ""
 
 
+def refuse_open(session: Session, name: str) -> None:
+    """Raise :class:`UsageProblem` where another process still has the run open."""
+    tracking = session.tracking
+    place = (name, redact(absolute(tracking.uri)), *tracking.experiment_now())
+    left = {f.note.key for f in recovery.left_behind(session.journal, _open_here(session))}
+    for folder in read_folders(session.journal):
+        key = folder.note.key
+        if key not in left and key not in session.keys and _is_at(folder.note, *place):
+            raise UsageProblem(
+                f"Run {name!r} is still open in process {folder.note.pid} on {folder.note.host}.",
+                "End it there, or give this run another name.",
+            )
+
+
 def in_store(session: Session, name: str, parent_id: str, notices: list[str]) -> Known | None:
     """Find the newest run of a name in the store, and name the models that were made of it.
 
@@ -69,8 +85,6 @@ def in_store(session: Session, name: str, parent_id: str, notices: list[str]) ->
 
     Raises
     ------
-    UsageProblem
-        The run is still open, here or in another process.
     StoreUnavailable
         The store does not answer.
     """
@@ -79,7 +93,6 @@ def in_store(session: Session, name: str, parent_id: str, notices: list[str]) ->
     run_id = tracking.find_run(name, parent_id)
     if not run_id:
         return None
-    _refuse_open(session, name, run_id)
     uri = tracking.uri
     stored = stored_so_far(uri, run_id)
     if stored.status == "RUNNING":
@@ -166,29 +179,21 @@ def _finish_sending(session: Session, name: str) -> None:
                 sender.wait(delivery, session.config.close_timeout)
 
 
-def _refuse_open(session: Session, name: str, run_id: str) -> None:
-    if any(scope.run_id == run_id for scope in session.scopes):
-        raise UsageProblem(f"Run {name!r} is open already.", "End it before it is resumed.")
-    left = {f.note.key for f in recovery.left_behind(session.journal, _open_here(session))}
-    for folder in read_folders(session.journal):
-        if folder.note.run_id == run_id and folder.note.key not in left:
-            raise UsageProblem(
-                f"Run {name!r} is still open in process {folder.note.pid} on {folder.note.host}.",
-                "End it there, or give this run another name.",
-            )
-
-
 def _open_here(session: Session) -> set[str]:
     return {scope.kept.note.key for scope in session.scopes if hasattr(scope, "kept")}
 
 
 def _is_same(one: RunNote, other: RunNote) -> bool:
     """Whether two notes are of runs of one name, experiment and store."""
-    if (one.name, one.uri) != (other.name, other.uri):
+    return _is_at(one, other.name, other.uri, other.experiment_id, other.experiment)
+
+
+def _is_at(note: RunNote, name: str, uri: str, experiment_id: str, experiment: str) -> bool:
+    if (note.name, note.uri) != (name, uri):
         return False
-    if one.experiment_id and other.experiment_id:
-        return one.experiment_id == other.experiment_id
-    return one.experiment == other.experiment
+    if note.experiment_id and experiment_id:
+        return note.experiment_id == experiment_id
+    return note.experiment == experiment
 
 
 def _name_versions(session: Session, uri: str, name: str, run_id: str) -> None:

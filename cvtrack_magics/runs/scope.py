@@ -147,6 +147,7 @@ class RunScope:
         self.channel.refresh = self.view.refresh
         self.channel.step_now = self.control.step_now
         self.channel.first_step = self._first_step
+        self.channel.names.told = self.notices.append
         self.session.pump.open(self.channel, self._tick)
         self.session.sender.open(self.kept.delivery)
         self._way = self.session.guests.open(self.kept, self.run)

@@ -27,7 +27,7 @@ from cvtrack_magics.store.tracking import Tracking
 
 if TYPE_CHECKING:
     from cvtrack_magics.capture.usage import UsageSampler
-    from cvtrack_magics.runs import precedence, recovery, surroundings
+    from cvtrack_magics.runs import precedence, recovery, resume, surroundings
     from cvtrack_magics.runs import scope as scopes
     from cvtrack_magics.runs.delivery import Delivery
     from cvtrack_magics.runs.guests import Guests
@@ -37,11 +37,13 @@ if TYPE_CHECKING:
 else:
     precedence = Lazy("cvtrack_magics.runs.precedence")
     recovery = Lazy("cvtrack_magics.runs.recovery")
+    resume = Lazy("cvtrack_magics.runs.resume")
     scopes = Lazy("cvtrack_magics.runs.scope")
     surroundings = Lazy("cvtrack_magics.runs.surroundings")
     fluent = Lazy("cvtrack_magics.store.fluent")
 
 SIBLINGS = 5  # curves of how many nested runs are drawn behind the next one's
+EARLIER = 50  # places in the notebook whose last curves are kept
 CURVE = 1000  # points that are kept of a curve for the plots of later runs
 
 
@@ -156,6 +158,8 @@ class Session:
         cell = cell or CellFacts()
         parent = self._parent_of(spec)
         scope = scopes.RunScope(self, spec, cell, parent)
+        if spec.resume:
+            resume.refuse_open(self, spec.name)
         key = _place_of(scope)
         replaced = "" if spec.resume else self._latest.get(key, "")
         opening = precedence.opening_of(
@@ -297,7 +301,9 @@ class Session:
         """Return the curves to draw behind a run's own: of its last time, and its siblings'."""
         found = list(scope.parent.under.items())[-SIBLINGS:] if scope.parent else []
         before = self._before.get(_place_of(scope))
-        if before is not None and not any(label.startswith(scope.name) for label, _ in found):
+        own = _label_of(scope)  # a resumed run draws its earlier curves as its own
+        siblings = any(label.startswith(scope.name) for label, _ in found)
+        if before is not None and before[0] != own and not siblings:
             found.append(before)
         return found
 
@@ -309,8 +315,11 @@ class Session:
             return
         thin = {name: decimate(s, CURVE) for name, s in curves.items() if len(s) > 1}
         if thin:
-            label = f"{scope.name} {scope.run_id[:6]}".strip()
+            label = _label_of(scope)
+            self._before.pop(_place_of(scope), None)
             self._before[_place_of(scope)] = (label, thin)
+            while len(self._before) > EARLIER:
+                del self._before[next(iter(self._before))]
             if scope.parent is not None:
                 scope.parent.under[label] = thin
 
@@ -330,6 +339,10 @@ class Session:
                 "Return the value, and log it in the process that opened the run."
             )
         return None
+
+
+def _label_of(scope: RunScope) -> str:
+    return f"{scope.name} {scope.run_id[:6]}".strip()
 
 
 def _place_of(scope: RunScope) -> tuple[str, str, str]:

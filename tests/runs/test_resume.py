@@ -290,6 +290,9 @@ def test_a_run_that_is_open_elsewhere_is_not_resumed(store: str) -> None:
         time.sleep(0.05)
     with pytest.raises(UsageProblem, match=f"open in process {other.pid}"):
         mlrun("d", resume=True)
+    assert len(mlflow.MlflowClient(store).search_runs(["0"])) == 1
+    with mlrun("another", resume=True):
+        pass
     other.kill()
     other.communicate()
 
