@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from contextvars import Context, copy_context
 from typing import TYPE_CHECKING, Any
 
+from cvtrack_magics.console import say
 from cvtrack_magics.runs.host import figure_png, open_figures, write_over
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ class ShellHost:
     def say(self, text: str) -> None:
         """Print one line."""
         if text:
-            print(text)
+            say(text)
 
     def line(self, text: str) -> None:
         """Write over the terminal's last line; a notebook has the live plot instead."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from cvtrack_magics.records import End, Param, Record, Tag
@@ -36,6 +36,16 @@ class Way:
     def stored_id(self) -> str:
         """The run's id in the store; empty while the store does not have it."""
         return self.kept.delivery.run_id
+
+    @property
+    def said_params(self) -> Mapping[str, str]:
+        """The params that MLflow's own calls gave the run."""
+        return self._params
+
+    @property
+    def said_tags(self) -> Mapping[str, str]:
+        """The tags that MLflow's own calls gave the run."""
+        return self._tags
 
     @property
     def reachable(self) -> bool:
@@ -104,12 +114,13 @@ class Guests:
         self._pid = os.getpid()
         self._of: dict[str, list[Way]] = {}
 
-    def open(self, kept: KeptRun, run: OpenRun) -> None:
-        """Begin to take the calls for a run."""
+    def open(self, kept: KeptRun, run: OpenRun) -> Way:
+        """Begin to take the calls for a run; return their way."""
         way = Way(kept, run)
         self._of[kept.note.key] = []
         for run_id in {run.run_id, way.stored_id} - {""}:
             self._interception.add(run_id, way)
+        return way
 
     def close(self, kept: KeptRun, run: OpenRun) -> list[KeptRun]:
         """Let the calls for a run, and for its guests, be; return the guests."""

@@ -9,6 +9,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+from cvtrack_magics.console import say
+
 if TYPE_CHECKING:
     from cvtrack_magics.capture.session import Cell
 
@@ -79,7 +81,7 @@ class ScriptHost:
     def say(self, text: str) -> None:
         """Print one line."""
         if text:
-            print(text)
+            say(text)
 
     def line(self, text: str) -> None:
         """Write over the terminal's last line."""

@@ -6,7 +6,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,19 +29,23 @@ from cvtrack_magics.store.tracking import Tracking
 if TYPE_CHECKING:
     from cvtrack_magics.capture.usage import UsageSampler
     from cvtrack_magics.journal.folder import Unreadable
-    from cvtrack_magics.runs import recovery, surroundings
+    from cvtrack_magics.runs import precedence, recovery, resume, surroundings
     from cvtrack_magics.runs import scope as scopes
     from cvtrack_magics.runs.delivery import Delivery
     from cvtrack_magics.runs.guests import Guests
+    from cvtrack_magics.runs.resume import Known
     from cvtrack_magics.runs.scope import RunScope
     from cvtrack_magics.store import fluent
 else:
+    precedence = Lazy("cvtrack_magics.runs.precedence")
     recovery = Lazy("cvtrack_magics.runs.recovery")
+    resume = Lazy("cvtrack_magics.runs.resume")
     scopes = Lazy("cvtrack_magics.runs.scope")
     surroundings = Lazy("cvtrack_magics.runs.surroundings")
     fluent = Lazy("cvtrack_magics.store.fluent")
 
 SIBLINGS = 5  # curves of how many nested runs are drawn behind the next one's
+EARLIER = 50  # places in the notebook whose last curves are kept
 CURVE = 1000  # points that are kept of a curve for the plots of later runs
 
 
@@ -70,6 +74,8 @@ class Session:
         self.pending: list[Record] = []
         self.unreadable: list[Unreadable] = []
         """Folders in the journal that could not be made ready to be sent."""
+        self.ended: list[Known] = []
+        """What is known of the last runs that have ended, in case they go on."""
         self.keys: set[str] = set()
         """Keys of the runs in the journal that this session sends."""
         self._latest: dict[tuple[str, str, str], str] = {}
@@ -159,20 +165,28 @@ class Session:
         cell = cell or CellFacts()
         parent = self._parent_of(spec)
         scope = scopes.RunScope(self, spec, cell, parent)
+        if spec.resume:
+            resume.refuse_open(self, spec.name)
         key = _place_of(scope)
         replaced = "" if spec.resume else self._latest.get(key, "")
-        tags = {**self.tags, **surroundings.cell_tags(cell, self.host.notebook())}
-        tags.update({r.key: r.value for r in spec.records if isinstance(r, Tag)})
-        if replaced:
-            tags["cvtrack.replaces"] = replaced
+        opening = precedence.opening_of(
+            spec,
+            every_run=self.tags,
+            session_seeds=self.seeds,
+            parent_seeds=parent.seeds if parent else (),
+            pending=self.pending,
+        )
+        tags = {**surroundings.cell_tags(cell, self.host.notebook()), **opening.tags}
         self.process.hold()
         self.switches.begin()
-        pending, self.pending = self.pending, []
+        self.pending = []
+        extra: list[Record] = []
         if replaced:
-            pending.append(Replaces(replaced))
+            tags["cvtrack.replaces"] = replaced
+            extra.append(Replaces(replaced))
         self.scopes.append(scope)
         try:
-            scope.open(tags, [*self.seeds, *pending])
+            scope.open(tags, opening, extra)
             current.log_to(scope.channel)
         except BaseException as error:  # an interrupt too leaves no half-open run behind
             self.close(scope, outcome_of(error), error)
@@ -296,11 +310,13 @@ class Session:
         """Return the curves to draw behind a run's own: of its last time, and its siblings'."""
         found = list(scope.parent.under.items())[-SIBLINGS:] if scope.parent else []
         before = self._before.get(_place_of(scope))
-        if before is not None and not any(label.startswith(scope.name) for label, _ in found):
+        own = _label_of(scope)  # a resumed run draws its earlier curves as its own
+        siblings = any(label.startswith(scope.name) for label, _ in found)
+        if before is not None and before[0] != own and not siblings:
             found.append(before)
         return found
 
-    def remember(self, scope: RunScope, curves: dict[str, Series]) -> None:
+    def remember(self, scope: RunScope, curves: Mapping[str, Series]) -> None:
         """Keep a run's curves, thinned, for the runs after it."""
         from cvtrack_magics.widgets.decimate import decimate
 
@@ -308,8 +324,11 @@ class Session:
             return
         thin = {name: decimate(s, CURVE) for name, s in curves.items() if len(s) > 1}
         if thin:
-            label = f"{scope.name} {scope.run_id[:6]}".strip()
+            label = _label_of(scope)
+            self._before.pop(_place_of(scope), None)
             self._before[_place_of(scope)] = (label, thin)
+            while len(self._before) > EARLIER:
+                del self._before[next(iter(self._before))]
             if scope.parent is not None:
                 scope.parent.under[label] = thin
 
@@ -333,6 +352,10 @@ class Session:
                 "Return the value, and log it in the process that opened the run."
             )
         return None
+
+
+def _label_of(scope: RunScope) -> str:
+    return f"{scope.name} {scope.run_id[:6]}".strip()
 
 
 def _place_of(scope: RunScope) -> tuple[str, str, str]:
