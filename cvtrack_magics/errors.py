@@ -41,7 +41,13 @@ class UsageProblem(CvtrackError, ValueError):
 
 
 class StoreUnavailable(CvtrackError):
-    """The tracking store cannot be reached, read or written."""
+    """The tracking store cannot be reached, read or written.
+
+    ``answered`` is true where the store did answer, and answered no: asking again changes
+    nothing until its cause is gone.
+    """
+
+    answered = False
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

@@ -5,6 +5,7 @@ Nothing here imports MLflow, IPython or a plotting library.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -30,12 +31,19 @@ class Tag:
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """One point of a metric; ``timestamp`` is Unix time in milliseconds."""
+    """One point of a metric; ``timestamp`` is Unix time in milliseconds.
+
+    ``model_id``, ``dataset_name`` and ``dataset_digest`` name the logged model and the data
+    set that it was measured on, where it was.
+    """
 
     key: str
     value: float
     step: int
     timestamp: int
+    model_id: str = ""
+    dataset_name: str = ""
+    dataset_digest: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +89,18 @@ class Replaces:
 
 
 @dataclass(frozen=True, slots=True)
+class Call:
+    """A method of MLflow's client that is called on the run later, with these arguments.
+
+    ``name`` is one of those that :mod:`cvtrack_magics.store.deferred` knows; ``arguments`` are
+    JSON-ready.
+    """
+
+    name: str
+    arguments: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
 class End:
     """How a run ended, and when in Unix milliseconds."""
 
@@ -95,7 +115,26 @@ class Notice:
     text: str
 
 
-Record: TypeAlias = Param | Tag | Metric | Artifact | Dataset | Replaces | Notice
+@dataclass(frozen=True, slots=True)
+class Refused(Notice):
+    """One thing that the store will never take; ``what`` is JSON-ready and is kept aside."""
+
+    what: Mapping[str, object] = field(default_factory=dict)
+    source: Path | None = None
+
+    @classmethod
+    def make(cls, kind: str, name: str, content: Mapping[str, object], reason: str) -> Refused:
+        """Return it with a line for the user: what it is, and what the store said of it."""
+        step = f" at step {content['step']}" if "step" in content else ""
+        source = content.get("source")
+        return cls(
+            f"The store refuses the {kind} {name!r}{step}: {reason}",
+            {"kind": kind, "name": name, **content, "reason": reason},
+            source if isinstance(source, Path) else None,
+        )
+
+
+Record: TypeAlias = Param | Tag | Metric | Artifact | Dataset | Replaces | Call | Notice
 
 
 @dataclass(frozen=True, slots=True)

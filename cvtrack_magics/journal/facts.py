@@ -16,6 +16,7 @@ from zlib import crc32
 from cvtrack_magics.journal.stored import Damage, read_regular
 from cvtrack_magics.records import (
     Artifact,
+    Call,
     Dataset,
     End,
     Metric,
@@ -34,6 +35,7 @@ _KINDS: dict[str, Callable[..., Record | End]] = {
     "metric": Metric,
     "dataset": Dataset,
     "replaces": Replaces,
+    "call": Call,
     "end": End,
 }
 _NAMES = {kind: name for name, kind in _KINDS.items()}

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import operator
 from typing import Any
 
 from cvtrack_magics.errors import UsageProblem
-
-MAX_STEP = 2**63  # stores keep steps as 64-bit integers
+from cvtrack_magics.integers import MAX_STEP, whole
 
 
 def as_number(key: str, value: Any) -> Any:
@@ -47,12 +45,13 @@ def as_name(key: Any) -> str:
 
 
 def as_step(step: Any) -> int:
-    """Return a step as a Python integer; :class:`UsageProblem` when it is none."""
-    try:
-        number = operator.index(step)
-    except (TypeError, RuntimeError):
-        number = MAX_STEP
-    if not -MAX_STEP < number < MAX_STEP:
+    """Return a step as a Python integer; :class:`UsageProblem` when it is none.
+
+    Whole numbers of any type are steps: Python's, NumPy's and PyTorch's integers and floats,
+    ``Decimal``, ``Fraction`` and 0-d arrays.
+    """
+    number = whole(step)
+    if number is None or not -MAX_STEP < number < MAX_STEP:
         raise UsageProblem(
             f"step={step!r} is not a step.", "Give a whole number, for example step=epoch."
         )

@@ -19,8 +19,10 @@ from cvtrack_magics.journal.points import Cursor
 from cvtrack_magics.journal.rows import Rows
 from cvtrack_magics.records import Artifact, End, Notice
 from cvtrack_magics.redact import in_one_line
-from cvtrack_magics.store import late
+from cvtrack_magics.runs.refused import set_aside
+from cvtrack_magics.store import answers, late
 from cvtrack_magics.store.probe import probe
+from cvtrack_magics.store.refusals import is_no
 from cvtrack_magics.store.tracking import OpenRun, Tracking
 from cvtrack_magics.store.writer import METRICS_PER_CALL, FilesHeld, Point
 
@@ -99,9 +101,13 @@ class Delivery:
         self.failed_try = 0.0
         """When the last try that failed began (monotonic seconds)."""
         self.why = ""
+        self.answered = False
+        """Whether the store answered no at the last try; asking again may change nothing."""
         self.only_files = False
         """Whether the last try failed for files alone; the store has all the rest."""
         self.next_try = 0.0
+        self.not_before = 0.0
+        """Until when the server asked to be left alone (monotonic seconds)."""
         self._note = note
         self._uri = uri
         self._cursors = dict(cursors)
@@ -151,11 +157,14 @@ class Delivery:
         except Exception as error:
             self.failures += 1
             self.failed_try = began
+            self.answered = is_no(error)
             self.why = _reason(error)
             self.only_files = isinstance(error, FilesHeld)
             first, longest = PAUSES
             pause = min(longest, first * 2 ** min(self.failures - 1, 8))
-            self.next_try = time.monotonic() + pause
+            asked = answers.seconds_to_wait(error)
+            self.not_before = time.monotonic() + asked if asked else 0.0
+            self.next_try = time.monotonic() + max(pause, asked)
             return False
 
     def advance(self, turn: float = math.inf) -> bool:
@@ -182,7 +191,8 @@ class Delivery:
             self._send_facts(run)
             self._send_points(run)  # what was logged before the end, to the last point
             self._finish(run, end)
-        self.failures, self.why, self.next_try = 0, "", 0.0
+        self.failures, self.why, self.next_try, self.not_before = 0, "", 0.0, 0.0
+        self.answered = False
         return more
 
     def _run(self, uri: str) -> OpenRun:
@@ -319,9 +329,9 @@ class Delivery:
             )
 
     def _tell(self, notices: list[Notice]) -> None:
-        for notice in notices:
-            if notice.text not in self.notices:
-                self.notices.append(notice.text)
+        for line in set_aside(self.folder, notices):
+            if line not in self.notices:
+                self.notices.append(line)
 
     @property
     def waiting(self) -> int:
@@ -344,4 +354,6 @@ def _files_of(batches: Sequence[Batch]) -> list[Batch]:
 
 
 def _reason(error: Exception) -> str:
-    return error.problem if isinstance(error, CvtrackError) else in_one_line(error)
+    if isinstance(error, CvtrackError):
+        return str(error) if is_no(error) else error.problem
+    return in_one_line(error)

@@ -7,11 +7,11 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from cvtrack_magics.records import End, Param, Record, Tag
+from cvtrack_magics.records import Call, Record, Tag
 from cvtrack_magics.redact import redact
+from cvtrack_magics.runs.books import Books
 from cvtrack_magics.runs.kept import KeptRun
-from cvtrack_magics.store import fluent
-from cvtrack_magics.store.intercept import Interception
+from cvtrack_magics.store.intercept import Interception, Route
 from cvtrack_magics.store.tracking import OpenRun
 from cvtrack_magics.store.uris import absolute
 from cvtrack_magics.store.writer import Point
@@ -19,18 +19,14 @@ from cvtrack_magics.store.writer import Point
 if TYPE_CHECKING:
     from cvtrack_magics.runs.session import Session
 
-FLUSH = 10.0  # seconds that reading back waits for what was logged before
 
+class Way(Books):
+    """The way of MLflow's calls for one run, ours or a guest's.
 
-class Way:
-    """The way of MLflow's calls for one run, ours or a guest's."""
+    ``own`` is the journal of one of ours, which ends where it was opened.
+    """
 
-    def __init__(self, kept: KeptRun, run: OpenRun, flush_timeout: float = FLUSH) -> None:
-        self.kept = kept
-        self.run = run
-        self._flush_timeout = flush_timeout
-        self._params: dict[str, str] = {}
-        self._tags: dict[str, str] = {}
+    own: KeptRun | None = None
 
     @property
     def stored_id(self) -> str:
@@ -54,49 +50,41 @@ class Way:
 
     def points(self, points: Sequence[Point]) -> None:
         """Write points down, those of one moment in one row."""
-        channel = self.kept.here
-        if channel is None:
-            return
-        group: dict[str, float] = {}
-        at = (0, 0)
-        for name, value, unix_ms, step in points:
-            if group and ((step, unix_ms) != at or name in group):
+        with self.writing() as kept:
+            channel = kept.here
+            if channel is None:
+                return
+            group: dict[str, float] = {}
+            at = (0, 0)
+            for name, value, unix_ms, step in points:
+                if group and ((step, unix_ms) != at or name in group):
+                    channel.log_at(group, *at)
+                    group = {}
+                group[name] = value
+                at = (step, unix_ms)
+            if group:
                 channel.log_at(group, *at)
-                group = {}
-            group[name] = value
-            at = (step, unix_ms)
-        if group:
-            channel.log_at(group, *at)
 
     def facts(self, records: Sequence[Record]) -> None:
-        """Keep params, tags, artifacts or data sets."""
+        """Keep params, tags, artifacts, data sets or calls."""
         if records:
-            self._params.update({r.key: r.value for r in records if isinstance(r, Param)})
-            self._tags.update({r.key: r.value for r in records if isinstance(r, Tag)})
-            self.kept.add(records)
+            with self.writing() as kept:
+                self.keep_in_mind(records)
+                kept.add(records)
 
-    def flush(self) -> None:
-        """Bring what was logged to the store, where it answers."""
-        if self.stored_id and self.reachable:
-            self.kept.session.sender.flush(self.kept.delivery, self._flush_timeout)
+    def ended(self, status: str = "FINISHED", end_time: int | None = None) -> bool:
+        """Other code ends the run: a guest's journal ends with it.
 
-    def ended(self) -> None:
-        """Other code ends the run: a guest's journal ends with it."""
-        if self.kept.note.guest and self.kept.delivery.end is None:
-            self.kept.end([], End("FINISHED", int(time.time() * 1000)))
-
-    def entity(self) -> Any:
-        """Return MLflow's picture of a run that is only on disk."""
-        self.kept.channel.drain()
-        return fluent.local_entity(
-            self.run, "", self._params, self._tags, self.kept.channel.history.last_values()
-        )
-
-    def history(self, name: str) -> list[Any]:
-        """Return the points of a metric of a run that is only on disk."""
-        self.kept.channel.drain()
-        series = self.kept.channel.history.series.get(name)
-        return fluent.metric_entities(name, series) if series else []
+        Returns
+        -------
+        bool
+            Whether that is still to be told the store; a guest's end is in its journal.
+        """
+        if self.journals[0] is self.own:
+            return True
+        if not self.ends(status, end_time):
+            self.facts([Call("update_run", {"status": status})])
+        return False
 
 
 class Guests:
@@ -110,13 +98,19 @@ class Guests:
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self._interception = Interception(self._adopt)
+        self._interception = Interception(self._adopt, self._open_on_disk)
         self._pid = os.getpid()
         self._of: dict[str, list[Way]] = {}
+        self._own: dict[str, Way] = {}
+        self._ended: list[KeptRun] = []
+        self._over: list[Way] = []
+        """Ways of runs that are over; what comes late for them is taken while ours are open."""
 
     def open(self, kept: KeptRun, run: OpenRun) -> Way:
         """Begin to take the calls for a run; return their way."""
         way = Way(kept, run)
+        way.own = kept
+        self._own[kept.note.key] = way
         self._of[kept.note.key] = []
         for run_id in {run.run_id, way.stored_id} - {""}:
             self._interception.add(run_id, way)
@@ -125,11 +119,67 @@ class Guests:
     def close(self, kept: KeptRun, run: OpenRun) -> list[KeptRun]:
         """Let the calls for a run, and for its guests, be; return the guests."""
         ways = self._of.pop(kept.note.key, [])
+        guests = [journal for way in ways for journal in way.journals]
         for way in ways:
-            way.ended()
-            self._session.pump.close(way.kept.channel)
-        self._interception.remove({run.run_id, kept.delivery.run_id, *(w.run.run_id for w in ways)})
-        return [way.kept for way in ways]
+            way.close()
+        for guest in guests:
+            self._session.pump.close(guest.channel)
+        own = self._own.pop(kept.note.key, None)
+        self._over += [*ways, *([own] if own is not None else [])]
+        if not self._of:
+            self._let_go(run)
+        self._ended += guests
+        return guests
+
+    def settle(self, timeout: float) -> None:
+        """Wait until the store has the guests of the run that was closed last."""
+        ended, self._ended = self._ended, []
+        until = time.monotonic() + timeout
+        for kept in ended:
+            left = until - time.monotonic()
+            if left > 0 and not (kept.delivery.done or kept.delivery.failures):
+                self._session.sender.wait(kept.delivery, left)
+
+    def _let_go(self, last: OpenRun) -> None:
+        """Give MLflow back, and end what came late for runs that were over already."""
+        over, self._over = self._over, []
+        ids = {last.run_id, *(way.run.run_id for way in over), *(way.stored_id for way in over)}
+        self._interception.remove(ids)
+        for way in over:
+            if way.kept is not way.own:
+                way.close()
+                self._ended.append(way.kept)
+
+    def _open_on_disk(self, parent: Route, name: str, tags: dict[str, str]) -> Any:
+        """Open a run of other code in one of ours while the store is away."""
+        assert isinstance(parent, Way)
+        above = parent.kept
+        kept = KeptRun(self._session, name or "unnamed", above, list[str](), tags=tags)
+        note = kept.note
+        run = OpenRun(
+            note.key,
+            note.name,
+            note.experiment_id,
+            note.experiment,
+            parent.run.uri,
+            note.started,
+            {},
+            local=True,
+        )
+        way = self._follow(kept, run)
+        way.keep_in_mind([Tag(key, value) for key, value in tags.items()])
+        return way.entity()
+
+    def _follow(self, kept: KeptRun, run: OpenRun) -> Way:
+        scope = self._session.current
+        way = Way(kept, run)
+        if scope is not None:
+            self._of.setdefault(scope.kept.note.key, []).append(way)
+            kept.channel.refresh = scope.view.refresh
+        self._session.pump.open(kept.channel)
+        self._session.sender.open(kept.delivery)
+        self._interception.add(run.run_id, way)
+        return way
 
     def _adopt(self, run: Any, uri: str) -> None:
         """Take in a run that other code opened while ours is open, on the same store.
@@ -153,9 +203,5 @@ class Guests:
             {},
         )
         kept = KeptRun(self._session, opened.name, scope.kept, scope.notices, run=opened)
-        way = Way(kept, opened)
-        self._of.setdefault(scope.kept.note.key, []).append(way)
-        kept.channel.refresh = scope.view.refresh
-        self._session.pump.open(kept.channel)
-        self._session.sender.open(kept.delivery)
-        self._interception.add(opened.run_id, way)
+        way = self._follow(kept, opened)
+        way.keep_in_mind([Tag(key, value) for key, value in (run.data.tags or {}).items()])

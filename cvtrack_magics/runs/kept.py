@@ -10,6 +10,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from cvtrack_magics.delivery.companion import OpenedRun, companion
+from cvtrack_magics.errors import StoreUnavailable
 from cvtrack_magics.journal import liveness
 from cvtrack_magics.journal.facts import FactLog
 from cvtrack_magics.journal.folder import RunFolder, RunNote, me
@@ -203,7 +204,24 @@ class KeptRun:
         where = "in memory only" if self._full or not delivery.folder else "on disk"
         if delivery.only_files:
             return f"{why} Those of run {self.note.name!r} wait {where}; %mlsync sends them."
+        what = f"{delivery.waiting:,} points and the end of run {self.note.name!r} wait {where}"
+        if delivery.answered:
+            return f"{_sentence(why)} {what}; %mlsync sends them when that is mended."
+        return f"{why} {what} and are sent when the store answers; %mlsync shows what waits."
+
+
+def kept_because(error: StoreUnavailable, name: str) -> str:
+    """Say why a run was opened on disk, and when it is sent."""
+    if error.answered:
         return (
-            f"{why} {delivery.waiting:,} points and the end of run {self.note.name!r} wait "
-            f"{where} and are sent when the store answers; %mlsync shows what waits."
+            f"{_sentence(error.problem)} Run {name!r} is kept on disk; %mlsync says what is "
+            "missing, and sends it when that is mended."
         )
+    return (
+        f"{error.problem} Run {name!r} is kept on disk and sent when the store answers; "
+        "%mlsync shows what waits."
+    )
+
+
+def _sentence(text: str) -> str:
+    return text if text.endswith((".", "!", "?")) else f"{text}."

@@ -10,6 +10,7 @@ from cvtrack_magics.metrics.channel import UNSEEN
 from cvtrack_magics.metrics.series import Series
 from cvtrack_magics.records import Tag
 from cvtrack_magics.runs import resume
+from cvtrack_magics.runs.kept import kept_because
 from cvtrack_magics.runs.stretch import Stretch
 from cvtrack_magics.store.late import RUN_KEY
 from cvtrack_magics.store.tracking import OpenRun
@@ -38,10 +39,7 @@ def in_store(scope: RunScope, tags: dict[str, str]) -> OpenRun:
 
 def on_disk(scope: RunScope, tags: dict[str, str], error: StoreUnavailable) -> tuple[OpenRun, str]:
     """Open a run while the store is away; return it with the line that says so."""
-    away = (
-        f"{error.problem} Run {scope.name!r} is kept on disk and sent when the store "
-        "answers; %mlsync shows what waits."
-    )
+    away = kept_because(error, scope.name)
     if not scope.spec.resume:
         return scope.kept.open_on_disk(tags), away
     known = resume.known_here(scope)

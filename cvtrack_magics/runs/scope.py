@@ -374,7 +374,9 @@ class RunScope:
                     session.tracking.end_run(run, end.outcome, end.ended)
             timeout = min(timeout, ENDING_TIMEOUT)
         with contextlib.suppress(KeyboardInterrupt):
+            until = time.monotonic() + timeout
             session.sender.wait(self.kept.delivery, timeout)
+            session.guests.settle(until - time.monotonic())
         self.notices += [said for said in self.kept.delivery.notices if said not in self.notices]
         if not self.kept.delivery.done:
             self.notices += [self.kept.what_waits()] * (not run.local)

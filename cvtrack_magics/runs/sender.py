@@ -51,7 +51,7 @@ class Sender:
             for lane in self._lanes.values():
                 lane.hurry = True
                 for delivery in lane.deliveries:
-                    delivery.next_try = 0.0
+                    delivery.next_try = delivery.not_before
             self._changed.notify_all()
 
     def wait(self, delivery: Delivery, timeout: float, *, patient: bool = False) -> bool:
@@ -77,6 +77,7 @@ class Sender:
             while not delivery.done:
                 left = began + timeout - time.monotonic()
                 failed = delivery.failed_try > began  # a try of before says nothing about now
+                failed = failed or delivery.not_before > time.monotonic()
                 if left <= 0 or (failed and not patient) or self._stopped:
                     return False
                 self._changed.wait(min(left, 0.5))
@@ -88,7 +89,8 @@ class Sender:
         self.hurry()
         while delivery.waiting or delivery.facts:
             late = time.monotonic() > began + timeout
-            if late or delivery.failed_try > began or delivery.done:
+            asked_to_wait = delivery.not_before > time.monotonic()
+            if late or asked_to_wait or delivery.failed_try > began or delivery.done:
                 return False
             time.sleep(0.005)
         return True

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
+from cvtrack_magics.errors import CvtrackError
+from cvtrack_magics.store import answers
 from cvtrack_magics.store.uris import absolute
 
 _RETRIES = "MLFLOW_HTTP_REQUEST_MAX_RETRIES"
@@ -19,7 +21,12 @@ _QUIET: dict[str, bool | int] = {
     "MLFLOW_HTTP_REQUEST_TIMEOUT": 20,
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": False,
 }
-_LOGGERS = ("mlflow", "alembic", "urllib3.connectionpool")
+_ALWAYS: dict[str, bool] = {
+    "MLFLOW_ENABLE_ASYNC_LOGGING": False,
+    "MLFLOW_HTTP_RESPECT_RETRY_AFTER_HEADER": False,
+}
+"""What holds for our calls whatever the user set: one that has returned has been answered."""
+_LOGGERS = ("mlflow", "alembic", "urllib3")
 
 
 def mlflow() -> Any:
@@ -54,60 +61,92 @@ def registry_uri(uri: str) -> str:
 
 
 class _Quiet:
-    """What is changed while at least one call is under way, and what was there before.
+    """What is changed while at least one call is under way, and only for the threads of ours.
 
-    MLflow asks its settings' own objects what the environment says, and these answer for us.
-    The environment itself is never written to: native code in another thread may be reading
-    it at that moment, and would crash the process.
+    MLflow asks its settings' own objects what the environment says; for our calls these answer
+    as it suits us, for all others as ever. The environment itself is never written to: native
+    code in another thread may be reading it at that moment, and would crash the process.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._calls = 0
-        self._creating = 0
-        self._levels: dict[str, int] = {}
+        self._handlers: list[logging.Handler] = []
+        self._request: Any = None
 
-    def enter(self, *, creating: bool) -> None:
+    def in_child(self) -> None:
+        """Let go of a lock that a thread of the parent held at a fork."""
+        self._lock = threading.Lock()
+
+    def enter(self) -> None:
         settings = _settings()  # imports MLflow, which may take the lock for long
+        from mlflow.utils import rest_utils
+
         with self._lock:
             self._calls += 1
-            self._creating += creating
             if self._calls > 1:
                 return
             for name, setting in settings.items():
-                vars(setting)["get"] = partial(self._answer, name, setting)
-            for name in _LOGGERS:
-                self._levels[name] = logging.getLogger(name).level
-                logging.getLogger(name).setLevel(logging.CRITICAL)
+                vars(setting)["get"] = partial(_answer, name, setting)
+            self._handlers = _handlers()
+            for handler in self._handlers:  # a new list, for others may be reading the old one
+                handler.filters = [*handler.filters, _not_ours]
+            self._request = rest_utils._get_http_response_with_retries
+            rest_utils._get_http_response_with_retries = answers.watched(self._request, ours)
 
-    def leave(self, *, creating: bool) -> None:
+    def leave(self) -> None:
         settings = _settings()
+        from mlflow.utils import rest_utils
+
         with self._lock:
             self._calls -= 1
-            self._creating -= creating
             if self._calls:
                 return
             for setting in settings.values():
                 vars(setting).pop("get", None)
-            for name, level in self._levels.items():
-                logging.getLogger(name).setLevel(level)
+            for handler in self._handlers:
+                handler.filters = [item for item in handler.filters if item is not _not_ours]
+            rest_utils._get_http_response_with_retries = self._request
 
-    def _answer(self, name: str, setting: Any) -> Any:
-        if name == _RETRIES and self._creating:
-            return 0
-        return type(setting).get(setting) if name in os.environ else _QUIET[name]
+
+def _answer(name: str, setting: Any) -> Any:
+    if not ours():
+        return type(setting).get(setting)
+    if name in _ALWAYS:
+        return _ALWAYS[name]
+    if name == _RETRIES and getattr(_thread, "once", False):
+        return 0
+    return type(setting).get(setting) if name in os.environ else _QUIET[name]
+
+
+def _not_ours(record: logging.LogRecord) -> bool:
+    """Let pass all log lines but those of MLflow, and what it stands on, about our calls."""
+    return not (ours() and record.name.startswith(_LOGGERS))
+
+
+def _handlers() -> list[logging.Handler]:
+    names = ("", *_LOGGERS)
+    found = {id(h): h for name in names for h in logging.getLogger(name).handlers}
+    if logging.lastResort is not None:
+        found[id(logging.lastResort)] = logging.lastResort
+    return list(found.values())
 
 
 def _settings() -> dict[str, Any]:
     """Return MLflow's settings that this version has, by name."""
     from mlflow import environment_variables
 
-    known = {name: getattr(environment_variables, name, None) for name in _QUIET}
+    known = {name: getattr(environment_variables, name, None) for name in (*_QUIET, *_ALWAYS)}
     return {name: setting for name, setting in known.items() if setting is not None}
 
 
 _quiet = _Quiet()
 _thread = threading.local()
+
+
+def begin_anew() -> None:
+    """Begin anew in a forked child."""
+    _quiet.in_child()
 
 
 def ours() -> bool:
@@ -117,11 +156,12 @@ def ours() -> bool:
 
 @contextlib.contextmanager
 def creating() -> Iterator[None]:
-    """Keep MLflow from repeating a request by itself: a run must not be created twice.
+    """Keep MLflow from repeating a request by itself.
 
-    Who asked looks for the run by its key before asking again.
+    A run must not be created twice: who asked looks for it by its key before asking again.
+    And what waits in the journal is sent again later, when nobody waits for it.
     """
-    with _calling(creating=True):
+    with _calling(once=True):
         yield
 
 
@@ -129,19 +169,28 @@ def creating() -> Iterator[None]:
 def quietly() -> Iterator[None]:
     """Keep MLflow's log lines out of the cell and its retries short for one call.
 
-    What the user set in the environment wins, and all of it is put back after the last
-    of the calls that are under way in any thread.
+    What the user set in the environment wins. It holds for this thread alone; in the others
+    MLflow behaves as ever meanwhile.
     """
-    with _calling(creating=False):
+    with _calling(once=False):
         yield
 
 
 @contextlib.contextmanager
-def _calling(*, creating: bool) -> Iterator[None]:
-    _quiet.enter(creating=creating)
+def _calling(*, once: bool) -> Iterator[None]:
+    _quiet.enter()
     _thread.calls = getattr(_thread, "calls", 0) + 1
+    before = getattr(_thread, "once", False)
+    _thread.once = before or once
+    answers.begin()
     try:
         yield
+    except Exception as error:
+        found = answers.problem()
+        if found is None or isinstance(error, CvtrackError):
+            raise
+        raise found from error  # MLflow puts its own words round it
     finally:
         _thread.calls -= 1
-        _quiet.leave(creating=creating)
+        _thread.once = before
+        _quiet.leave()

@@ -12,6 +12,8 @@ import threading
 from contextlib import suppress
 from typing import Any
 
+from cvtrack_magics.store import client
+
 _STORES = (
     "mlflow.store.tracking.sqlalchemy_store",
     "mlflow.store.model_registry.sqlalchemy_store",
@@ -37,6 +39,7 @@ def _begin_anew() -> None:
         if store is not None:
             with suppress(Exception):
                 _renew(store)
+    client.begin_anew()
 
 
 def _renew(store: Any) -> None:

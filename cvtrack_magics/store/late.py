@@ -7,7 +7,9 @@ from typing import Any
 from cvtrack_magics.errors import StoreUnavailable
 from cvtrack_magics.journal.folder import RunNote
 from cvtrack_magics.redact import redact
-from cvtrack_magics.store.client import client_of, creating, quietly
+from cvtrack_magics.store.client import client_of, creating, mlflow, quietly
+from cvtrack_magics.store.refusals import is_refusal
+from cvtrack_magics.store.uris import absolute
 
 RUN_KEY = "cvtrack.run_key"
 """Tag by which a run is found again when the store's answer to its creation was lost."""
@@ -42,7 +44,7 @@ def create_run(uri: str, note: RunNote, parent_run_id: str) -> tuple[str, str, s
     """
     with creating():
         client = client_of(uri)
-        experiment = _experiment(client, note)
+        experiment = _experiment(client, uri, note)
         key = note.tags.get(RUN_KEY) or note.key  # a resumed run goes on under its first key
         found = _twins(client, experiment.experiment_id, key)
         if found:
@@ -57,18 +59,50 @@ def create_run(uri: str, note: RunNote, parent_run_id: str) -> tuple[str, str, s
         return str(run.info.run_id), str(experiment.experiment_id), str(experiment.name)
 
 
-def _experiment(client: Any, note: RunNote) -> Any:
+class NoExperiment(StoreUnavailable):
+    """The store answered: it does not have the experiment that a run is to go to."""
+
+    answered = True
+
+
+def _experiment(client: Any, uri: str, note: RunNote) -> Any:
     """Return the experiment a run belongs to, making it when it is new."""
-    if note.experiment_id:
-        try:
-            return client.get_experiment(note.experiment_id)
-        except Exception:
-            if not note.experiment:
-                raise
-    name = note.experiment or "Default"
-    found = client.get_experiment_by_name(name)
+    found = _experiment_by_id(client, note.experiment_id) if note.experiment_id else None
+    if found is None and note.experiment_id and not note.experiment:
+        found = _experiment_now(client, uri, note.experiment_id)
     if found is None:
-        found = client.get_experiment(client.create_experiment(name))
+        name = note.experiment or "Default"
+        found = client.get_experiment_by_name(name)
+        if found is None:
+            return client.get_experiment(client.create_experiment(name))
+    if found.lifecycle_stage == "deleted":
+        raise NoExperiment(
+            f"Experiment {found.name!r} was deleted in the store.",
+            f"Restore it, MlflowClient().restore_experiment({str(found.experiment_id)!r}), "
+            "then type %mlsync.",
+        )
+    return found
+
+
+def _experiment_by_id(client: Any, experiment_id: str) -> Any:
+    try:
+        return client.get_experiment(experiment_id)
+    except Exception as error:
+        if not is_refusal(error):
+            raise
+        return None
+
+
+def _experiment_now(client: Any, uri: str, wanted: str) -> Any:
+    """Return the experiment that the user set in this store since; its id was another's."""
+    active = mlflow().tracking.fluent._active_experiment_id
+    here = absolute(str(mlflow().get_tracking_uri())) == absolute(uri)
+    found = _experiment_by_id(client, str(active)) if here and active else None
+    if found is None or str(active) == wanted:
+        raise NoExperiment(
+            f"The store has no experiment {wanted}; the id may be another store's.",
+            "Type %mlexperiment NAME to say where the run goes, then %mlsync.",
+        )
     return found
 
 

@@ -15,10 +15,11 @@ from urllib.parse import urlsplit
 from cvtrack_magics.errors import StoreUnavailable
 from cvtrack_magics.records import Notice, Outcome, Record
 from cvtrack_magics.redact import in_one_line, redact
+from cvtrack_magics.store import credentials
 from cvtrack_magics.store.client import client_of, creating, mlflow, quietly
-from cvtrack_magics.store.refusals import is_denied, is_refusal
+from cvtrack_magics.store.refusals import is_denied, is_no, is_refusal
 from cvtrack_magics.store.uris import absolute, sqlite_file
-from cvtrack_magics.store.writer import Point, write, write_points
+from cvtrack_magics.store.writer import Doubts, Point, end_run, write, write_points
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,7 @@ class Tracking:
         self._names: dict[tuple[str, str], str] = {}
         self._set_by_us = ""
         self._wanted_experiment = ""
+        self._doubts = Doubts()
 
     @property
     def uri(self) -> str:
@@ -73,7 +75,9 @@ class Tracking:
         if not chosen:
             self._set_by_us = absolute(self._default_uri)
             module.set_tracking_uri(self._set_by_us)
-        return str(module.get_tracking_uri())
+        uri = str(module.get_tracking_uri())
+        credentials.note(uri)
+        return uri
 
     def release(self) -> None:
         """Take the default store back, where it is still the one in force."""
@@ -103,10 +107,12 @@ class Tracking:
                 yield
         except Exception as error:
             first = in_one_line(error, 300)
-            raise StoreUnavailable(
+            problem = StoreUnavailable(
                 f"MLflow could not {what}: {first}",
                 f"The store is {self.place}; mlflow.set_tracking_uri(...) changes it.",
-            ) from error
+            )
+            problem.answered = is_no(error)
+            raise problem from error
 
     def set_experiment(self, name: str) -> str:
         """Make an experiment the current one, creating it when new.
@@ -233,20 +239,20 @@ class Tracking:
 
     def end_run(self, run: OpenRun, outcome: Outcome, ended: int) -> None:
         """Write a run's final status and end time (Unix milliseconds)."""
-        with quietly():
-            self._client(run).set_terminated(run.run_id, outcome, ended)
+        with creating():
+            end_run(self._client(run), run.run_id, outcome, ended)
 
     def write(
         self, run: OpenRun, records: Iterable[Record], folders: Iterable[Path] = ()
     ) -> list[Notice]:
         """Write records to a run, and folders as its artifacts, whichever thread calls."""
-        with quietly():
-            return write(self._client(run), run.run_id, records, folders)
+        with creating():
+            return write(self._client(run), run.run_id, records, folders, self._doubts)
 
     def write_points(self, run: OpenRun, points: Iterable[Point]) -> list[Notice]:
         """Write at most 1,000 points of metrics to a run."""
-        with quietly():
-            return write_points(self._client(run), run.run_id, points)
+        with creating():
+            return write_points(self._client(run), run.run_id, points, self._doubts)
 
     def metrics_of(self, reference: str, but: str) -> dict[str, float]:
         """Return the last values of a run; see :meth:`run_of`."""

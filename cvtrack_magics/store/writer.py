@@ -6,25 +6,38 @@ import json
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from functools import partial
+from itertools import groupby
 from pathlib import Path
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeVar
 
 from cvtrack_magics.errors import StoreUnavailable
 from cvtrack_magics.journal.facts import lay_out
 from cvtrack_magics.names import safe_key
 from cvtrack_magics.records import (
     Artifact,
+    Call,
     Dataset,
     Metric,
     Notice,
     Param,
     Record,
+    Refused,
     Replaces,
     Tag,
 )
 from cvtrack_magics.redact import in_one_line
+from cvtrack_magics.store import deferred
 from cvtrack_magics.store.client import mlflow
-from cvtrack_magics.store.refusals import is_refusal
+from cvtrack_magics.store.deferred import Point
+from cvtrack_magics.store.isolating import (
+    Doubts,
+    RunNotThere,
+    Sieve,
+    can_be_the_items,
+    require_open,
+)
+
+__all__ = ["Doubts", "FilesHeld", "Point", "end_run", "write", "write_points"]
 
 T = TypeVar("T")
 
@@ -34,10 +47,6 @@ METRICS_PER_CALL = 1000
 PARAM_LENGTH = 500  # the limit of MLflow 2.4; newer ones take 6,000
 TAG_LENGTH = 5000
 DIGEST_LENGTH = 36
-
-
-Point: TypeAlias = tuple[str, float, int, int]
-"""Name, value, Unix milliseconds, step."""
 
 
 class FilesHeld(StoreUnavailable):
@@ -55,23 +64,58 @@ class FilesHeld(StoreUnavailable):
         self.notices = notices
 
 
-def write_points(client: Any, run_id: str, points: Iterable[Point]) -> list[Notice]:
-    """Write points, 1,000 in one call; writing them again changes nothing."""
+def write_points(
+    client: Any, run_id: str, points: Iterable[Point], doubts: Doubts | None = None
+) -> list[Notice]:
+    """Write points, 1,000 in one call; writing them again changes nothing.
+
+    Returns
+    -------
+    list of Notice
+        A :class:`~cvtrack_magics.records.Refused` for each point that the store will never
+        take, found by halving. A store that cannot be reached, or is in trouble, raises.
+    """
     metric = mlflow().entities.Metric
-    notices = []
+    sieve = Sieve(
+        client,
+        run_id,
+        "point",
+        send=lambda batch: client.log_batch(run_id, metrics=batch),
+        describe=_describe_metric,
+        doubts=doubts or Doubts(),
+    )
     every = [metric(safe_key(name), value, time, step) for name, value, time, step in points]
+    notices: list[Notice] = []
     for batch in _slices(every, METRICS_PER_CALL):
-        try:
-            client.log_batch(run_id, metrics=batch)
-        except Exception as error:
-            if not is_refusal(error):
-                raise
-            notices.append(Notice(f"The store refused {len(batch)} points: {in_one_line(error)}"))
+        notices += sieve.write(batch)
     return notices
 
 
+def end_run(client: Any, run_id: str, outcome: str, ended: int) -> None:
+    """Write a run's status and its end (Unix milliseconds), and nothing else.
+
+    ``set_terminated`` would also wait for what the user's own calls have queued.
+    """
+    from mlflow.entities import RunStatus
+
+    store = getattr(client._tracking_client, "store", None)
+    try:
+        if store is None:
+            client.set_terminated(run_id, outcome, ended)
+        else:
+            store.update_run_info(run_id, RunStatus.from_string(outcome), ended, None)
+    except Exception as error:
+        if can_be_the_items(error):
+            require_open(client, run_id)
+        raise
+
+
 def write(
-    client: Any, run_id: str, records: Iterable[Record], folders: Iterable[Path] = ()
+    client: Any,
+    run_id: str,
+    records: Iterable[Record],
+    folders: Iterable[Path] = (),
+    doubts: Doubts | None = None,
 ) -> list[Notice]:
     """Write records to a run.
 
@@ -85,6 +129,8 @@ def write(
         In any order and number.
     folders : iterable of Path
         What is in them becomes artifacts of the run, at the same places.
+    doubts : Doubts, optional
+        What is remembered of earlier tries.
 
     Returns
     -------
@@ -98,42 +144,134 @@ def write(
     """
     items = list(records)
     notices = [item for item in items if isinstance(item, Notice)]
-
-    def write_batches() -> None:
-        notices.extend(
-            _write_batches(
-                client,
-                run_id,
-                params=_of(items, Param),
-                tags=_of(items, Tag),
-                metrics=_of(items, Metric),
-            )
-        )
-
-    parts: list[tuple[str, Callable[[], None]]] = [
-        ("params, tags and metrics", write_batches),
-        ("datasets", lambda: _write_datasets(client, run_id, _of(items, Dataset))),
-        ("artifacts", lambda: _write_artifacts(client, run_id, _of(items, Artifact))),
-    ]
-    for folder in folders:
-        parts.append(("artifacts", partial(_upload, client, run_id, folder)))
+    writing = _Writing(client, run_id, doubts or Doubts())
     for item in _of(items, Replaces):
         with suppress(Exception):  # the replaced run may have been deleted meanwhile
             client.set_tag(item.run_id, "cvtrack.replaced_by", run_id)
+    for is_call, group in groupby(items, lambda item: isinstance(item, Call)):
+        some = list(group)
+        notices += writing.calls(_of(some, Call)) if is_call else writing.values(some)
     held: Exception | None = None
-    for what, perform in parts:
+    uploads: list[Callable[[], list[Refused]]] = [partial(writing.artifacts, _of(items, Artifact))]
+    uploads += [partial(writing.folder, folder) for folder in folders]
+    for upload in uploads:
         try:
-            perform()
+            notices += upload()
+        except RunNotThere:
+            raise
         except Exception as error:
-            if is_refusal(error):
-                notices.append(Notice(f"The store refused {what}: {in_one_line(error)}"))
-            elif what == "artifacts":
-                held = held or error
-            else:
-                raise
+            held = held or error
     if held is not None:
         raise FilesHeld(held, notices) from held
     return notices
+
+
+class _Writing:
+    """Writes records of each kind to one run."""
+
+    def __init__(self, client: Any, run_id: str, doubts: Doubts) -> None:
+        self._client = client
+        self._run_id = run_id
+        self._doubts = doubts
+
+    def _sieve(self, kind: str, send: Callable[[Any], object], describe: Any) -> Sieve[Any]:
+        return Sieve(
+            self._client, self._run_id, kind, send=send, describe=describe, doubts=self._doubts
+        )
+
+    def calls(self, calls: Sequence[Call]) -> list[Refused]:
+        """Make calls in their order, each alone."""
+        sieve = self._sieve(
+            "call",
+            lambda some: deferred.perform(self._client, self._run_id, some[0]),
+            lambda call: (call.name, {"arguments": dict(call.arguments)}),
+        )
+        return [refused for call in calls for refused in sieve.write([call])]
+
+    def values(self, items: Sequence[Record]) -> list[Refused]:
+        """Write params, tags, metrics and data sets."""
+        batches = _batches(
+            _last_of_each(_of(items, Param)), _last_of_each(_of(items, Tag)), _of(items, Metric)
+        )
+        found: list[Refused] = []
+        for batch in batches:
+            try:
+                self._client.log_batch(self._run_id, **batch)
+            except Exception as error:
+                if not can_be_the_items(error):
+                    raise
+                found += self._kind_by_kind(batch)
+        datasets = [_dataset_input(dataset) for dataset in _of(items, Dataset)]
+        if datasets:
+            found += self._sieve(
+                "data set",
+                lambda some: self._client.log_inputs(self._run_id, datasets=some),
+                lambda item: (item.dataset.name, {"digest": item.dataset.digest}),
+            ).write(datasets)
+        return found
+
+    def _kind_by_kind(self, batch: dict[str, Sequence[Any]]) -> list[Refused]:
+        found: list[Refused] = []
+        for name, kind in (("metrics", "point"), ("tags", "tag"), ("params", "param")):
+            if batch[name]:
+                describe = _describe_metric if name == "metrics" else _describe_text
+                send = partial(self._send_texts, name) if name != "metrics" else self._send_metrics
+                found += self._sieve(kind, send, describe).write(batch[name])
+        return found
+
+    def _send_metrics(self, some: Sequence[Any]) -> None:
+        self._client.log_batch(self._run_id, metrics=some)
+
+    def _send_texts(self, name: str, some: Sequence[Any]) -> None:
+        """Send params or tags; one that is too long for an older store is cut for it."""
+        limit = PARAM_LENGTH if name == "params" else TAG_LENGTH
+        try:
+            self._client.log_batch(self._run_id, **{name: some})
+        except Exception:
+            if len(some) > 1 or len(some[0].value) <= limit:
+                raise
+            cut = type(some[0])(some[0].key, some[0].value[:limit])
+            self._client.log_batch(self._run_id, **{name: [cut]})
+
+    def artifacts(self, artifacts: Sequence[Artifact]) -> list[Refused]:
+        """Upload files that are in memory."""
+        if not artifacts:
+            return []
+        import tempfile
+
+        with tempfile.TemporaryDirectory(prefix="cvtrack-") as folder:
+            lay_out(artifacts, Path(folder))
+            return self.folder(Path(folder))
+
+    def folder(self, folder: Path) -> list[Refused]:
+        """Upload what is in a folder; what alone is refused is found file by file."""
+        if not folder.is_dir():
+            return []
+        try:
+            self._client.log_artifacts(self._run_id, str(folder))
+            return []
+        except Exception as error:
+            if not can_be_the_items(error):
+                raise
+        files = sorted(item for item in folder.rglob("*") if item.is_file())
+
+        def send(some: Sequence[Path]) -> None:
+            for file in some:
+                at = file.parent.relative_to(folder).as_posix()
+                self._client.log_artifact(self._run_id, str(file), None if at == "." else at)
+
+        return self._sieve(
+            "file", send, lambda file: (file.relative_to(folder).as_posix(), {"source": file})
+        ).write(files)
+
+
+def _describe_metric(item: Any) -> tuple[str, dict[str, object]]:
+    content = {"value": repr(item.value), "step": item.step, "timestamp": item.timestamp}
+    return str(item.key), content
+
+
+def _describe_text(item: Any) -> tuple[str, dict[str, object]]:
+    return str(item.key), {"value": str(item.value)}
 
 
 def _of(items: Iterable[Record], kind: type[T]) -> list[T]:
@@ -144,63 +282,41 @@ def _slices(items: Sequence[T], size: int) -> list[Sequence[T]]:
     return [items[i : i + size] for i in range(0, len(items), size)]
 
 
-def _write_batches(
-    client: Any,
-    run_id: str,
-    params: Sequence[Param],
-    tags: Sequence[Tag],
-    metrics: Sequence[Metric],
-) -> list[Notice]:
+def _batches(
+    params: Sequence[Param], tags: Sequence[Tag], metrics: Sequence[Metric]
+) -> list[dict[str, Sequence[Any]]]:
+    """Lay params, tags and metrics into as few calls as MLflow's limits allow."""
     entities = mlflow().entities
+    longest = longest_value("PARAM", PARAM_LENGTH), longest_value("TAG", TAG_LENGTH)
     param_batches = _slices(
-        [entities.Param(safe_key(p.key), p.value[:PARAM_LENGTH]) for p in _last_of_each(params)],
+        [entities.Param(safe_key(p.key), p.value[: longest[0]]) for p in params],
         PARAMS_PER_CALL,
     )
     tag_batches = _slices(
-        [entities.RunTag(safe_key(t.key), t.value[:TAG_LENGTH]) for t in _last_of_each(tags)],
+        [entities.RunTag(safe_key(t.key), t.value[: longest[1]]) for t in tags],
         TAGS_PER_CALL,
     )
     metric_batches = _slices(
-        [entities.Metric(safe_key(m.key), m.value, m.timestamp, m.step) for m in metrics],
+        [deferred.metric_entity(metric) for metric in metrics],
         METRICS_PER_CALL - PARAMS_PER_CALL - TAGS_PER_CALL if params or tags else METRICS_PER_CALL,
     )
-    notices = []
-    for i in range(max(len(param_batches), len(tag_batches), len(metric_batches))):
-        batch = {
-            "metrics": metric_batches[i] if i < len(metric_batches) else (),
-            "params": param_batches[i] if i < len(param_batches) else (),
-            "tags": tag_batches[i] if i < len(tag_batches) else (),
-        }
-        try:
-            client.log_batch(run_id, **batch)
-        except mlflow().exceptions.MlflowException as error:
-            if not batch["params"] or "param" not in str(error).lower():
-                raise
-            client.log_batch(run_id, metrics=batch["metrics"], tags=batch["tags"])
-            notices += _write_params_singly(client, run_id, batch["params"])
-    return notices
+    kinds = {"metrics": metric_batches, "params": param_batches, "tags": tag_batches}
+    return [
+        {name: batches[i] if i < len(batches) else () for name, batches in kinds.items()}
+        for i in range(max(map(len, kinds.values())))
+    ]
+
+
+def longest_value(kind: str, least: int) -> int:
+    """Return how long a value of a param or a tag may be, as this MLflow says."""
+    from mlflow.utils import validation
+
+    return max(least, int(getattr(validation, f"MAX_{kind}_VAL_LENGTH", least)))
 
 
 def _last_of_each(items: Sequence[T]) -> list[T]:
     """Keep the last item of each key, for a key may stand only once in a batch."""
     return list({item.key: item for item in items}.values())  # type: ignore[attr-defined]
-
-
-def _write_params_singly(client: Any, run_id: str, params: Iterable[Any]) -> list[Notice]:
-    notices = []
-    for param in params:
-        try:
-            client.log_param(run_id, param.key, param.value)
-        except mlflow().exceptions.MlflowException as error:
-            reason = str(error).split("\n", 1)[0][:200]
-            notices.append(Notice(f"Param {param.key!r} was not recorded: {reason}"))
-    return notices
-
-
-def _write_datasets(client: Any, run_id: str, datasets: Sequence[Dataset]) -> None:
-    if not datasets:
-        return
-    client.log_inputs(run_id, datasets=[_dataset_input(dataset) for dataset in datasets])
 
 
 def _dataset_input(dataset: Dataset) -> Any:
@@ -217,18 +333,3 @@ def _dataset_input(dataset: Dataset) -> Any:
         ),
         tags=[entities.InputTag("mlflow.data.context", dataset.context)],
     )
-
-
-def _write_artifacts(client: Any, run_id: str, artifacts: Sequence[Artifact]) -> None:
-    if not artifacts:
-        return
-    import tempfile
-
-    with tempfile.TemporaryDirectory(prefix="cvtrack-") as folder:
-        lay_out(artifacts, Path(folder))
-        client.log_artifacts(run_id, folder)
-
-
-def _upload(client: Any, run_id: str, folder: Path) -> None:
-    if folder.is_dir():
-        client.log_artifacts(run_id, str(folder))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import subprocess
 import sys
@@ -81,3 +82,77 @@ while time.monotonic() < until:
 def test_native_code_may_read_the_environment_meanwhile() -> None:
     ran = subprocess.run([sys.executable, "-c", RACE], check=False, timeout=120)
     assert ran.returncode == 0
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "MLFLOW_HTTP_REQUEST_MAX_RETRIES",
+        "MLFLOW_HTTP_REQUEST_TIMEOUT",
+        "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT",
+        "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR",
+        "MLFLOW_ENABLE_ASYNC_LOGGING",
+        "MLFLOW_HTTP_RESPECT_RETRY_AFTER_HEADER",
+    ],
+)
+def test_the_settings_of_other_threads_stay_theirs(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_ENABLE_ASYNC_LOGGING", "true")
+    setting = getattr(settings, name)
+    usual = setting.get()
+    seen: list[Any] = []
+    with quietly():
+        ours_now = setting.get()
+        other = threading.Thread(target=lambda: seen.append(setting.get()))
+        other.start()
+        other.join()
+    assert ours_now != usual
+    assert seen == [usual]
+    assert setting.get() == usual
+
+
+def test_only_our_own_log_lines_are_kept_back() -> None:
+    seen: list[str] = []
+
+    class Listening(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            seen.append(record.getMessage())
+
+    mlflows, handler = logging.getLogger("mlflow"), Listening()
+    level, filters = mlflows.level, list(handler.filters)
+    mlflows.addHandler(handler)
+    try:
+        with quietly():
+            logging.getLogger("mlflow.store.db").warning("about our call")
+            theirs = threading.Thread(
+                target=lambda: logging.getLogger("mlflow.tracking").warning("about theirs")
+            )
+            theirs.start()
+            theirs.join()
+        logging.getLogger("mlflow.tracking").warning("afterwards")
+    finally:
+        mlflows.removeHandler(handler)
+    assert seen == ["about theirs", "afterwards"]
+    assert (mlflows.level, handler.filters) == (level, filters)
+
+
+@pytest.mark.usefixtures("script")
+def test_a_run_is_whole_where_mlflow_queues_its_calls(
+    store: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_ENABLE_ASYNC_LOGGING", "true")
+    import mlflow
+
+    queued: list[Any] = []
+    async_store = mlflow.store.tracking.abstract_store.AbstractStore
+    monkeypatch.setattr(async_store, "log_batch_async", lambda *a, **_: queued.append(a))
+    with mlrun("async", output=False):
+        for step in range(50):
+            log({"x": step}, step=step)
+        mlflow.log_metric("y", 1.0)
+        mlflow.log_param("p", 1)
+    assert queued == []
+    run = runs_of(store)["async"]
+    assert run.data.metrics.items() >= {"x": 49.0, "y": 1.0}.items()
+    assert run.data.params["p"] == "1"

@@ -1,0 +1,172 @@
+"""What a server answered to our own calls, and whether it was the tracking server's answer.
+
+MLflow repeats a request inside the call that makes it, waits there for as long as a
+``Retry-After`` says, and takes an empty page for success. For our calls none of that holds:
+one request, one answer, looked at. When to ask again is the delivery's affair, and no other
+store waits for it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import email.utils
+import inspect
+import json
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlsplit
+
+from cvtrack_magics.errors import StoreUnavailable
+from cvtrack_magics.store import credentials
+
+LONGEST_PAUSE = 60.0  # seconds that a Retry-After is honoured at most
+_EXPECTED: dict[str, frozenset[str]] = {
+    "runs/create": frozenset({"run"}),
+    "runs/get": frozenset({"run"}),
+    "runs/update": frozenset({"run_info"}),
+    "runs/search": frozenset({"runs", "next_page_token"}),
+    "experiments/get": frozenset({"experiment"}),
+    "experiments/get-by-name": frozenset({"experiment"}),
+    "experiments/create": frozenset({"experiment_id"}),
+    **dict.fromkeys(
+        (
+            *("runs/log-batch", "runs/log-metric", "runs/log-parameter", "runs/set-tag"),
+            *("runs/delete-tag", "runs/log-inputs", "runs/outputs", "runs/delete"),
+        ),
+        frozenset(),
+    ),
+}
+"""What a tracking server's answers have in them; those to most writes are empty objects."""
+_UPLOAD = "/mlflow-artifacts/artifacts/"
+
+
+class NotTheStore(StoreUnavailable):
+    """Something between here and the store answered in its place."""
+
+
+class AskedToWait(StoreUnavailable):
+    """The server asks to be left alone for ``seconds``."""
+
+    def __init__(self, host: str, status: int, seconds: float) -> None:
+        super().__init__(f"{host} asks to wait (HTTP {status}); asked again in {seconds:.0f} s.")
+        self.seconds = seconds
+
+
+_thread = threading.local()
+
+
+def begin() -> None:
+    """Forget what was answered in this thread before."""
+    _thread.problem = None
+
+
+def problem() -> StoreUnavailable | None:
+    """Return what was wrong with the last answer in this thread, if anything was."""
+    found: StoreUnavailable | None = getattr(_thread, "problem", None)
+    return found
+
+
+def seconds_to_wait(error: BaseException | None) -> float:
+    """Return how long a server asked to be left alone, in seconds; 0 when it did not."""
+    while error is not None:
+        if isinstance(error, AskedToWait):
+            return error.seconds
+        error = error.__cause__ or error.__context__
+    return 0.0
+
+
+def watched(request: Callable[..., Any], is_ours: Callable[[], bool]) -> Callable[..., Any]:
+    """Return MLflow's function that makes HTTP requests, made to look at our answers.
+
+    Parameters
+    ----------
+    request : callable
+        Takes ``method`` and ``url``, and what MLflow says of retries.
+    is_ours : callable
+        Whether the call under way in this thread is one of this package.
+    """
+    signature = inspect.signature(request)
+
+    def ask(*args: Any, **options: Any) -> Any:
+        if not is_ours():
+            return request(*args, **options)
+        _thread.problem = None
+        call = signature.bind(*args, **options)
+        known = {"raise_on_status": False, "respect_retry_after_header": False}
+        call.arguments.update({k: v for k, v in known.items() if k in signature.parameters})
+        method, url = str(call.arguments["method"]), str(call.arguments["url"])
+        headers = call.arguments.get("kwargs", {}).get("headers")
+        if isinstance(headers, dict) and not credentials.are_meant_for(url):
+            headers.pop("Authorization", None)
+        answer = request(*call.args, **call.kwargs)
+        _thread.problem = _judged(method, url, answer)
+        if _thread.problem is not None:
+            raise _thread.problem
+        return answer
+
+    return ask
+
+
+def _judged(method: str, url: str, answer: Any) -> StoreUnavailable | None:
+    parts = urlsplit(url)
+    host = f"{parts.scheme}://{parts.hostname}" + (f":{parts.port}" if parts.port else "")
+    status = int(answer.status_code)
+    if status in (408, 425, 429, 500, 502, 503, 504):
+        seconds = _retry_after(answer)
+        if seconds is not None:
+            return AskedToWait(host, status, min(seconds, LONGEST_PAUSE))
+    if status >= 400:
+        return (
+            None
+            if _is_said_by_mlflow(answer) or status in (401, 403, 413)
+            else _alien(host, status, answer)
+        )
+    if 300 <= status < 400 or not _is_expected(method, parts.path, answer):
+        return _alien(host, status, answer)
+    return None
+
+
+def _retry_after(answer: Any) -> float | None:
+    said = str(answer.headers.get("Retry-After", "")).strip()
+    if not said:
+        return None
+    with contextlib.suppress(ValueError):
+        return max(0.0, float(said))
+    with contextlib.suppress(ValueError, TypeError):
+        return max(0.0, email.utils.parsedate_to_datetime(said).timestamp() - time.time())
+    return None
+
+
+def _is_said_by_mlflow(answer: Any) -> bool:
+    said = _json(answer)
+    return isinstance(said, dict) and isinstance(said.get("error_code"), str)
+
+
+def _is_expected(method: str, path: str, answer: Any) -> bool:
+    if _UPLOAD in path:
+        return method.upper() == "GET" or _json(answer) == {}
+    _, found, call = path.partition("/api/2.0/mlflow/")
+    expected = _EXPECTED.get(call) if found else None
+    if expected is None:
+        return True
+    said = _json(answer)
+    return isinstance(said, dict) and set(said) <= expected
+
+
+def _json(answer: Any) -> Any:
+    try:
+        return json.loads(answer.content)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _alien(host: str, status: int, answer: Any) -> NotTheStore:
+    kind = str(answer.headers.get("Content-Type", "")).partition(";")[0].strip()
+    what = "nothing" if not answer.content else (kind or "no page of MLflow's")
+    return NotTheStore(
+        f"{host} answers with HTTP {status} and {what}, which is not a tracking server's answer "
+        "(a proxy or a login page may stand before it).",
+        "Log in, or set another tracking URI, then type %mlsync.",
+    )

@@ -1,0 +1,40 @@
+"""Which server the credentials in the environment are meant for.
+
+MLflow sends those of the environment to whichever server it speaks to. A run that waits for
+one server would so be sent with the token of another.
+"""
+
+from __future__ import annotations
+
+import os
+from urllib.parse import urlsplit
+
+_NAMES = ("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN")
+_meant: dict[tuple[str, int | None], set[tuple[str, ...]]] = {}
+
+
+def note(uri: str) -> None:
+    """Take the environment's credentials for those of the current store's server."""
+    server = _server(uri)
+    if server is not None:
+        _meant.setdefault(server, set()).add(_now())
+
+
+def are_meant_for(url: str) -> bool:
+    """Whether what the environment says now was said while this server was the current one."""
+    now = _now()
+    return not any(now) or now in _meant.get(_server(url) or ("", None), ())
+
+
+def _now() -> tuple[str, ...]:
+    return tuple(os.environ.get(name, "") for name in _NAMES)
+
+
+def _server(uri: str) -> tuple[str, int | None] | None:
+    parts = urlsplit(uri)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        return None
+    try:
+        return parts.hostname, parts.port or (443 if parts.scheme == "https" else 80)
+    except ValueError:
+        return None
