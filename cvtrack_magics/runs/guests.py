@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from cvtrack_magics.records import End, Param, Record, Tag
 from cvtrack_magics.redact import redact
 from cvtrack_magics.runs.kept import KeptRun
+from cvtrack_magics.secrets.records import RecordMasker
 from cvtrack_magics.store import fluent
 from cvtrack_magics.store.intercept import Interception
 from cvtrack_magics.store.tracking import OpenRun
@@ -40,6 +41,11 @@ class Way:
     def reachable(self) -> bool:
         """Whether the store took the last thing it was sent."""
         return not self.kept.delivery.failures
+
+    @property
+    def masking(self) -> RecordMasker:
+        """What masks the secrets of the run."""
+        return self.kept.masking
 
     def points(self, points: Sequence[Point]) -> None:
         """Write points down, those of one moment in one row."""

@@ -18,6 +18,8 @@ from typing import Any, Protocol
 
 from cvtrack_magics.names import safe_key
 from cvtrack_magics.records import Artifact, Dataset, Param, Record, Tag
+from cvtrack_magics.secrets.records import RecordMasker
+from cvtrack_magics.store.cleaning import cleaned
 from cvtrack_magics.store.client import mlflow, ours
 from cvtrack_magics.store.writer import Point
 
@@ -32,6 +34,10 @@ class Route(Protocol):
     @property
     def reachable(self) -> bool:
         """Whether the store took the last thing it was sent."""
+
+    @property
+    def masking(self) -> RecordMasker | None:
+        """What masks the secrets of the run."""
 
     def points(self, points: Sequence[Point]) -> None:
         """Take points."""
@@ -103,9 +109,17 @@ class Interception:
         def method(client: Any, *args: Any, **kwargs: Any) -> Any:
             if ours():
                 return original(client, *args, **kwargs)
-            return ours_instead(functools.partial(original, client), *args, **kwargs)
+            masker = self._masker_of(args, kwargs)
+            if masker is None:
+                return ours_instead(functools.partial(original, client), *args, **kwargs)
+            with cleaned(masker, original.__name__, args, kwargs) as (args, kwargs):
+                return ours_instead(functools.partial(original, client), *args, **kwargs)
 
         return method
+
+    def _masker_of(self, args: Any, kwargs: dict[str, Any]) -> RecordMasker | None:
+        route = self.route(kwargs.get("run_id") or (args[0] if args else None))
+        return None if route is None else route.masking
 
     def route(self, run_id: Any) -> Route | None:
         """Return where the calls for a run go, or None when it is not ours."""
