@@ -6,6 +6,7 @@ import operator
 from typing import Any
 
 from cvtrack_magics.errors import UsageProblem
+from cvtrack_magics.secrets.escape import printable
 
 MAX_STEP = 2**63  # stores keep steps as 64-bit integers
 
@@ -40,7 +41,7 @@ def as_number(key: str, value: Any) -> Any:
 def as_name(key: Any) -> str:
     """Return a metric's name; :class:`UsageProblem` when it is no text."""
     if isinstance(key, str) and key:
-        return key
+        return printable(key)
     raise UsageProblem(
         f"{key!r} is not a metric's name.", "Give text, for example log({'val/acc': 0.97})."
     )

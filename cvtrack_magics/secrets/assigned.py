@@ -168,7 +168,7 @@ def _bare(text: str, at: int, named: _Named, place: str) -> Span | None:
         good = good and (digit or named.kind == "password")
     elif place == "setting":
         good = bool(_LINE_END.match(text, end)) and digit and not value.isdigit()
-        good = good and (named.kind == "password" or is_mixed(value) and len(value) >= 8)
+        good = good and (named.kind == "password" or (is_mixed(value) and len(value) >= 8))
     elif place == "flag":
         good = len(value) >= 6 and digit and is_mixed(value)
     else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from cvtrack_magics.secrets.placeholders import is_mixed, is_placeholder
+from cvtrack_magics.secrets.placeholders import is_mixed, is_placeholder, is_random
 from cvtrack_magics.secrets.spans import Span
 
 _STRING = r"[\"'](?P<v>[^\"'\n]{4,512})[\"']"
@@ -66,9 +66,21 @@ def find_in_headers(text: str) -> Iterator[Span]:
         while at >= 0:
             match = pattern.match(text, at)
             after = at + len(anchor)
-            if match is not None and not is_placeholder(match["v"]):
-                value = match["v"]
-                if not mixed or (is_mixed(value) and any(c.isdigit() for c in value)):
-                    yield Span(match.start("v"), match.end("v"), label)
-                    after = match.end("v")
+            if match is not None and _is_secret(match, label, mixed):
+                yield Span(match.start("v"), match.end("v"), label)
+                after = match.end("v")
             at = text.find(anchor, after)
+
+
+def _is_secret(match: re.Match[str], label: str, mixed: bool) -> bool:
+    value = match["v"]
+    if is_placeholder(value):
+        return False
+    if label == "authorization":  # without a scheme it may be a call or a variable
+        return is_random(value) or (
+            " " in match.group().strip()
+            and "." not in value
+            and value.endswith("=")
+            and is_mixed(value)
+        )
+    return not mixed or (is_mixed(value) and any(c.isdigit() for c in value))

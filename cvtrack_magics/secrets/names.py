@@ -37,7 +37,7 @@ _PATH = re.compile(r"(?:~|\.{1,2}|[A-Za-z]:)?[\\/][\w.\-\\/ ~]*")
 
 
 @lru_cache(maxsize=4096)
-def strength(key: str) -> Strength:
+def strength(key: str) -> Strength:  # noqa: PLR0911
     """Say what a name promises of its value.
 
     Parameters

@@ -58,7 +58,9 @@ def mask_notebook(text: str, masker: Masker) -> tuple[str, Counter[str]]:
     return json.dumps(notebook, ensure_ascii=False, indent=1) + "\n", total
 
 
-def _walk(value: Any, masker: Masker, found: Counter[str], key: str = "") -> Any:
+def _walk(  # noqa: PLR0911
+    value: Any, masker: Masker, found: Counter[str], key: str = ""
+) -> Any:
     if key.startswith(_BINARY) and key != "image/svg+xml":
         return value
     if isinstance(value, str):

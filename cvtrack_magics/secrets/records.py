@@ -138,11 +138,11 @@ class RecordMasker:
             masked, found = mask_notebook(text, self.masker)
             self._count(found, path)
             return masked
-        masked = self.masker.mask(text)
-        self._count(masked.found, path)
-        if not masked.found or suffix not in _COMMENTED:
-            return masked.text
-        return with_comment(masked.text, masked.found)
+        whole = self.masker.mask(text)
+        self._count(whole.found, path)
+        if not whole.found or suffix not in _COMMENTED:
+            return whole.text
+        return with_comment(whole.text, whole.found)
 
 
 def with_comment(text: str, found: Counter[str]) -> str:
@@ -150,7 +150,7 @@ def with_comment(text: str, found: Counter[str]) -> str:
     kinds = ", ".join(f"{name} ({n})" for name, n in found.items())
     said = f"# Secrets masked when this was recorded: {kinds}\n"
     first, newline, rest = text.partition("\n")
-    if first.startswith("#!") or "coding:" in first and first.startswith("#"):
+    if first.startswith("#!") or (first.startswith("#") and "coding:" in first):
         return first + newline + said + rest
     return said + text
 

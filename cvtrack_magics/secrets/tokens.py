@@ -68,8 +68,11 @@ def rules() -> tuple[Rule, ...]:
 
 def find_tokens(text: str) -> Iterator[Span]:
     """Find tokens of known formats; one search for each anchor, and short matches there."""
+    letters = set(text)
     for rule in rules():
         for anchor in rule.anchors:
+            if not letters.issuperset(anchor):  # spares most searches of a strange text
+                continue
             at = text.find(anchor)
             while at >= 0:
                 after = at + len(anchor)

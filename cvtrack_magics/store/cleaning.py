@@ -9,11 +9,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from cvtrack_magics.records import Artifact, Param, Record, Tag
+from cvtrack_magics.records import Artifact, Param, Tag
 from cvtrack_magics.secrets.records import RecordMasker
 from cvtrack_magics.store.client import mlflow
 
-_NAMED = {"log_param": Param, "set_tag": Tag}
+_NAMED: dict[str, type[Param] | type[Tag]] = {"log_param": Param, "set_tag": Tag}
 
 
 @contextmanager
@@ -69,7 +69,7 @@ def _fresh(masker: RecordMasker, name: str, given: dict[str, Any], at: str) -> d
     if name in _NAMED and "key" in given and "value" in given:
         value = given["value"]
         record = _NAMED[name](str(given["key"]), str(value))
-        clean: Record = masker.records([record])[0]
+        clean = masker.records([record])[0]
         if clean != record and isinstance(clean, (Param, Tag)):
             given["key"], given["value"] = clean.key, clean.value
     elif name == "log_batch":

@@ -112,8 +112,8 @@ class Interception:
             masker = self._masker_of(args, kwargs)
             if masker is None:
                 return ours_instead(functools.partial(original, client), *args, **kwargs)
-            with cleaned(masker, original.__name__, args, kwargs) as (args, kwargs):
-                return ours_instead(functools.partial(original, client), *args, **kwargs)
+            with cleaned(masker, original.__name__, args, kwargs) as (given, named):
+                return ours_instead(functools.partial(original, client), *given, **named)
 
         return method
 
