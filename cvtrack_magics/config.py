@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from traitlets import Bool, Float, Integer, Unicode, default
+from traitlets import Bool, Enum, Float, Integer, List, Unicode, default
 from traitlets.config import Configurable
 
 
@@ -48,6 +48,17 @@ class CvTrack(Configurable):
         config=True
     )
     record_output = Bool(True, help="Record stdout and stderr of the cell.").tag(config=True)
+    mask_secrets = Enum(
+        ["on", "strict", "off"],
+        default_value="on",
+        help="Mask passwords and tokens in all that is recorded as text. 'strict' also masks "
+        "short values and plain words under names such as password or token; 'off' masks nothing.",
+    ).tag(config=True)
+    secret_allow = List(
+        Unicode(),
+        help="Values, or kinds as the notice names them, that are recorded as they are; "
+        "* and ? stand for any text and any character.",
+    ).tag(config=True)
     grid_limit = Integer(
         8, help="Megabytes of pictures that %mlgrid puts into the notebook; the worst go first."
     ).tag(config=True)

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, TextIO
 
+from cvtrack_magics.secrets.escape import printable
+
 PLAIN = "cvtrack_plain"
 """The name of the error handler that writes signs in letters."""
 
@@ -90,7 +92,7 @@ def say(text: object, stream: TextIO | None = None) -> str:
     stream = sys.stdout if stream is None else stream
     if stream is None:  # a Python without a console
         return "there is no standard output"
-    line = f"{text}\n"
+    line = f"{printable(str(text))}\n"
     try:
         try:
             stream.write(line)

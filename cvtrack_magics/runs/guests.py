@@ -11,6 +11,7 @@ from cvtrack_magics.records import Call, Record, Tag
 from cvtrack_magics.redact import redact
 from cvtrack_magics.runs.books import Books
 from cvtrack_magics.runs.kept import KeptRun
+from cvtrack_magics.secrets.records import RecordMasker
 from cvtrack_magics.store.intercept import Interception, Route
 from cvtrack_magics.store.tracking import OpenRun
 from cvtrack_magics.store.uris import absolute
@@ -47,6 +48,11 @@ class Way(Books):
     def reachable(self) -> bool:
         """Whether the store took the last thing it was sent."""
         return not self.kept.delivery.failures
+
+    @property
+    def masking(self) -> RecordMasker:
+        """What masks the secrets of the run."""
+        return self.kept.masking
 
     def points(self, points: Sequence[Point]) -> None:
         """Write points down, those of one moment in one row."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from cvtrack_magics.console import say
+from cvtrack_magics.secrets import printable
 
 if TYPE_CHECKING:
     from cvtrack_magics.capture.session import Cell
@@ -96,6 +97,11 @@ class ScriptHost:
         return [
             figure_png(number) for number in open_figures() if number not in self._figures_before
         ]
+
+
+def encodable(bundle: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an output with lone surrogates as escapes: no message can carry them."""
+    return {k: printable(v) if isinstance(v, str) else v for k, v in bundle.items()}
 
 
 def write_over(text: str) -> None:

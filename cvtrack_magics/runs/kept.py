@@ -59,12 +59,13 @@ class KeptRun:
         self.session = session
         self._notices = notices
         self._full = False
+        self.masking = session.masking()
         uri = run.uri if run else absolute(session.tracking.uri)
         experiment_id, experiment = session.tracking.experiment_now()
         host, pid, created = me()
         self.note: RunNote = RunNote(
             key=uuid.uuid4().hex,
-            name=name,
+            name=self.masking.text(name, "the run's name"),
             uri=redact(uri),
             started=int(time.time() * 1000),
             host=host,
@@ -76,9 +77,9 @@ class KeptRun:
             experiment_id=run.experiment_id if run else experiment_id,
             experiment=run.experiment if run else experiment,
             guest=run is not None,
-            tags=dict(tags or {}),
             owner=liveness.hold(session.journal),
             boot=liveness.boot_id(),
+            tags=self.masking.tags(tags or {}),
         )
         session.keys.add(self.note.key)
         folder = None
@@ -157,7 +158,7 @@ class KeptRun:
         """Open the run without the store; MLflow's functions take it for the active one."""
         with suppress(Exception):
             tags = late.resolved_tags(tags)
-        self.delivery.change(tags=tags)
+        self.delivery.change(tags=self.masking.tags(tags))
         note = self.note
         run = OpenRun(
             note.key,
@@ -177,13 +178,17 @@ class KeptRun:
         """Keep facts, and send them soon; a forked child has none to keep."""
         if os.getpid() != self.channel.pid:
             return
-        self.delivery.facts.append(self._facts.add(records))
+        self.delivery.facts.append(self._facts.add(self.masking.records(records)))
 
     def end(self, records: Sequence[Record], end: End) -> None:
         """Keep the last facts and the end; a forked child ends nothing."""
         if os.getpid() != self.channel.pid:
             return
-        self.delivery.facts.append(self._facts.add(records, end, self.channel.ends()))
+        clean = self.masking.records(records)
+        self.delivery.facts.append(self._facts.add(clean, end, self.channel.ends()))
+        masked = self.masking.said()
+        if masked and masked not in self._notices:
+            self._notices.append(masked)
         self.delivery.end = end
 
     def in_store(self) -> OpenRun | None:

@@ -6,6 +6,7 @@ import contextlib
 import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from cvtrack_magics.capture.meter import ResourceMeter
@@ -65,7 +66,8 @@ class RunScope:
         self, session: Session, spec: RunSpec, cell: CellFacts, parent: RunScope | None
     ) -> None:
         self.session = session
-        self.spec = spec
+        self._asked_name = spec.name
+        self.spec = replace(spec, name=session.masking().text(spec.name))
         self.cell = cell
         self.parent = parent
         self.run: OpenRun | None = None
@@ -141,7 +143,9 @@ class RunScope:
             try:
                 if self.parent and self.parent.run and self.parent.run.local:
                     raise StoreUnavailable(f"Run {self.parent.name!r} is on disk so far.")
-                self.run = opening.in_store(self, {**tags, RUN_KEY: self.kept.note.key})
+                self.run = opening.in_store(
+                    self, {**self.kept.note.tags, RUN_KEY: self.kept.note.key}
+                )
                 self.kept.opened(self.run)
             except StoreUnavailable as error:
                 self.run, self._away = opening.on_disk(self, tags, error)
@@ -172,7 +176,7 @@ class RunScope:
 
     def _open_journal(self, tags: dict[str, str]) -> None:
         parent = self.parent.kept if self.parent else None
-        self.kept = KeptRun(self.session, self.name, parent, self.notices, tags=tags)
+        self.kept = KeptRun(self.session, self._asked_name, parent, self.notices, tags=tags)
         self.channel = self.kept.channel
 
     def _find_baseline(self) -> None:

@@ -24,6 +24,8 @@ from cvtrack_magics.runs.process import ProcessEnd
 from cvtrack_magics.runs.sender import Sender
 from cvtrack_magics.runs.spec import RunSpec
 from cvtrack_magics.runs.switching import ShortSwitches
+from cvtrack_magics.secrets import Masker
+from cvtrack_magics.secrets.records import RecordMasker
 from cvtrack_magics.store.tracking import Tracking
 
 if TYPE_CHECKING:
@@ -63,6 +65,7 @@ class Session:
     def __init__(self, host: Host, config: CvTrack) -> None:
         self.host = host
         self.config = config
+        self.masker = Masker()
         self.tracking = Tracking(config.default_store, config.connect_timeout)
         self.pump = Pump(config.plot_interval)
         self.sender = Sender(config.send_interval)
@@ -152,6 +155,11 @@ class Session:
         self.sender.stop()
         self.backlog.stop()
         self.pump.stop()
+
+    def masking(self) -> RecordMasker:
+        """Return what masks the secrets of one run, by the settings of now."""
+        self.masker.configure(self.config.mask_secrets, self.config.secret_allow)
+        return RecordMasker(self.masker)
 
     # -- runs
 

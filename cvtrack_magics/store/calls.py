@@ -16,6 +16,7 @@ from typing import Any, Protocol
 
 from cvtrack_magics.errors import StoreUnavailable
 from cvtrack_magics.records import Artifact, Call, Metric, Param, Record, Tag
+from cvtrack_magics.secrets.records import RecordMasker
 from cvtrack_magics.store import checks, deferred, tables
 from cvtrack_magics.store.client import creating, mlflow
 from cvtrack_magics.store.deferred import LINKS, Point
@@ -36,6 +37,10 @@ class Route(Protocol):
     @property
     def stored_id(self) -> str:
         """The run's id in the store; empty while the store does not have it."""
+
+    @property
+    def masking(self) -> RecordMasker | None:
+        """What masks the secrets of the run."""
 
     @property
     def reachable(self) -> bool:

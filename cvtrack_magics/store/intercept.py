@@ -15,8 +15,10 @@ import threading
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from cvtrack_magics.secrets.records import RecordMasker
 from cvtrack_magics.store import forked
 from cvtrack_magics.store.calls import Calls, Route
+from cvtrack_magics.store.cleaning import cleaned
 from cvtrack_magics.store.client import mlflow, ours
 
 __all__ = ["Interception", "Route"]
@@ -107,9 +109,17 @@ class Interception:
         def method(client: Any, *args: Any, **kwargs: Any) -> Any:
             if ours() or (os.getpid() != self._pid and original.__name__ not in POINTS):
                 return original(client, *args, **kwargs)
-            return ours_instead(functools.partial(original, client), *args, **kwargs)
+            masker = self._masker_of(args, kwargs)
+            if masker is None:
+                return ours_instead(functools.partial(original, client), *args, **kwargs)
+            with cleaned(masker, original.__name__, args, kwargs) as (given, named):
+                return ours_instead(functools.partial(original, client), *given, **named)
 
         return method
+
+    def _masker_of(self, args: Any, kwargs: dict[str, Any]) -> RecordMasker | None:
+        route = self.route(kwargs.get("run_id") or (args[0] if args else None))
+        return None if route is None else route.masking
 
     def route(self, run_id: Any) -> Route | None:
         """Return where the calls for a run go, or None when it is not ours."""
