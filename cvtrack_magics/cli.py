@@ -6,10 +6,12 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cvtrack_magics.console import any_encoding, say, settle
 from cvtrack_magics.errors import CvtrackError
 from cvtrack_magics.redact import kind_and_line
 
@@ -25,8 +27,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     _add_sync(commands)
     _add_gate(commands)
-    options = parser.parse_args(arguments)
-    return int(options.perform(options))
+    with any_encoding():
+        options = parser.parse_args(arguments)
+        code = int(options.perform(options))
+        for stream in (sys.stdout, sys.stderr):
+            settle(stream)
+    return code
 
 
 def _add_sync(commands: Any) -> None:
@@ -34,7 +40,8 @@ def _add_sync(commands: Any) -> None:
         "sync",
         help="send the runs that wait on disk",
         description="Send the runs that wait on disk, exactly once each. A run whose process "
-        "still lives is left alone. Exit code 0: nothing waits; 1: something still does.",
+        "still lives is left alone. Exit code 0: nothing waits; 1: something still does; "
+        "2: it could not be looked for.",
     )
     sync.add_argument("--state", metavar="FOLDER", help="the state folder, when not the usual one")
     sync.add_argument("--show", action="store_true", help="only say what waits")
@@ -77,56 +84,79 @@ def _sync(options: argparse.Namespace) -> int:
     from cvtrack_magics.runs.current import get_session
     from cvtrack_magics.runs.sync import mlsync
 
-    session = get_session()
-    if options.state:
-        session.config.state_folder = str(Path(options.state).expanduser())
-    report = mlsync(show=options.show, timeout=options.timeout)
-    if options.json:
-        kinds = ("sent", "waiting", "open")
-        found = {kind: [asdict(i) for i in report.items if i.state == kind] for kind in kinds}
-        print(json.dumps(found, indent=2))
-    else:
-        print(report)
-    session.stop()
+    try:
+        session = get_session()
+        if options.state:
+            session.config.state_folder = str(Path(options.state).expanduser())
+        report = mlsync(show=options.show, timeout=options.timeout)
+    except Exception as error:
+        return _failed("sync", error)
+    kinds = ("sent", "waiting", "open")
+    found = {kind: [asdict(i) for i in report.items if i.state == kind] for kind in kinds}
+    _answer("sync", json.dumps(found, indent=2) if options.json else report)
+    _stop()
     return 1 if report.waiting else 0
 
 
 def _gate(options: argparse.Namespace) -> int:
-    from cvtrack_magics.runs.current import get_session
     from cvtrack_magics.runs.releasing import asked, gating
 
     try:
         _use_store(options)
         name = asked.model_of(options.name, options.file)
         if options.history:
-            print(gating.past(name))
-            return PASSED
-        if options.rollback:
-            print(gating.back(name, reason=options.reason, who=options.who))
-            return PASSED
-        found = gating.judged(
-            name,
-            version=options.version,
-            run=options.run,
-            require=options.require,
-            champion=options.champion,
-            margin=options.margin,
-            confidence=options.confidence,
-            file=options.file,
-            promote=options.promote,
-            stage=options.stage or None,
-            who=options.who,
-        )
-        _write(found.result, options)
-        print(found.result.to_json() if options.json else found)
-        return PASSED if found.result.passed else REFUSED
-    except CvtrackError as error:
-        print(f"cvtrack gate: {error}", file=sys.stderr)
-        return ERROR
+            found, code = gating.past(name), PASSED
+        elif options.rollback:
+            found, code = gating.back(name, reason=options.reason, who=options.who), PASSED
+        else:
+            found = gating.judged(name, **_asked(options))
+            code = PASSED if found.result.passed else REFUSED
     except Exception as error:  # an exit code of 1 would read as a refusal
-        print(f"cvtrack gate: {kind_and_line(error)}", file=sys.stderr)
-        return ERROR
-    finally:
+        return _failed("gate", error)
+    # what was judged and promoted is done: nothing from here on changes the exit code
+    judged = not (options.history or options.rollback)
+    if judged:
+        _write(found.result, options)
+    _answer("gate", found.result.to_json() if judged and options.json else found)
+    _stop()
+    return code
+
+
+def _asked(options: argparse.Namespace) -> dict[str, Any]:
+    return {
+        "version": options.version,
+        "run": options.run,
+        "require": options.require,
+        "champion": options.champion,
+        "margin": options.margin,
+        "confidence": options.confidence,
+        "file": options.file,
+        "promote": options.promote,
+        "stage": options.stage or None,
+        "who": options.who,
+    }
+
+
+def _answer(command: str, text: object) -> None:
+    try:
+        why = say(text) or settle(sys.stdout)
+    except Exception as error:
+        why = kind_and_line(error)
+    if why:
+        say(f"cvtrack {command}: the answer could not be printed: {why}", sys.stderr)
+
+
+def _failed(command: str, error: Exception) -> int:
+    known = isinstance(error, CvtrackError)
+    say(f"cvtrack {command}: {error if known else kind_and_line(error)}", sys.stderr)
+    _stop()
+    return ERROR
+
+
+def _stop() -> None:
+    from cvtrack_magics.runs.current import get_session
+
+    with suppress(Exception):
         get_session().stop()
 
 
@@ -141,14 +171,33 @@ def _use_store(options: argparse.Namespace) -> None:
 
 
 def _write(verdict: Verdict, options: argparse.Namespace) -> None:
+    """Write the reports; one that cannot be written is told, and leaves no half of itself."""
+    for file, report in ((options.junit, _junit), (options.summary, _summary)):
+        try:
+            if file:
+                report(Path(file), verdict)
+        except Exception as error:
+            why = kind_and_line(error)
+            say(f"cvtrack gate: the report {file} could not be written: {why}", sys.stderr)
+
+
+def _junit(path: Path, verdict: Verdict) -> None:
+    text = verdict.as_junit()
+    if path.exists() and not path.is_file():  # a pipe or a device
+        path.write_text(text, encoding="utf-8")
+        return
+    part = path.with_name(f"{path.name}.part")
     try:
-        if options.junit:
-            Path(options.junit).write_text(verdict.as_junit(), encoding="utf-8")
-        if options.summary:
-            with Path(options.summary).open("a", encoding="utf-8") as file:
-                file.write(verdict.as_markdown() + "\n")
-    except OSError as error:
-        raise CvtrackError(f"The report could not be written: {error}") from error
+        part.write_text(text, encoding="utf-8")
+        part.replace(path)
+    except OSError:
+        part.unlink(missing_ok=True)
+        raise
+
+
+def _summary(path: Path, verdict: Verdict) -> None:
+    with path.open("a", encoding="utf-8") as file:
+        file.write(verdict.as_markdown() + "\n")
 
 
 if __name__ == "__main__":

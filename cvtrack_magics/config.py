@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
-from traitlets import Bool, Float, Integer, Unicode, default
+from traitlets import Bool, Enum, Float, Integer, List, Unicode, default
 from traitlets.config import Configurable
 
 
@@ -26,6 +27,10 @@ class CvTrack(Configurable):
         10.0, help="Seconds a cell waits at its end for the store; the rest is sent afterwards."
     ).tag(config=True)
     send_interval = Float(0.5, help="Seconds between two batches of metrics.").tag(config=True)
+    watch = Bool(
+        help="Start a small process at the first run, which ends the runs of this kernel as "
+        "KILLED in the store when the kernel is killed. CVTRACK_WATCH=0 switches it off too.",
+    ).tag(config=True)
     plot_interval = Float(0.25, help="Seconds between two refreshes of the live plot.").tag(
         config=True
     )
@@ -43,6 +48,17 @@ class CvTrack(Configurable):
         config=True
     )
     record_output = Bool(True, help="Record stdout and stderr of the cell.").tag(config=True)
+    mask_secrets = Enum(
+        ["on", "strict", "off"],
+        default_value="on",
+        help="Mask passwords and tokens in all that is recorded as text. 'strict' also masks "
+        "short values and plain words under names such as password or token; 'off' masks nothing.",
+    ).tag(config=True)
+    secret_allow = List(
+        Unicode(),
+        help="Values, or kinds as the notice names them, that are recorded as they are; "
+        "* and ? stand for any text and any character.",
+    ).tag(config=True)
     grid_limit = Integer(
         8, help="Megabytes of pictures that %mlgrid puts into the notebook; the worst go first."
     ).tag(config=True)
@@ -56,6 +72,10 @@ class CvTrack(Configurable):
         help="Where runs are kept until the store has all of them (journal/), and where file "
         "hashes are cached.",
     ).tag(config=True)
+
+    @default("watch")
+    def _default_watch(self) -> bool:
+        return os.name == "posix" and os.environ.get("CVTRACK_WATCH", "1") != "0"
 
     @default("state_folder")
     def _default_state_folder(self) -> str:

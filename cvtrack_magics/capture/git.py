@@ -10,7 +10,6 @@ from pathlib import Path, PurePosixPath
 from cvtrack_magics.capture import gitcall
 from cvtrack_magics.capture.modules import import_root, user_modules
 from cvtrack_magics.records import Artifact, Notice, Tag
-from cvtrack_magics.redact import redact
 
 __all__ = ["GitState", "describe_git", "git_records", "user_modules"]
 
@@ -204,5 +203,5 @@ def _module_records(
         except OSError as error:
             records.append(Notice(f"Module {name} could not be read: {error.strerror}."))
             continue
-        records.append(Artifact(f"{folder}/{name}", content=redact(text)))
+        records.append(Artifact(f"{folder}/{name}", content=text))
     return records

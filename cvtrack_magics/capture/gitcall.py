@@ -164,7 +164,7 @@ def read_diff(root: Path, status: Status) -> str:
         *("--", ".", ":(exclude)*.ipynb"),
         limit=DIFF_LIMIT + 1,
     )
-    text = redact(output[:DIFF_LIMIT].decode("utf-8", "replace"))
+    text = output[:DIFF_LIMIT].decode("utf-8", "replace")
     if len(output) > DIFF_LIMIT:
         text = text[: text.rfind("\n") + 1] + "# The rest was left out: the diff is over 1 MB.\n"
     notebooks = [path for path in status.changed if path.endswith(".ipynb")]

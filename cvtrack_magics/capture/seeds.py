@@ -13,6 +13,7 @@ from cvtrack_magics.capture.loaded import loaded
 from cvtrack_magics.capture.torchseeds import (
     Row,
     apply_torch_seed,
+    deterministic_now,
     loader_generator,
     seed_worker,
     set_cublas,
@@ -27,6 +28,7 @@ __all__ = [
     "apply_torch_seed",
     "check_seed",
     "current_seeds",
+    "deterministic_now",
     "finish_seed",
     "loader_generator",
     "seed_records",
@@ -171,10 +173,14 @@ def _albumentations_rows(seed: int) -> list[Row]:
 
 
 def seed_records(report: SeedReport) -> list[Param | Tag]:
-    """Return the seed and its flags as parameters ``global_seed`` and ``deterministic``."""
+    """Return the seed and its flags as parameters ``global_seed`` and ``deterministic``.
+
+    The second is True also where an earlier seed asked torch for deterministic algorithms,
+    for that stays so.
+    """
     return [
         Param("global_seed", str(report.seed)),
-        Param("deterministic", str(report.deterministic)),
+        Param("deterministic", str(report.deterministic or bool(deterministic_now()))),
         Tag("seeded", ", ".join(name for name, _, ok in report.rows if ok)),
     ]
 

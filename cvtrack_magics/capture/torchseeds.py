@@ -6,6 +6,8 @@ import os
 import random
 from typing import Any
 
+from cvtrack_magics.capture.loaded import loaded
+
 Row = tuple[str, str, bool]
 """Generator, what was done, and whether its numbers now repeat."""
 
@@ -44,6 +46,12 @@ def apply_torch_seed(seed: int, *, deterministic: bool = False) -> tuple[Row, ..
         )
     )
     return tuple(rows)
+
+
+def deterministic_now() -> bool | None:
+    """Whether torch's algorithms are deterministic ones now; None while torch is not loaded."""
+    torch = loaded("torch")
+    return None if torch is None else bool(torch.are_deterministic_algorithms_enabled())
 
 
 def _device_row(torch: Any, name: str, seed: int) -> Row | None:

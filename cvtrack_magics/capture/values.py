@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime
 import enum
 import functools
-import itertools
 import json
 import numbers
 import os
@@ -15,53 +14,19 @@ from pathlib import PurePath
 from cvtrack_magics.names import safe_key
 from cvtrack_magics.records import Artifact, Param
 from cvtrack_magics.redact import redact
+from cvtrack_magics.secrets import looks_secret
+
+__all__ = ["HIDDEN", "hide_tokens", "looks_secret", "make_param", "plain_value", "value_text"]
 
 VALUE_LIMIT = 500
 HIDDEN = "***"
 
 _ADDRESS = re.compile(r" (?:object )?at 0x[0-9A-Fa-f]+")
-_WORDS = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+")
-_SECRET_WORDS = {
-    *("password", "passwd", "passphrase", "pwd", "secret", "secrets"),
-    *("credential", "credentials", "apikey", "authtoken"),
-}
-_SECRET_PAIRS = {("api", "key"), ("access", "key"), ("private", "key"), ("auth", "key")}
-# Vocabulary tokens of a tokenizer are called tokens too, and are no secret.
-_VOCABULARY = {"pad", "cls", "eos", "bos", "sep", "mask", "unk", "class", "special", "image"}
-_TOKEN_TEXT = re.compile(
-    r"\b(?:gh[pousr]_|github_pat_|hf_|glpat-|sk-|xox[abp]-|AKIA)[A-Za-z0-9_\-]{16,}"
-)
-
-
-def looks_secret(key: str, value: object) -> bool:
-    """Say whether a named value is to be hidden.
-
-    Parameters
-    ----------
-    key : str
-        Dotted name, as in ``"db.password"``.
-    value : object
-        Booleans, ``None`` and empty text are never secret. A name that ends in
-        ``token`` is secret only when the value is text that is not a vocabulary
-        token: ``max_token=128`` and ``pad_token="<pad>"`` are hyper-parameters.
-    """
-    if value is None or isinstance(value, bool) or value == "":
-        return False
-    if isinstance(value, (list, tuple)):
-        return any(looks_secret(key, item) for item in value)
-    words = [word.lower() for word in _WORDS.findall(key)]
-    if _SECRET_WORDS.intersection(words):
-        return True
-    if any(pair in _SECRET_PAIRS for pair in itertools.pairwise(words)):
-        return True
-    if not words or words[-1] not in ("token", "tokens") or not isinstance(value, str):
-        return False
-    return not (_VOCABULARY.intersection(words) or value[0] in "<[")
 
 
 def hide_tokens(text: str) -> str:
     """Remove URL credentials and well-known access tokens from a text."""
-    return _TOKEN_TEXT.sub(HIDDEN, redact(text))
+    return redact(text)
 
 
 def is_scalar(value: object) -> bool:

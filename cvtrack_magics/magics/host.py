@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from contextvars import Context, copy_context
 from typing import TYPE_CHECKING, Any
 
-from cvtrack_magics.runs.host import figure_png, open_figures, write_over
+from cvtrack_magics.console import say
+from cvtrack_magics.runs.host import encodable, figure_png, open_figures, write_over
 
 if TYPE_CHECKING:
     from cvtrack_magics.capture.session import Cell
@@ -62,6 +63,7 @@ class ShellHost:
         if not self.interactive_display:
             self.say(str(bundle.get("text/plain", "")))
             return
+        bundle = encodable(bundle)
         self._contexts[display_id] = copy_context()
         self.shell.display_pub.publish(
             dict(bundle), metadata={}, transient={"display_id": display_id}
@@ -75,7 +77,7 @@ class ShellHost:
         context = self._contexts.get(display_id) or copy_context()
         context.copy().run(
             self.shell.display_pub.publish,
-            dict(bundle),
+            dict(encodable(bundle)),
             metadata={},
             transient={"display_id": display_id},
             update=True,
@@ -84,7 +86,7 @@ class ShellHost:
     def say(self, text: str) -> None:
         """Print one line."""
         if text:
-            print(text)
+            say(text)
 
     def line(self, text: str) -> None:
         """Write over the terminal's last line; a notebook has the live plot instead."""

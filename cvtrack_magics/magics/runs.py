@@ -117,9 +117,10 @@ class RunMagics(Magics):
         from cvtrack_magics.runs.spec import RunSpec
 
         records: list[Record] = api.tag_records(tags)
+        implied: list[Record] = []
         for expression in options.params:
             value = evaluate(expression, namespace, "%%mlrun --params")
-            records += describe_params(value, name=expression)
+            implied += describe_params(value, name=expression)
         if options.deterministic and options.seed is None:
             raise UsageError("%%mlrun: --deterministic goes with --seed N.")
         return RunSpec(
@@ -132,9 +133,10 @@ class RunMagics(Magics):
             code=not options.no_code and self.session.config.record_code,
             figures=not options.no_figures and self.session.config.record_figures,
             output=not options.no_output and self.session.config.record_output,
-            plot=not options.no_plot,
+            plot=False if options.no_plot else None,
             baseline=self._fill_in(options.baseline or ""),
             records=tuple(records),
+            implied=tuple(implied),
         )
 
     def _fill_in(self, word: str) -> str:

@@ -19,7 +19,8 @@ from typing import Any
 from cvtrack_magics.errors import UsageProblem
 from cvtrack_magics.journal.points import Cursor, MetricSet, Stream
 from cvtrack_magics.metrics.children import ChildStreams
-from cvtrack_magics.metrics.numbers import as_name, as_number, as_step
+from cvtrack_magics.metrics.naming import StoredNames
+from cvtrack_magics.metrics.numbers import as_number, as_step
 from cvtrack_magics.metrics.series import History, Series
 
 Refresh = Callable[[Mapping[str, Series]], None]
@@ -64,6 +65,8 @@ class Channel:
         self.history = History()
         self.refresh: Refresh | None = None
         self.step_now: Callable[[], int | None] = lambda: None
+        self.names = StoredNames(lambda _: None)
+        self.first_step: Callable[[str], int] = lambda _: 0
         self._sets: dict[str, list[MetricSet]] = {}
         self._known: set[int] = set()
         self._next: dict[str, int] = {}
@@ -83,7 +86,7 @@ class Channel:
                 f"log() takes a dict of metrics, not a {type(metrics).__name__}.",
                 "For example log({'train/loss': loss}, step=epoch).",
             )
-        values = {as_name(key): as_number(key, value) for key, value in metrics.items()}
+        values = {self.names.of(key): as_number(key, value) for key, value in metrics.items()}
         if step is None:
             step = self.step_now()
         self._learn_steps(values)
@@ -92,7 +95,8 @@ class Channel:
             groups[as_step(step)] = values
         else:
             for name, value in values.items():
-                groups.setdefault(self._next.get(name, 0), {})[name] = value
+                at = self._next[name] if name in self._next else self.first_step(name)
+                groups.setdefault(at, {})[name] = value
         for at, group in groups.items():
             if every == 1 or at % every == 0:
                 self._put(group, at, clock)
@@ -101,7 +105,7 @@ class Channel:
     def log_at(self, metrics: Mapping[str, float], step: int, unix_ms: int) -> None:
         """Write values down that were logged at a given time (Unix milliseconds)."""
         behind = time.time_ns() - unix_ms * 1_000_000
-        values = {as_name(key): float(value) for key, value in metrics.items()}
+        values = {self.names.of(key): float(value) for key, value in metrics.items()}
         with self._lock:  # whoever calls is not the training loop, and must not become it
             self._write(self.other, values, as_step(step), time.monotonic_ns() - behind)
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from cvtrack_magics.errors import UsageProblem
 from cvtrack_magics.integers import MAX_STEP, whole
+from cvtrack_magics.secrets.escape import printable
 
 
 def as_number(key: str, value: Any) -> Any:
@@ -38,7 +39,7 @@ def as_number(key: str, value: Any) -> Any:
 def as_name(key: Any) -> str:
     """Return a metric's name; :class:`UsageProblem` when it is no text."""
     if isinstance(key, str) and key:
-        return key
+        return printable(key)
     raise UsageProblem(
         f"{key!r} is not a metric's name.", "Give text, for example log({'val/acc': 0.97})."
     )

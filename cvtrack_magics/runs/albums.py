@@ -38,6 +38,7 @@ class Albums:
         self._counted: dict[str, int] = {}
         self._pool: ThreadPoolExecutor | None = None
         self._work: list[Future[None]] = []
+        self._first = -1
         self.last_step = 0
         """The highest step that predictions were added at."""
 
@@ -55,8 +56,12 @@ class Albums:
 
     def next_step(self, name: str) -> int:
         """Count the steps of a loop that does not say them."""
-        self._counted[name] = self._counted.get(name, -1) + 1
+        self._counted[name] = self._counted.get(name, self._first) + 1
         return self._counted[name]
+
+    def go_on_after(self, step: int) -> None:
+        """Count on after the steps of an earlier stretch of the run."""
+        self._first, self.last_step = step, max(0, step)
 
     def add(
         self, name: str, predictions: Predictions, step: int, rows: Sequence[int]

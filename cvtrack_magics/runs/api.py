@@ -85,10 +85,10 @@ def mlrun(
     seed: int | None = None,
     deterministic: bool = False,
     task: str | None = None,
-    code: bool = True,
-    figures: bool = True,
-    output: bool = True,
-    plot: bool = True,
+    code: bool | None = None,
+    figures: bool | None = None,
+    output: bool | None = None,
+    plot: bool | None = None,
     baseline: str = "",
 ) -> Run:
     """Open a run: ``with mlrun("train"):`` or ``mlrun("pipeline")`` … ``mlend()``.
@@ -111,9 +111,9 @@ def mlrun(
         With ``seed``: ask the libraries for deterministic algorithms.
     task : str, optional
         The computer-vision task, as the ``task`` tag.
-    code, figures, output, plot : bool
+    code, figures, output, plot : bool, optional
         Whether code, matplotlib figures, printed output are recorded, and whether the
-        live plot is shown.
+        live plot is shown; otherwise as ``%config CvTrack`` says.
     baseline : str
         A run whose last values are drawn as dashed lines: the name of one in the current
         experiment, an id, or ``model@alias`` for the run behind a registered model.
@@ -123,9 +123,9 @@ def mlrun(
     Run
         Ends itself at the end of a ``with`` block.
     """
+    config = get_session().config
     records = [*tag_records({**(tags or {}), **({"task": task} if task else {})})]
-    if params is not None:
-        records += describe_params(params)
+    implied = [] if params is None else describe_params(params)
     spec = RunSpec(
         name=name,
         nested=nested,
@@ -133,12 +133,13 @@ def mlrun(
         span=True,
         seed=seed,
         deterministic=deterministic,
-        code=code,
-        figures=figures,
-        output=output,
+        code=config.record_code if code is None else code,
+        figures=config.record_figures if figures is None else figures,
+        output=config.record_output if output is None else output,
         plot=plot,
         baseline=baseline,
         records=tuple(records),
+        implied=tuple(implied),
     )
     return Run(open_run(spec))
 
@@ -150,7 +151,7 @@ def open_run(spec: RunSpec, **cell: Any) -> RunScope:
         from dataclasses import replace
 
         report = apply_seed(spec.seed, deterministic=spec.deterministic, import_torch=True)
-        spec = replace(spec, records=(*seed_records(report), *spec.records))
+        spec = replace(spec, seeds=tuple(seed_records(report)))
     return session.open(spec, **cell)
 
 

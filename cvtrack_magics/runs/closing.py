@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from cvtrack_magics.capture.meter import ResourceUse
 from cvtrack_magics.records import Artifact, Notice, Record, Tag
-from cvtrack_magics.redact import redact
 from cvtrack_magics.runs import surroundings
 from cvtrack_magics.runs.ending import best_records
 from cvtrack_magics.runs.gathering import paths_of
@@ -37,11 +36,17 @@ def last_facts(
     last = scope.not_said_otherwise(scope.gathering.finish(session.config.close_timeout))
     last += scope.albums.finish(hurry=session.process.ending)
     session.pump.close(scope.channel)
-    last += surroundings.resource_records(use, ended)
-    last += best_records(scope.channel.history.series, use.wall_s, ended)
+    total = scope.stretch.total(use)
+    last += surroundings.resource_records(total, ended)
+    whole = scope.stretch.curves(scope.channel.history.series, session.config.close_timeout)
+    if whole is None:
+        last.append(Notice("Not recorded: best values, for the earlier curves could not be read."))
+    else:
+        own = scope.channel.history.series
+        last += best_records(whole, total.wall_s, ended, own)
     last += surroundings.figure_records(scope.figures)
     if scope.spec.output and scope.tee.text().strip():
-        last.append(Artifact("logs/output.txt", redact(scope.tee.text())))
+        last.append(Artifact("logs/output.txt", scope.tee.text()))
     last += scope.gathering.late(paths_of([*scope.recorded, *last]))
     if scope.channel.lost:
         last.append(Notice(f"{scope.channel.lost} values could not be read from the device."))

@@ -5,29 +5,11 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 
+from cvtrack_magics.runs.axis import Axis, Loop
 from cvtrack_magics.widgets.progress import Bar
 
 TICK = 0.2  # seconds between two looks at a pause, so that an interrupt is heard
-
-
-@dataclass(slots=True, eq=False)
-class Loop:
-    """One pass over a :func:`track`.
-
-    ``done`` rounds of ``total`` are done in this pass, ``before`` in the earlier ones.
-    """
-
-    key: str
-    desc: str
-    total: int | None
-    before: int
-    started: float
-    done: int = 0
-    asked: bool = False
-    """Whether a button was clicked that this loop has to look at."""
-    stopping: bool = False
 
 
 class Control:
@@ -64,6 +46,8 @@ class Control:
         self._go_on = threading.Event()
         self._go_on.set()
         self._lock = threading.RLock()
+        self._axis = Axis()
+        self._pauses = Pauses()
         self.stopped_at: int | None = None
 
     # -- the loops' side
@@ -73,6 +57,7 @@ class Control:
         with self._lock:
             key = f"{len(self._loops)}:{desc}"
             loop = Loop(key, desc, total, self._rounds.get(key, 0), time.monotonic())
+            loop.waited = self._pauses.seconds
             loop.asked = not self._go_on.is_set()
             self._finished = [bar for bar in self._finished if bar.key < key]
             self._loops.append(loop)
@@ -86,16 +71,26 @@ class Control:
 
     def hold(self) -> None:
         """Wait while the run is paused; an interrupt ends the wait."""
-        while not self._go_on.wait(TICK):
-            pass
+        if self._go_on.is_set():
+            return
+        self._pauses.begin()
+        try:
+            while not self._go_on.wait(TICK):
+                pass
+        except BaseException:  # an interrupt: the loops after this one are not to wait
+            self._go_on.set()
+            self._said("running", "")
+            raise
+        finally:
+            self._pauses.end()
 
     def leave(self, loop: Loop) -> None:
         """End a pass."""
         with self._lock:
-            self._rounds[loop.key] = loop.before + loop.done
+            self._rounds[loop.key] = loop.rounds
             if loop in self._loops:
                 self._finished = [bar for bar in self._finished if bar.key < loop.key]
-                self._finished.append(_bar(loop))
+                self._finished.append(self._bar(loop))
                 self._loops = self._loops[: self._loops.index(loop)]
             ended = loop.stopping and not self._loops
             if ended:
@@ -106,14 +101,23 @@ class Control:
     # -- what is read
 
     def step_now(self) -> int | None:
-        """Return the round that the innermost loop is in, counted over all its passes."""
+        """Return the step of what is logged now; None outside of all loops."""
         loops = self._loops
-        return loops[-1].before + loops[-1].done if loops else None
+        return self._axis.step(loops) if loops else None
+
+    @property
+    def reached(self) -> int:
+        """The step that the loops have reached; 0 where they gave none."""
+        return max(0, self._axis.reached)
+
+    def go_on_after(self, step: int) -> None:
+        """Count on after the steps of an earlier stretch of the run."""
+        self._axis.go_on_after(step)
 
     def bars(self) -> list[Bar]:
         """Return how far the loops have come, the outermost first."""
         with self._lock:
-            active = [_bar(loop) for loop in self._loops]
+            active = [self._bar(loop) for loop in self._loops]
             keys = {bar.key for bar in active}
             return sorted(
                 [*active, *(bar for bar in self._finished if bar.key not in keys)],
@@ -147,8 +151,43 @@ class Control:
             self._go_on.set()
             self._said("running", "")
 
+    def _bar(self, loop: Loop) -> Bar:
+        elapsed = time.monotonic() - loop.started - (self._pauses.seconds - loop.waited)
+        rate = loop.done / elapsed if loop.done and elapsed > 0 else float("nan")
+        paused = self._pauses.now and loop in self._loops
+        return Bar(loop.key, loop.desc, loop.done, loop.total, elapsed, rate, paused)
 
-def _bar(loop: Loop) -> Bar:
-    elapsed = time.monotonic() - loop.started
-    rate = loop.done / elapsed if loop.done and elapsed > 0 else float("nan")
-    return Bar(loop.key, loop.desc, loop.done, loop.total, elapsed, rate)
+
+class Pauses:
+    """How long the loops have waited; those of several threads wait together."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._waiting = 0
+        self._since = 0.0
+        self._before = 0.0
+
+    def begin(self) -> None:
+        """Note that a loop waits from now on."""
+        with self._lock:
+            if not self._waiting:
+                self._since = time.monotonic()
+            self._waiting += 1
+
+    def end(self) -> None:
+        """Note that it goes on."""
+        with self._lock:
+            self._waiting -= 1
+            if not self._waiting:
+                self._before += time.monotonic() - self._since
+
+    @property
+    def now(self) -> bool:
+        """Whether a loop waits."""
+        return self._waiting > 0
+
+    @property
+    def seconds(self) -> float:
+        """How long they have waited in all."""
+        with self._lock:
+            return self._before + (time.monotonic() - self._since if self._waiting else 0.0)

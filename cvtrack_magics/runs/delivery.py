@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -137,11 +138,22 @@ class Delivery:
 
     # -- sending
 
-    def try_to_advance(self) -> None:
-        """Send all there is now; a failure is noted, and tried again later."""
+    def try_to_advance(self, turn: float = math.inf) -> bool:
+        """Send what there is now; a failure is noted, and tried again later.
+
+        Parameters
+        ----------
+        turn : float
+            Seconds after which others have their turn.
+
+        Returns
+        -------
+        bool
+            Whether more could be sent at once.
+        """
         began = time.monotonic()
         try:
-            self.advance()
+            return self.advance(turn)
         except Exception as error:
             self.failures += 1
             self.failed_try = began
@@ -153,14 +165,16 @@ class Delivery:
             asked = answers.seconds_to_wait(error)
             self.not_before = time.monotonic() + asked if asked else 0.0
             self.next_try = time.monotonic() + max(pause, asked)
-        else:
-            self.failures, self.why, self.next_try, self.not_before = 0, "", 0.0, 0.0
-            self.answered = False
+            return False
 
-    def advance(self) -> None:
-        """Send all there is now; raises when the store does not take it."""
+    def advance(self, turn: float = math.inf) -> bool:
+        """Send what there is now, for about ``turn`` seconds; return whether more is left.
+
+        Raises when the store does not take it.
+        """
         if self.done:
-            return
+            return False
+        until = time.monotonic() + turn
         uri = self._uri or late.full_uri(self._note.uri, self.tracking.uri)
         if self.failures or not self.run_id:
             probe(uri, self.tracking.connect_timeout)
@@ -172,11 +186,14 @@ class Delivery:
         try:
             self._send_facts(run)
         finally:  # points do not wait for a large file, or for one that cannot be sent now
-            self._send_points(run)
-        if end is not None:
+            more = self._send_points(run, until)
+        if end is not None and not more:
             self._send_facts(run)
             self._send_points(run)  # what was logged before the end, to the last point
             self._finish(run, end)
+        self.failures, self.why, self.next_try, self.not_before = 0, "", 0.0, 0.0
+        self.answered = False
+        return more
 
     def _run(self, uri: str) -> OpenRun:
         note = self._note
@@ -214,14 +231,17 @@ class Delivery:
             if not self._held:
                 self._acknowledge(facts=batches[-1].number)
 
-    def _send_points(self, run: OpenRun) -> None:
+    def _send_points(self, run: OpenRun, until: float = math.inf) -> bool:
+        """Send points until there are no more, or it is another run's turn; say which."""
         while True:
             points, taken = self._next_points()
             if not points:
-                return
+                return False
             self._tell(self.tracking.write_points(run, points))
             self._take_off(taken)
             self.on_sent({name: self.sent.place(name)[0] for name in self._cursors})
+            if time.monotonic() > until:
+                return True
 
     def _next_points(self) -> tuple[list[Point], list[tuple[Part, int]]]:
         """Return at most one call's worth of points, and how many rows of which parts."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import numpy as np
 
@@ -22,7 +22,9 @@ def is_summary(name: str) -> bool:
     return _SUMMARY.match(name) is not None
 
 
-def best_records(curves: Mapping[str, Series], wall_s: float, ended: int) -> list[Metric]:
+def best_records(
+    curves: Mapping[str, Series], wall_s: float, ended: int, now: Collection[str] | None = None
+) -> list[Metric]:
     """Return ``best_val_*``, ``best_epoch`` and ``total_train_time_hrs``.
 
     Only a run with a validation metric (``val/mAP50``, ``val_acc`` …) of several points has
@@ -38,6 +40,9 @@ def best_records(curves: Mapping[str, Series], wall_s: float, ended: int) -> lis
         How long the run took, in seconds.
     ended : int
         Unix milliseconds.
+    now : collection of str, optional
+        The metrics that the code logged itself in this stretch, where not all of them: what it
+        says of its best values stands.
     """
     found: dict[str, float] = {}
     epochs: list[tuple[str, float]] = []
@@ -48,7 +53,7 @@ def best_records(curves: Mapping[str, Series], wall_s: float, ended: int) -> lis
             continue
         found[safe_key(f"best_val_{match['name']}")] = best.value
         steps = np.frombuffer(series.steps, dtype=np.int64)
-        counted = bool((np.diff(steps) == 1).all())
+        counted = _count_up(steps)
         values = np.frombuffer(series.values, dtype=np.float64)
         place = int(np.flatnonzero(values == best.value)[0])
         epochs.append((direction_of(name), float(steps[place] if counted else place)))
@@ -56,4 +61,11 @@ def best_records(curves: Mapping[str, Series], wall_s: float, ended: int) -> lis
         return []
     found["best_epoch"] = next((at for way, at in epochs if way == "max"), epochs[0][1])
     found["total_train_time_hrs"] = wall_s / 3600
-    return [Metric(name, value, 0, ended) for name, value in found.items()]
+    own = {safe_key(name) for name in (curves if now is None else now)}
+    return [Metric(key, value, 0, ended) for key, value in found.items() if key not in own]
+
+
+def _count_up(steps: np.ndarray) -> bool:
+    """Whether steps count up by one; a resumed run may have done some of them again."""
+    distinct = np.unique(steps)
+    return len(distinct) > 1 and bool((np.diff(distinct) == 1).all())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cvtrack_magics.capture.configfile import describe_config
 from cvtrack_magics.capture.environment import environment_facts, requirements_text
@@ -12,9 +12,15 @@ from cvtrack_magics.capture.hardware import hardware_facts
 from cvtrack_magics.capture.params import describe_params
 from cvtrack_magics.capture.seeds import SeedReport, apply_seed, seed_records
 from cvtrack_magics.errors import UsageProblem
-from cvtrack_magics.records import Artifact, Dataset, Param, Record
+from cvtrack_magics.records import Artifact, Dataset, Param, Record, Tag
 from cvtrack_magics.runs.current import get_session
+from cvtrack_magics.runs.precedence import SEED_PARAM
 from cvtrack_magics.runs.said import Said
+
+if TYPE_CHECKING:
+    from cvtrack_magics.runs.scope import RunScope
+
+RESEEDED = "reseeded"
 
 
 def mlparams(*values: Any, prefix: str = "", names: Iterable[str] = ()) -> Said:
@@ -67,9 +73,27 @@ def mlseed(seed: int, *, deterministic: bool = False) -> SeedReport:
     report = apply_seed(seed, deterministic=deterministic, import_torch=True)
     records = seed_records(report)
     session.seeds = list(records)
+    for scope in session.scopes:
+        scope.seeds = tuple(records)
     if session.current is not None:
-        session.current.add(records)
+        _seeded_in(session.current, report)
     return report
+
+
+def _seeded_in(scope: RunScope, report: SeedReport) -> None:
+    """Record a seed in an open run; one that follows another stands beside it as a tag."""
+    seed = str(report.seed)
+    first = scope.params.get(SEED_PARAM, seed)
+    if first == seed:
+        scope.notices += scope.add(seed_records(report))
+        return
+    how = " (deterministic)" if report.deterministic else ""
+    said = f"{seed}{how} at step {scope.step_of(None)}"
+    before = scope.tags.get(RESEEDED, "")
+    scope.add([Tag(RESEEDED, f"{before}, {said}" if before else said)])
+    scope.notices.append(
+        f"Run {scope.name!r} began with seed {first}; seed {said} is recorded as tag {RESEEDED!r}."
+    )
 
 
 def mldata(

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from cvtrack_magics.records import Call, Record, Tag
 from cvtrack_magics.redact import redact
 from cvtrack_magics.runs.books import Books
 from cvtrack_magics.runs.kept import KeptRun
+from cvtrack_magics.secrets.records import RecordMasker
 from cvtrack_magics.store.intercept import Interception, Route
 from cvtrack_magics.store.tracking import OpenRun
 from cvtrack_magics.store.uris import absolute
@@ -33,9 +35,24 @@ class Way(Books):
         return self.kept.delivery.run_id
 
     @property
+    def said_params(self) -> Mapping[str, str]:
+        """The params that MLflow's own calls gave the run."""
+        return self._params
+
+    @property
+    def said_tags(self) -> Mapping[str, str]:
+        """The tags that MLflow's own calls gave the run."""
+        return self._tags
+
+    @property
     def reachable(self) -> bool:
         """Whether the store took the last thing it was sent."""
         return not self.kept.delivery.failures
+
+    @property
+    def masking(self) -> RecordMasker:
+        """What masks the secrets of the run."""
+        return self.kept.masking
 
     def points(self, points: Sequence[Point]) -> None:
         """Write points down, those of one moment in one row."""
@@ -88,20 +105,22 @@ class Guests:
     def __init__(self, session: Session) -> None:
         self._session = session
         self._interception = Interception(self._adopt, self._open_on_disk)
+        self._pid = os.getpid()
         self._of: dict[str, list[Way]] = {}
         self._own: dict[str, Way] = {}
         self._ended: list[KeptRun] = []
         self._over: list[Way] = []
         """Ways of runs that are over; what comes late for them is taken while ours are open."""
 
-    def open(self, kept: KeptRun, run: OpenRun) -> None:
-        """Begin to take the calls for a run."""
+    def open(self, kept: KeptRun, run: OpenRun) -> Way:
+        """Begin to take the calls for a run; return their way."""
         way = Way(kept, run)
         way.own = kept
         self._own[kept.note.key] = way
         self._of[kept.note.key] = []
         for run_id in {run.run_id, way.stored_id} - {""}:
             self._interception.add(run_id, way)
+        return way
 
     def close(self, kept: KeptRun, run: OpenRun) -> list[KeptRun]:
         """Let the calls for a run, and for its guests, be; return the guests."""
@@ -169,7 +188,12 @@ class Guests:
         return way
 
     def _adopt(self, run: Any, uri: str) -> None:
-        """Take in a run that other code opened while ours is open, on the same store."""
+        """Take in a run that other code opened while ours is open, on the same store.
+
+        A run that a forked child opens is that child's alone.
+        """
+        if os.getpid() != self._pid:
+            return
         scope = self._session.current
         uri = absolute(uri)
         if scope is None or scope.run is None or redact(uri) != scope.kept.note.uri:

@@ -9,6 +9,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+from cvtrack_magics.console import say
+from cvtrack_magics.secrets import printable
+
 if TYPE_CHECKING:
     from cvtrack_magics.capture.session import Cell
 
@@ -79,7 +82,7 @@ class ScriptHost:
     def say(self, text: str) -> None:
         """Print one line."""
         if text:
-            print(text)
+            say(text)
 
     def line(self, text: str) -> None:
         """Write over the terminal's last line."""
@@ -94,6 +97,11 @@ class ScriptHost:
         return [
             figure_png(number) for number in open_figures() if number not in self._figures_before
         ]
+
+
+def encodable(bundle: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an output with lone surrogates as escapes: no message can carry them."""
+    return {k: printable(v) if isinstance(v, str) else v for k, v in bundle.items()}
 
 
 def write_over(text: str) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from cvtrack_magics.delivery.companion import OpenedRun, companion
 from cvtrack_magics.errors import StoreUnavailable
 from cvtrack_magics.journal import liveness
 from cvtrack_magics.journal.facts import FactLog
@@ -58,12 +59,13 @@ class KeptRun:
         self.session = session
         self._notices = notices
         self._full = False
+        self.masking = session.masking()
         uri = run.uri if run else absolute(session.tracking.uri)
         experiment_id, experiment = session.tracking.experiment_now()
         host, pid, created = me()
         self.note: RunNote = RunNote(
             key=uuid.uuid4().hex,
-            name=name,
+            name=self.masking.text(name, "the run's name"),
             uri=redact(uri),
             started=int(time.time() * 1000),
             host=host,
@@ -75,9 +77,9 @@ class KeptRun:
             experiment_id=run.experiment_id if run else experiment_id,
             experiment=run.experiment if run else experiment,
             guest=run is not None,
-            tags=dict(tags or {}),
             owner=liveness.hold(session.journal),
             boot=liveness.boot_id(),
+            tags=self.masking.tags(tags or {}),
         )
         session.keys.add(self.note.key)
         folder = None
@@ -104,6 +106,17 @@ class KeptRun:
         self._uri = uri
         if run is not None:
             self.delivery.ending = "leave"
+        if path is not None and self.note.owner and session.config.watch:
+            companion.tell(
+                OpenedRun(
+                    str(path),
+                    str(session.journal),
+                    self.note.owner,
+                    self.note.boot,
+                    uri,
+                    dict(os.environ),
+                )
+            )
 
     @property
     def here(self) -> Channel | None:
@@ -136,11 +149,16 @@ class KeptRun:
             run_id=run.run_id, experiment_id=run.experiment_id, experiment=run.experiment
         )
 
+    def goes_on_in(self, run_id: str) -> None:
+        """Send to a run that the store has, as soon as the store answers again."""
+        self.delivery.change(run_id=run_id)
+        self.delivery.failures = 1  # so that the store is looked for first
+
     def open_on_disk(self, tags: dict[str, str]) -> OpenRun:
         """Open the run without the store; MLflow's functions take it for the active one."""
         with suppress(Exception):
             tags = late.resolved_tags(tags)
-        self.delivery.change(tags=tags)
+        self.delivery.change(tags=self.masking.tags(tags))
         note = self.note
         run = OpenRun(
             note.key,
@@ -157,12 +175,20 @@ class KeptRun:
         return run
 
     def add(self, records: Sequence[Record]) -> None:
-        """Keep facts, and send them soon."""
-        self.delivery.facts.append(self._facts.add(records))
+        """Keep facts, and send them soon; a forked child has none to keep."""
+        if os.getpid() != self.channel.pid:
+            return
+        self.delivery.facts.append(self._facts.add(self.masking.records(records)))
 
     def end(self, records: Sequence[Record], end: End) -> None:
-        """Keep the last facts and the end."""
-        self.delivery.facts.append(self._facts.add(records, end, self.channel.ends()))
+        """Keep the last facts and the end; a forked child ends nothing."""
+        if os.getpid() != self.channel.pid:
+            return
+        clean = self.masking.records(records)
+        self.delivery.facts.append(self._facts.add(clean, end, self.channel.ends()))
+        masked = self.masking.said()
+        if masked and masked not in self._notices:
+            self._notices.append(masked)
         self.delivery.end = end
 
     def in_store(self) -> OpenRun | None:

@@ -30,8 +30,11 @@ def log(
         tensor on a GPU is not waited for: it is copied on the GPU and read later, and is
         safe from a kill only from then on.
     step : int, optional
-        The step of these points. When it is not given, the step of the innermost
-        :func:`track` loop; outside of one, counted for each name from 0.
+        The step of these points. When it is not given: in :func:`track` loops, the round of
+        the innermost one that something is logged in, counted over all its passes; what is
+        logged around or beside that loop has the step it has reached. Outside of loops each
+        metric counts for itself from there, or from 0 where no loop has counted. A resumed run
+        goes on after its highest stored steps. ``docs/steps.md`` has the rule with an example.
     every : int
         Keep only steps that this number divides.
     **kw

@@ -61,6 +61,7 @@ class Target:
     def _send(self, files: Sequence[Record]) -> list[str]:
         assert self.scope is not None
         run = self.scope.kept.in_store()
+        files = self.scope.kept.masking.records(files)
         if run is not None:
             try:
                 said = get_session().tracking.write(run, files)
@@ -76,8 +77,11 @@ class Target:
         assert self.run is not None
         now = int(time.time() * 1000)
         points: list[Record] = [Metric(key, value, step or 0, now) for key, value in values.items()]
-        said = get_session().tracking.write(self.run, [*points, *files])
-        return " ".join([f"Recorded in run {self.name!r}.", *_texts(said)])
+        masking = get_session().masking()
+        said = get_session().tracking.write(self.run, [*points, *masking.records(files)])
+        return " ".join([f"Recorded in run {self.name!r}.", masking.said(), *_texts(said)]).replace(
+            "  ", " "
+        )
 
 
 def target_of(reference: str = "") -> Target | None:

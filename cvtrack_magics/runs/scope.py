@@ -6,6 +6,7 @@ import contextlib
 import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from cvtrack_magics.capture.meter import ResourceMeter
@@ -23,13 +24,15 @@ from cvtrack_magics.records import (
     Tag,
 )
 from cvtrack_magics.redact import kind_and_line
+from cvtrack_magics.runs import opening, resume
 from cvtrack_magics.runs.albums import Albums
 from cvtrack_magics.runs.closing import last_facts
 from cvtrack_magics.runs.control import Control
 from cvtrack_magics.runs.gathering import Gathering
 from cvtrack_magics.runs.host import CellFacts
-from cvtrack_magics.runs.kept import KeptRun, kept_because
+from cvtrack_magics.runs.kept import KeptRun
 from cvtrack_magics.runs.spec import RunSpec
+from cvtrack_magics.runs.stretch import Stretch
 from cvtrack_magics.runs.summary import summary_of
 from cvtrack_magics.runs.view import SYSTEM, RunView
 from cvtrack_magics.store import fluent
@@ -37,6 +40,8 @@ from cvtrack_magics.store.late import RUN_KEY
 from cvtrack_magics.store.tracking import OpenRun
 
 if TYPE_CHECKING:
+    from cvtrack_magics.runs.guests import Way
+    from cvtrack_magics.runs.precedence import Opening
     from cvtrack_magics.runs.session import Session
 
 ENDING_TIMEOUT = 3.0  # seconds; whoever shuts a kernel down kills it after five
@@ -61,7 +66,8 @@ class RunScope:
         self, session: Session, spec: RunSpec, cell: CellFacts, parent: RunScope | None
     ) -> None:
         self.session = session
-        self.spec = spec
+        self._asked_name = spec.name
+        self.spec = replace(spec, name=session.masking().text(spec.name))
         self.cell = cell
         self.parent = parent
         self.run: OpenRun | None = None
@@ -69,14 +75,17 @@ class RunScope:
         self.notices: list[str] = []
         self.params: dict[str, str] = {}
         self.tags: dict[str, str] = {}
+        self.seeds: tuple[Record, ...] = ()
+        """The seed in force, as it is recorded; nested runs begin with it."""
         self.failures: dict[str, BaseException] = {}
         self.children = 0
+        self.stretch = Stretch()
         self.channel = Channel()
         self.kept: KeptRun
         self.guests: list[KeptRun] = []
         self.under: dict[str, dict[str, Series]] = {}
         """Curves of the runs that were nested in this one, for its own plot and theirs."""
-        self.control = Control(self._say_control, self._mark, lambda: self.channel.last_step)
+        self.control = Control(self._say_control, self._mark, lambda: self.last_step)
         self.view = RunView(
             session.host,
             session.config,
@@ -84,6 +93,7 @@ class RunScope:
             parent.name if parent else "",
             self.control.act,
         )
+        self._way: Way | None = None
         self._away = ""
         self._used_at = time.monotonic()
         self._used = 0
@@ -112,9 +122,20 @@ class RunScope:
 
     # -- opening
 
-    def open(self, tags: dict[str, str], pending: Sequence[Record]) -> None:
-        """Open the run in the store, or on disk, and start recording what surrounds it."""
+    def open(self, tags: dict[str, str], said: Opening, extra: Sequence[Record] = ()) -> None:
+        """Open the run in the store, or on disk, and start recording what surrounds it.
+
+        Parameters
+        ----------
+        tags : dict of str to str
+            What it is opened with.
+        said : Opening
+            What was said of it so far.
+        extra : sequence of Record
+            What else is to be written.
+        """
         self.tags.update(tags)
+        self.seeds = said.seeds
         self._meter.start()
         self.gathering.start()
         try:
@@ -122,23 +143,30 @@ class RunScope:
             try:
                 if self.parent and self.parent.run and self.parent.run.local:
                     raise StoreUnavailable(f"Run {self.parent.name!r} is on disk so far.")
-                self.run = self._open_in_store({**tags, RUN_KEY: self.kept.note.key})
+                self.run = opening.in_store(
+                    self, {**self.kept.note.tags, RUN_KEY: self.kept.note.key}
+                )
                 self.kept.opened(self.run)
             except StoreUnavailable as error:
-                self.run = self.kept.open_on_disk(tags)
-                self._away = kept_because(error, self.name)
+                self.run, self._away = opening.on_disk(self, tags, error)
                 self.notices.append(self._away)
         finally:
             self.gathering.run_is_open()
-        self.params.update(self.run.params)
+        self.params.update({**self.run.params, **self.stretch.earlier.params})
         self.channel.refresh = self.view.refresh
         self.channel.step_now = self.control.step_now
+        self.channel.first_step = self._first_step
+        self.channel.names.told = self.notices.append
         self.session.pump.open(self.channel, self._tick)
         self.session.sender.open(self.kept.delivery)
-        self.session.guests.open(self.kept, self.run)
-        self.notices += self.add([*pending, *self.spec.records])
+        self._way = self.session.guests.open(self.kept, self.run)
+        records = self.stretch.fit(said.records, said.own)
+        self.notices += self.add([*records, *extra])
+        if self.stretch.resumed:
+            opening.go_on(self, tags, said.own)
         with self._attempt("show the run"):
             self.view.open(self.run)
+            opening.draw_earlier(self)
             for label, curves in self.session.beside(self):
                 self.view.overlay(label, curves)
         if self.spec.baseline:
@@ -148,7 +176,7 @@ class RunScope:
 
     def _open_journal(self, tags: dict[str, str]) -> None:
         parent = self.parent.kept if self.parent else None
-        self.kept = KeptRun(self.session, self.name, parent, self.notices, tags=tags)
+        self.kept = KeptRun(self.session, self._asked_name, parent, self.notices, tags=tags)
         self.channel = self.kept.channel
 
     def _find_baseline(self) -> None:
@@ -164,20 +192,14 @@ class RunScope:
         except Exception as error:
             self.notices.append(f"Could not {what}: {kind_and_line(error)}")
 
-    def _open_in_store(self, tags: dict[str, str]) -> OpenRun:
-        tracking = self.session.tracking
-        nested = self.parent is not None or self.spec.nested
-        if self.spec.resume:
-            parent_id = self.parent.run_id if self.parent else ""
-            run_id = tracking.find_run(self.name, parent_id)
-            if run_id:
-                return tracking.resume_run(run_id, nested=nested)
-            self.notices.append(f"No earlier run {self.name!r} to resume: a new one was opened.")
-        return tracking.open_run(self.name, tags, nested=nested)
+    def _first_step(self, name: str) -> int:
+        """Return the step of a metric's first point where neither user nor loop says one."""
+        earlier = self.stretch.next_step(name)
+        return self.control.reached if earlier is None else earlier
 
     def _take_gathered(self, records: list[Record]) -> None:
         records = self.not_said_otherwise(records)
-        self._put(records)
+        self._put(self.stretch.fit(records))
         self.recorded += records
 
     # -- while open
@@ -186,9 +208,13 @@ class RunScope:
         """Return a step as given, or that of the loop the run is in, or the last one logged."""
         step = given if given is not None else self.control.step_now()
         if step is None:
-            last = max(self.channel.last_step, self.albums.last_step)
-            step = last if otherwise is None else otherwise
+            step = self.last_step if otherwise is None else otherwise
         return max(0, int(step or 0))
+
+    @property
+    def last_step(self) -> int:
+        """The highest step that anything was logged at, in all stretches of the run."""
+        return max(self.channel.last_step, self.albums.last_step, self.stretch.last_step)
 
     def enter_cell(self) -> None:
         """Take up the capture of output and figures for a cell."""
@@ -236,29 +262,25 @@ class RunScope:
             if isinstance(record, Param):
                 before = self.params.setdefault(record.key, record.value)
                 if before != record.value:
-                    if not quietly:
-                        kept.append(
-                            Notice(
-                                f"Param {record.key!r} is already {before} in run {self.name!r} "
-                                f"and stays so; {record.value} was not recorded. "
-                                "Open a new (nested) run for the new value."
-                            )
-                        )
+                    kept += self.stretch.instead(record, before, self.name, quietly=quietly)
                     continue
             kept.append(record)
         return kept
 
     def not_said_otherwise(self, records: list[Record]) -> list[Record]:
         """Leave out what was read off the machine where the user said something else."""
+        said = {*self.tags, *(self._way.said_tags if self._way else ())}
+        params = self._way.said_params if self._way else {}
+        records = [r for r in records if not (isinstance(r, Param) and r.key in params)]
         return [
             record
             for record in self._new_params(records, quietly=True)
-            if not (isinstance(record, Tag) and record.key in self.tags)
+            if not (isinstance(record, Tag) and record.key in said)
         ]
 
     def _put(self, records: Sequence[Record]) -> None:
         if self.run is not None and records:
-            self.kept.add(records)
+            self.kept.add(self.stretch.beside(records))
 
     # -- beside the curves; called by the pump and by the buttons
 
@@ -279,6 +301,12 @@ class RunScope:
         self._marks += 1
         self.add([Tag(f"mark.{self._marks}", f"step {step}: {text}")])
         self.view.mark(step, text)
+
+    def go_on_after(self, used: int, marks: Sequence[tuple[int, str]]) -> None:
+        """Count on the samples of what is used and the notes, and show the earlier notes."""
+        self._used, self._marks = used + 1, len(marks)
+        for step, text in marks:
+            self.view.mark(step, text)
 
     # -- closing
 
@@ -308,10 +336,12 @@ class RunScope:
         told = len(self.notices)
         with self._attempt("show the summary"):
             curves = self.curves()
+            whole = self.stretch.curves(curves) or curves
             for label, others in self.under.items():
                 self.view.overlay(label, others)
-            self.view.close(summary, curves)
-            self.session.remember(self, curves)
+            self.view.close(summary, whole)
+            self.session.remember(self, whole)
+            resume.remember(self, use)
         for notice in self.notices[told:]:
             self.session.host.say(f"cvtrack: {notice}")
         return summary
@@ -332,7 +362,7 @@ class RunScope:
             except Exception as error:
                 self.notices.append(f"MLflow's active run could not be reset: {error}")
             self.guests = session.guests.close(self.kept, self.run)
-            self.kept.end(last, end)
+            self.kept.end(self.stretch.beside(last), end)
         elif hasattr(self, "kept"):  # interrupted while it was opened: the store may know it
             self.kept.end(last, end)
             session.sender.open(self.kept.delivery)

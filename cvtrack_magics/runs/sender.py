@@ -1,15 +1,21 @@
-"""The thread that sends what the journal holds, and never gives up."""
+"""The threads that send what the journal holds, and never give up: one for each store."""
 
 from __future__ import annotations
 
 import threading
 import time
 
+from cvtrack_magics.journal import liveness
 from cvtrack_magics.runs.delivery import Delivery
+
+TURN = 0.25  # seconds that one run may send while another of its store waits
 
 
 class Sender:
     """Advances the deliveries it was given until each is done.
+
+    Each store has a lane of its own, so that one that hangs holds up nobody else's runs. In a
+    lane the runs take turns, so that a short one never waits for a long one.
 
     Parameters
     ----------
@@ -19,34 +25,33 @@ class Sender:
 
     def __init__(self, interval: float) -> None:
         self._interval = interval
-        self._deliveries: list[Delivery] = []
+        self._lanes: dict[str, _Lane] = {}
         self._changed = threading.Condition()
-        self._thread: threading.Thread | None = None
         self._stopped = False
-        self._hurry = False
 
     def open(self, delivery: Delivery) -> None:
         """Start to send what a run's journal holds, now and later."""
         with self._changed:
-            self._deliveries.append(delivery)
-            if self._thread is None:
-                self._thread = threading.Thread(
-                    target=self._work, name="cvtrack-sender", daemon=True
-                )
-                self._thread.start()
+            lane = self._lanes.get(delivery.note.uri)
+            if lane is None:
+                lane = _Lane(self._interval, self._changed)
+                self._lanes[delivery.note.uri] = lane
+            lane.deliveries.append(delivery)
+            lane.start()
 
     @property
     def deliveries(self) -> list[Delivery]:
         """Those that are not done."""
         with self._changed:
-            return [item for item in self._deliveries if not item.done]
+            return [d for lane in self._lanes.values() for d in lane.deliveries if not d.done]
 
     def hurry(self) -> None:
         """Send now, also what failed a moment ago."""
         with self._changed:
-            for delivery in self._deliveries:
-                delivery.next_try = delivery.not_before
-            self._hurry = True
+            for lane in self._lanes.values():
+                lane.hurry = True
+                for delivery in lane.deliveries:
+                    delivery.next_try = delivery.not_before
             self._changed.notify_all()
 
     def wait(self, delivery: Delivery, timeout: float, *, patient: bool = False) -> bool:
@@ -91,22 +96,46 @@ class Sender:
         return True
 
     def stop(self) -> None:
-        """End the thread after what it is at; what waits stays in the journal."""
+        """End the threads after what they are at; what waits stays in the journal."""
         with self._changed:
             self._stopped = True
+            for lane in self._lanes.values():
+                lane.stopped = True
             self._changed.notify_all()
 
+
+class _Lane:
+    """The runs of one store, and the thread that sends them."""
+
+    def __init__(self, interval: float, changed: threading.Condition) -> None:
+        self.deliveries: list[Delivery] = []
+        self.hurry = False
+        self.stopped = False
+        self._interval = interval
+        self._changed = changed
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Start the thread, once."""
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._work, name="cvtrack-sender", daemon=True)
+            self._thread.start()
+
     def _work(self) -> None:
+        more = False
         while True:
             with self._changed:
-                if not self._hurry and not self._stopped:
+                if not (self.hurry or self.stopped or more):
                     self._changed.wait(self._interval)
-                if self._stopped:
+                if self.stopped:
                     return
-                self._hurry = False
-                self._deliveries = [item for item in self._deliveries if not item.done]
-                due = [item for item in self._deliveries if item.next_try <= time.monotonic()]
+                self.hurry = False
+                self.deliveries = [item for item in self.deliveries if not item.done]
+                now = time.monotonic()
+                due = [item for item in self.deliveries if item.next_try <= now]
+            liveness.beat()
+            more = False
             for delivery in due:
-                delivery.try_to_advance()
+                more |= delivery.try_to_advance(TURN)
                 with self._changed:
                     self._changed.notify_all()

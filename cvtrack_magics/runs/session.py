@@ -6,7 +6,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,24 +23,31 @@ from cvtrack_magics.runs.host import CellFacts, Host
 from cvtrack_magics.runs.process import ProcessEnd
 from cvtrack_magics.runs.sender import Sender
 from cvtrack_magics.runs.spec import RunSpec
+from cvtrack_magics.runs.switching import ShortSwitches
+from cvtrack_magics.secrets import Masker
+from cvtrack_magics.secrets.records import RecordMasker
 from cvtrack_magics.store.tracking import Tracking
 
 if TYPE_CHECKING:
     from cvtrack_magics.capture.usage import UsageSampler
     from cvtrack_magics.journal.folder import Unreadable
-    from cvtrack_magics.runs import recovery, surroundings
+    from cvtrack_magics.runs import precedence, recovery, resume, surroundings
     from cvtrack_magics.runs import scope as scopes
     from cvtrack_magics.runs.delivery import Delivery
     from cvtrack_magics.runs.guests import Guests
+    from cvtrack_magics.runs.resume import Known
     from cvtrack_magics.runs.scope import RunScope
     from cvtrack_magics.store import fluent
 else:
+    precedence = Lazy("cvtrack_magics.runs.precedence")
     recovery = Lazy("cvtrack_magics.runs.recovery")
+    resume = Lazy("cvtrack_magics.runs.resume")
     scopes = Lazy("cvtrack_magics.runs.scope")
     surroundings = Lazy("cvtrack_magics.runs.surroundings")
     fluent = Lazy("cvtrack_magics.store.fluent")
 
 SIBLINGS = 5  # curves of how many nested runs are drawn behind the next one's
+EARLIER = 50  # places in the notebook whose last curves are kept
 CURVE = 1000  # points that are kept of a curve for the plots of later runs
 
 
@@ -58,6 +65,7 @@ class Session:
     def __init__(self, host: Host, config: CvTrack) -> None:
         self.host = host
         self.config = config
+        self.masker = Masker()
         self.tracking = Tracking(config.default_store, config.connect_timeout)
         self.pump = Pump(config.plot_interval)
         self.sender = Sender(config.send_interval)
@@ -69,6 +77,8 @@ class Session:
         self.pending: list[Record] = []
         self.unreadable: list[Unreadable] = []
         """Folders in the journal that could not be made ready to be sent."""
+        self.ended: list[Known] = []
+        """What is known of the last runs that have ended, in case they go on."""
         self.keys: set[str] = set()
         """Keys of the runs in the journal that this session sends."""
         self._latest: dict[tuple[str, str, str], str] = {}
@@ -79,6 +89,7 @@ class Session:
         self._modules: list[Path] = []
         self._modules_key: tuple[int, str] = (0, "")
         self.process = ProcessEnd(self.stop)
+        self.switches = ShortSwitches()
         self._before: dict[tuple[str, str, str], tuple[str, dict[str, Series]]] = {}
         self._guests: Guests | None = None
         self._sampler: UsageSampler | None = None
@@ -145,6 +156,11 @@ class Session:
         self.backlog.stop()
         self.pump.stop()
 
+    def masking(self) -> RecordMasker:
+        """Return what masks the secrets of one run, by the settings of now."""
+        self.masker.configure(self.config.mask_secrets, self.config.secret_allow)
+        return RecordMasker(self.masker)
+
     # -- runs
 
     @property
@@ -157,19 +173,28 @@ class Session:
         cell = cell or CellFacts()
         parent = self._parent_of(spec)
         scope = scopes.RunScope(self, spec, cell, parent)
+        if spec.resume:
+            resume.refuse_open(self, spec.name)
         key = _place_of(scope)
         replaced = "" if spec.resume else self._latest.get(key, "")
-        tags = {**self.tags, **surroundings.cell_tags(cell, self.host.notebook())}
-        tags.update({r.key: r.value for r in spec.records if isinstance(r, Tag)})
+        opening = precedence.opening_of(
+            spec,
+            every_run=self.tags,
+            session_seeds=self.seeds,
+            parent_seeds=parent.seeds if parent else (),
+            pending=self.pending,
+        )
+        tags = {**surroundings.cell_tags(cell, self.host.notebook()), **opening.tags}
+        self.process.hold()
+        self.switches.begin()
+        self.pending = []
+        extra: list[Record] = []
         if replaced:
             tags["cvtrack.replaces"] = replaced
-        self.process.hold()
-        pending, self.pending = self.pending, []
-        if replaced:
-            pending.append(Replaces(replaced))
+            extra.append(Replaces(replaced))
         self.scopes.append(scope)
         try:
-            scope.open(tags, [*self.seeds, *pending])
+            scope.open(tags, opening, extra)
             current.log_to(scope.channel)
         except BaseException as error:  # an interrupt too leaves no half-open run behind
             self.close(scope, outcome_of(error), error)
@@ -234,6 +259,7 @@ class Session:
             current.log_to(self.scopes[-1].channel if self.scopes else None)
             if not self.scopes:
                 self.process.release()
+                self.switches.end()
 
     def record(self, records: Sequence[Record], *, implied: bool = False) -> tuple[str, list[str]]:
         """Give facts to the open run, or keep them for the next; return (where, lines).
@@ -292,11 +318,13 @@ class Session:
         """Return the curves to draw behind a run's own: of its last time, and its siblings'."""
         found = list(scope.parent.under.items())[-SIBLINGS:] if scope.parent else []
         before = self._before.get(_place_of(scope))
-        if before is not None and not any(label.startswith(scope.name) for label, _ in found):
+        own = _label_of(scope)  # a resumed run draws its earlier curves as its own
+        siblings = any(label.startswith(scope.name) for label, _ in found)
+        if before is not None and before[0] != own and not siblings:
             found.append(before)
         return found
 
-    def remember(self, scope: RunScope, curves: dict[str, Series]) -> None:
+    def remember(self, scope: RunScope, curves: Mapping[str, Series]) -> None:
         """Keep a run's curves, thinned, for the runs after it."""
         from cvtrack_magics.widgets.decimate import decimate
 
@@ -304,8 +332,11 @@ class Session:
             return
         thin = {name: decimate(s, CURVE) for name, s in curves.items() if len(s) > 1}
         if thin:
-            label = f"{scope.name} {scope.run_id[:6]}".strip()
+            label = _label_of(scope)
+            self._before.pop(_place_of(scope), None)
             self._before[_place_of(scope)] = (label, thin)
+            while len(self._before) > EARLIER:
+                del self._before[next(iter(self._before))]
             if scope.parent is not None:
                 scope.parent.under[label] = thin
 
@@ -329,6 +360,10 @@ class Session:
                 "Return the value, and log it in the process that opened the run."
             )
         return None
+
+
+def _label_of(scope: RunScope) -> str:
+    return f"{scope.name} {scope.run_id[:6]}".strip()
 
 
 def _place_of(scope: RunScope) -> tuple[str, str, str]:

@@ -11,8 +11,9 @@ from cvtrack_magics.records import Record
 class RunSpec:
     """The options of ``%%mlrun``, already checked.
 
-    ``records`` are the params and tags given with the run. ``span`` marks a run over
-    several cells, which ``%mlend`` closes.
+    ``records`` are the params and tags given with the run, ``implied`` those read off
+    objects given with it, ``seeds`` what its own seed is recorded as. ``span`` marks a run
+    over several cells, which ``%mlend`` closes. ``plot`` is None where the setting decides.
     """
 
     name: str
@@ -24,6 +25,8 @@ class RunSpec:
     code: bool = True
     figures: bool = True
     output: bool = True
-    plot: bool = True
+    plot: bool | None = None
     baseline: str = ""
     records: tuple[Record, ...] = field(default_factory=tuple)
+    implied: tuple[Record, ...] = ()
+    seeds: tuple[Record, ...] = ()

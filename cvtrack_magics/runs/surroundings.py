@@ -17,7 +17,7 @@ from cvtrack_magics.capture.meter import ResourceUse
 from cvtrack_magics.capture.modules import user_modules
 from cvtrack_magics.capture.session import Cell, session_notebook, session_script
 from cvtrack_magics.records import Artifact, Metric, Notice, Param, Record, Tag
-from cvtrack_magics.redact import in_one_line, redact
+from cvtrack_magics.redact import in_one_line
 from cvtrack_magics.runs.host import CellFacts
 
 RESOURCES = "resources/"
@@ -55,7 +55,7 @@ def code_records(cell: CellFacts, notebook: str, modules: Sequence[Path]) -> lis
     """Return the cell's source, the git state and the user's own modules."""
     records: list[Record] = []
     if cell.source:
-        records.append(Artifact("code/cell.py", redact(cell.source)))
+        records.append(Artifact("code/cell.py", cell.source))
     git = git_records(describe_git(_folder(notebook), modules))
     found = {item.key: item.value for item in git if isinstance(item, Tag)}
     records += git
@@ -102,7 +102,7 @@ def session_records(cells: Sequence[Cell]) -> list[Record]:
     if not cells:
         return []
     return [
-        Artifact("code/session.ipy", redact(session_script(cells))),
+        Artifact("code/session.ipy", session_script(cells)),
         Artifact("code/session.ipynb", session_notebook(cells)),
     ]
 
@@ -127,9 +127,16 @@ def error_records(error: BaseException) -> list[Record]:
     text = "".join(traceback.format_exception(type(error), error, error.__traceback__))
     return [
         Tag("error.type", type(error).__name__),
-        Tag("error.message", redact(_ANSI.sub("", str(error)))[:1000]),
-        Artifact("error/traceback.txt", redact(_ANSI.sub("", text))),
+        Tag("error.message", _ANSI.sub("", _words_of(error))[:1000]),
+        Artifact("error/traceback.txt", _ANSI.sub("", text)),
     ]
+
+
+def _words_of(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception:  # the user's own class may raise here
+        return ""
 
 
 def figure_records(figures: Sequence[bytes]) -> list[Record]:

@@ -15,8 +15,10 @@ def track(iterable: Iterable[T], desc: str = "", *, total: int | None = None) ->
 
     Inside the loop, ``log()`` without a step takes the loop's: the number of the round,
     counted over all passes of the same loop, so that batches count on from epoch to epoch.
+    In the loop around it, ``log()`` takes the step that the inner loop has reached.
     The buttons under the cell work on it. *Stop* ends this loop, and those around it, before
-    the next round; the code after them runs, and the run is FINISHED. *Pause* waits there.
+    the next round; the code after them runs, and the run is FINISHED. *Pause* waits there;
+    that time counts neither into the rate nor into the time that is left.
 
     Parameters
     ----------

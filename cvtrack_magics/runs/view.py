@@ -51,7 +51,8 @@ class RunView:
         self._parent = parent
         self._on_action = on_action
         self._digits = config.digits
-        self._live = spec.plot and config.live_plot and host.interactive_display
+        wanted = config.live_plot if spec.plot is None else spec.plot
+        self._live = wanted and host.interactive_display
         self._display_id = f"cvtrack-{uuid.uuid4().hex}"
         self._key = uuid.uuid4().hex[:8]
         self._header: dict[str, Any] = {}
@@ -62,6 +63,7 @@ class RunView:
         self._baselines: dict[str, Mapping[str, float]] = {}
         self._overlays: dict[str, Mapping[str, Series]] = {}
         self._next_update = 0.0
+        self._paused = False
         self._lock = threading.RLock()
 
     def open(self, run: OpenRun | None) -> None:
@@ -109,6 +111,10 @@ class RunView:
 
     def control(self, state: str, note: str) -> None:
         """Say what came of a click."""
+        if self._paused != (state == "paused"):
+            self._paused = state == "paused"
+            if math.isfinite(self._next_update):
+                self._next_update = 0.0  # a notebook saved now says so
         self._with_plot(lambda plot: plot.control(state, note))
 
     def mark(self, step: int, text: str) -> None:
@@ -156,7 +162,8 @@ class RunView:
             self._host.update(plot.mimebundle(), self._display_id)
             return
         self._next_update = time.monotonic() + WORDS_EVERY
-        bundle = live_bundle(self._header, self._key, self._spec.name, plot.history, self._digits)
+        words = (self._header, self._key, self._spec.name, plot.history, self._digits)
+        bundle = live_bundle(*words, paused=self._paused)
         self._host.update(bundle, self._display_id)
 
     # -- at the end
@@ -187,7 +194,7 @@ class RunView:
 
     def _picture(self, history: Mapping[str, Series], beside: Mapping[str, Any]) -> bytes | None:
         some = history or self._overlays
-        if not (some and self._spec.plot and self._host.interactive_display):
+        if not some or self._spec.plot is False or not self._host.interactive_display:
             return None
         try:
             from cvtrack_magics.widgets.picture import curves_png

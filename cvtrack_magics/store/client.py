@@ -74,6 +74,10 @@ class _Quiet:
         self._handlers: list[logging.Handler] = []
         self._request: Any = None
 
+    def in_child(self) -> None:
+        """Let go of a lock that a thread of the parent held at a fork."""
+        self._lock = threading.Lock()
+
     def enter(self) -> None:
         settings = _settings()  # imports MLflow, which may take the lock for long
         from mlflow.utils import rest_utils
@@ -138,6 +142,11 @@ def _settings() -> dict[str, Any]:
 
 _quiet = _Quiet()
 _thread = threading.local()
+
+
+def begin_anew() -> None:
+    """Begin anew in a forked child."""
+    _quiet.in_child()
 
 
 def ours() -> bool:

@@ -15,11 +15,17 @@ import threading
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from cvtrack_magics.secrets.records import RecordMasker
+from cvtrack_magics.store import forked
 from cvtrack_magics.store.calls import Calls
+from cvtrack_magics.store.cleaning import cleaned
 from cvtrack_magics.store.client import mlflow, ours
 from cvtrack_magics.store.routes import Route
 
 __all__ = ["Interception", "Route"]
+
+POINTS = ("log_metric", "log_batch")
+"""What a forked child's calls send our way; all else it does as plain MLflow."""
 
 Created = Callable[[Any, str], None]
 """Told of a run (and its tracking URI) that other code opened while ours is open."""
@@ -45,6 +51,8 @@ class Interception:
         self._routes: dict[str, Route] = {}
         self._originals: dict[str, Any] = {}
         self._lock = threading.Lock()
+        self._pid = os.getpid()
+        forked.begin_anew_in_children()
         self._give_back: Callable[[], None] = lambda: None
 
     def add(self, run_id: str, route: Route) -> None:
@@ -100,11 +108,19 @@ class Interception:
     def _wrapped(self, original: Any, ours_instead: Any) -> Any:
         @functools.wraps(original)
         def method(client: Any, *args: Any, **kwargs: Any) -> Any:
-            if ours():
+            if ours() or (os.getpid() != self._pid and original.__name__ not in POINTS):
                 return original(client, *args, **kwargs)
-            return ours_instead(functools.partial(original, client), *args, **kwargs)
+            masker = self._masker_of(args, kwargs)
+            if masker is None:
+                return ours_instead(functools.partial(original, client), *args, **kwargs)
+            with cleaned(masker, original.__name__, args, kwargs) as (given, named):
+                return ours_instead(functools.partial(original, client), *given, **named)
 
         return method
+
+    def _masker_of(self, args: Any, kwargs: dict[str, Any]) -> RecordMasker | None:
+        route = self.route(kwargs.get("run_id") or (args[0] if args else None))
+        return None if route is None else route.masking
 
     def route(self, run_id: Any) -> Route | None:
         """Return where the calls for a run go, or None when it is not ours."""

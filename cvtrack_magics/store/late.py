@@ -45,10 +45,11 @@ def create_run(uri: str, note: RunNote, parent_run_id: str) -> tuple[str, str, s
     with creating():
         client = client_of(uri)
         experiment = _experiment(client, uri, note)
-        found = _twins(client, experiment.experiment_id, note.key)
+        key = note.tags.get(RUN_KEY) or note.key  # a resumed run goes on under its first key
+        found = _twins(client, experiment.experiment_id, key)
         if found:
             return found[0], str(experiment.experiment_id), str(experiment.name)
-        tags = {**note.tags, RUN_KEY: note.key, "mlflow.runName": note.name}
+        tags = {**note.tags, RUN_KEY: key, "mlflow.runName": note.name}
         if note.parent_key and not parent_run_id:
             parents = _twins(client, experiment.experiment_id, note.parent_key)
             parent_run_id = parents[0] if parents else ""

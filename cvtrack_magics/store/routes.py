@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from cvtrack_magics.records import Record
+from cvtrack_magics.secrets.records import RecordMasker
 from cvtrack_magics.store.deferred import Point
 
 
@@ -19,6 +20,10 @@ class Route(Protocol):
     @property
     def stored_id(self) -> str:
         """The run's id in the store; empty while the store does not have it."""
+
+    @property
+    def masking(self) -> RecordMasker | None:
+        """What masks the secrets of the run."""
 
     @property
     def reachable(self) -> bool:

@@ -67,6 +67,8 @@ def live_bundle(
     name: str,
     history: Mapping[str, Series],
     digits: int = 4,
+    *,
+    paused: bool = False,
 ) -> dict[str, object]:
     """Return the header with the newest values and a place for the live plot below it.
 
@@ -82,8 +84,10 @@ def live_bundle(
         The points so far; the text is all that a notebook saved now will show of them.
     digits : int
         Significant digits of a metric.
+    paused : bool
+        Whether the run waits for its reader.
     """
-    words = [f"● running {shorten(name, 60)}"]
+    words = [f"● {'paused' if paused else 'running'} {shorten(name, 60)}"]
     steps = [series.steps[-1] for series in history.values() if len(series)]
     words += [f"step {max(steps)}"] if steps else []
     words += [

@@ -16,7 +16,8 @@ class Bar:
 
     ``key`` tells loops apart, ``desc`` is shown; ``done`` of ``total`` rounds are done
     (``total`` is None while nobody knows) in ``elapsed`` seconds. ``rate`` is rounds per
-    second, NaN while unknown.
+    second, NaN while unknown. ``paused`` is true while the loop waits for its reader; neither
+    ``elapsed`` nor ``rate`` counts that time.
     """
 
     key: str
@@ -25,6 +26,7 @@ class Bar:
     total: int | None
     elapsed: float
     rate: float
+    paused: bool = False
 
 
 def figures(bar: Bar) -> str:
@@ -41,7 +43,9 @@ def figures(bar: Bar) -> str:
     known = math.isfinite(bar.rate) and bar.rate > 0
     if known:
         words.append(_speed(bar.rate))
-    if bar.total is None:
+    if bar.paused:
+        words[1:] = ["paused"]
+    elif bar.total is None:
         words.append(clock(bar.elapsed))
     elif bar.done >= bar.total:
         words.append(f"in {clock(bar.elapsed)}")

@@ -61,3 +61,17 @@ def test_a_baseline_that_is_not_there_is_one_notice(kernel: Kernel, store: str) 
     ran = kernel.run(code + "\nimport time; time.sleep(1)").check()
     assert runs_of(store)["now"].info.status == "FINISHED"
     assert ran.text.count("'nobody'") >= 1
+
+
+def test_a_resumed_run_draws_its_curve_from_the_beginning(kernel: Kernel, store: str) -> None:
+    kernel.run("%%mlrun train\n" + LOOP.format(shift=1)).check()
+    look = (
+        "%%mlrun train --resume\nimport time; time.sleep(0.5)\n"
+        "from cvtrack_magics.runs.current import get_session\n"
+        "plot = get_session().current.view._plot\n"
+        "print('DRAWN', list(plot.history['loss'].steps), len(plot.overlays))\n"
+    )
+    again = kernel.run(look + "from cvtrack_magics import log\nlog(loss=3.0)").check()
+    assert "DRAWN [0, 1, 2, 3, 4] 0" in again.text
+    assert "loss 3 (best 0.2)" in again.text, "the best value is the whole run's"
+    assert '"label":"train' not in card(again), "its own earlier curve is no other run's"

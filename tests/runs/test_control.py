@@ -42,9 +42,9 @@ def test_the_loop_counts_the_steps(store: str) -> None:
         log(after=1)
     run = runs_of(store)["steps"]
     assert [s for s, _ in points(store, run, "loss")] == list(range(12))
-    assert [s for s, _ in points(store, run, "val")] == [0, 1, 2]
+    assert [s for s, _ in points(store, run, "val")] == [3, 7, 11]
     assert {s for s, _ in points(store, run, "given")} == {100, 101, 102}
-    assert points(store, run, "after") == [(0, 1.0)]
+    assert points(store, run, "after") == [(11, 1.0)]
 
 
 def test_stop_ends_the_loops_and_the_code_after_them_runs(store: str) -> None:
@@ -124,6 +124,47 @@ def test_an_interrupt_ends_a_pause() -> None:
     threading.Thread(target=interrupt).start()
     with pytest.raises(KeyboardInterrupt):
         made.go_on(loop)
+
+
+def test_after_an_interrupt_in_a_pause_the_next_loop_runs() -> None:
+    made, said, _ = control()
+    loop = made.enter("a", 10)
+    made.act("pause")
+    threading.Timer(0.1, _interrupt).start()
+    with pytest.raises(KeyboardInterrupt):
+        made.go_on(loop)
+    made.leave(loop)
+    assert not made.enter("b", 3).asked
+    assert said[-1] == ("running", "")
+
+
+def _interrupt() -> None:
+    import _thread
+
+    _thread.interrupt_main()
+
+
+def test_a_pause_is_shown_and_counts_neither_into_rate_nor_into_the_time_left() -> None:
+    from cvtrack_magics.widgets.progress import figures
+
+    made, _, _ = control()
+    outer, inner = made.enter("epoch", 10), made.enter("batch", 10)
+    outer.started -= 50
+    inner.started -= 10
+    outer.done = inner.done = 5
+    made.act("pause")
+    threading.Timer(0.8, made.act, ["resume"]).start()
+    waiting = threading.Thread(target=made.go_on, args=(inner,))
+    waiting.start()
+    while not made.bars()[0].paused:
+        time.sleep(0.01)
+    assert [figures(bar) for bar in made.bars()] == ["5/10 · paused", "5/10 · paused"]
+    waiting.join()
+    first, second = made.bars()
+    assert [bar.paused for bar in (first, second)] == [False, False]
+    assert first.elapsed < 50.5
+    assert second.elapsed < 10.5
+    assert second.rate == pytest.approx(0.5, rel=0.05)
 
 
 def test_what_no_loop_can_do_is_not_done() -> None:

@@ -208,12 +208,49 @@ def test_exit_codes_and_reports(
         (["nobody", "--require", "a >= 1"], "nobody"),
         (["--require", "a >= 1"], "needs a registered model"),
         (["shapes", "--rollback"], "nothing to roll"),
-        (["shapes", "--require", "test/top1_acc >= 0", "--junit", "no/such/folder"], "written"),
     ):
         assert main(["gate", *arguments]) == 2
         found = capsys.readouterr()
         assert said in found.err
         assert "Traceback" not in found.err
+
+
+@pytest.mark.parametrize("rule", [("test/top1_acc >= 0.1", 0), ("test/top1_acc >= 0.999", 1)])
+def test_the_exit_code_is_the_verdicts_whatever_becomes_of_the_last_word(
+    rule: tuple[str, int], make: Version, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make("first", 30)
+    wanted = rule[1]
+    ask = ["gate", "shapes", "--require", rule[0]]
+    for coding, more in (("cp1252", ["--promote"]), ("gbk", []), ("ascii", [])):
+        file = tmp_path / coding
+        with file.open("w", encoding=coding) as console, monkeypatch.context() as patch:
+            patch.setattr(sys, "stdout", console)
+            assert main([*ask, *more]) == wanted, coding
+        said = file.read_text(encoding=coding)
+        assert ("✓" in said or "[ok]" in said) is (wanted == 0)
+    for handle in (closed_pipe(), os.open("/dev/full", os.O_WRONLY)):
+        # what could not be written is gone at the end, and nothing is left to fail
+        with open(handle, "w", encoding="utf-8") as place, monkeypatch.context() as patch:
+            patch.setattr(sys, "stdout", place)
+            assert main(ask) == wanted
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "stdout", None)
+        assert main(ask) == wanted
+    (tmp_path / "folder").mkdir()
+    for report in ("/dev/full", "no/such/folder/report", str(tmp_path / "folder")):
+        for option in ("--junit", "--summary"):
+            assert main([*ask, option, report]) == wanted, (option, report)
+    assert not list(tmp_path.glob("**/*.part"))
+    aliases = registry(os.environ["MLFLOW_TRACKING_URI"]).aliases("shapes")
+    assert bool(aliases) is (wanted == 0)
+
+
+def closed_pipe() -> int:
+    """Return the end to write to of a pipe that nobody reads."""
+    reads, writes = os.pipe()
+    os.close(reads)
+    return writes
 
 
 def test_a_dead_store_is_no_refusal(tmp_path: Path) -> None:

@@ -1,0 +1,1 @@
+"""The way of what is logged: from the loop to disk, and from there to the store."""

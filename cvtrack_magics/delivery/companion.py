@@ -1,0 +1,87 @@
+"""The kernel's side of the process that outlives it: starts it, and tells it what is open."""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from cvtrack_magics.delivery import watcher
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedRun:
+    """What the companion has to know of a run to end it when its process is gone.
+
+    ``uri`` is the tracking URI with its credentials, and ``environment`` what MLflow reads the
+    others from. Both go through a pipe that nobody else can open, and are never on disk.
+    """
+
+    folder: str
+    journal: str
+    owner: str
+    boot: str
+    uri: str
+    environment: Mapping[str, str]
+
+
+class Companion:
+    """Starts the companion at the first run, in the background, and tells it of every run."""
+
+    def __init__(self) -> None:
+        self._pid = 0
+        self._waiting: queue.SimpleQueue[OpenedRun] = queue.SimpleQueue()
+        self._lock = threading.Lock()
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def tell(self, run: OpenedRun) -> None:
+        """Tell of a run; returns at once."""
+        with self._lock:
+            if self._pid != os.getpid():  # the first run, or a forked child's
+                self._pid, self._waiting = os.getpid(), queue.SimpleQueue()
+                threading.Thread(
+                    target=self._work, args=(self._waiting,), name="cvtrack-companion", daemon=True
+                ).start()
+        self._waiting.put(run)
+
+    def in_child(self) -> None:
+        """Begin anew after a fork."""
+        self._lock = threading.Lock()
+
+    def _work(self, waiting: queue.SimpleQueue[OpenedRun]) -> None:
+        while True:
+            run = waiting.get()
+            with suppress(OSError, ValueError):
+                if self.process is None or self.process.poll() is not None:
+                    self.process = _start()
+                pipe = self.process.stdin
+                assert pipe is not None
+                pipe.write(json.dumps(asdict(run)).encode() + b"\n")
+                pipe.flush()
+
+
+def _start() -> subprocess.Popen[bytes]:
+    """Start the process: a clean interpreter, in a session of its own, without our files.
+
+    Who interrupts the kernel, or ends its group, does not end it.
+    """
+    return subprocess.Popen(
+        [sys.executable, "-I", "-S", str(Path(watcher.__file__))],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        cwd="/",
+        start_new_session=True,
+    )
+
+
+companion = Companion()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=companion.in_child)

@@ -1,0 +1,85 @@
+"""The one axis of a run's steps, counted by its innermost loop.
+
+``docs/steps.md`` says the rule for people.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(slots=True, eq=False)
+class Loop:
+    """One pass over a :func:`track`.
+
+    ``done`` rounds of ``total`` are done in this pass, ``before`` in the earlier ones;
+    ``waited`` is how long the run had been paused when the pass began.
+    """
+
+    key: str
+    desc: str
+    total: int | None
+    before: int
+    started: float
+    done: int = 0
+    asked: bool = False
+    """Whether a button was clicked that this loop has to look at."""
+    stopping: bool = False
+    waited: float = 0.0
+    logged: int = -1
+    """The last round in which something was logged by its count."""
+
+    @property
+    def round(self) -> int:
+        """The round it is in, counted over all passes from 0."""
+        return self.before + self.done
+
+    @property
+    def rounds(self) -> int:
+        """How many rounds it has begun; one that was left early counts if it logged."""
+        return max(self.round, self.logged + 1)
+
+
+class Axis:
+    """Gives the step of what is logged in loops.
+
+    Notes
+    -----
+    One loop counts: the innermost of those that something was logged in, from the first log
+    on. What is logged outside of it, in a loop around it or beside it, or after all loops, has
+    the step that it has reached. When another outermost loop begins, it counts on from there.
+    """
+
+    def __init__(self) -> None:
+        self._counter: Loop | None = None
+        self._nest = ""
+        self._shift = 0
+        self._after = -1
+        self.reached = -1
+        """The highest step given so far; -1 before the first."""
+
+    def go_on_after(self, step: int) -> None:
+        """Count on after the steps of an earlier stretch of the run."""
+        self._after = max(self._after, step)
+
+    def step(self, loops: Sequence[Loop]) -> int:
+        """Return the step of what is logged now, in the innermost of some loops."""
+        loop = loops[-1]
+        counter = self._counter
+        if counter is None or self._nest != loops[0].key:
+            self._count_by(loop, loops[0].key, max(self.reached, self._after) + 1)
+        elif loop is not counter and loop.key == counter.key:
+            self._counter = loop  # its next pass
+        elif loop is not counter and counter in loops:
+            self._count_by(loop, self._nest, self.reached)
+        elif loop is not counter:
+            return max(0, self.reached, self._shift + counter.rounds - 1)
+        loop.logged = loop.round
+        step = self._shift + loop.round
+        self.reached = max(self.reached, step)
+        return step
+
+    def _count_by(self, loop: Loop, nest: str, least: int) -> None:
+        self._counter, self._nest = loop, nest
+        self._shift = max(0, least - loop.round)

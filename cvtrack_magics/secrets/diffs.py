@@ -1,0 +1,126 @@
+"""Masks a git diff so that ``git apply`` still takes what is left of it."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import dataclass, field
+
+from cvtrack_magics.secrets.masker import Masker
+
+_FILE = re.compile(r"^diff --(?:git|cc|combined) ", re.MULTILINE)
+_HUNK = re.compile(r"^@@ -\d+(?:,(\d+))? \+\d+(?:,(\d+))? @@", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class MaskedDiff:
+    """A diff without secrets; ``left_out`` names the hunks that are not in it any more."""
+
+    text: str
+    found: Counter[str] = field(default_factory=Counter)
+    left_out: tuple[str, ...] = ()
+
+
+def mask_diff(text: str, masker: Masker) -> MaskedDiff:
+    """Mask the secrets of a diff.
+
+    Only added lines are changed. A hunk with a secret among the lines that were there
+    before is left out, because with such a line changed git would not find its place.
+    Comments on top say what was done.
+    """
+    if not _finds(text, masker):
+        return MaskedDiff(text)
+    starts = [match.start() for match in _FILE.finditer(text)]
+    if not starts:
+        masked = masker.mask(text)
+        return MaskedDiff(masked.text, masked.found)
+    found: Counter[str] = Counter()
+    left_out: list[str] = []
+    parts = [masker.mask(text[: starts[0]]).text]
+    for start, end in zip(starts, [*starts[1:], len(text)], strict=True):
+        parts.append(_file(text[start:end], masker, found, left_out))
+    notes = [f"# Left out, for it holds a secret: {name}\n" for name in left_out]
+    if found:
+        kinds = ", ".join(f"{name} ({n})" for name, n in found.items())
+        notes.insert(0, f"# Secrets masked when this was recorded: {kinds}\n")
+    return MaskedDiff("".join([*notes, *parts]), found, tuple(left_out))
+
+
+def _finds(text: str, masker: Masker) -> bool:
+    return bool(masker.mask(_unmarked(text)).found or masker.mask(text).found)
+
+
+def _unmarked(text: str) -> str:
+    return "\n".join(line[1:] if line[:1] in "+- " else line for line in text.split("\n"))
+
+
+def _file(section: str, masker: Masker, found: Counter[str], left_out: list[str]) -> str:
+    """Mask one file's part; empty where nothing of it can be kept."""
+    lines = section.splitlines(keepends=True)
+    first = next((i for i, line in enumerate(lines) if line.startswith("@@")), len(lines))
+    head = "".join(lines[:first])
+    name = masker.mask(lines[0].rpartition(" b/")[2].strip() or "a file").text
+    if _finds(head, masker):
+        left_out.append(name)
+        return ""
+    if first < len(lines) and lines[first].startswith("@@@"):  # a merge, which git cannot apply
+        if _finds(section, masker):
+            left_out.append(name)
+            return ""
+        return section
+    hunks = _hunks(lines[first:])
+    kept = [_hunk(hunk, name, masker, found, left_out) for hunk in hunks]
+    body = "".join(kept)
+    if hunks and not body and "\nold mode" not in head:
+        return ""
+    if hunks and not body:  # only the change of mode is left
+        head = "".join(
+            line for line in lines[:first] if not line.startswith(("index ", "--- ", "+++ "))
+        )
+    return head + body
+
+
+def _hunks(lines: list[str]) -> list[list[str]]:
+    """Cut lines into hunks by the counts in their first lines: content may look like one."""
+    hunks: list[list[str]] = []
+    at = 0
+    while at < len(lines):
+        match = _HUNK.match(lines[at])
+        if match is None:  # a binary patch, or a comment at the end
+            hunks.append([])
+            hunks[-1] += lines[at:]
+            break
+        old, new = (int(n) if n is not None else 1 for n in match.groups())
+        end = at + 1
+        while end < len(lines) and (old > 0 or new > 0 or lines[end].startswith("\\")):
+            mark = lines[end][:1]
+            old -= mark in " -\n\r"
+            new -= mark in " +\n\r"
+            end += 1
+        hunks.append(lines[at:end])
+        at = end
+    return hunks
+
+
+def _hunk(
+    lines: list[str], name: str, masker: Masker, found: Counter[str], left_out: list[str]
+) -> str:
+    whole = "".join(lines)
+    if not _finds(whole, masker):
+        return whole
+    before = "".join(line[1:] for line in lines[1:] if line[:1] in " -")
+    head = lines[0].rpartition("@@")[2]
+    added = [i for i, line in enumerate(lines) if i and line.startswith("+")]
+    masked = masker.mask("".join(lines[i][1:] for i in added))
+    fresh = masked.text.splitlines(keepends=True)
+    if masker.mask(before).found or masker.mask(head).found or len(fresh) != len(added):
+        left_out.append(f"{name} {lines[0].strip().partition(' @@')[0]} @@")
+        return ""
+    for i, line in zip(added, fresh, strict=True):
+        lines[i] = "+" + line
+    out = "".join(lines)
+    if _finds(out, masker):  # one that goes over lines of both kinds
+        left_out.append(f"{name} {lines[0].strip().partition(' @@')[0]} @@")
+        return ""
+    found.update(masked.found)
+    return out

@@ -1,0 +1,114 @@
+"""The one function that masks a text, with what it has learned of this process."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from typing import Literal
+
+from cvtrack_magics.secrets.assigned import find_assigned
+from cvtrack_magics.secrets.escape import printable
+from cvtrack_magics.secrets.headers import find_in_headers
+from cvtrack_magics.secrets.keys import find_private_keys
+from cvtrack_magics.secrets.names import looks_secret, strength
+from cvtrack_magics.secrets.placeholders import is_mixed, is_placeholder
+from cvtrack_magics.secrets.spans import Span, disjoint, replaced
+from cvtrack_magics.secrets.tokens import find_tokens
+from cvtrack_magics.secrets.urls import find_remote_secrets, find_url_secrets
+
+Mode = Literal["on", "strict", "off"]
+SHORTEST = 8  # characters of a value that is looked for wherever it stands
+_MOST_LEARNED = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Masked:
+    """A text without its secrets; ``found`` counts them by the name of their rule."""
+
+    text: str
+    found: Counter[str] = field(default_factory=Counter)
+
+
+class Masker:
+    """Masks the secrets of texts, and remembers the values that their names gave away.
+
+    Parameters
+    ----------
+    mode : {"on", "strict", "off"}
+        ``strict`` also masks values under secret names that are short or plain words.
+    allowed : sequence of str
+        Patterns (``*`` and ``?``) of values or names of rules that are left as they are.
+
+    Notes
+    -----
+    The time is linear in the text: every search is for a literal text, and every pattern
+    is matched only there, with limits on all its repetitions.
+    """
+
+    def __init__(self, mode: Mode = "on", allowed: Sequence[str] = ()) -> None:
+        self.configure(mode, allowed)
+        self._learned: dict[str, str] = {}
+
+    def configure(self, mode: Mode, allowed: Sequence[str] = ()) -> None:
+        """Take up other settings."""
+        self.mode = mode
+        self._allowed = tuple(allowed)
+
+    def mask(self, text: str) -> Masked:
+        """Return a text without its secrets, and lone surrogates as escapes."""
+        text = printable(text)
+        if self.mode == "off" or len(text) < 4:
+            return Masked(text)
+        spans = [span for span in self._spans(text) if not self._is_allowed(text, span)]
+        if not spans:
+            return Masked(text)
+        spans = disjoint(spans)
+        self._learn(text, spans)
+        return Masked(replaced(text, spans), Counter(span.label for span in spans))
+
+    def _spans(self, text: str) -> Iterator[Span]:
+        yield from find_tokens(text)
+        yield from find_private_keys(text)
+        yield from find_url_secrets(text)
+        yield from find_remote_secrets(text)
+        yield from find_assigned(text, self.mode == "strict")
+        yield from find_in_headers(text)
+        for value, label in {**self._learned, **secrets_of_environment()}.items():
+            yield from _occurrences(text, value, label)
+
+    def _is_allowed(self, text: str, span: Span) -> bool:
+        value = text[span.start : span.end]
+        return any(fnmatchcase(value, p) or fnmatchcase(span.label, p) for p in self._allowed)
+
+    def _learn(self, text: str, spans: Sequence[Span]) -> None:
+        """Remember values that only their place gave away: they may be printed bare."""
+        for span in spans:
+            value = text[span.start : span.end]
+            if len(self._learned) < _MOST_LEARNED and _stands_alone(value):
+                self._learned.setdefault(value, span.label)
+
+
+def _stands_alone(value: str) -> bool:
+    """Say whether a value is distinct enough to be looked for in any text."""
+    fit = SHORTEST <= len(value) <= 512 and "\n" not in value and "***" not in value
+    return fit and is_mixed(value) and not is_placeholder(value)
+
+
+def secrets_of_environment() -> dict[str, str]:
+    """Return the secret values of this process's environment, with what stands for each."""
+    return {
+        value: f"env:{name}"
+        for name, value in list(os.environ.items())
+        if strength(name) and looks_secret(name, value) and _stands_alone(value)
+    }
+
+
+def _occurrences(text: str, value: str, label: str) -> Iterator[Span]:
+    at = text.find(value)
+    while at >= 0:
+        end = at + len(value)
+        yield Span(at, end, label)
+        at = text.find(value, end)

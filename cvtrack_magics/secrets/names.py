@@ -1,0 +1,103 @@
+"""Which names say that their value is a secret."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from functools import lru_cache
+from typing import Literal
+
+Strength = Literal["", "password", "key", "token"]
+"""What a name promises: any text, a key of some length, or a word that may be harmless."""
+
+_WORDS = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+")
+_PASSWORDS = {"password", "passwd", "passphrase", "pwd", "passwords"}
+_KEYS = {"secret", "secrets", "credential", "credentials", "apikey", "authtoken", "accesstoken"}
+_PAIRS = {
+    *(("api", "key"), ("access", "key"), ("private", "key"), ("auth", "key")),
+    *(("secret", "key"), ("account", "key"), ("signing", "key"), ("encryption", "key")),
+    *(("api", "keys"), ("access", "keys"), ("license", "key"), ("subscription", "key")),
+    *(("access", "token"), ("auth", "token"), ("api", "token"), ("bearer", "token")),
+    *(("refresh", "token"), ("session", "token"), ("client", "secret"), ("pass", "word")),
+}
+# What may stand behind the word that counts: DB_PASSWORD_PROD, AWS_ACCESS_KEY_ID, apiKeyValue.
+_TAILS = {"id", "value", "str", "prod", "dev", "test", "staging", "default", "b", "v", "raw"}
+# Vocabulary tokens of a tokenizer are called tokens too, and are no secret.
+_VOCABULARY = {
+    *("pad", "cls", "eos", "bos", "sep", "mask", "unk", "class", "special", "image", "img"),
+    *("n", "num", "max", "min", "use", "total", "per", "new", "next", "dist", "distillation"),
+    *("register", "prefix", "query", "pos", "text", "start", "end", "stop", "add", "with"),
+}
+_COUNTS = {"n", "num", "max", "min", "use", "has", "is", "with", "no", "len", "count", "require"}
+_HARMLESS = re.compile(
+    r"(?i)(?:auto|none|null|true|false|yes|no|on|off|mean|avg|max|min|sum|first|last|all|any|cls|"
+    r"pool|learned|learnable|default|default_token|prompt|file|env|required|optional)"
+)
+_PATH = re.compile(r"(?:~|\.{1,2}|[A-Za-z]:)?[\\/][\w.\-\\/ ~]*")
+
+
+@lru_cache(maxsize=4096)
+def strength(key: str) -> Strength:  # noqa: PLR0911
+    """Say what a name promises of its value.
+
+    Parameters
+    ----------
+    key : str
+        A dotted name, an identifier of code, a flag or a variable of the environment.
+    """
+    *above, last = [part for part in re.split(r"[./]", key) if part] or [""]
+    words = [word.lower() for word in _WORDS.findall(last)]
+    if not words:  # passwords.0
+        return strength(".".join(above)) if above else ""
+    if words[0] in _COUNTS:
+        return ""
+    while len(words) > 1 and words[-1] in _TAILS:
+        words.pop()
+    if words[-1] in _PASSWORDS:
+        return "password"
+    if words[-1] in _KEYS or tuple(words[-2:]) in _PAIRS:
+        return "key"
+    if words[-1] in ("token", "tokens") and not _VOCABULARY.intersection(words):
+        return "token"
+    if above:
+        parents = [word.lower() for word in _WORDS.findall(above[-1])]
+        if parents and (parents[-1] in _KEYS - {"credentials"} or parents[-1] == "passwords"):
+            return "key"
+    return ""
+
+
+def looks_secret(key: str, value: object) -> bool:
+    """Say whether a named value is to be hidden.
+
+    Parameters
+    ----------
+    key : str
+        Dotted name, as in ``"db.password"``.
+    value : object
+        Booleans, ``None`` and empty text are never secret, and no path is. A number is
+        secret only as a password. A name that ends in ``token`` is secret only when the
+        value is text that is not a vocabulary token: ``max_token=128``,
+        ``n_tokens="auto"`` and ``pad_token="<pad>"`` are hyper-parameters.
+    """
+    if value is None or isinstance(value, bool) or value == "":
+        return False
+    if isinstance(value, (list, tuple)):
+        return any(looks_secret(key, item) for item in value)
+    kind = strength(key)
+    if not kind:
+        return False
+    if not isinstance(value, str):
+        return kind == "password" or (kind == "key" and not isinstance(value, (int, float)))
+    if _HARMLESS.fullmatch(value) or (_PATH.fullmatch(value) and len(value) < 200):
+        return False
+    return not (kind == "token" and value[0] in "<[")
+
+
+def words_of(key: str) -> list[str]:
+    """Return the words of a name in small letters; camel case counts."""
+    return [word.lower() for word in _WORDS.findall(key)]
+
+
+def speaks_of_secrets(text: str) -> bool:
+    """Say whether a text is itself only a name that promises a secret, as HF_TOKEN is."""
+    return any(bool(strength("_".join(pair))) for pair in itertools.pairwise(["", *words_of(text)]))

@@ -1,0 +1,186 @@
+"""Masks records: the one gate that everything recorded as text goes through."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from cvtrack_magics.records import Artifact, Dataset, Notice, Param, Record, Tag
+from cvtrack_magics.secrets.diffs import mask_diff
+from cvtrack_magics.secrets.masker import Masker
+from cvtrack_magics.secrets.names import looks_secret
+from cvtrack_magics.secrets.notebooks import mask_notebook
+
+HIDDEN = "***"
+LARGEST = 4_000_000  # bytes of a file of the user's that is looked through
+_COMMENTED = {".py", ".ipy", ".yaml", ".yml", ".toml", ".sh", ".diff", ".patch", ".cfg"}
+_PLAIN = {
+    *(".txt", ".md", ".json", ".jsonl", ".csv", ".tsv", ".log", ".ini", ".env", ".conf"),
+    *(".xml", ".rst", ".ipynb", ".properties", ".ts", ".js", ".r", ".jl", ""),
+}
+_TEXT = _COMMENTED | _PLAIN
+
+
+class RecordMasker:
+    """Masks records, and counts what it found and where.
+
+    Parameters
+    ----------
+    masker : Masker
+        Shared by the runs of a session: it remembers values.
+    """
+
+    def __init__(self, masker: Masker) -> None:
+        self.masker = masker
+        self._kinds: Counter[str] = Counter()
+        self._places: dict[str, None] = {}
+        self._left_out: list[str] = []
+
+    def text(self, text: str, place: str = "") -> str:
+        """Return a text without secrets."""
+        masked = self.masker.mask(text)
+        self._count(masked.found, place)
+        return masked.text
+
+    def tags(self, tags: Mapping[str, str]) -> dict[str, str]:
+        """Return tags without secrets."""
+        return {self.text(k): self._named(k, v, "tag") for k, v in tags.items()}
+
+    def records(self, records: Iterable[Record]) -> list[Record]:
+        """Return records without secrets."""
+        return [self._record(record) for record in records]
+
+    def said(self) -> str:
+        """Say in one line what was masked; empty where nothing was."""
+        if not self._kinds and not self._left_out:
+            return ""
+        kinds = ", ".join(f"{n} {name}" if n > 1 else name for name, n in self._kinds.items())
+        places = list(self._places)
+        where = ", ".join(places[:4]) + (f" and {len(places) - 4} more" if len(places) > 4 else "")
+        count = sum(self._kinds.values())
+        line = f"Masked {count} secret{'s' * (count != 1)} ({kinds}) in {where}." if count else ""
+        if self._left_out:
+            line += f" Left out of the diff: {', '.join(self._left_out[:4])}."
+        return f"{line} Allow one with %config CvTrack.secret_allow.".strip()
+
+    def _count(self, found: Counter[str], place: str) -> None:
+        if found:
+            self._kinds += found
+            self._places[place or "a name"] = None
+
+    def _named(self, key: str, value: str, place: str) -> str:
+        if self.masker.mode != "off" and value != HIDDEN and looks_secret(key, value):
+            self._count(Counter({"named": 1}), f"{place} {self.masker.mask(key).text!r}")
+            return HIDDEN
+        return self.text(value, f"{place} {key!r}" if value else "")
+
+    def _record(self, record: Record) -> Record:
+        if isinstance(record, (Param, Tag)):
+            place = type(record).__name__.lower()
+            value = self._named(record.key, record.value, place)
+            return type(record)(self.text(record.key), value)
+        if isinstance(record, Artifact):
+            return self._artifact(record)
+        if isinstance(record, Dataset):
+            return dataclasses.replace(
+                record,
+                name=self.text(record.name, "data set"),
+                source=self.text(record.source, "data set"),
+                schema=self._walk(record.schema, "data set"),
+                profile=self._walk(record.profile, "data set"),
+            )
+        if isinstance(record, Notice):
+            return Notice(self.masker.mask(record.text).text)
+        return record
+
+    def _walk(self, value: Any, place: str) -> Any:
+        if isinstance(value, str):
+            return self.text(value, place)
+        if isinstance(value, dict):
+            return {self._walk(k, place): self._walk(v, place) for k, v in value.items()}
+        if isinstance(value, (list, tuple)):
+            return [self._walk(item, place) for item in value]
+        return value
+
+    def _artifact(self, artifact: Artifact) -> Artifact:
+        suffix = PurePosixPath(artifact.path).suffix.lower()
+        name = self.text(artifact.path)
+        content = artifact.content
+        if suffix not in _TEXT:
+            if isinstance(content, str):
+                return Artifact(name, _encodable(content))
+            return artifact if name == artifact.path else dataclasses.replace(artifact, path=name)
+        if content is None:
+            content = _read(artifact.source)
+        if content is None:
+            return dataclasses.replace(artifact, path=name)
+        if isinstance(content, str):
+            content = _encodable(content)
+        text, encoding = (content, "") if isinstance(content, str) else _decoded(content)
+        masked = self._content(text, name, suffix) if text else text
+        if masked == text:
+            kept = content if artifact.content is not None else None
+            return dataclasses.replace(artifact, path=name, content=kept)
+        return Artifact(name, masked.encode(encoding) if encoding else masked)
+
+    def _content(self, text: str, path: str, suffix: str) -> str:
+        if self.masker.mode == "off":
+            return text
+        if suffix in (".diff", ".patch"):
+            diff = mask_diff(text, self.masker)
+            self._count(diff.found, path)
+            self._left_out += diff.left_out
+            return diff.text
+        if suffix == ".ipynb":
+            masked, found = mask_notebook(text, self.masker)
+            self._count(found, path)
+            return masked
+        whole = self.masker.mask(text)
+        self._count(whole.found, path)
+        if not whole.found or suffix not in _COMMENTED:
+            return whole.text
+        return with_comment(whole.text, whole.found)
+
+
+def with_comment(text: str, found: Counter[str]) -> str:
+    """Return a text whose first line says what was masked in it."""
+    kinds = ", ".join(f"{name} ({n})" for name, n in found.items())
+    said = f"# Secrets masked when this was recorded: {kinds}\n"
+    first, newline, rest = text.partition("\n")
+    if first.startswith("#!") or (first.startswith("#") and "coding:" in first):
+        return first + newline + said + rest
+    return said + text
+
+
+def _decoded(content: bytes) -> tuple[str, str]:
+    """Return the text of a file and its encoding; empty for a binary or a very large one."""
+    if b"\0" in content[:8192] or len(content) > LARGEST:
+        return "", ""
+    try:
+        return content.decode(), "utf-8"
+    except UnicodeDecodeError:
+        return content.decode("latin-1"), "latin-1"  # each byte comes back as it was
+
+
+def _encodable(text: str) -> str | bytes:
+    """Return a text, or its own bytes where some of them were no UTF-8."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        try:
+            return text.encode("utf-8", "surrogateescape")
+        except UnicodeEncodeError:
+            return text.encode("utf-8", "backslashreplace")
+    return text
+
+
+def _read(source: Path | None) -> bytes | None:
+    try:
+        if source is None or source.stat().st_size > LARGEST:
+            return None
+        return source.read_bytes()
+    except OSError:
+        return None

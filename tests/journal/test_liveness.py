@@ -1,0 +1,120 @@
+"""Who lives is known by a lock, whatever clock and process numbers say."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from cvtrack_magics.journal import liveness
+from cvtrack_magics.journal.folder import RunFolder, RunNote, me
+
+HOLDER = """
+import os, pathlib, sys, time
+from cvtrack_magics.journal import liveness
+root = pathlib.Path(sys.argv[1]); root.mkdir(exist_ok=True)
+name = liveness.hold(root)
+for _ in range(int(sys.argv[2])):
+    if os.fork() == 0:
+        time.sleep(60); os._exit(0)
+print(name, flush=True)
+time.sleep(60)
+"""
+
+
+def hold(root: Path, children: int = 0) -> tuple[subprocess.Popen[str], str]:
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLDER, str(root), str(children)],
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    assert process.stdout is not None
+    return process, process.stdout.readline().strip()
+
+
+def end_group(process: subprocess.Popen[str]) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+
+
+@pytest.mark.parametrize("children", [0, 3])
+def test_a_lock_goes_with_its_process_and_not_with_its_children(
+    tmp_path: Path, children: int
+) -> None:
+    process, name = hold(tmp_path / "journal", children)
+    try:
+        assert liveness.is_alive(tmp_path / "journal", name, liveness.boot_id())
+        process.kill()
+        process.wait()
+        assert not liveness.is_alive(tmp_path / "journal", name, liveness.boot_id())
+    finally:
+        end_group(process)
+
+
+def test_looking_at_the_own_lock_does_not_drop_it(tmp_path: Path) -> None:
+    root = tmp_path / "journal"
+    name = liveness.hold(root)
+    assert name == liveness.hold(root)
+    look = "import pathlib, sys; from cvtrack_magics.journal import liveness as l; "
+    look += "print(l.is_alive(pathlib.Path(sys.argv[1]), sys.argv[2], l.boot_id()))"
+    for _ in range(3):
+        assert liveness.is_alive(root, name, liveness.boot_id())
+        seen = subprocess.run(
+            [sys.executable, "-c", look, str(root), name],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert seen.stdout.strip() == "True"
+
+
+@pytest.mark.parametrize("name", ["", "f" * 32, "../../etc/passwd", "a/b"])
+def test_a_lock_that_is_not_there_is_nobodys(tmp_path: Path, name: str) -> None:
+    if name:
+        assert not liveness.is_alive(tmp_path / "journal", name, liveness.boot_id())
+
+
+def test_another_machine_lives_while_its_file_was_touched_lately(tmp_path: Path) -> None:
+    root = tmp_path / "journal"
+    (tmp_path / liveness.FOLDER).mkdir()
+    file = tmp_path / liveness.FOLDER / "far"
+    file.touch()
+    assert liveness.is_alive(root, "far", "another machine's start")
+    assert not liveness.is_alive(root, "far", liveness.boot_id())
+    long_ago = time.time() - 2 * liveness.SILENT
+    os.utime(file, (long_ago, long_ago))
+    assert not liveness.is_alive(root, "far", "another machine's start")
+
+
+@pytest.mark.parametrize(
+    ("host", "pid", "created"),
+    [
+        (me()[0], os.getpid(), 1.0),  # the clock was stepped
+        (me()[0], 2**22, 1.0),  # another process namespace
+        ("renamed", 2**22, 1.0),
+        (me()[0], 1, 1.0),
+    ],
+)
+def test_name_number_and_clock_decide_nothing_beside_the_lock(
+    tmp_path: Path, host: str, pid: int, created: float
+) -> None:
+    root = tmp_path / "journal"
+    process, name = hold(root)
+    try:
+        note = RunNote(
+            "k" * 32, "r", "", 1, host, pid, created, owner=name, boot=liveness.boot_id()
+        )
+        folder = RunFolder.make(root, note)
+        assert folder.alive
+        process.kill()
+        process.wait()
+        assert not folder.alive
+    finally:
+        end_group(process)

@@ -1,0 +1,61 @@
+"""Two metrics are never stored as one, and what is shown is what is stored."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+
+from cvtrack_magics import log, mlrun
+from cvtrack_magics.metrics.naming import StoredNames
+from cvtrack_magics.names import safe_key
+from tests.store_views import points, runs_of
+
+PAIRS = (
+    ("mAP@0.5", "mAP_0.5"),
+    ("mAP_0.5", "mAP@0.5"),
+    ("mAP@0.5", "mAP#0.5"),
+    ("val/acc%", "val/acc_"),
+    ("loss ", "loss"),
+    ("a//b", "a/b"),
+    ("./a", "a"),
+    ("a\tb", "a_b"),
+    ("F₁(x)", "F₁[x]"),
+    ("x" * 249 + "@", "x" * 249 + "_"),
+    ("größe!", "größe?"),
+)
+
+
+@pytest.mark.parametrize("pair", PAIRS)
+def test_two_names_stay_two_and_are_told(pair: tuple[str, str]) -> None:
+    told: list[str] = []
+    names = StoredNames(told.append)
+    first, second = (names.of(name) for name in pair)
+    assert first == safe_key(pair[0])
+    assert first != second
+    assert safe_key(second) == second
+    assert [names.of(name) for name in pair] == [first, second]
+    assert len(told) == 1
+    assert repr(pair[1]) in told[0]
+
+
+def test_names_that_differ_are_never_one() -> None:
+    names = StoredNames(lambda _: None)
+    given = ["".join(letters) for letters in itertools.product("a@_ /.", repeat=4)]
+    stored = [names.of(name) for name in given]
+    assert len(set(stored)) == len(given)
+
+
+@pytest.mark.usefixtures("script")
+def test_the_summary_shows_the_stored_names(store: str) -> None:
+    with mlrun("r", code=False, output=False) as run:
+        for value in range(3):
+            log({"mAP@0.5": value, "mAP_0.5": 10.0 + value})
+            log({"mAP@0.5": 0.5}, step=10 + value)
+    found = runs_of(store)["r"]
+    assert run.summary is not None
+    assert set(run.summary.metrics) == set(found.data.metrics) - {
+        key for key in found.data.metrics if key.startswith(("resources/", "system/"))
+    }
+    assert len(points(store, found, "mAP_0.5")) == 6
+    assert any("under one name" in line for line in run.summary.notices)
