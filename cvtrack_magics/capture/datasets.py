@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from cvtrack_magics.capture import arrays, shapes
+from cvtrack_magics.capture.data import tables
 from cvtrack_magics.capture.folders import identify_files, identify_folder
+from cvtrack_magics.capture.hashing import sha256_file
 from cvtrack_magics.capture.manifest import (
     ManifestDiff,
     compare_manifests,
@@ -52,8 +55,8 @@ def describe_data(
     ----------
     value : object
         A path of a file or folder, an array, tensor, image or DataFrame, a list,
-        tuple or dict of these, a list of paths, or a torch ``Dataset`` or
-        ``DataLoader``.
+        tuple or dict of these, a list or table of paths (also a CSV file), or a torch
+        ``Dataset`` or ``DataLoader``.
     name : str
         What the data set is called.
     context : str, optional
@@ -70,8 +73,9 @@ def describe_data(
     list of Dataset, Param, Tag, Artifact and Notice
         Parameter ``<train|val|test>_dataset_sha256``, tag ``dataset``, the manifest
         ``datasets/<name>.manifest.tsv``. The digest of a single file is what
-        ``sha256sum`` prints, that of one array covers dtype, shape and elements, and
-        all others' is the SHA-256 of the manifest.
+        ``sha256sum`` prints, that of one array covers dtype, shape and elements, that
+        of files with labels is the SHA-256 of ``datasets/<name>.samples.tsv`` without
+        names, and all others' is the SHA-256 of the manifest: docs/data-digest.md.
 
     Raises
     ------
@@ -90,7 +94,7 @@ def describe_data(
             context=context,
             digest=identity.digest,
             schema=identity.schema,
-            profile=identity.profile,
+            profile=_profile(identity),
         ),
         Tag("dataset", redact(name)),
     ]
@@ -98,7 +102,19 @@ def describe_data(
         records.append(Param(f"{prefix}_dataset_sha256", identity.digest))
         file = safe_key(name).replace("/", "_")
         records.append(Artifact(f"datasets/{file}.manifest.tsv", content=identity.manifest))
+        if identity.listing:
+            records.append(Artifact(f"datasets/{file}.samples.tsv", content=identity.listing))
     return [*records, *(Notice(text) for text in identity.notices)]
+
+
+def _profile(identity: Identity) -> dict[str, object]:
+    """Return the profile with the digest's scheme, and the digest of any order."""
+    if not identity.certain:
+        return identity.profile
+    made = dict(identity.profile)
+    if identity.scheme != 1:  # what says nothing is the first
+        made["digest_scheme"] = identity.scheme
+    return {**made, "samples_sha256": identity.samples} if identity.samples else made
 
 
 def _identify(
@@ -106,9 +122,13 @@ def _identify(
 ) -> tuple[Identity, str]:
     if isinstance(value, (str, os.PathLike)):
         return _identify_path(os.fspath(value), cache, progress)
-    if isinstance(value, (list, tuple)) and value and all(_is_path(item) for item in value):
-        return _identify_paths([os.fspath(item) for item in value], cache, progress)
     kind = f"{type(value).__module__}.{type(value).__name__}"
+    table = tables.as_table(value)
+    if table is not None and tables.path_columns(table):
+        return tables.identify_table(table, cache, progress), kind
+    if isinstance(value, (list, tuple)) and any(isinstance(v, os.PathLike) for v in value):
+        missing = next(v for v in value if isinstance(v, os.PathLike))
+        raise UsageProblem(f"There is no file {os.fspath(missing)!r}.", "Give paths of files only.")
     single = shapes.is_array(value) or shapes.is_image(value) or shapes.is_table(value)
     if not single and is_dataset(value):
         return identify_dataset(value, cache, progress), kind
@@ -122,11 +142,18 @@ def _identify(
     if shapes.is_array(value) and shape:
         profile["samples"] = int(shape[0])
     schema = shapes.describe_shape(value)
-    return Identity(digest, text, schema, profile), kind
+    notices = _not_read(table)
+    return Identity(digest, text, schema, profile, notices), kind
 
 
-def _is_path(item: object) -> bool:
-    return isinstance(item, os.PathLike) or (isinstance(item, str) and os.path.isfile(item))
+def _not_read(table: tables.Table | None) -> tuple[str, ...]:
+    """Say which columns look like names of files that are not here."""
+    columns = tables.unread_columns(table) if table is not None else []
+    return tuple(
+        f"{f'Column {name!r}' if name else 'The list'} looks like names of files, but none of "
+        "them is here: the names were hashed, not the files."
+        for name in columns
+    )
 
 
 def _identify_path(
@@ -148,32 +175,22 @@ def _identify_path(
         raise UsageProblem(f"There is no file or folder {name!r}.{_near(path)}", _looked(path))
     if not path.is_file():
         raise UsageProblem(f"{name!r} is neither a file nor a folder.", "Give a regular file.")
+    table = tables.read_csv(path)
+    if table is not None and tables.path_columns(table):
+        made = tables.identify_table(table, cache, progress)
+        own_digest = sha256_file(str(path)).sha256
+        return replace(made, profile={**made.profile, "table_sha256": own_digest}), str(path)
     # One file has a cache of its own, beside those of folders.
     own = None if cache is None else cache / "files" / _short(str(path))
     found = identify_files(str(path.parent), [path.name], own, progress)
     digest = found.manifest[:64]
     schema = {"kind": "file", "suffix": path.suffix}
-    return Identity(digest, found.manifest, schema, {"files": 1, "bytes": found.size}), str(path)
+    said: dict[str, object] = {"files": 1, "bytes": found.size}
+    return Identity(digest, found.manifest, schema, said, _not_read(table)), str(path)
 
 
 def _short(text: str) -> str:
     return manifest_digest(text.encode("utf-8", "surrogateescape").hex())[:16]
-
-
-def _identify_paths(
-    texts: list[str], cache: Path | None, progress: Callable[[int, int], None] | None
-) -> tuple[Identity, str]:
-    paths = [os.path.abspath(os.path.expanduser(text)) for text in texts]
-    missing = [path for path in paths if not os.path.isfile(path)]
-    if missing:
-        raise UsageProblem(f"There is no file {missing[0]!r}.", "Give paths of files only.")
-    root = os.path.commonpath([os.path.dirname(path) for path in paths])
-    names = sorted({os.path.relpath(path, root).replace(os.sep, "/") for path in paths})
-    own = None if cache is None else cache / "lists"
-    found = identify_files(root, names, own, progress)
-    profile: dict[str, object] = {"files": found.files, "bytes": found.size}
-    schema: dict[str, object] = {"kind": "files", "suffixes": _suffixes(found.manifest)}
-    return Identity(found.digest, found.manifest, schema, profile), root
 
 
 def _suffixes(manifest: str) -> dict[str, int]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from cvtrack_magics.capture import transforms
+from cvtrack_magics.capture.data.sampling import shuffles
 from cvtrack_magics.capture.loaded import loaded
 from cvtrack_magics.capture.models import read_loss, read_model
 from cvtrack_magics.capture.values import is_scalar, object_text
@@ -155,9 +156,9 @@ def read_loader(loader: Any) -> Iterator[Leaf]:
     name = type(sampler).__name__
     yield "batch_size", batch_size
     yield "num_workers", loader.num_workers
-    shuffled = name == "RandomSampler" or bool(getattr(sampler, "shuffle", False))
-    yield "shuffle", shuffled
+    yield "shuffle", shuffles(sampler)
     yield "sampler", name.lstrip("_")
+    yield from _sampler_length(sampler, loader.dataset)
     if batcher is not None and type(batcher).__name__ != "BatchSampler":
         yield "batch_sampler", type(batcher).__name__
     yield "drop_last", bool(getattr(batcher, "drop_last", loader.drop_last))
@@ -174,6 +175,16 @@ def read_loader(loader: Any) -> Iterator[Leaf]:
     try:
         yield "dataset.length", len(loader.dataset)
     except (TypeError, NotImplementedError):  # a stream has no length
+        return
+
+
+def _sampler_length(sampler: Any, dataset: Any) -> Iterator[Leaf]:
+    """Yield how many samples an epoch has, where it is not all of the data set."""
+    try:
+        count = len(sampler)
+        if count != len(dataset):
+            yield "sampler.length", count
+    except (TypeError, NotImplementedError, AttributeError):
         return
 
 

@@ -24,12 +24,16 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class DataFact:
-    """A data set that the run has as an input; ``digest`` is the full SHA-256 where known."""
+    """A data set that the run has as an input; ``digest`` is the full SHA-256 where known.
+
+    ``samples`` is the SHA-256 of the same samples in any order; ``""`` where there is none.
+    """
 
     name: str
     context: str
     digest: str
     source: str = ""
+    samples: str = ""
 
 
 @dataclass(frozen=True)

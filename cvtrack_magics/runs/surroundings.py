@@ -172,7 +172,7 @@ def known_as(records: Sequence[Record]) -> tuple[str, ...]:
         said.append("seeds")
     for pattern, word in (
         ("configs/*", "config"),
-        ("datasets/*", "data manifest"),
+        ("datasets/*.manifest.tsv", "data manifest"),
         ("visualisations/*.png", "figure"),
         ("visualisations/*.html", "prediction page"),
         ("evaluation/*/metrics.json", "evaluation"),

@@ -17,12 +17,16 @@ Seen = tuple[float, int, int]
 
 @dataclass(frozen=True, slots=True)
 class StoredInput:
-    """A data set that a run has as its input; ``digest`` is the full one where it is known."""
+    """A data set that a run has as its input; ``digest`` is the full one where it is known.
+
+    ``samples`` is the digest of the same samples in any order; ``""`` of older runs.
+    """
 
     name: str
     context: str
     digest: str
     source: str
+    samples: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +118,7 @@ def _inputs(run: Any) -> Iterator[StoredInput]:
             context=str(tags.get("mlflow.data.context", "")),
             digest=str(profile.get("sha256") or item.dataset.digest),
             source=str(source.get("uri", "")),
+            samples=str(profile.get("samples_sha256") or ""),
         )
 
 

@@ -179,6 +179,7 @@ def held_out(candidate: Candidate) -> Item:
     tested = digests_of(candidate, training=False)
     again = [e.prefix for e in measured if e.data_sha256 in _trained_on(candidate)]
     again += [name for name, digest in tested.items() if digest in learnt.values()]
+    again += [name for name in _same_samples(candidate) if name not in again]
     if again:
         found = f"{listed(one_line(name, 40) for name in again)} is the training data"
         return item("held_out", title, False, found, fix)
@@ -188,6 +189,13 @@ def held_out(candidate: Candidate) -> Item:
         return item("held_out", title, False, found, fix if learnt else "%mldata train_data")
     found = listed(f"{name} {digest[:12]}" for name, digest in tested.items())
     return item("held_out", title, True, f"{found} is other data than {listed(learnt)}", "")
+
+
+def _same_samples(candidate: Candidate) -> list[str]:
+    """Return the test data that is the training data in another order."""
+    learnt = {d.samples for d in candidate.datasets if is_training(d.context)} - {""}
+    tested = [d for d in candidate.datasets if not is_training(d.context)]
+    return [one_line(data.name, 40) for data in tested if data.samples in learnt]
 
 
 def _trained_on(candidate: Candidate) -> set[str]:

@@ -87,13 +87,15 @@ def _data(candidate: Candidate, rule: Rule) -> Found:
     contexts = next((words for words in (_TRAINING, _VALIDATION, _TEST) if name in words), {name})
     found = [data for data in candidate.datasets if data.name == name]
     found = found or [data for data in candidate.datasets if data.context.lower() in contexts]
-    digests = {data.digest.lower() for data in found}
+    # The same samples in another order are the same data; runs of before know one order only.
+    digests = {(data.samples or data.digest).lower() for data in found}
     if not digests:
         return missing("the run has no such data set")
     if len(digests) > 1:
         names = ", ".join(sorted(plain(data.name, 40) for data in found))
         return missing(f"several data sets are meant: {names}; write the name of one")
-    return _digest(rule, digests.pop())
+    ordered = {data.digest.lower() for data in found}
+    return _digest(rule, digests.pop(), *sorted(ordered))
 
 
 def _evaluated(candidate: Candidate, rule: Rule) -> Found:
@@ -103,9 +105,14 @@ def _evaluated(candidate: Candidate, rule: Rule) -> Found:
     return _digest(rule, evaluation.data_sha256.lower())
 
 
-def _digest(rule: Rule, digest: str) -> Found:
+def _digest(rule: Rule, digest: str, *also: str) -> Found:
+    """Judge a digest; what begins one of ``also`` names the same data in a known order."""
     if not digest:
         return missing("its SHA-256 was not recorded")
+    wanted = [each.lower() for each in rule.wanted]
+    for known in also:
+        if known != digest and any(known.startswith(each) for each in wanted):
+            return _chosen(rule, known, True, short=12)
     if any(len(digest) < len(wanted) for wanted in rule.wanted):
         return missing(f"only the first {len(digest)} digits are known", plain(digest, 20))
     return _chosen(rule, digest, any(digest.startswith(w.lower()) for w in rule.wanted), short=12)

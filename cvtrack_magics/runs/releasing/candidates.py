@@ -48,7 +48,8 @@ def gather(found: Found) -> Candidate:
         params=stored.params,
         tags=stored.tags,
         datasets=tuple(
-            DataFact(item.name, item.context, item.digest, item.source) for item in stored.inputs
+            DataFact(item.name, item.context, item.digest, item.source, item.samples)
+            for item in stored.inputs
         ),
         files=stored.files,
         texts={path: text for path, text in stored.texts.items() if not _is_table(path)},

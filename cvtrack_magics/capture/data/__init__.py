@@ -1,0 +1,1 @@
+"""What identifies data: samples, samplers, tables of paths."""

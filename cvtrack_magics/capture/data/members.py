@@ -1,0 +1,63 @@
+"""Nested ``Subset`` and ``ConcatDataset`` opened: whose samples they are, and which."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from typing import Any
+
+Member = tuple[int, int]
+"""Number of the data set below, and place in it."""
+
+
+def members_of(value: Any, indices: Sequence[int] | None) -> tuple[list[Any], list[Member]]:
+    """Open a data set down to those that have samples of their own.
+
+    Parameters
+    ----------
+    value : Dataset
+        Any nesting of ``Subset`` (so ``random_split``) and ``ConcatDataset``.
+    indices : sequence of int, optional
+        Places in it, repeats included; all by default.
+
+    Returns
+    -------
+    bases : list of Dataset
+        The data sets at the bottom.
+    members : list of (int, int)
+        One for each sample, in order.
+
+    Raises
+    ------
+    IndexError
+        An index is beyond the data set.
+    """
+    bases: list[Any] = []
+    whole = range(len(value)) if indices is None else indices
+    return bases, _open(value, list(whole), bases)
+
+
+def _open(value: Any, indices: list[int], bases: list[Any]) -> list[Member]:
+    if type(value).__name__ == "Subset" and hasattr(value, "indices"):
+        own = [int(index) for index in value.indices]
+        return _open(value.dataset, [own[index] for index in indices], bases)
+    if type(value).__name__ == "ConcatDataset" and hasattr(value, "cumulative_sizes"):
+        return _open_parts(value, indices, bases)
+    number = next((n for n, base in enumerate(bases) if base is value), len(bases))
+    if number == len(bases):
+        bases.append(value)
+    return [(number, index) for index in indices]
+
+
+def _open_parts(value: Any, indices: list[int], bases: list[Any]) -> list[Member]:
+    ends = list(value.cumulative_sizes)
+    wanted: list[list[int]] = [[] for _ in ends]
+    total = ends[-1] if ends else 0
+    places = [index + total if index < 0 else index for index in indices]
+    homes = [bisect_right(ends, index) for index in places]
+    for index, home in zip(places, homes, strict=True):
+        wanted[home].append(index - (ends[home - 1] if home else 0))
+    found = [
+        iter(_open(part, own, bases)) for part, own in zip(value.datasets, wanted, strict=True)
+    ]
+    return [next(found[home]) for home in homes]

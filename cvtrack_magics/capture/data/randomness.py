@@ -1,0 +1,166 @@
+"""Whether reading a sample asks for random numbers, and the samples below random transforms."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import pickle
+import random
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FunctionType, MethodType, ModuleType
+from typing import Any
+
+from cvtrack_magics.capture.loaded import loaded
+from cvtrack_magics.capture.transforms import is_transform
+
+_DEPTH = 8
+_MOST = 4000
+_TRANSFORMS = (
+    *("transform", "transforms", "augment", "augmentation", "augmentations", "aug"),
+    *("preprocess", "target_transform", "image_transform", "img_transform", "joint_transform"),
+)
+
+
+def generators_in(*values: object) -> list[Any]:
+    """Return the random generators that some objects hold, at any depth that is usual."""
+    found: list[Any] = []
+    seen: set[int] = set()
+    stack = deque((value, 0) for value in values)
+    while stack and len(seen) < _MOST:
+        value, depth = stack.popleft()
+        if id(value) in seen or depth > _DEPTH:
+            continue
+        seen.add(id(value))
+        if _is_generator(value):
+            found.append(value)
+        else:
+            stack.extend((item, depth + 1) for item in _held(value))
+    return found
+
+
+def _is_generator(value: object) -> bool:
+    if isinstance(value, random.Random):
+        return True
+    kind = type(value)
+    return (kind.__module__.partition(".")[0], kind.__name__) in {
+        ("numpy", "Generator"),
+        ("numpy", "RandomState"),
+        ("torch", "Generator"),
+    }
+
+
+def _held(value: Any) -> list[Any]:
+    if isinstance(value, (str, bytes, int, float, type, ModuleType)) or hasattr(value, "__array__"):
+        return []
+    if isinstance(value, (list, tuple)):
+        return list(value[:200]) if len(value) <= _MOST else []
+    if isinstance(value, dict):
+        return list(value.values())[:200]
+    if isinstance(value, MethodType):
+        return [value.__self__, value.__func__]
+    if isinstance(value, FunctionType):
+        cells = [cell.cell_contents for cell in value.__closure__ or () if _filled(cell)]
+        names = value.__code__.co_names
+        return [*cells, *(value.__globals__[n] for n in names if n in value.__globals__)]
+    getitem = getattr(type(value), "__getitem__", None)
+    call = getattr(type(value), "__call__", None)
+    own = [f for f in (getitem, call) if isinstance(f, FunctionType)]
+    return [*getattr(value, "__dict__", {}).values(), *own]
+
+
+def _filled(cell: Any) -> bool:
+    try:
+        cell.cell_contents  # noqa: B018
+    except ValueError:
+        return False
+    return True
+
+
+def _state(generator: Any) -> Any:
+    if isinstance(generator, random.Random):
+        return generator.getstate()
+    if hasattr(generator, "bit_generator"):
+        return generator.bit_generator.state
+    return generator.get_state()
+
+
+def _put_back(generator: Any, state: Any) -> None:
+    if isinstance(generator, random.Random):
+        generator.setstate(state)
+    elif hasattr(generator, "bit_generator"):
+        generator.bit_generator.state = state
+    else:
+        generator.set_state(state)
+
+
+def _global_states() -> list[tuple[Callable[[Any], Any], Any]]:
+    numpy, torch = loaded("numpy"), loaded("torch")
+    found: list[tuple[Callable[[Any], Any], Any]] = [(random.setstate, random.getstate())]
+    if numpy is not None:
+        found.append((numpy.random.set_state, numpy.random.get_state()))
+    if torch is not None:
+        found.append((torch.set_rng_state, torch.get_rng_state()))
+    return found
+
+
+@contextmanager
+def generators_kept(*values: object) -> Iterator[Callable[[], bool]]:
+    """Put random generators back: the user's training must not notice that we read.
+
+    Parameters
+    ----------
+    *values : object
+        Objects whose own generators are kept too, beside the global ones.
+
+    Yields
+    ------
+    callable
+        Says whether any of them has been asked for a number since.
+    """
+    held = [(generator, copy.deepcopy(_state(generator))) for generator in _own(values)]
+    before = _global_states()
+    mark = _mark(values)
+    try:
+        yield lambda: _mark(values) != mark
+    finally:
+        for generator, state in held:
+            _put_back(generator, state)
+        for put, state in before:
+            put(state)
+
+
+def _own(values: tuple[object, ...]) -> list[Any]:
+    return [g for g in generators_in(*values) if not isinstance(g, random.SystemRandom)]
+
+
+def _mark(values: tuple[object, ...]) -> str:
+    whole = hashlib.sha256()
+    for state in [s for _, s in _global_states()] + [_state(g) for g in _own(values)]:
+        plain = state.numpy().tobytes() if hasattr(state, "numpy") else pickle.dumps(state)
+        whole.update(plain)
+    return whole.hexdigest()
+
+
+def _as_it_is(*values: Any, **named: Any) -> Any:
+    return named or (values[0] if len(values) == 1 else values)
+
+
+def without_transforms(value: Any) -> Any | None:
+    """Return a copy of a data set that leaves its transforms out; ``None`` if it has none."""
+    own = getattr(value, "__dict__", {})
+    names = [
+        name
+        for name, item in own.items()
+        if (name in _TRANSFORMS and callable(item)) or is_transform(item)
+    ]
+    if not names:
+        return None
+    try:
+        made = copy.copy(value)
+        for name in names:
+            made.__dict__[name] = _as_it_is
+    except Exception:
+        return None
+    return made

@@ -1,0 +1,211 @@
+"""The samples of one data set: by its files, by its arrays, or read one by one."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from cvtrack_magics.capture.arrays import hash_value
+from cvtrack_magics.capture.data.randomness import generators_kept, without_transforms
+from cvtrack_magics.capture.data.scheme import Sample, label_text
+from cvtrack_magics.capture.folders import identify_files
+from cvtrack_magics.capture.loaded import loaded
+from cvtrack_magics.capture.manyfiles import Progress
+from cvtrack_magics.capture.shapes import describe_shape, is_array
+from cvtrack_magics.errors import UsageProblem
+
+_PROBE = 8
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Samples by their place in a data set, and how they were found.
+
+    Attributes
+    ----------
+    kind : {'files', 'arrays', 'samples'}
+    samples : dict of int to Sample
+    manifest : str
+        Of the files, sorted by name.
+    certain : bool
+        ``False`` when the samples differ from one reading to the next.
+    """
+
+    kind: str
+    samples: dict[int, Sample]
+    manifest: str = ""
+    schema: dict[str, object] = field(default_factory=dict)
+    notices: tuple[str, ...] = ()
+    certain: bool = True
+
+
+def rows_of(
+    base: Any, places: Sequence[int], cache: Path | None = None, progress: Progress | None = None
+) -> Rows:
+    """Return the samples at some places of a data set, its transforms left out if random.
+
+    Raises
+    ------
+    UsageProblem
+        A file or a sample cannot be read.
+    """
+    wanted = sorted(set(places))
+    if isinstance(getattr(base, "samples", None), list) and hasattr(base, "class_to_idx"):
+        return _by_files(base, wanted, cache, progress)
+    parts = array_parts(base)
+    if parts is not None:
+        return Rows("arrays", _by_arrays(parts, wanted))
+    return _by_reading(base, wanted, progress)
+
+
+def classes_of(base: Any) -> list[list[object]]:
+    """Return a data set's classes as ``[name, number]``, by number; empty if it has none."""
+    known = getattr(base, "class_to_idx", None)
+    if not isinstance(known, dict):
+        return []
+    pairs = [[str(name), int(number)] for name, number in known.items()]
+    return sorted(pairs, key=lambda pair: (pair[1], pair[0]))  # type: ignore[return-value,arg-type]
+
+
+def array_parts(base: Any) -> dict[str, Any] | None:
+    """Return the arrays a data set consists of, one row a sample; ``None`` of others."""
+    torch = loaded("torch")
+    if torch is not None and isinstance(base, torch.utils.data.TensorDataset):
+        return {str(index): tensor for index, tensor in enumerate(base.tensors)}
+    if not type(base).__module__.startswith("torchvision.datasets"):
+        return None
+    parts = {}
+    for name in ("data", "targets", "labels"):
+        item = getattr(base, name, None)
+        if item is not None and hasattr(item, "__len__") and len(item) == len(base):
+            parts[name] = item
+    return parts if "data" in parts and len(parts) > 1 else None
+
+
+def file_names(paths: Sequence[str], root: str) -> list[str]:
+    """Return paths relative to a folder, with forward slashes."""
+    return [os.path.relpath(path, root).replace(os.sep, "/") for path in paths]
+
+
+def _by_files(base: Any, wanted: list[int], cache: Path | None, progress: Progress | None) -> Rows:
+    root = os.path.abspath(str(getattr(base, "root", "") or os.getcwd()))
+    chosen = [base.samples[index] for index in wanted]
+    names = file_names([str(path) for path, *_ in chosen], root)
+    # A subset has a cache of its own, so that it does not push out the whole.
+    own = cache if cache is None or len(wanted) == len(base.samples) else cache / "subsets"
+    found = identify_files(root, sorted(set(names)), own, progress)
+    known = known_files(found.manifest)
+    change = getattr(base, "target_transform", None)
+    samples = {}
+    for index, name, (_, *labels) in zip(wanted, names, chosen, strict=True):
+        if callable(change) and len(labels) == 1:
+            labels = [change(labels[0])]
+        label = label_text(labels[0] if len(labels) == 1 else labels)
+        sha256, size = known[name]
+        samples[index] = Sample(sha256, label, size, name)
+    return Rows("files", samples, found.manifest)
+
+
+def known_files(manifest: str) -> dict[str, tuple[str, int]]:
+    """Return SHA-256 and bytes of each file of a manifest, by its name."""
+    from cvtrack_magics.capture.manifest import read_manifest
+
+    return {entry.name: (entry.sha256, entry.size) for entry in read_manifest(manifest)}
+
+
+def _by_arrays(parts: dict[str, Any], wanted: list[int]) -> dict[int, Sample]:
+    columns = [_row_hashes(name, item, wanted) for name, item in sorted(parts.items())]
+    samples = {}
+    for at, index in enumerate(wanted):
+        whole = hashlib.sha256(b"".join(column[at] for column in columns))
+        samples[index] = Sample(whole.hexdigest(), name=str(index))
+    return samples
+
+
+def _row_hashes(name: str, item: Any, wanted: list[int]) -> list[bytes]:
+    """Return ``name TAB sha256 NEWLINE`` of each row, as `hash_array` would hash it."""
+    import numpy as np
+
+    array = item if is_array(item) else np.asarray(item)
+    if hasattr(array, "detach"):
+        tensor = array.detach().cpu()
+        try:
+            array = tensor.numpy()
+        except (TypeError, RuntimeError):  # types that NumPy does not have
+            return [f"{name}\t{hash_value(tensor[i])[0]}\n".encode() for i in wanted]
+    if array.dtype.kind not in "biufc":
+        rows = [array[i] for i in wanted]
+        plain = [row.item() if hasattr(row, "item") and row.ndim == 0 else row for row in rows]
+        return [f"{name}\t{hash_value(row)[0]}\n".encode() for row in plain]
+    head = f"{np.lib.format.dtype_to_descr(array.dtype)}|{tuple(array.shape[1:])}\n".encode()
+    sha256 = hashlib.sha256
+    return [f"{name}\t{sha256(head + array[i].tobytes()).hexdigest()}\n".encode() for i in wanted]
+
+
+def _by_reading(base: Any, wanted: list[int], progress: Progress | None) -> Rows:
+    kind = type(base).__name__
+    found = _read(base, wanted, progress)
+    if found is not None:
+        return found
+    below = without_transforms(base)
+    again = _read(below, wanted, progress) if below is not None and _readable(below) else None
+    if again is not None:
+        notice = (
+            f"The transforms of {kind} are random, so its samples were hashed without transforms."
+        )
+        return Rows("samples", again.samples, "", again.schema, (notice,))
+    with generators_kept(base):
+        schema: dict[str, object] = {"sample": describe_shape(_sample(base, wanted[0]))}
+    notice = (
+        f"{kind} gives other samples each time (random transforms), so its identity was not "
+        "recorded. Give the files or arrays under it, or the data set without transforms."
+    )
+    return Rows("samples", {}, "", schema, (notice,), certain=False)
+
+
+def _readable(base: Any) -> bool:
+    try:
+        with generators_kept(base):
+            hash_value(base[0])
+    except Exception:  # it cannot do without its transforms
+        return False
+    return True
+
+
+def _read(base: Any, wanted: list[int], progress: Progress | None) -> Rows | None:
+    """Read samples; ``None`` when they differ or a random number was asked for."""
+    probe = wanted[:_PROBE]
+    with generators_kept(base) as asked:
+        rows = {index: hash_value(_sample(base, index)) for index in probe}
+        again = {index: hash_value(_sample(base, index)) for index in probe}
+        if rows != again or asked():
+            return None
+        schema: dict[str, object] = {"sample": describe_shape(_sample(base, wanted[0]))}
+        due = time.monotonic() + 0.1
+        for at, index in enumerate(wanted[len(probe) :], len(probe) + 1):
+            rows[index] = hash_value(_sample(base, index))
+            if progress is not None and time.monotonic() >= due:
+                progress(at, len(wanted))
+                due = time.monotonic() + 0.1
+        if asked():
+            return None
+    if progress is not None:
+        progress(len(wanted), len(wanted))
+    made = {index: Sample(sha, "", size, str(index)) for index, (sha, size) in rows.items()}
+    return Rows("samples", made, "", schema)
+
+
+def _sample(value: Any, index: int) -> Any:
+    try:
+        return value[index]
+    except Exception as error:
+        raise UsageProblem(
+            f"Sample {index} of {type(value).__name__} cannot be loaded: "
+            f"{type(error).__name__}: {error}",
+            "Every sample counts; correct or leave out this one.",
+        ) from error

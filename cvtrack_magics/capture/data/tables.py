@@ -1,0 +1,287 @@
+"""Tables of paths: the files they name are read, and their labels kept beside them."""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cvtrack_magics.capture import shapes
+from cvtrack_magics.capture.data.samples import file_names, known_files
+from cvtrack_magics.capture.data.scheme import (
+    SCHEME,
+    Sample,
+    label_text,
+    listing_text,
+    ordered_digest,
+    samples_digest,
+)
+from cvtrack_magics.capture.folders import identify_files
+from cvtrack_magics.capture.manifest import manifest_digest
+from cvtrack_magics.capture.manyfiles import Progress
+from cvtrack_magics.capture.torchdata import Identity
+from cvtrack_magics.errors import UsageProblem
+
+_SUFFIXES = frozenset(
+    [
+        ".png",
+        ".jpg",
+        ".jpeg",
+        ".bmp",
+        ".gif",
+        ".tif",
+        ".tiff",
+        ".webp",
+        ".ppm",
+        ".pgm",
+        ".dcm",
+        ".nii",
+        ".gz",
+        ".npy",
+        ".npz",
+        ".mp4",
+        ".avi",
+        ".mov",
+        ".mkv",
+        ".txt",
+        ".xml",
+        ".json",
+        ".csv",
+        ".svs",
+        ".exr",
+        ".hdr",
+        ".jp2",
+        ".heic",
+        ".pt",
+        ".pth",
+        ".h5",
+        ".mha",
+        ".nrrd",
+        ".wav",
+        ".zip",
+    ]
+)
+_LARGEST = 1 << 28
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Columns of one length; ``folder`` is where relative paths start."""
+
+    columns: dict[str, list[Any]]
+    folder: str = ""
+
+
+def as_table(value: object) -> Table | None:
+    """Return a DataFrame, a dict of columns, or rows of equal form, as columns; else ``None``."""
+    if shapes.is_table(value):
+        frame: Any = value
+        frame = frame.to_frame() if getattr(frame, "ndim", 2) == 1 else frame
+        if not hasattr(frame, "columns"):
+            return None
+        named = enumerate(frame.columns)
+        return Table({str(name): frame.iloc[:, at].tolist() for at, name in named})
+    if isinstance(value, Mapping):
+        columns = {str(name): _column(item) for name, item in value.items()}
+        lengths = {-1 if column is None else len(column) for column in columns.values()}
+        if len(lengths) != 1 or lengths & {-1, 0}:
+            return None
+        return Table({name: column or [] for name, column in columns.items()})
+    if isinstance(value, (list, tuple)) and value:
+        return _rows(value)
+    return None
+
+
+def _column(value: Any) -> list[Any] | None:
+    if isinstance(value, (list, tuple)):
+        return list(value)
+    if shapes.is_array(value) or shapes.is_table(value):
+        return list(value) if getattr(value, "ndim", 0) else None
+    return None
+
+
+def _rows(value: Sequence[Any]) -> Table | None:
+    first = value[0]
+    if isinstance(first, Mapping):
+        keys = list(first)
+        if not all(isinstance(row, Mapping) and list(row) == keys for row in value):
+            return None
+        return Table({str(key): [row[key] for row in value] for key in keys})
+    if isinstance(first, (list, tuple)) and first:
+        width = len(first)
+        if not all(isinstance(row, (list, tuple)) and len(row) == width for row in value):
+            return None
+        return Table({str(at): [row[at] for row in value] for at in range(width)})
+    if all(isinstance(item, (str, os.PathLike)) for item in value):
+        return Table({"": list(value)})
+    return None
+
+
+def read_csv(path: Path) -> Table | None:
+    """Return a CSV or TSV file's columns; ``None`` of another file, or one that is no table."""
+    if path.suffix.lower() not in (".csv", ".tsv") or path.stat().st_size > _LARGEST:
+        return None
+    try:
+        with open(path, encoding="utf-8-sig", newline="") as file:
+            head = file.read(1 << 16)
+            file.seek(0)
+            tabs = path.suffix.lower() == ".tsv"
+            rule: Any = csv.excel_tab if tabs else csv.Sniffer().sniff(head, ",;\t|")
+            rows = list(csv.reader(file, rule))
+    except (OSError, UnicodeDecodeError, csv.Error):
+        return None
+    rows = [row for row in rows if row]
+    if len(rows) < 2 or len({len(row) for row in rows}) != 1:
+        return None
+    names = rows[0]
+    body = rows
+    if not any(_is_file(cell, str(path.parent)) or _is_file(cell, "") for cell in names):
+        body = rows[1:]
+    else:
+        names = [str(at) for at in range(len(rows[0]))]
+    columns = [[row[at] for row in body] for at in range(len(names))]
+    named = dict(zip(names, columns, strict=True))
+    if len(named) != len(names):
+        named = {str(at): column for at, column in enumerate(columns)}
+    for folder in ("", str(path.parent)):
+        table = Table(named, folder)
+        if path_columns(table):
+            return table
+    return Table(named)
+
+
+def path_columns(table: Table) -> list[str]:
+    """Return the columns that name files: one of their values does, and all look like paths."""
+    found = []
+    for name, column in table.columns.items():
+        texts = [item for item in column if isinstance(item, (str, os.PathLike))]
+        if not texts or not any(_is_file(text, table.folder) for text in texts):
+            continue
+        there = [_is_file(text, table.folder) for text in texts]
+        if all(there) or any(
+            _looks(text) for text, is_there in zip(texts, there, strict=False) if is_there
+        ):
+            found.append(name)
+    return found
+
+
+def unread_columns(table: Table) -> list[str]:
+    """Return the columns that look like names of files of which none is there."""
+    found = []
+    for name, column in table.columns.items():
+        texts = [item for item in column if isinstance(item, (str, os.PathLike))]
+        if not texts or len(texts) < len(column):
+            continue
+        if all(_is_name(text) for text in texts[:200]):
+            found.append(name)
+    return [name for name in found if name not in path_columns(table)]
+
+
+def _is_name(value: object) -> bool:
+    return os.path.splitext(os.fspath(value))[1].lower() in _SUFFIXES  # type: ignore[call-overload,no-any-return]
+
+
+def _looks(value: object) -> bool:
+    text = os.fspath(value)  # type: ignore[call-overload]
+    return bool(os.path.splitext(text)[1]) or "/" in text or os.sep in text
+
+
+def _is_file(value: object, folder: str) -> bool:
+    try:
+        return os.path.isfile(_path(value, folder))
+    except (OSError, ValueError):  # too long, or with a zero byte: no name of a file
+        return False
+
+
+def _path(value: object, folder: str) -> str:
+    text = os.path.expanduser(os.fsdecode(value))  # type: ignore[arg-type]
+    return os.path.abspath(os.path.join(folder, text) if folder else text)
+
+
+def identify_table(
+    table: Table, cache: Path | None = None, progress: Progress | None = None
+) -> Identity:
+    """Identify a table by the content of the files it names and by its other columns.
+
+    Parameters
+    ----------
+    table : Table
+        With at least one column of `path_columns`.
+    cache : Path, optional
+        Folder of the cache of file hashes.
+    progress : callable, optional
+        Called with what is done and the total.
+
+    Raises
+    ------
+    UsageProblem
+        A path is no file.
+    """
+    columns = path_columns(table)
+    bare = list(table.columns) == [""]
+    paths = {name: _files(name, table) for name in columns}
+    every = sorted({path for column in paths.values() for path in column})
+    root = os.path.commonpath([os.path.dirname(path) for path in every])
+    names = dict(zip(every, file_names(every, root), strict=True))
+    own = None if cache is None else cache / "lists"
+    found = identify_files(root, sorted(set(names.values())), own, progress)
+    known = known_files(found.manifest)
+    others = {name: item for name, item in table.columns.items() if name not in columns}
+    samples = []
+    for at in range(len(next(iter(table.columns.values())))):
+        files = [names[paths[name][at]] for name in columns]
+        # a list of paths has no labels but what its names say
+        label = label_text(files[0]) if bare else _label(others, at)
+        more = [known[file][0] for file in files[1:]]
+        label = "\t".join([*more, label])
+        sha256, size = known[files[0]]
+        samples.append(Sample(sha256, label, size, files[0]))
+    header: dict[str, object] = {"content": "files"}
+    if not bare:
+        header["columns"] = [columns, sorted(others)]
+    profile: dict[str, object] = {
+        "samples": len(samples),
+        "files": found.files,
+        "bytes": found.size,
+        "files_sha256": manifest_digest(found.manifest),
+    }
+    schema: dict[str, object] = {
+        "kind": "files" if bare else "table of files",
+        "columns": list(table.columns),
+    }
+    any_order = samples_digest(samples, header)
+    if bare and [sample.name for sample in samples] == _sorted_names(found.manifest):
+        # a sorted list of files is their manifest, as that of a folder
+        return Identity(found.digest, found.manifest, schema, profile, samples=any_order)
+    return Identity(
+        ordered_digest(samples, header),
+        found.manifest,
+        schema,
+        profile,
+        samples=any_order,
+        scheme=SCHEME,
+        listing=listing_text(samples, header),
+    )
+
+
+def _sorted_names(manifest: str) -> list[str]:
+    return list(known_files(manifest))
+
+
+def _label(others: dict[str, list[Any]], at: int) -> str:
+    return label_text([others[name][at] for name in sorted(others)])
+
+
+def _files(name: str, table: Table) -> list[str]:
+    found = []
+    for at, value in enumerate(table.columns[name]):
+        if not isinstance(value, (str, os.PathLike)) or not _is_file(value, table.folder):
+            where = f"Row {at} of column {name!r}" if name else f"Path {at} of the list"
+            raise UsageProblem(
+                f"{where} is no file: {value!r}.", "Every path counts; correct or leave it out."
+            )
+        found.append(_path(value, table.folder))
+    return found
