@@ -16,6 +16,8 @@ from pathlib import Path
 
 import psutil
 
+from cvtrack_magics.private import is_private
+
 CREATED_TOLERANCE = 2.0  # seconds; the clock behind a process's age is coarse
 NOTE = "run.json"
 SENT = "sent.bin"
@@ -219,11 +221,13 @@ def _lock(handle: int) -> None:
 def read_folders(root: Path) -> list[RunFolder]:
     """Return the runs kept in a journal, the first opened first.
 
-    What is not ours, or of a format that only a newer version knows, is passed over.
+    What is not the user's own alone, or of a format that only a newer version knows, is passed over.
     """
     found = []
     for path in root.iterdir() if root.is_dir() else ():
-        with suppress(OSError, ValueError, TypeError):
+        with suppress(OSError, ValueError, TypeError, RecursionError):
+            if not is_private(path):
+                continue
             note = read_note(path)
             if note.format <= FORMAT and note.key == path.name:
                 found.append(RunFolder(path, note))
