@@ -221,7 +221,8 @@ def _lock(handle: int) -> None:
 def read_folders(root: Path) -> list[RunFolder]:
     """Return the runs kept in a journal, the first opened first.
 
-    What is not the user's own alone, or of a format that only a newer version knows, is passed over.
+    What is not the user's own alone, or of a format that only a newer version knows, is
+    passed over.
     """
     found = []
     for path in root.iterdir() if root.is_dir() else ():

@@ -349,7 +349,7 @@ TORCHSCRIPT: dict[str, Callable[[], bytes]] = {
     "no archive": lambda: b"PK nothing",
     "empty": lambda: b"",
     "a pickle": lambda: EVIL,
-    "an archive of torch.save": lambda: saved_by_torch(),
+    "an archive of torch.save": lambda: SAVED,
 }
 
 
@@ -357,6 +357,9 @@ def saved_by_torch() -> bytes:
     buffer = io.BytesIO()
     torch.save(Payload(Path("ran")), buffer)
     return buffer.getvalue()
+
+
+SAVED = saved_by_torch()
 
 
 @pytest.mark.parametrize("case", TORCHSCRIPT)

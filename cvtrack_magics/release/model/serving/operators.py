@@ -1,5 +1,6 @@
-"""The operators a stored graph may call: arithmetic on tensors, and nothing that has a name of a
-file, an object or a stream among its arguments.
+"""The operators a stored graph may call.
+
+They compute on tensors; none takes the name of a file, an object or a stream.
 """
 
 from __future__ import annotations
