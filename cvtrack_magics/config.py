@@ -8,6 +8,8 @@ from pathlib import Path
 from traitlets import Bool, Enum, Float, Integer, List, Unicode, default
 from traitlets.config import Configurable
 
+from cvtrack_magics.private import private_folder
+
 
 class CvTrack(Configurable):
     """The settings of cvtrack_magics."""
@@ -77,6 +79,9 @@ class CvTrack(Configurable):
     def _default_watch(self) -> bool:
         return os.name == "posix" and os.environ.get("CVTRACK_WATCH", "1") != "0"
 
+    state_problem = ""
+    _state: tuple[Path, Path, str] | None = None
+
     @default("state_folder")
     def _default_state_folder(self) -> str:
         import platformdirs
@@ -85,7 +90,13 @@ class CvTrack(Configurable):
 
     @property
     def state(self) -> Path:
-        """The state folder, made private to the user when it does not exist yet."""
-        path = Path(self.state_folder).expanduser()
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        """The state folder, made when it does not exist yet.
+
+        Where others can write to it, it is a private one of this session; ``state_problem``
+        says so then.
+        """
+        wanted = Path(self.state_folder).expanduser()
+        if self._state is None or self._state[0] != wanted:
+            self._state = (wanted, *private_folder(wanted))
+        _, path, self.state_problem = self._state
         return path

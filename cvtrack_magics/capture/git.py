@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from cvtrack_magics.capture import gitcall
+from cvtrack_magics.capture.gitdiff import read_diff
 from cvtrack_magics.capture.modules import import_root, user_modules
 from cvtrack_magics.records import Artifact, Notice, Tag
 
@@ -50,7 +52,9 @@ class GitState:
     notices: tuple[str, ...] = field(default=())
 
 
-def describe_git(folder: Path, modules: Iterable[Path] = ()) -> GitState | None:
+def describe_git(
+    folder: Path, modules: Iterable[Path] = (), *, patience: float | None = None
+) -> GitState | None:
     """Describe the repository around a folder, and where imported modules come from.
 
     Parameters
@@ -59,6 +63,8 @@ def describe_git(folder: Path, modules: Iterable[Path] = ()) -> GitState | None:
         Usually the notebook's folder.
     modules : iterable of Path
         Source files of the user's own modules, from `user_modules`.
+    patience : float, optional
+        Seconds for all calls of git together; otherwise 8.
 
     Returns
     -------
@@ -78,8 +84,13 @@ def describe_git(folder: Path, modules: Iterable[Path] = ()) -> GitState | None:
     own = by_root.pop(root, []) if root is not None else []
     if root is None and not by_root and not untracked:
         return None
-    state = _describe_root(root, own) if root is not None else GitState(None)
-    others = tuple(_describe_root(other, paths) for other, paths in by_root.items() if other)
+    until = time.monotonic() + (gitcall.TIMEOUT if patience is None else patience)
+    state, *inner = _described(root, own, until) if root is not None else [GitState(None)]
+    outer = [
+        one for other, paths in by_root.items() if other for one in _described(other, paths, until)
+    ]
+    told = {one.root for one in outer}
+    others = (*outer, *(one for one in inner if one.root not in told))
     names = [(PurePosixPath(*name.parts), path) for name, path in untracked]
     return GitState(
         root=state.root,
@@ -94,36 +105,44 @@ def describe_git(folder: Path, modules: Iterable[Path] = ()) -> GitState | None:
     )
 
 
-def _describe_root(root: Path, modules: list[Path]) -> GitState:
+def _described(root: Path, modules: list[Path], until: float) -> list[GitState]:
+    """Return a repository, and behind it those of its submodules that have changes."""
+    loose = tuple((path.relative_to(root).as_posix(), path) for path in modules)
     try:
-        status = gitcall.read_status(root)
+        git = gitcall.opened(root, until)
+        status = gitcall.read_status(git)
     except gitcall.GitUnavailable as problem:
-        loose = tuple((path.relative_to(root).as_posix(), path) for path in modules)
-        return GitState(root, untracked=loose, notices=(str(problem),))
-    notices: list[str] = []
+        return [GitState(root, untracked=loose, notices=(str(problem),))]
+    notices = list(git.notices)
     untracked: list[Path] = []
+    inner: list[GitState] = []
     diff = ""
-    remote = ""
     try:
-        remote = gitcall.read_remote(root, status.upstream)
-        if status.changed:
-            diff = gitcall.read_diff(root, status)
         if modules:
-            tracked = gitcall.read_tracked(root, modules)
+            tracked = gitcall.read_tracked(git, modules)
             untracked = [path for path in modules if path not in tracked]
+        if status.changed:
+            diff = read_diff(git, status)
+        for folder in gitcall.read_submodules(git):
+            inner += [state for state in _described(folder, [], until) if _is_told(state)]
     except gitcall.GitUnavailable as problem:
         notices.append(str(problem))
-        untracked = modules
-    return GitState(
+        untracked = untracked or modules
+    state = GitState(
         root,
         commit=status.commit,
         branch=status.branch,
-        remote=remote,
-        dirty=bool(status.changed),
+        remote=gitcall.remote_of(git, status.upstream),
+        dirty=bool(status.changed) or any(one.dirty for one in inner),
         diff=diff,
         untracked=tuple((path.relative_to(root).as_posix(), path) for path in untracked),
         notices=tuple(notices),
     )
+    return [state, *inner]
+
+
+def _is_told(state: GitState) -> bool:
+    return state.dirty or bool(state.notices)
 
 
 def _unique(named: list[tuple[str, Path]]) -> tuple[tuple[str, Path], ...]:

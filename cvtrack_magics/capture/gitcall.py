@@ -1,29 +1,173 @@
-"""The few git commands that describe a repository; each is one short process."""
+"""The few git commands that describe a repository; each is one short process.
+
+None of them starts anything: no hooks, no file watcher, no fetch of what a partial clone
+lacks, no filters that a checkout's own configuration names, no look into submodules by git
+itself, and the index is not written.
+"""
 
 from __future__ import annotations
 
 import os
 import re
 import shutil
+import signal
 import subprocess
+import tempfile
 import threading
+import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cvtrack_magics.redact import redact
 
-TIMEOUT = 10.0
+TIMEOUT = 8.0
+"""Seconds for all that git is asked of a run; its end waits a little longer than that."""
 DIFF_LIMIT = 1_000_000
-# Names of objects that exist in every repository: the tree with nothing in it.
-_EMPTY_TREE = {
-    40: "4b825dc642cb6eb9a060e54bf8d69288fbee4904",
-    64: "6ef19b41225c5369f1c104d45d8d85efa9b057b53b14b4b9b939dd74decc5321",
+# what would lead git to another repository, or start programs
+_BLOCKED = frozenset(
+    (
+        "GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_EXTERNAL_DIFF",
+        "GIT_COMMON_DIR", "GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+        "GIT_NAMESPACE", "GIT_DISCOVERY_ACROSS_FILESYSTEM", "GIT_ATTR_SOURCE", "GIT_DIFF_OPTS",
+        "GIT_LITERAL_PATHSPECS", "GIT_GLOB_PATHSPECS", "GIT_NOGLOB_PATHSPECS",
+        "GIT_ICASE_PATHSPECS", "GIT_REPLACE_REF_BASE", "GIT_SHALLOW_FILE",
+    )
+)  # fmt: skip
+_QUIET = {
+    "GIT_OPTIONAL_LOCKS": "0",
+    "GIT_NO_LAZY_FETCH": "1",
+    "GIT_ALLOW_PROTOCOL": "none",  # the same for gits before 2.44
+    "GIT_PAGER": "",
+    "GIT_TERMINAL_PROMPT": "0",
+    "LC_ALL": "C",
+    "LANGUAGE": "C",
 }
+_OPTIONS = (
+    "core.fsmonitor=false",
+    f"core.hooksPath={os.devnull}",
+    "core.quotePath=false",
+    "diff.autoRefreshIndex=false",
+    "safe.bareRepository=explicit",
+    "submodule.recurse=false",
+)
 
 
 class GitUnavailable(Exception):
     """Git is not there, refused, or took too long; the message is for the user."""
+
+
+@dataclass(frozen=True)
+class Git:
+    """How git is called for one repository.
+
+    Parameters
+    ----------
+    root : Path
+        Top folder of the work tree.
+    until : float
+        When all calls must be over, by the monotonic clock.
+    options : tuple of str
+        Settings that stand above those of the repository.
+    remotes : tuple of (str, str)
+        Names and URLs.
+    notices : tuple of str
+        What is not done for this repository.
+    """
+
+    root: Path
+    until: float
+    options: tuple[str, ...] = _OPTIONS
+    remotes: tuple[tuple[str, str], ...] = ()
+    notices: tuple[str, ...] = ()
+
+    def run(self, *arguments: str, limit: int | None = None) -> bytes:
+        """Return what git says; raise :class:`GitUnavailable` where it says nothing.
+
+        With a limit, so many bytes of it: git is ended when there are more.
+        """
+        program = shutil.which("git")
+        if program is None:
+            raise GitUnavailable("git is not on PATH: the code version was not recorded.")
+        environment = {k: v for k, v in os.environ.items() if k not in _BLOCKED} | _QUIET
+        # where the folder's own .git is none, another one above is not meant
+        environment["GIT_CEILING_DIRECTORIES"] = str(self.root.parent)
+        settings = [word for option in self.options for word in ("-c", option)]
+        what = next(word for word in arguments if re.fullmatch(r"[a-z][a-z-]+", word))
+        with tempfile.TemporaryFile() as errors:
+            try:
+                process = subprocess.Popen(
+                    [program, "--no-pager", f"--work-tree={self.root}", *settings, *arguments],
+                    cwd=self.root,
+                    env=environment,
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.PIPE,
+                    stderr=errors,
+                    start_new_session=True,  # so that all it started can be ended with it
+                )
+            except OSError as error:
+                raise GitUnavailable(f"git could not be started: {error.strerror}.") from None
+            output, late = _collected(process, limit, self.until)
+            if late:
+                raise GitUnavailable(
+                    f"git {what} took over {TIMEOUT:g} s in {self.root.name}: not recorded."
+                )
+            if process.returncode not in (0, 1) and (limit is None or len(output) < limit):
+                errors.seek(0)
+                lines = errors.read(20_000).decode("utf-8", "replace").strip().splitlines()
+                said = next((line for line in lines if line.startswith("fatal:")), None)
+                first = said or (lines[0] if lines else f"status {process.returncode}")
+                raise GitUnavailable(f"git {what} failed: {redact(first)}")
+        return output
+
+    def with_options(self, *options: str) -> Git:
+        """Return the same with further settings."""
+        return replace(self, options=(*self.options, *options))
+
+
+def _collected(
+    process: subprocess.Popen[bytes], limit: int | None, until: float
+) -> tuple[bytes, bool]:
+    """Return what a process writes, and whether it took too long; nothing of it goes on."""
+    found: list[bytes] = []
+    assert process.stdout is not None
+    stream = process.stdout
+
+    def read() -> None:
+        with suppress(OSError, ValueError):
+            found.append(stream.read() if limit is None else stream.read(limit))
+
+    # a thread, because what git started may keep the pipe open when git itself is gone
+    reader = threading.Thread(target=read, name="cvtrack-git", daemon=True)
+    reader.start()
+    late = True
+    try:
+        reader.join(max(until - time.monotonic(), 0.05))
+        if not reader.is_alive():
+            full = limit is not None and len(b"".join(found)) == limit
+            if not full:
+                process.wait(max(until - time.monotonic(), 0.05))
+            late = False
+    except subprocess.TimeoutExpired:
+        pass
+    finally:
+        _end(process)
+        reader.join(1.0)
+        if not reader.is_alive():
+            stream.close()
+    return b"".join(found), late
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End a process and all that it started."""
+    with suppress(OSError):
+        if hasattr(os, "killpg"):
+            os.killpg(process.pid, signal.SIGKILL)
+        elif process.poll() is None:
+            process.kill()
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(1.0)
 
 
 @dataclass(frozen=True)
@@ -40,7 +184,7 @@ def find_root(folder: Path) -> Path | None:
     """Return the top folder of the repository around a folder, without starting git."""
     try:
         here = folder.resolve()
-    except OSError:
+    except (OSError, RuntimeError):
         return None
     for candidate in (here, *here.parents):
         # A file of that name stands in worktrees and submodules.
@@ -49,70 +193,54 @@ def find_root(folder: Path) -> Path | None:
     return None
 
 
-def _run(root: Path, *arguments: str, limit: int | None = None) -> bytes:
-    program = shutil.which("git")
-    if program is None:
-        raise GitUnavailable("git is not on PATH: the code version was not recorded.")
-    blocked = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_EXTERNAL_DIFF")
-    environment = {k: v for k, v in os.environ.items() if k not in blocked}
-    environment.update(
-        GIT_OPTIONAL_LOCKS="0", GIT_PAGER="", GIT_TERMINAL_PROMPT="0", LC_ALL="C", LANGUAGE="C"
+def opened(root: Path, until: float | None = None) -> Git:
+    """Return how git is called for a repository.
+
+    Filters that the checkout's own configuration names are switched off: starting a run must
+    not start them. Those of the user's configuration (``git lfs install``) are used where
+    their program is there.
+    """
+    git = Git(root, time.monotonic() + TIMEOUT if until is None else until)
+    output = git.run("config", "-z", "--show-scope", "--get-regexp", r"^(remote|filter)\..*")
+    words = output.decode("utf-8", "surrogateescape").split("\0")
+    remotes: dict[str, str] = {}
+    own: dict[str, bool] = {}  # filters, and whether they are the user's
+    for scope, entry in zip(words[::2], words[1::2], strict=False):
+        key, _, value = entry.partition("\n")
+        part, _, rest = key.partition(".")
+        name, _, last = rest.rpartition(".")
+        if part == "remote" and last == "url" and value:
+            remotes.setdefault(name, value)
+        elif part == "filter" and last in ("clean", "process"):
+            trusted = scope in ("system", "global", "command") and _is_there(value)
+            own[name] = own.get(name, True) and trusted
+    off = sorted(name for name, trusted in own.items() if not trusted)
+    options = [
+        f"filter.{name}.{key}={value}"
+        for name in off
+        for key, value in (("clean", ""), ("process", ""), ("smudge", ""), ("required", "false"))
+    ]
+    # an = in a filter's name would make the option another one
+    if any("=" in name for name in off):
+        raise GitUnavailable("A git filter has an = in its name: not recorded.")
+    said = f"git's filters {', '.join(map(ascii, off[:3]))} were not run." if off else ""
+    return replace(
+        git.with_options(*options),
+        remotes=tuple(remotes.items()),
+        notices=(said,) if said else (),
     )
-    what = next(word for word in arguments if re.fullmatch(r"[a-z][a-z-]+", word))
-    options = ["--no-pager", "-c", "core.fsmonitor=false", "-c", "core.quotePath=false"]
-    try:
-        process = subprocess.Popen(
-            [program, *options, *arguments],
-            cwd=root,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            # A pipe that nobody reads while stdout is read would stop git when it is full.
-            stderr=subprocess.PIPE if limit is None else subprocess.DEVNULL,
-        )
-    except OSError as error:
-        raise GitUnavailable(f"git could not be started: {error.strerror}.") from None
-    # A timer, because a read that stops at the limit has no timeout of its own.
-    late = threading.Event()
-
-    def stop() -> None:
-        late.set()
-        process.kill()
-
-    timer = threading.Timer(TIMEOUT, stop)
-    timer.daemon = True
-    timer.start()
-    try:
-        with process:
-            output, errors = _collect(process, limit)
-    finally:
-        timer.cancel()
-    if late.is_set():
-        raise GitUnavailable(f"git {what} took over {TIMEOUT:g} s in {root.name}: not recorded.")
-    if process.returncode not in (0, 1) and (limit is None or len(output) < limit):
-        first = errors.decode("utf-8", "replace").strip().partition("\n")[0]
-        raise GitUnavailable(f"git {what} failed: {redact(first)}")
-    return output
 
 
-def _collect(process: subprocess.Popen[bytes], limit: int | None) -> tuple[bytes, bytes]:
-    try:
-        if limit is None or process.stdout is None:
-            return process.communicate()
-        output = process.stdout.read(limit)
-        if len(output) == limit:
-            process.kill()
-            return output, b""
-        return output, b""
-    except BaseException:
-        process.kill()
-        raise
+def _is_there(command: str) -> bool:
+    words = command.split()
+    return bool(words) and shutil.which(words[0]) is not None
 
 
-def read_status(root: Path) -> Status:
+def read_status(git: Git) -> Status:
     """Read commit, branch, upstream and changed tracked files in one call."""
-    output = _run(
-        root, "status", "--porcelain=v2", "--branch", "-z", "--untracked-files=no", "--no-renames"
+    output = git.run(
+        *("status", "--porcelain=v2", "--branch", "-z", "--untracked-files=no", "--no-renames"),
+        "--ignore-submodules=dirty",
     )
     commit = branch = upstream = ""
     changed: list[str] = []
@@ -135,55 +263,35 @@ def read_status(root: Path) -> Status:
     )
 
 
-def read_remote(root: Path, upstream: str) -> str:
+def remote_of(git: Git, upstream: str) -> str:
     """Return the URL of the upstream's remote, else origin, else the first, redacted."""
-    output = _run(root, "config", "-z", "--get-regexp", r"^remote\..*\.url$")
-    urls: dict[str, str] = {}
-    for entry in output.decode("utf-8", "replace").split("\0"):
-        key, _, url = entry.partition("\n")
-        if url:
-            urls.setdefault(key[len("remote.") : -len(".url")], url)
+    urls = dict(git.remotes)
     for name in sorted(urls, key=len, reverse=True):
         if upstream.startswith(f"{name}/"):
             return redact(urls[name])
     return redact(urls.get("origin") or next(iter(urls.values()), ""))
 
 
-def read_diff(root: Path, status: Status) -> str:
-    """Return the changes of tracked files against the last commit.
-
-    Notebooks are only named: their diff is mostly outputs, and the cells of this run
-    are recorded on their own. Binary files are named by git. Cut at 1 MB, and says so.
-    """
-    base = "HEAD" if status.commit else _EMPTY_TREE[_hash_length(root)]
-    output = _run(
-        root,
-        *("-c", "diff.noprefix=false", "-c", "diff.mnemonicPrefix=false"),
-        *("diff", "--no-color", "--no-ext-diff", "--no-textconv", "--no-renames"),
-        *("--ignore-submodules=none", "--submodule=short", base),
-        *("--", ".", ":(exclude)*.ipynb"),
-        limit=DIFF_LIMIT + 1,
-    )
-    text = output[:DIFF_LIMIT].decode("utf-8", "replace")
-    if len(output) > DIFF_LIMIT:
-        text = text[: text.rfind("\n") + 1] + "# The rest was left out: the diff is over 1 MB.\n"
-    notebooks = [path for path in status.changed if path.endswith(".ipynb")]
-    names = "".join(f"# Notebook changed, not shown here: {path}\n" for path in notebooks)
-    return names.encode("utf-8", "replace").decode() + text
+def read_submodules(git: Git) -> list[Path]:
+    """Return the folders of submodules that are checked out, at most 50."""
+    if not (git.root / ".gitmodules").is_file():
+        return []
+    output = git.run("config", "-z", "--file", ".gitmodules", "--get-regexp", r"\.path$")
+    found = []
+    for entry in output.decode("utf-8", "surrogateescape").split("\0"):
+        path = git.root / entry.partition("\n")[2]
+        inside = path.resolve().is_relative_to(git.root) and path != git.root
+        if entry and inside and (path / ".git").exists():
+            found.append(path)
+    return found[:50]
 
 
-def _hash_length(root: Path) -> int:
-    return 64 if _run(root, "rev-parse", "--show-object-format").strip() == b"sha256" else 40
-
-
-def read_tracked(root: Path, paths: Sequence[Path]) -> set[Path]:
+def read_tracked(git: Git, paths: Sequence[Path]) -> set[Path]:
     """Return which of the files git tracks."""
     tracked: set[Path] = set()
-    names = [path.relative_to(root).as_posix() for path in paths]
+    names = [path.relative_to(git.root).as_posix() for path in paths]
     for start in range(0, len(names), 200):  # stays far below the longest command line
-        output = _run(
-            root, "--literal-pathspecs", "ls-files", "-z", "--", *names[start : start + 200]
-        )
+        output = git.run("--literal-pathspecs", "ls-files", "-z", "--", *names[start : start + 200])
         found = output.decode("utf-8", "surrogateescape").split("\0")
-        tracked.update(root / name for name in found if name)
+        tracked.update(git.root / name for name in found if name)
     return tracked

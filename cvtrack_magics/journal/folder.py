@@ -20,6 +20,7 @@ import psutil
 from cvtrack_magics.journal import liveness
 from cvtrack_magics.journal.acknowledged import Acknowledgements, Sent
 from cvtrack_magics.journal.stored import read_regular, stream_files
+from cvtrack_magics.private import is_private
 
 __all__ = ["RunFolder", "RunNote", "Sent", "Unreadable", "me", "read_folders", "read_journal"]
 
@@ -341,6 +342,8 @@ def read_journal(root: Path) -> tuple[list[RunFolder], list[Unreadable]]:
         if name.startswith(".") or path.is_symlink() or not path.is_dir():
             continue
         try:
+            if not is_private(path):
+                raise PermissionError("it is not your own alone")
             note = read_note(path)
         except (OSError, ValueError, TypeError) as error:
             if any(path.iterdir()):

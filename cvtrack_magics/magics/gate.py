@@ -37,6 +37,7 @@ GATE = (
     .option("--file", default="", metavar="FILE", help="rules in a gate.yaml")
     .option("--data", default="", metavar="EXPR", help="(inputs, truth): measure both on it, now")
     .option("--task", default="", help="the task of --data")
+    .option("--trust", action="store_true", help="of --data: the models may run their own code")
     .option("--promote", action="store_true", help="make it the champion if it passes")
     .option("--stage", action="store_true", help="move MLflow's stages too")
     .option("--soft", action="store_true", help="report a refusal, and go on")
@@ -89,6 +90,7 @@ class GateMagics(Magics):
             file=options.file,
             data=self._value(options.data, "%mlgate") if options.data else None,
             task=options.task,
+            trust=options.trust,
             promote=options.promote,
             stage=options.stage or None,
             who=options.who,

@@ -83,6 +83,7 @@ BENCH = (
     .option("--runners", default="", metavar="RUNNER,…", help="eager, torchscript, compile, onnx")
     .option("--threads", type=int, metavar="N", help="otherwise as many as torch uses")
     .option("--run", default="", metavar="RUN", help=_RUN)
+    .option("--trust", action="store_true", help="a recorded model may run its own code")
 )
 
 CARD = (
@@ -103,14 +104,14 @@ LOAD = (
     Line(
         "%mlload",
         "Load a model by alias, stage or version; model = %mlload NAME@champion.\n"
-        "What would unpickle foreign code is refused unless --trust is given.",
+        "What runs code when it is opened (pickles, TorchScript) needs --trust.",
         "model = %mlload digits@champion",
     )
     .option("reference", metavar="NAME@ALIAS|NAME/STAGE|NAME/V|RUN", help="a run is brittle")
     .option("--onnx", action="store_true", help="the verified export, by onnxruntime")
     .option("--into", default="", metavar="MODEL", help="put the weights into this module")
     .option("--name", default="model", help="the folder among the run's artifacts")
-    .option("--trust", action="store_true", help="load a pickled model; it can run any code")
+    .option("--trust", action="store_true", help="load pickles and TorchScript; both run code")
 )
 
 
@@ -191,6 +192,7 @@ class ReleaseMagics(Magics):
                 runners=tuple(options.runners.split(",")) if options.runners else None,
                 threads=options.threads,
                 run=options.run,
+                trust=options.trust,
                 progress=bar.update,
             )
         show(found)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cvtrack_magics.records import Artifact, Param, Record
+from cvtrack_magics.records import Artifact, Notice, Param, Record
 from cvtrack_magics.runs import surroundings
 from cvtrack_magics.runs.host import CellFacts
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from cvtrack_magics.runs.session import Session
 
 WINDOW = 1.0  # seconds: a run that ends sooner writes its surroundings with its end
+SLOW = 5.0  # seconds of git, after which it is not waited for a second time
+HARDLY = 0.2  # seconds it then gets
 
 
 class Gathering:
@@ -45,6 +48,9 @@ class Gathering:
         self._deliver = deliver
         self._records: list[Record] = []
         self._modules: list[Path] = []
+        self._lock = threading.Lock()
+        self._asked_git = False
+        self._git_is_slow = False
         self._opened = threading.Event()
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._work, name="cvtrack-gather", daemon=True)
@@ -62,7 +68,10 @@ class Gathering:
         """Return what was gathered and not delivered; wait at most ``timeout`` seconds."""
         self._ended.set()
         self._thread.join(timeout)
-        records, self._records = self._records, []
+        records = self._taken()
+        if self._code and not self._asked_git:
+            self._git_is_slow = True
+            records.append(Notice("git did not answer in time: the code version was not recorded."))
         return records
 
     def late(self, written: set[str]) -> list[Record]:
@@ -70,31 +79,60 @@ class Gathering:
         if not self._code:
             return []
         host = self._session.host
+        patience = HARDLY if self._git_is_slow else None
         return [
             *surroundings.safely("the session", lambda: surroundings.session_records(host.cells())),
             *surroundings.safely(
                 "imported modules",
                 lambda: surroundings.late_code_records(
-                    host.notebook(), self._session.own_modules(), self._modules, written
+                    host.notebook(), self._session.own_modules(), self._modules, written, patience
                 ),
             ),
         ]
 
     def _work(self) -> None:
+        # beside each other, because git may hang where a file server does
+        git = threading.Thread(target=self._look_at_git, name="cvtrack-git-state", daemon=True)
+        if self._code:
+            git.start()
         records = surroundings.safely("environment and hardware", self._session.machine_records)
         self.machine_params = {item.key for item in records if isinstance(item, Param)}
         if self._code:
-            records += surroundings.safely("git state", self._describe_code)
-        self._records = records
+            records += surroundings.safely("code", lambda: surroundings.cell_records(self._cell))
+        self._keep(records)
+        self._hand_over()
+        if self._code:
+            git.join()
+            self._hand_over()
+
+    def _look_at_git(self) -> None:
+        start = time.monotonic()
+        self._keep(surroundings.safely("git state", self._describe_repository))
+        self._git_is_slow = time.monotonic() - start > SLOW
+        self._asked_git = True
+
+    def _keep(self, records: list[Record]) -> None:
+        with self._lock:
+            self._records += records
+
+    def _taken(self) -> list[Record]:
+        with self._lock:
+            records, self._records = self._records, []
+        return records
+
+    def _hand_over(self) -> None:
+        """Deliver what is there, unless the run ends within a moment and takes it along."""
         self._opened.wait()
-        if not self._ended.wait(WINDOW):
-            self._records = []
+        if not self._records or self._ended.wait(WINDOW):
+            return
+        records = self._taken()
+        if records:
             self._deliver(records)
 
-    def _describe_code(self) -> list[Record]:
+    def _describe_repository(self) -> list[Record]:
         self._modules = self._session.own_modules()
         notebook = self._session.host.notebook()
-        return surroundings.code_records(self._cell, notebook, self._modules)
+        return surroundings.repository_records(notebook, self._modules)
 
 
 def paths_of(records: list[Record]) -> set[str]:

@@ -98,6 +98,7 @@ class Session:
         self.looked_at = ""
         """The id of the last run that ended with predictions logged."""
         self._told_no_run = False
+        self._told_of_state = ""
         self._pid = os.getpid()
 
     # -- life
@@ -105,7 +106,12 @@ class Session:
     @property
     def journal(self) -> Path:
         """Where each run is kept until the store has all of it."""
-        return self.config.state / "journal"
+        folder = self.config.state / "journal"
+        problem = self.config.state_problem
+        if problem and problem != self._told_of_state:
+            self._told_of_state = problem
+            self.host.say(f"cvtrack: {problem}")
+        return folder
 
     def prepare(self) -> None:
         """Import what the first run needs, and send what other processes left.

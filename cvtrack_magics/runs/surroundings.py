@@ -53,9 +53,17 @@ def machine_records() -> list[Record]:
 
 def code_records(cell: CellFacts, notebook: str, modules: Sequence[Path]) -> list[Record]:
     """Return the cell's source, the git state and the user's own modules."""
+    return [*cell_records(cell), *repository_records(notebook, modules)]
+
+
+def cell_records(cell: CellFacts) -> list[Record]:
+    """Return the cell's source."""
+    return [Artifact("code/cell.py", cell.source)] if cell.source else []
+
+
+def repository_records(notebook: str, modules: Sequence[Path]) -> list[Record]:
+    """Return the git state and the user's own modules."""
     records: list[Record] = []
-    if cell.source:
-        records.append(Artifact("code/cell.py", cell.source))
     git = git_records(describe_git(_folder(notebook), modules))
     found = {item.key: item.value for item in git if isinstance(item, Tag)}
     records += git
@@ -70,19 +78,23 @@ def code_records(cell: CellFacts, notebook: str, modules: Sequence[Path]) -> lis
 
 
 def late_code_records(
-    notebook: str, modules: Sequence[Path], seen: Sequence[Path], written: set[str]
+    notebook: str,
+    modules: Sequence[Path],
+    seen: Sequence[Path],
+    written: set[str],
+    patience: float | None = None,
 ) -> list[Record]:
     """Return the files of the user's modules that the cell itself imported.
 
     The git state stays the one at the start of the run; only files that it does not
-    hold are added.
+    hold are added; with little ``patience`` for git, all that it does not say it holds.
     """
     fresh = [path for path in modules if path not in set(seen)]
     if not fresh:
         return []
     return [
         item
-        for item in git_records(describe_git(_folder(notebook), fresh))
+        for item in git_records(describe_git(_folder(notebook), fresh, patience=patience))
         if isinstance(item, Artifact) and item.path not in written
     ]
 

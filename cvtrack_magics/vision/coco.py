@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,25 +10,20 @@ from typing import Any
 import numpy as np
 
 from cvtrack_magics.errors import UsageProblem
+from cvtrack_magics.vision import foreign
 from cvtrack_magics.vision.masks import Mask, encode
 
 
 def decode(segmentation: Any, height: int, width: int) -> Mask:
     """Return COCO's polygons or run lengths, compressed or not, as a mask."""
-    if isinstance(segmentation, Mapping) and isinstance(segmentation.get("counts"), list):
-        size = segmentation["size"]
-        return Mask(int(size[0]), int(size[1]), np.array(segmentation["counts"], np.uint32))
-    coco = mask_tools()
     if isinstance(segmentation, Mapping):
-        runs = dict(segmentation)
-        if isinstance(runs["counts"], str):
-            runs["counts"] = runs["counts"].encode()
-    else:
-        polygons = [part for part in segmentation if len(part) >= 6]
-        if not polygons:
-            return encode(np.zeros((height, width), bool))
-        runs = coco.merge(coco.frPyObjects(polygons, height, width))
-    return encode(coco.decode(runs))
+        return Mask(*foreign.run_lengths(segmentation, "segmentation"))
+    polygons = foreign.polygons(segmentation, "segmentation")
+    height, width = foreign.checked_size(height, width, "segmentation")
+    if not polygons:
+        return encode(np.zeros((height, width), bool))
+    coco = mask_tools()
+    return encode(coco.decode(coco.merge(coco.frPyObjects(polygons, height, width))))
 
 
 def mask_tools() -> Any:
@@ -47,12 +41,7 @@ def load(file: Any, what: str) -> Any:
     """Return the content of a JSON file, or what is already loaded."""
     if not isinstance(file, (str, Path)):
         return file
-    try:
-        return json.loads(Path(file).expanduser().read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UsageProblem(f"{what}: there is no file {str(file)!r}.") from None
-    except (ValueError, OSError) as error:
-        raise UsageProblem(f"{what}: {file} is no JSON file ({error}).") from None
+    return foreign.read_json(Path(file).expanduser(), what)
 
 
 class CocoData:
@@ -102,16 +91,9 @@ class CocoData:
 
     def pictures(self, folder: Any) -> list[Any]:
         """Return the images of a folder, as PIL images."""
-        from PIL import Image, UnidentifiedImageError
-
-        found = []
-        for image in self.images:
-            path = Path(folder).expanduser() / image["file_name"]
-            try:
-                with Image.open(path) as opened:
-                    found.append(opened.convert("L" if opened.mode == "L" else "RGB"))
-            except FileNotFoundError:
-                raise UsageProblem(f"images: {path} is named in the file but not there.") from None
-            except (UnidentifiedImageError, OSError) as error:
-                raise UsageProblem(f"images: {path} cannot be read ({error}).") from None
-        return found
+        root = Path(folder).expanduser()
+        paths = [
+            foreign.below(root, image.get("file_name"), "images: file_name")
+            for image in self.images
+        ]
+        return [foreign.picture(path, "images") for path in paths]

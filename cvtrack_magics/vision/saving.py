@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import io
 import json
+import re
+import zipfile
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -30,6 +32,13 @@ from cvtrack_magics.vision.tasks import (
 )
 
 FORMAT = "cvtrack-predictions/1"
+MEMBER_LIMIT = 4_000_000_000
+"""Bytes of one unpacked member; may be set higher."""
+_MEMBER = re.compile(
+    r"sizes|truth|probabilities|scores|(full|tile)_size"
+    r"|(truth|prediction|heat|masks|full|tile)_(bytes|ends|shapes|dtypes)"
+    r"|(truth|prediction)_(offsets|xyxy|labels|scores|crowd|mask_sizes|mask_counts)"
+)
 
 
 def dump(predictions: Predictions, step: int | None, pixels: str = "") -> bytes:
@@ -242,10 +251,23 @@ def _npz(meta: Mapping[str, Any], members: Mapping[str, Array]) -> bytes:
 def _read(data: bytes) -> tuple[dict[str, Any], dict[str, Array]]:
     try:
         with np.load(io.BytesIO(data), allow_pickle=False) as opened:
-            members = {name: opened[name] for name in opened.files}
-        meta = json.loads(members.pop("meta").tobytes())
+            known = _sizes(data)
+            meta = json.loads(_member(opened, known, "meta").tobytes())
+            if not isinstance(meta, dict) or meta.get("format") != FORMAT:
+                raise CvtrackError("it has another format")
+            members = {n: _member(opened, known, n) for n in opened.files if _MEMBER.fullmatch(n)}
     except Exception as error:
         raise CvtrackError(f"This is no file of predictions ({error}).") from None
-    if not isinstance(meta, dict) or meta.get("format") != FORMAT:
-        raise CvtrackError("This is no file of predictions that this version reads.")
     return meta, members
+
+
+def _sizes(data: bytes) -> dict[str, int]:
+    """Return the unpacked size of each member, as the archive says it."""
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        return {info.filename: info.file_size for info in archive.infolist()}
+
+
+def _member(opened: Any, sizes: Mapping[str, int], name: str) -> Array:
+    if sizes.get(f"{name}.npy", 0) > MEMBER_LIMIT:
+        raise CvtrackError(f"{name} is over {MEMBER_LIMIT / 1e9:g} GB; saving.MEMBER_LIMIT")
+    return opened[name]

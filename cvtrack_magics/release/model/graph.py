@@ -25,6 +25,10 @@ RELATIVE, ABSOLUTE = 1e-3, 1e-4
 _KINDS = {"export": "pt2", "script": "torchscript", "trace": "torchscript"}
 _SAID = {"export": "torch.export", "script": "TorchScript (script)", "trace": "TorchScript (trace)"}
 
+_NEEDS_TRUST = (
+    "Kept as TorchScript, which runs code when it is opened: %mlload takes it with --trust only."
+)
+
 
 @dataclass(frozen=True)
 class Graph:
@@ -96,8 +100,8 @@ def made(model: Any, samples: Arguments, others: Sequence[Arguments] = ()) -> Gr
             try:
                 with quiet(), torch.no_grad():
                     content = make(module, _rows(samples, 2).of(slice(None)))
-                checking_of = checking.check_pt2 if way == "export" else checking.check_torchscript
-                checking_of(content)
+                if way == "export":
+                    checking.check_pt2(content)
                 with quiet():
                     loaded = _loaded(content, way)
                 worst = _worst(loaded, batches, expected, samples.takes_list)
@@ -107,6 +111,8 @@ def made(model: Any, samples: Arguments, others: Sequence[Arguments] = ()) -> Gr
                 reasons.append(f"{_SAID[way]}: {in_one_line(error, 160)}")
             else:
                 said = tuple(f"Not {reason}" for reason in reasons)
+                if way != "export":
+                    said = (_NEEDS_TRUST, *said)
                 return Graph(way, _KINDS[way], content, worst, bool(others), said)
     raise CvtrackError(
         f"The network gives no graph that agrees with it. {' · '.join(reasons)}",

@@ -159,6 +159,11 @@ def _open_ours(data: Path, signature: Mapping[str, Any], *, trust: bool) -> Load
         description = read_description(data)
         functions = dict(description["functions"])
         network = description["network"]
+        if network["kind"] == "torchscript" and not trust:
+            raise UsageProblem(
+                "This model's network is TorchScript, which runs code when it is opened.",
+                "--trust opens it, if you know who made it; %mlload --onnx is safe.",
+            )
         facts = {
             "network": network["way"],
             "signature": signature,
@@ -178,9 +183,11 @@ def _open_ours(data: Path, signature: Mapping[str, Any], *, trust: bool) -> Load
                     "Read it with describe(); --trust runs it. The network alone can be called.",
                 )
 
-            bare = networks.read(data / network["file"], network["kind"])
+            bare = networks.read(data / network["file"], network["kind"], trust=trust)
             return Loaded("cvtrack", bare, facts, refused)
-        model = Model(data, description)
+        model = Model(data, description, trust=trust)
+    except UsageProblem:
+        raise
     except Rejected as error:
         raise CvtrackError(f"The model cannot be opened: {error}") from error
     except (OSError, KeyError, TypeError, AttributeError, ValueError) as error:

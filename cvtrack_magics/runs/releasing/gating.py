@@ -103,6 +103,7 @@ def judged(
     file: str = "",
     data: Any = None,
     task: str = "",
+    trust: bool = False,
     promote: bool = False,
     stage: bool | None = None,
     who: str = "",
@@ -127,6 +128,8 @@ def judged(
         (inputs, truth): both versions are run and measured on it now.
     task : str
         The task of ``data``, where it is not that of the run.
+    trust : bool
+        Whether the models may run code that came with them on ``data``.
     promote : bool
         Make it the champion if it passes.
     stage : bool, optional
@@ -159,7 +162,7 @@ def judged(
         )
     rival = None if now is None else gather(Found(now.run_id, now))
     who = who or getpass.getuser()
-    on = None if data is None else Data(data, task)
+    on = None if data is None else Data(data, task, trust)
     verdict = _verdict(gather(found), rival, asked, on, who)
     said = _record(store, found.version, now, verdict, who, promote=promote, stage=stage)
     return listing_of(verdict, said)

@@ -27,10 +27,13 @@ class Data:
         What is measured on.
     task : str
         One of the six; otherwise that of the run.
+    trust : bool
+        Whether code that came with the models may run.
     """
 
     pair: Any
     task: str = ""
+    trust: bool = False
 
 
 def measured_on(candidate: Candidate, data: Data, prefix: str) -> Candidate:
@@ -57,7 +60,7 @@ def measured_on(candidate: Candidate, data: Data, prefix: str) -> Candidate:
     if not task:
         raise UsageProblem("It is not known which task --data is for.", "--task says so.")
     with tempfile.TemporaryDirectory(prefix="cvtrack-") as folder:
-        model = fetched(Found(candidate.run_id), "model", Path(folder))
+        model = fetched(Found(candidate.run_id), "model", Path(folder), trust=data.trust)
         if model is None:
             raise UsageProblem(f"{candidate.label} has no recorded model to be run.", "%mlmodel.")
         output = model.predict(pair[0])

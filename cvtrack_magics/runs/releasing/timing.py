@@ -34,6 +34,7 @@ def mlbench(
     runners: Sequence[str] | None = None,
     threads: int | None = None,
     run: str = "",
+    trust: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> Listing:
     """Measure latency and throughput, and record them.
@@ -59,6 +60,8 @@ def mlbench(
         Otherwise as many as torch uses.
     run : str
         A finished run to record it in; otherwise the open one.
+    trust : bool
+        Let code and pickles that came with a recorded model run.
     progress : callable, optional
         Told how much of how much is done.
 
@@ -70,7 +73,7 @@ def mlbench(
     from cvtrack_magics.release.latency import bench, figure, runners_of
 
     with tempfile.TemporaryDirectory(prefix="cvtrack-") as temporary:
-        model, onnx = _measured(target, run, Path(temporary))
+        model, onnx = _measured(target, run, Path(temporary), trust)
         kinds = tuple(
             runners or (("eager", "torchscript", "compile", "onnx") if model else ("onnx",))
         )
@@ -92,7 +95,7 @@ def is_expression(text: str, namespace: Mapping[str, Any]) -> bool:
     return not text.endswith(".onnx") and root is not None and root[0] in namespace
 
 
-def _measured(target: Any, run: str, folder: Path) -> tuple[Any, Path | None]:
+def _measured(target: Any, run: str, folder: Path, trust: bool) -> tuple[Any, Path | None]:
     """Return the model and the ONNX file to be measured."""
     if not isinstance(target, (str, Path)):
         if not callable(target):
@@ -107,7 +110,7 @@ def _measured(target: Any, run: str, folder: Path) -> tuple[Any, Path | None]:
 
     found = references.find(str(target))
     stored = get_session().tracking.run_of(found.run_id)
-    model = fetched(found, "model", folder)
+    model = fetched(found, "model", folder, trust=trust)
     return (model.network if model is not None else None), _onnx_of(stored, folder)
 
 

@@ -18,11 +18,8 @@ import yaml
 
 from cvtrack_magics.errors import CvtrackError, UsageProblem
 from cvtrack_magics.release.model.opening import Loaded, into, open_model
-from cvtrack_magics.release.model.serving.checking import (
-    check_expression,
-    check_pt2,
-    check_torchscript,
-)
+from cvtrack_magics.release.model.serving.checking import check_expression, check_pt2
+from cvtrack_magics.release.model.serving.operators import is_operator
 from cvtrack_magics.release.model.serving.rejected import Rejected
 from tests.release.model.nets import Classifier, photos, small_photos, stored
 
@@ -320,20 +317,115 @@ def test_an_expression_that_is_no_arithmetic(text: str) -> None:
 
 
 class Writes(torch.nn.Module):
+    """Writes a file whenever it runs."""
+
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return x + torch.from_file("ran", True, 4)
 
 
-def test_torchscript_that_touches_files_is_refused() -> None:
+def script(module: torch.nn.Module) -> bytes:
     buffer = io.BytesIO()
-    torch.jit.save(torch.jit.script(Writes()), buffer)
-    with pytest.raises(Rejected, match="from_file"):
-        check_torchscript(buffer.getvalue())
-    good = io.BytesIO()
-    torch.jit.save(torch.jit.script(Classifier().eval()), good)
-    check_torchscript(good.getvalue())
-    with pytest.raises(Rejected):
-        check_torchscript(b"PK nothing")
+    torch.jit.save(torch.jit.script(module), buffer)
+    return buffer.getvalue()
+
+
+def obscured(data: bytes, between: bytes) -> bytes:
+    """Return TorchScript with something between a function's name and its bracket."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(data)) as source, zipfile.ZipFile(buffer, "w") as archive:
+        for name in source.namelist():
+            content = source.read(name)
+            archive.writestr(name, content.replace(b"from_file(", b"from_file" + between + b"("))
+    return buffer.getvalue()
+
+
+TORCHSCRIPT: dict[str, Callable[[], bytes]] = {
+    "harmless": lambda: script(Classifier().eval()),
+    "writes": lambda: script(Writes()),
+    "a line continuation": lambda: obscured(script(Writes()), b"\\\n"),
+    "a comment": lambda: obscured(script(Writes()), b" # x\n"),
+    "spaces": lambda: obscured(script(Writes()), b"   "),
+    "another suffix": lambda: script(Writes()).replace(b".py", b".pz"),
+    "no archive": lambda: b"PK nothing",
+    "empty": lambda: b"",
+    "a pickle": lambda: EVIL,
+    "an archive of torch.save": lambda: SAVED,
+}
+
+
+def saved_by_torch() -> bytes:
+    buffer = io.BytesIO()
+    torch.save(Payload(Path("ran")), buffer)
+    return buffer.getvalue()
+
+
+SAVED = saved_by_torch()
+
+
+@pytest.mark.parametrize("case", TORCHSCRIPT)
+@pytest.mark.parametrize("claims", ["torchscript", "pt2", "", "pt3"])
+def test_torchscript_is_never_read_without_trust(
+    case: str, claims: str, copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    content = TORCHSCRIPT[case]()
+    Path("ran").unlink(missing_ok=True)
+    about = json.loads((copy / "data" / "model" / "serving.json").read_text())
+    graph_of(copy).write_bytes(content)
+    damaged(copy, network={**about["network"], "kind": claims})
+    with pytest.raises((CvtrackError, UsageProblem)) as caught:
+        open_model(copy)
+    assert "\n" not in str(caught.value)
+    if claims == "torchscript":
+        assert "--trust" in str(caught.value)
+    assert not Path("ran").exists()
+
+
+def test_torchscript_opens_with_trust(copy: Path) -> None:
+    about = json.loads((copy / "data" / "model" / "serving.json").read_text())
+    graph_of(copy).write_bytes(script(Classifier().eval()))
+    damaged(copy, network={**about["network"], "kind": "torchscript"})
+    with pytest.raises(UsageProblem, match="TorchScript, which runs code"):
+        open_model(copy)
+    assert open_model(copy, trust=True).predict(photos()).shape == (2, 3)
+
+
+def aten(name: str) -> str:
+    return f"torch.ops.aten.{name}"
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        *map(aten, ("from_file.default", "from_file.out", "save.default", "from_file", "save")),
+        *map(aten, ("record_stream.default", "_print.default", "warn.default", "format.default")),
+        *map(aten, ("set_.source_Storage", "get_gradients.default", "__class__", "add.__init__")),
+        *map(aten, ("no_such_operator.default", "hash.generic", "dict.default")),
+        "torch.ops.prims.no_such.default",
+        "torch.ops.quantized.add.default",
+        "torch.ops.aten.add.Tensor.__self__",
+        "torch.ops.aten",
+        "torch.load",
+        "os.system",
+        "_operator.attrgetter",
+        "builtins.eval",
+        "",
+        None,
+        ["torch.ops.aten.add.Tensor"],
+    ],
+)
+def test_what_is_no_operator_of_a_graph(target: Any) -> None:
+    assert not is_operator(target)
+
+
+def test_what_is_an_operator_of_a_graph() -> None:
+    names = ("add.Tensor", "conv2d.default", "einsum.default", "div.Tensor_mode", "gelu.default")
+    names += ("__and__.Tensor", "upsample_bilinear2d.vec", "pad.default", "_assert_scalar.default")
+    names += ("to.dtype", "arange.start_step", "sym_size.int", "index.Tensor", "batch_norm.default")
+    others = ("_operator.mul", "math.ceil", "torch.sym_max", "torch.ops.torchvision.nms.default")
+    others += ("torch.ops.higher_order.wrap_with_set_grad_enabled", "torch.ops.prims.sum.default")
+    refused = [name for name in (*map(aten, names), *others) if not is_operator(name)]
+    assert refused == []
 
 
 def damaged(folder: Path, **change: Any) -> None:
@@ -345,7 +437,7 @@ def test_damaged_folders(copy: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageProblem, match="no file MLmodel"):
         open_model(tmp_path)
     graph_of(copy).write_bytes(graph_of(copy).read_bytes()[:3000])
-    with pytest.raises(CvtrackError, match=r"network.pt2: the file is not a graph"):
+    with pytest.raises(CvtrackError, match=r"network.pt2: the archive does not end"):
         open_model(copy)
     damaged(copy, format=99)
     with pytest.raises(CvtrackError, match="format 99"):

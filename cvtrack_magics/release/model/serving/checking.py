@@ -11,10 +11,11 @@ import ast
 import io
 import json
 import re
-import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
+from .archive import entries
+from .operators import is_operator
 from .rejected import Rejected
 
 _RECORDS = re.compile(
@@ -41,55 +42,43 @@ _FUNCTIONS = frozenset(
     )
 )
 # fmt: on
-_TARGET = re.compile(
-    r"torch\.ops\.aten\.(?!from_file\b|save\b|record_stream\b)\w+(\.\w+)?"
-    r"|torch\.ops\.prims\.\w+(\.\w+)?"
-    r"|torch\.ops\.torchvision\.(nms|roi_align|roi_pool|ps_roi_align|ps_roi_pool|deform_conv2d)"
-    r"(\.\w+)?"
-    r"|torch\.ops\.higher_order\.(wrap_with_set_grad_enabled|wrap_with_autocast|cond)"
-    r"|_operator\.(add|sub|mul|floordiv|truediv|mod|pow|neg|pos|eq|ne|lt|le|gt|ge|getitem|and_|or_"
-    r"|not_|lshift|rshift)"
-    r"|torch\.(sym_(max|min|int|float|not|ite|sum)|_sym_sqrt)"
-    r"|math\.(trunc|ceil|floor|sqrt|pow)"
-)
+_LONGEST = 200_000_000  # bytes of a graph's description
 _TREES = frozenset(
     (None, "builtins.tuple", "builtins.list", "builtins.dict", "collections.OrderedDict")
 )
 _FREE = frozenset(("as_string", "as_strings"))
 _ABOUT = frozenset(("stack_trace", "nn_module_stack", "torch_fn"))
-_SCRIPT_NO = re.compile(
-    r"\b(from_file|save|load|read_file|write_file)\s*\(|__torch__\.torch\.classes"
-    r"|(?<![\w.])ops\.(?!aten\.|prim\.|prims\.|torchvision\.)\w+"
-)
 
 
 def check_pt2(content: bytes) -> None:
     """Raise ``Rejected`` for a file that holds more than a graph and numbers."""
     import torch
 
+    found = entries(content)
+    root = next(iter(found)).partition("/")[0]
+    if any(not name.startswith(f"{root}/") for name in found):
+        raise Rejected("the file is not laid out as torch.export lays it out.")
+    texts = {name[len(root) + 1 :]: view for name, view in found.items()}
     try:
-        reader = torch._C.PyTorchFileReader(io.BytesIO(content))
-        records = reader.get_all_records()
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            entries = archive.namelist()
-    except (RuntimeError, zipfile.BadZipFile, ValueError) as error:
+        records = torch._C.PyTorchFileReader(io.BytesIO(content)).get_all_records()
+    except (RuntimeError, ValueError) as error:
         raise Rejected("the file is not a graph that torch.export saved.") from error
     # PyTorch has a second reader, for older files, which looks at the same zip on its own
-    if len(entries) != len(records) or len(set(records)) != len(records) or "version" in entries:
+    if sorted(records) != sorted(texts) or "version" in texts:
         raise Rejected("the file is not laid out as torch.export lays it out.")
-    for record in records:
+    for record, view in texts.items():
         if not _RECORDS.fullmatch(record):
             raise Rejected(f"the file holds {record[:80]!r}, which is no part of a graph.")
-    if "models/model.json" not in records or "archive_version" not in records:
+        if record.endswith(".json") and len(view) > _LONGEST:
+            raise Rejected(f"the graph's description is over {_LONGEST // 1_000_000} MB.")
+    if "models/model.json" not in texts or "archive_version" not in texts:
         raise Rejected("the file has no graph.")
-    if "data/sample_inputs/model.pt" in records and reader.get_record(
-        "data/sample_inputs/model.pt"
-    ):
+    if texts.get("data/sample_inputs/model.pt"):
         raise Rejected("the file holds pickled sample inputs.")
     try:
         for kind in ("weights", "constants"):
-            _check_config(json.loads(reader.get_record(f"data/{kind}/model_{kind}_config.json")))
-        _check(json.loads(reader.get_record("models/model.json")), "")
+            _check_config(json.loads(bytes(texts[f"data/{kind}/model_{kind}_config.json"])))
+        _check(json.loads(bytes(texts["models/model.json"])), "")
     except (RuntimeError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         if isinstance(error, Rejected):
             raise
@@ -126,7 +115,7 @@ def _check_field(name: str, value: Any) -> None:
     elif name in ("in_spec", "out_spec"):
         _check_spec(value)
     elif name in ("target", "as_operator"):
-        if not (isinstance(value, str) and _TARGET.fullmatch(value)):
+        if not is_operator(value):
             raise Rejected(f"the graph calls {str(value)[:80]!r}, which is not an operator.")
     elif name == "guards_code" and value:
         raise Rejected("the graph carries guards, which are code.")
@@ -191,23 +180,3 @@ def _is_arithmetic(node: ast.AST) -> bool:
     kinds_of_node = (ast.Expression, ast.BinOp, ast.UnaryOp, ast.Compare, ast.BoolOp, ast.keyword)
     signs = (ast.operator, ast.unaryop, ast.cmpop, ast.boolop, ast.expr_context)
     return isinstance(node, (*kinds_of_node, *signs))
-
-
-def check_torchscript(content: bytes) -> None:
-    """Raise ``Rejected`` for TorchScript that reads or writes files or has foreign classes."""
-    try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            entries = archive.namelist()
-            texts = [archive.read(entry) for entry in entries if entry.endswith(".py")]
-    except (zipfile.BadZipFile, OSError, ValueError, RuntimeError) as error:
-        raise Rejected("the file is not TorchScript.") from error
-    if len(set(entries)) != len(entries) or not texts:
-        raise Rejected("the file is not laid out as TorchScript is.")
-    _check_script(text.decode("utf-8", "replace") for text in texts)
-
-
-def _check_script(texts: Iterable[str]) -> None:
-    for text in texts:
-        found = _SCRIPT_NO.search(text)
-        if found:
-            raise Rejected(f"the network's code has {found.group()[:60]!r}.")

@@ -24,10 +24,13 @@ DESCRIPTION = "serving.json"
 _FILE = re.compile(r"[a-z_]+\.(pt2|pt|py)")
 
 
-def load(folder: str | Path) -> Model:
-    """Return the model that lies in a folder; ``Rejected`` where it cannot be read."""
+def load(folder: str | Path, *, trust: bool = False) -> Model:
+    """Return the model that lies in a folder; ``Rejected`` where it cannot be read.
+
+    TorchScript runs code when it is read, and is read with ``trust`` only.
+    """
     folder = Path(folder)
-    return Model(folder, read_description(folder))
+    return Model(folder, read_description(folder), trust=trust)
 
 
 def read_description(folder: Path) -> dict[str, Any]:
@@ -54,14 +57,18 @@ class Model:
         Holds ``serving.json``, the network's file and the functions' text.
     description : dict
         The content of ``serving.json``.
+    trust : bool
+        Whether a network that is TorchScript may run its code.
     """
 
-    def __init__(self, folder: Path, description: Mapping[str, Any]) -> None:
+    def __init__(
+        self, folder: Path, description: Mapping[str, Any], *, trust: bool = False
+    ) -> None:
         self.description = description
         about = description["network"]
         self.takes_list = bool(about["takes_list"])
         self.inputs: list[dict[str, Any]] = list(about["inputs"])
-        self.network = networks.read(folder / about["file"], about["kind"])
+        self.network = networks.read(folder / about["file"], about["kind"], trust=trust)
         functions: dict[str, Callable[..., Any]] = {}
         for name, file in description["functions"].items():
             functions[name] = defined((folder / file).read_text("utf-8"), name, f"{file} (stored)")

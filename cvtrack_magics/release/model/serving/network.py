@@ -8,11 +8,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from .checking import check_pt2, check_torchscript
+from .checking import check_pt2
 from .rejected import Rejected
 
 
-def read(path: Path, kind: str) -> Any:
+def read(path: Path, kind: str, *, trust: bool = False) -> Any:
     """Return a stored network as a callable module.
 
     Parameters
@@ -21,12 +21,19 @@ def read(path: Path, kind: str) -> Any:
         A file of this package's making, or one that claims to be.
     kind : {'pt2', 'torchscript'}
         Whether ``torch.export`` or ``torch.jit`` saved it.
+    trust : bool
+        Whether the file may run code: TorchScript does so while it is read, so that no look at
+        it makes it safe.
 
     Raises
     ------
     Rejected
-        The file is damaged, or holds more than a graph and numbers.
+        The file is damaged, or holds more than a graph and numbers; TorchScript without
+        ``trust``.
     """
+    if kind != "pt2" and not (kind == "torchscript" and trust):
+        what = "is TorchScript, which runs code when it is opened" if kind == "torchscript" else ""
+        raise Rejected(f"{path.name} {what or 'is of a kind that is not known'}.")
     import torch
 
     try:
@@ -39,7 +46,6 @@ def read(path: Path, kind: str) -> Any:
             if kind == "pt2":
                 check_pt2(content)
                 return torch.export.load(io.BytesIO(content)).module()
-            check_torchscript(content)
             return torch.jit.load(io.BytesIO(content), map_location="cpu").eval()
     except Rejected as error:
         raise Rejected(f"{path.name}: {error}") from None
