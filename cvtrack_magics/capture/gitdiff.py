@@ -14,7 +14,6 @@ from pathlib import Path
 
 from cvtrack_magics.capture import gitcall
 from cvtrack_magics.capture.gitcall import Git, GitUnavailable, Status
-from cvtrack_magics.redact import redact
 
 _EACH = 200
 """Files that are looked at one by one, where they cannot be all at once."""
@@ -49,7 +48,7 @@ def read_diff(git: Git, status: Status) -> str:
             head.append(f"# Not in this patch: {_named(path)} (it would be over 1 MB)\n")
         else:
             left -= len(part)
-            parts.append(redact(part))
+            parts.append(part)
     return "".join([*head, *parts])
 
 
