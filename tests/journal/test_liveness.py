@@ -101,6 +101,7 @@ def test_another_machine_lives_while_its_file_was_touched_lately(tmp_path: Path)
         ("renamed", 2**22, 1.0),
         (me()[0], 1, 1.0),
     ],
+    ids=["clock", "namespace", "host", "first process"],
 )
 def test_name_number_and_clock_decide_nothing_beside_the_lock(
     tmp_path: Path, host: str, pid: int, created: float
