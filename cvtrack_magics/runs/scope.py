@@ -82,7 +82,7 @@ class RunScope:
         self.view = RunView(
             session.host,
             session.config,
-            spec,
+            self.spec,
             parent.name if parent else "",
             self.control.act,
         )
