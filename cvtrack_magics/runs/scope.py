@@ -89,7 +89,7 @@ class RunScope:
         self.view = RunView(
             session.host,
             session.config,
-            spec,
+            self.spec,
             parent.name if parent else "",
             self.control.act,
         )

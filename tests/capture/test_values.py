@@ -81,7 +81,7 @@ def test_long_keys_stay_apart() -> None:
         (np.mean, "numpy.mean"),
         (functools.partial(np.clip, a_min=0), "partial(numpy.clip, a_min=0)"),
         ("https://me:pw@host/x?token=abc", "https://host/x?token=***"),
-        ("use ghp_0123456789abcdefghij0123", "use ***"),
+        ("use ghp_0123456789abcdefghij0123", "use ***github***"),
     ],
 )
 def test_value_text(value: object, text: str) -> None:

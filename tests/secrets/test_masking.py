@@ -154,7 +154,7 @@ HOSTILE = {
 
 @pytest.mark.parametrize("part", HOSTILE.values(), ids=HOSTILE)
 def test_work_grows_with_the_text(part: str) -> None:
-    """Counts the lines of ours that run: for eight times the text, twelve times as many."""
+    """Counts our lines that run: of eight times the text at most some twelve times as many."""
     small, large = (_work(part * (size // len(part))) for size in (4_000, 32_000))
     assert large < 12 * small + 2_000
 
