@@ -148,7 +148,7 @@ def run_lengths(segmentation: Any, what: str) -> tuple[int, int, npt.NDArray[np.
     size = segmentation.get("size")
     if not isinstance(size, (list, tuple)) or len(size) != 2:
         raise UsageProblem(f"{what}: a mask's size is {shown(size)}, expected [height, width].")
-    height, width = checked_size(*size, what)
+    height, width = checked_size(size[0], size[1], what)
     counts = segmentation.get("counts")
     try:
         runs = _plain(counts) if isinstance(counts, (list, tuple)) else _unpacked(counts)

@@ -270,4 +270,5 @@ def _sizes(data: bytes) -> dict[str, int]:
 def _member(opened: Any, sizes: Mapping[str, int], name: str) -> Array:
     if sizes.get(f"{name}.npy", 0) > MEMBER_LIMIT:
         raise CvtrackError(f"{name} is over {MEMBER_LIMIT / 1e9:g} GB; saving.MEMBER_LIMIT")
-    return opened[name]
+    member: Array = opened[name]
+    return member
