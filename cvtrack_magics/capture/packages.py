@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
+from cvtrack_magics.capture.machine.requirements import editable_line, requirement_lines
 from cvtrack_magics.capture.values import hide_tokens
 
 if TYPE_CHECKING:
@@ -164,7 +165,7 @@ def _direct_line(project: str, version: str, path: Path) -> tuple[str, bool]:
     subfolder = origin.get("subdirectory")
     fragment = f"subdirectory={subfolder}" if subfolder else ""
     if (origin.get("dir_info") or {}).get("editable"):
-        return f"-e {local or url}  # {plain}", True
+        return editable_line(project, version, local, url), True
     if local and not os.path.exists(local):
         return f"{plain}  # was installed from a local file that is gone", False
     version_control = origin.get("vcs_info")
@@ -198,12 +199,13 @@ def requirements_text() -> str:
     -------
     str
         One line a package, sorted, after a comment with the Python version; pip
-        itself is left out. Installs from a URL, a repository or a local folder keep
-        their origin; tokens in URLs are removed.
+        itself is left out. What pip could not install is a comment with the reason; an
+        index that a local build needs stands as an option line. Installs from a
+        URL, a repository or a local folder keep their origin; tokens in URLs are removed.
     """
     header = f"# Python {platform.python_version()}, {platform.system()} {platform.machine()}"
-    lines = [package.line for package in packages() if package.name.lower() != "pip"]
-    return "\n".join([header, *lines]) + "\n"
+    wanted = [package for package in packages() if package.name.lower() != "pip"]
+    return "\n".join([header, *requirement_lines(wanted)]) + "\n"
 
 
 def version_of(project: str) -> str:

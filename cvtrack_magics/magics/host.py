@@ -32,6 +32,7 @@ class ShellHost:
         self._publisher: Any = None
         self._figures: list[bytes] = []
         self._open_before: set[int] = set()
+        self._cleared, self._since = False, -1
 
     def notebook(self) -> str:
         """Return the notebook's path: jupyter-server's, VS Code's, or ``""``."""
@@ -104,17 +105,41 @@ class ShellHost:
         original = publisher.publish
 
         def publish(data: Mapping[str, Any], *args: Any, **keywords: Any) -> Any:
-            if str(data.get("text/plain", "")).startswith("<Figure") and "image/png" in data:
-                self._figures.append(_png_bytes(data["image/png"]))
+            if str(data.get("text/plain", "")).startswith("<Figure"):
+                self._keep(data)
             return original(data, *args, **keywords)
 
-        publisher.publish = publish
+        clear = publisher.clear_output
+
+        def clear_output(*args: Any, **keywords: Any) -> Any:
+            self._cleared = True
+            return clear(*args, **keywords)
+
+        self._cleared, self._since = False, -1
+        publisher.publish, publisher.clear_output = publish, clear_output
         self._publisher = publisher
 
+    def _keep(self, data: Mapping[str, Any]) -> None:
+        """Keep a figure; one that is shown after the output was cleared redraws the last."""
+        kind = next((kind for kind in _FORMATS if kind in data), "")
+        if not kind:
+            return
+        if self._cleared and self._figures:
+            start = len(self._figures) - 1 if self._since < 0 else self._since
+            del self._figures[start:]
+            self._since = start
+        self._cleared = False
+        self._figures.append(_bytes_of(kind, data[kind]))
+
     def stop_figures(self) -> list[bytes]:
-        """Give the publisher back; return what was shown, or is open in a terminal."""
+        """Give the publisher back; return what was shown, or is open in a terminal.
+
+        PNG where the figure has one, else SVG, JPEG or PDF; of a figure that is redrawn with
+        ``clear_output`` in between, the last state.
+        """
         if self._publisher is not None:
-            vars(self._publisher).pop("publish", None)
+            for name in ("publish", "clear_output"):
+                vars(self._publisher).pop(name, None)
             self._publisher = None
         figures, self._figures = self._figures, []
         if not figures and not self.interactive_display:
@@ -122,8 +147,13 @@ class ShellHost:
         return figures
 
 
-def _png_bytes(data: str | bytes) -> bytes:
-    return data if isinstance(data, bytes) else base64.b64decode(data)
+_FORMATS = ("image/png", "image/svg+xml", "image/jpeg", "application/pdf")
+
+
+def _bytes_of(kind: str, data: str | bytes) -> bytes:
+    if isinstance(data, bytes):
+        return data
+    return data.encode() if kind == "image/svg+xml" else base64.b64decode(data)
 
 
 def _outputs(kept: Any, error: Mapping[str, Any] | None, count: int) -> list[dict[str, Any]]:

@@ -55,6 +55,7 @@ class Gathering:
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._work, name="cvtrack-gather", daemon=True)
         self.machine_params: set[str] = set()
+        self._machine: list[Record] = []
 
     def start(self) -> None:
         """Begin to look around."""
@@ -75,12 +76,17 @@ class Gathering:
         return records
 
     def late(self, written: set[str]) -> list[Record]:
-        """Return the session so far, and modules the cell imported; ``written`` is there."""
+        """Return the session so far, and modules the cell imported; ``written`` is there.
+
+        Packages that were installed while the run was open replace those of its start.
+        """
+        fresh = surroundings.safely("packages", self._packages_now)
         if not self._code:
-            return []
+            return fresh
         host = self._session.host
         patience = HARDLY if self._git_is_slow else None
         return [
+            *fresh,
             *surroundings.safely("the session", lambda: surroundings.session_records(host.cells())),
             *surroundings.safely(
                 "imported modules",
@@ -90,12 +96,20 @@ class Gathering:
             ),
         ]
 
+    def _packages_now(self) -> list[Record]:
+        now = self._session.machine_records()
+        if not self._machine or now is self._machine:
+            return []
+        known = {item.path: item for item in self._machine if isinstance(item, Artifact)}
+        return [i for i in now if isinstance(i, Artifact) and known.get(i.path) != i]
+
     def _work(self) -> None:
         # beside each other, because git may hang where a file server does
         git = threading.Thread(target=self._look_at_git, name="cvtrack-git-state", daemon=True)
         if self._code:
             git.start()
         records = surroundings.safely("environment and hardware", self._session.machine_records)
+        self._machine = self._session.machine_records() if records else []
         self.machine_params = {item.key for item in records if isinstance(item, Param)}
         if self._code:
             records += surroundings.safely("code", lambda: surroundings.cell_records(self._cell))

@@ -83,7 +83,7 @@ class Session:
         """Keys of the runs in the journal that this session sends."""
         self._latest: dict[tuple[str, str, str], str] = {}
         self._machine: list[Record] | None = None
-        self._machine_key: tuple[bool, ...] = ()
+        self._machine_key: object = ()
         self._machine_lock = threading.Lock()
         self._recovery_lock = threading.Lock()
         self._modules: list[Path] = []
@@ -286,11 +286,15 @@ class Session:
         with self._machine_lock:
             if self._machine is None or self._machine_is_stale():
                 self._machine = surroundings.machine_records()
-                self._machine_key = _loaded_frameworks()
+                self._machine_key = self._machine_state()
             return self._machine
 
     def _machine_is_stale(self) -> bool:
-        return self._machine_key != _loaded_frameworks()
+        return self._machine_key != self._machine_state()
+
+    @staticmethod
+    def _machine_state() -> object:
+        return _loaded_frameworks(), surroundings.installed_key()
 
     def usage(self) -> dict[str, float]:
         """Return what this process uses now; runs that ask at the same moment get the same."""

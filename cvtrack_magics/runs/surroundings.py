@@ -15,6 +15,7 @@ from cvtrack_magics.capture.git import describe_git, git_records
 from cvtrack_magics.capture.hardware import hardware_facts, hardware_tag
 from cvtrack_magics.capture.meter import ResourceUse
 from cvtrack_magics.capture.modules import user_modules
+from cvtrack_magics.capture.packages import packages
 from cvtrack_magics.capture.session import Cell, session_notebook, session_script
 from cvtrack_magics.records import Artifact, Metric, Notice, Param, Record, Tag
 from cvtrack_magics.redact import in_one_line
@@ -99,6 +100,11 @@ def late_code_records(
     ]
 
 
+def installed_key() -> object:
+    """Return what changes when a package is installed or taken away."""
+    return tuple(packages())
+
+
 def own_modules() -> list[Path]:
     """Return the source files of the user's own imported modules."""
     return user_modules(dict(sys.modules))
@@ -152,11 +158,16 @@ def _words_of(error: BaseException) -> str:
 
 
 def figure_records(figures: Sequence[bytes]) -> list[Record]:
-    """Return shown figures as PNG artifacts."""
+    """Return shown figures as artifacts, in the format they were shown in."""
     return [
-        Artifact(f"visualisations/figure-{number:02d}.png", png)
-        for number, png in enumerate(figures, 1)
+        Artifact(f"visualisations/figure-{number:02d}.{_suffix(figure)}", figure)
+        for number, figure in enumerate(figures, 1)
     ]
+
+
+def _suffix(figure: bytes) -> str:
+    heads = ((b"\xff\xd8", "jpg"), (b"%PDF", "pdf"), (b"<", "svg"))
+    return next((word for head, word in heads if figure.lstrip().startswith(head)), "png")
 
 
 def safely(what: str, describe: Callable[[], Sequence[Record]]) -> list[Record]:
@@ -185,7 +196,7 @@ def known_as(records: Sequence[Record]) -> tuple[str, ...]:
     for pattern, word in (
         ("configs/*", "config"),
         ("datasets/*.manifest.tsv", "data manifest"),
-        ("visualisations/*.png", "figure"),
+        ("visualisations/*.[!h]*", "figure"),
         ("visualisations/*.html", "prediction page"),
         ("evaluation/*/metrics.json", "evaluation"),
     ):

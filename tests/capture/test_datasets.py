@@ -245,7 +245,8 @@ class Squares(torch.utils.data.Dataset):  # type: ignore[type-arg]
         if index >= self.count:
             raise IndexError(index)
         return {
-            "image": torch.full((3, 4, 4), float(index)) + self.noise * torch.rand(3, 4, 4),
+            "image": torch.full((3, 4, 4), float(index))
+            + (self.noise * torch.rand(3, 4, 4) if self.noise else 0),
             "label": index % 3,
             "name": f"{index}.png",
             "extra": (random.random() * self.noise if self.noise else 0.0, None),

@@ -65,7 +65,7 @@ def _held(value: Any) -> list[Any]:
         names = value.__code__.co_names
         return [*cells, *(value.__globals__[n] for n in names if n in value.__globals__)]
     getitem = getattr(type(value), "__getitem__", None)
-    call = getattr(type(value), "__call__", None)
+    call = vars(type(value)).get("__call__")
     own = [f for f in (getitem, call) if isinstance(f, FunctionType)]
     return [*getattr(value, "__dict__", {}).values(), *own]
 

@@ -69,7 +69,7 @@ def classes_of(base: Any) -> list[list[object]]:
     if not isinstance(known, dict):
         return []
     pairs = [[str(name), int(number)] for name, number in known.items()]
-    return sorted(pairs, key=lambda pair: (pair[1], pair[0]))  # type: ignore[return-value,arg-type]
+    return sorted(pairs, key=lambda pair: (pair[1], pair[0]))
 
 
 def array_parts(base: Any) -> dict[str, Any] | None:
@@ -102,9 +102,8 @@ def _by_files(base: Any, wanted: list[int], cache: Path | None, progress: Progre
     known = known_files(found.manifest)
     change = getattr(base, "target_transform", None)
     samples = {}
-    for index, name, (_, *labels) in zip(wanted, names, chosen, strict=True):
-        if callable(change) and len(labels) == 1:
-            labels = [change(labels[0])]
+    for index, name, (_, *given) in zip(wanted, names, chosen, strict=True):
+        labels = [change(given[0])] if callable(change) and len(given) == 1 else given
         label = label_text(labels[0] if len(labels) == 1 else labels)
         sha256, size = known[name]
         samples[index] = Sample(sha256, label, size, name)

@@ -26,43 +26,12 @@ from cvtrack_magics.capture.torchdata import Identity
 from cvtrack_magics.errors import UsageProblem
 
 _SUFFIXES = frozenset(
-    [
-        ".png",
-        ".jpg",
-        ".jpeg",
-        ".bmp",
-        ".gif",
-        ".tif",
-        ".tiff",
-        ".webp",
-        ".ppm",
-        ".pgm",
-        ".dcm",
-        ".nii",
-        ".gz",
-        ".npy",
-        ".npz",
-        ".mp4",
-        ".avi",
-        ".mov",
-        ".mkv",
-        ".txt",
-        ".xml",
-        ".json",
-        ".csv",
-        ".svs",
-        ".exr",
-        ".hdr",
-        ".jp2",
-        ".heic",
-        ".pt",
-        ".pth",
-        ".h5",
-        ".mha",
-        ".nrrd",
-        ".wav",
-        ".zip",
-    ]
+    f".{end}"
+    for end in (
+        *("png", "jpg", "jpeg", "bmp", "gif", "tif", "tiff", "webp", "ppm", "pgm", "jp2", "heic"),
+        *("dcm", "nii", "gz", "npy", "npz", "mha", "nrrd", "svs", "exr", "hdr", "pt", "pth", "h5"),
+        *("mp4", "avi", "mov", "mkv", "txt", "xml", "json", "csv", "wav", "zip"),
+    )
 )
 _LARGEST = 1 << 28
 
@@ -180,24 +149,24 @@ def unread_columns(table: Table) -> list[str]:
     return [name for name in found if name not in path_columns(table)]
 
 
-def _is_name(value: object) -> bool:
-    return os.path.splitext(os.fspath(value))[1].lower() in _SUFFIXES  # type: ignore[call-overload,no-any-return]
+def _is_name(value: Any) -> bool:
+    return os.path.splitext(os.fsdecode(value))[1].lower() in _SUFFIXES
 
 
-def _looks(value: object) -> bool:
-    text = os.fspath(value)  # type: ignore[call-overload]
+def _looks(value: Any) -> bool:
+    text = os.fsdecode(value)
     return bool(os.path.splitext(text)[1]) or "/" in text or os.sep in text
 
 
-def _is_file(value: object, folder: str) -> bool:
+def _is_file(value: Any, folder: str) -> bool:
     try:
         return os.path.isfile(_path(value, folder))
     except (OSError, ValueError):  # too long, or with a zero byte: no name of a file
         return False
 
 
-def _path(value: object, folder: str) -> str:
-    text = os.path.expanduser(os.fsdecode(value))  # type: ignore[arg-type]
+def _path(value: Any, folder: str) -> str:
+    text = os.path.expanduser(os.fsdecode(value))
     return os.path.abspath(os.path.join(folder, text) if folder else text)
 
 

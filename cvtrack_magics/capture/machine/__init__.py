@@ -1,0 +1,1 @@
+"""What a run ran on: packages, as pip can install them."""
