@@ -68,17 +68,44 @@ class Boxes:
         )
 
     def __add__(self, other: Boxes) -> Boxes:
-        def joined(mine: Any, theirs: Any) -> Any:
-            return None if mine is None or theirs is None else np.concatenate((mine, theirs))
-
+        masks = None
+        if _both(self, other, "masks"):
+            masks = (self.masks or ()) + (other.masks or ())
+        scores = None
+        if _both(self, other, "scores"):
+            scores = np.concatenate([p.scores for p in (self, other) if p.scores is not None])
         return Boxes(
             np.concatenate((self.offsets, other.offsets[1:] + self.offsets[-1])),
             np.concatenate((self.xyxy, other.xyxy)),
             np.concatenate((self.labels, other.labels)),
-            joined(self.scores, other.scores),
-            joined(self.crowd, other.crowd),
-            None if self.masks is None or other.masks is None else self.masks + other.masks,
+            scores,
+            _crowds(self, other),
+            masks,
         )
+
+
+def _both(mine: Boxes, theirs: Boxes, name: str) -> bool:
+    """Whether the joined boxes have a column; one with no objects lacks none of its values."""
+    has = [getattr(part, name) is not None for part in (mine, theirs)]
+    lacks = [len(p.labels) > 0 and not one for p, one in zip((mine, theirs), has, strict=True)]
+    if any(has) and any(lacks):
+        raise UsageProblem(
+            f"Boxes with {name} and boxes without cannot be joined.",
+            f"Give {name} for all parts, or for none.",
+        )
+    return any(has)
+
+
+def _crowds(mine: Boxes, theirs: Boxes) -> npt.NDArray[np.bool_] | None:
+    """Join the crowds; a part that names none has none."""
+    if mine.crowd is None and theirs.crowd is None:
+        return None
+    return np.concatenate(
+        [
+            np.zeros(len(part.labels), bool) if part.crowd is None else part.crowd
+            for part in (mine, theirs)
+        ]
+    )
 
 
 def to_xyxy(boxes: Array, box_format: str, height: int, width: int, what: str) -> Array:

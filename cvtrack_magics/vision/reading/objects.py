@@ -12,6 +12,7 @@ from cvtrack_magics.errors import UsageProblem
 from cvtrack_magics.vision.arrays import Array, shape_of, to_array
 from cvtrack_magics.vision.boxes import Boxes, to_xyxy
 from cvtrack_magics.vision.masks import Mask, boxes_of, encode
+from cvtrack_magics.vision.reading.class_ids import labels_of, refuse_yolo, whole_labels
 from cvtrack_magics.vision.reading.names import check_labels, class_names
 
 
@@ -33,6 +34,7 @@ class _Found:
     masks: Any = None
     crowd: Any = None
     box_format: str = ""
+    table: Array | None = None  # the rows of an array, as given
 
 
 def read_boxes(
@@ -78,7 +80,7 @@ def read_boxes(
         labels = (
             np.zeros(count, np.int64)
             if one.labels is None
-            else _column(one.labels, count, where, "labels").astype(np.int64)
+            else whole_labels(_column(one.labels, count, where, "labels"), where)
         )
         scores = None
         if scored:
@@ -93,6 +95,8 @@ def read_boxes(
         all_masks += masks or []
         counts.append(count)
         parts.append((boxes, labels, scores, crowd))
+        if one.table is not None:
+            refuse_yolo(one.table, boxes, box_format or "", size, where)
     _refuse_relative(found, parts, box_format, sizes, what)
     kind = np.float64 if any(p[0].dtype == np.float64 for p in parts) else np.float32
     score_kind = (
@@ -139,7 +143,7 @@ def _found(item: Any, what: str, scored: bool) -> _Found:
             f"{what}: expected a dict with boxes and labels, or M×{columns} ({order}); "
             f"saw {shape_of(table)}."
         )
-    return _Found(table[:, :4], table[:, -1], table[:, 4] if scored else None)
+    return _Found(table[:, :4], table[:, -1], table[:, 4] if scored else None, table=table)
 
 
 def _of_dict(item: Mapping[str, Any], what: str) -> _Found:
@@ -152,7 +156,7 @@ def _of_dict(item: Mapping[str, Any], what: str) -> _Found:
         form = {"XYXY": "xyxy", "XYWH": "xywh", "CXCYWH": "cxcywh"}.get(boxes.format.value, form)
     return _Found(
         None if boxes is None else to_array(boxes, what),
-        item.get("labels"),
+        labels_of(item, what),
         item.get("scores"),
         item.get("masks"),
         item.get("iscrowd"),

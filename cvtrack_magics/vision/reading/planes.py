@@ -54,6 +54,7 @@ def read_segments(
         table = to_array(logits, "logits")
         if table.ndim != 4 or len(table) != count:
             raise UsageProblem(f"logits: expected {count}×K×H×W, saw {shape_of(table)}.")
+        refuse_nan(table, "logits")
         known, predictions = table.shape[1], np.argmax(table, axis=1)
         classes = class_names(classes, known)
         if len(classes) != known:
@@ -87,6 +88,17 @@ def read_segments(
             ignore,
         ),
         names,
+    )
+
+
+def refuse_nan(table: Array, what: str) -> None:
+    """Refuse N × K × H × W logits of which a pixel is NaN: it would become the first class."""
+    if table.dtype.kind != "f" or not np.isnan(table).any():
+        return
+    pixels = np.isnan(table).any(axis=1)
+    raise UsageProblem(
+        f"{what}: {int(pixels.sum()):,} of {pixels.size:,} pixels are NaN, which is no class.",
+        "The network may have diverged; leave these samples out, or give predictions=.",
     )
 
 
