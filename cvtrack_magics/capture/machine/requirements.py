@@ -110,8 +110,9 @@ def editable_line(project: str, version: str, folder: str, url: str) -> str:
     if root is None:
         return local
     try:
-        status = gitcall.read_status(root)
-        remote = _address(hide_tokens(gitcall.read_remote(root, status.upstream)))
+        git = gitcall.opened(root)
+        status = gitcall.read_status(git)
+        remote = _address(hide_tokens(gitcall.remote_of(git, status.upstream)))
     except gitcall.GitUnavailable:
         return local
     if not (remote and status.commit):
