@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from cvtrack_magics.text import kind_of, text_of
+
 _URL_CREDENTIALS = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.\-]*://)[^\s/@'\"]+@")
 _URL_SECRET_PARAMETER = re.compile(
     r"(?P<key>[?&](?:[\w\-]*(?:token|secret|password|passwd|signature|api[_\-]?key|sig))=)[^&\s'\"#]+",
@@ -33,10 +35,10 @@ def redact(text: str) -> str:
 
 def in_one_line(error: BaseException, limit: int = 200) -> str:
     """Return the first line of an error's message without credentials, or its class."""
-    return redact(str(error).strip().split("\n", 1)[0])[:limit] or type(error).__name__
+    return redact(text_of(error).strip().split("\n", 1)[0])[:limit] or kind_of(error)
 
 
 def kind_and_line(error: BaseException, limit: int = 200) -> str:
     """Return an error's class and the first line of its message, without credentials."""
-    kind, line = type(error).__name__, in_one_line(error, limit)
+    kind, line = kind_of(error), in_one_line(error, limit)
     return kind if line == kind else f"{kind}: {line}"

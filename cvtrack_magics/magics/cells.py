@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from cvtrack_magics.magics.host import ShellHost
 from cvtrack_magics.runs import current
 from cvtrack_magics.runs.host import CellFacts
+from cvtrack_magics.text import is_a
 
 if TYPE_CHECKING:
     from cvtrack_magics.runs.scope import RunScope
@@ -59,7 +60,7 @@ class Frame:
         shown = getattr(sys, "last_value", None)
         if around.startswith("%%mlrun") or shown is self.last_error:
             return None
-        return shown if isinstance(shown, BaseException) else None
+        return shown if is_a(shown, BaseException) else None
 
 
 class CellHooks:
@@ -160,4 +161,4 @@ def error_of(result: Any | None) -> BaseException | None:
 
         return CancelledError()
     found = result.error_before_exec or result.error_in_exec
-    return found if isinstance(found, BaseException) else None
+    return found if is_a(found, BaseException) else None

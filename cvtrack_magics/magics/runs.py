@@ -104,6 +104,8 @@ class RunMagics(Magics):
         if cell is None and options.verify:
             raise UsageError("%mlrun: --verify needs a whole cell; write %%mlrun.")
         facts = self.hooks.frames[-1].facts if self.hooks.frames else None
+        if cell is not None and facts is not None:
+            api.go_where_told(facts.source, self.shell.user_ns)
         scope = api.open_run(spec, cell=facts)
         if cell is not None:
             self.hooks.attach(scope, verify=options.verify)

@@ -10,6 +10,7 @@ from cvtrack_magics.redact import redact
 from cvtrack_magics.runs import surroundings
 from cvtrack_magics.runs.ending import best_records
 from cvtrack_magics.runs.gathering import paths_of
+from cvtrack_magics.runs.surroundings import safely
 
 if TYPE_CHECKING:
     from cvtrack_magics.runs.scope import RunScope
@@ -34,14 +35,19 @@ def last_facts(
         What ended it.
     """
     session, control = scope.session, scope.control
-    last = scope.not_said_otherwise(scope.gathering.finish(session.config.close_timeout))
-    last += scope.albums.finish(hurry=session.process.ending)
-    session.pump.close(scope.channel)
-    last += surroundings.resource_records(use, ended)
-    last += best_records(scope.channel.history.series, use.wall_s, ended)
-    last += surroundings.figure_records(scope.figures)
-    if scope.spec.output and scope.tee.text().strip():
-        last.append(Artifact("logs/output.txt", redact(scope.tee.text())))
+    last = safely(
+        "the surroundings",
+        lambda: scope.not_said_otherwise(scope.gathering.finish(session.config.close_timeout)),
+    )
+    last += safely("predictions", lambda: scope.albums.finish(hurry=session.process.ending))
+    last += safely("the last points of the plot", lambda: _last_points(scope))
+    last += safely("what the run used", lambda: surroundings.resource_records(use, ended))
+    last += safely(
+        "the best values",
+        lambda: best_records(scope.channel.history.series, use.wall_s, ended),
+    )
+    last += safely("figures", lambda: surroundings.figure_records(scope.figures))
+    last += safely("the output", lambda: _output(scope))
     last += scope.gathering.late(paths_of([*scope.recorded, *last]))
     if scope.channel.lost:
         last.append(Notice(f"{scope.channel.lost} values could not be read from the device."))
@@ -49,5 +55,15 @@ def last_facts(
         last.append(Tag("stopped_at_step", str(control.stopped_at)))
         last.append(Notice(f"Stopped by the button at step {control.stopped_at}."))
     if error is not None:
-        last += surroundings.error_records(error)
+        last += safely("the error", lambda: surroundings.error_records(error))
     return last
+
+
+def _last_points(scope: RunScope) -> list[Record]:
+    scope.session.pump.close(scope.channel)
+    return []
+
+
+def _output(scope: RunScope) -> list[Record]:
+    text = scope.tee.text() if scope.spec.output else ""
+    return [Artifact("logs/output.txt", redact(text))] if text.strip() else []

@@ -23,7 +23,9 @@ from cvtrack_magics.runs.host import CellFacts, Host
 from cvtrack_magics.runs.process import ProcessEnd
 from cvtrack_magics.runs.sender import Sender
 from cvtrack_magics.runs.spec import RunSpec
+from cvtrack_magics.store.detours import Detours
 from cvtrack_magics.store.tracking import Tracking
+from cvtrack_magics.text import is_a
 
 if TYPE_CHECKING:
     from cvtrack_magics.capture.usage import UsageSampler
@@ -58,6 +60,7 @@ class Session:
         self.host = host
         self.config = config
         self.tracking = Tracking(config.default_store, config.connect_timeout)
+        self.detours = Detours()
         self.pump = Pump(config.plot_interval)
         self.sender = Sender(config.send_interval)
         self.backlog = Sender(config.send_interval)
@@ -152,12 +155,16 @@ class Session:
         cell = cell or CellFacts()
         parent = self._parent_of(spec)
         scope = scopes.RunScope(self, spec, cell, parent)
+        scope.notices += self._beside(spec)
         key = _place_of(scope)
         replaced = "" if spec.resume else self._latest.get(key, "")
         tags = {**self.tags, **surroundings.cell_tags(cell, self.host.notebook())}
         tags.update({r.key: r.value for r in spec.records if isinstance(r, Tag)})
         if replaced:
             tags["cvtrack.replaces"] = replaced
+        if parent is not None:
+            with suppress(Exception):
+                parent.guard.before_another()
         self.process.hold()
         pending, self.pending = self.pending, []
         if replaced:
@@ -191,14 +198,23 @@ class Session:
                 f"Write '%%mlrun {spec.name} --nested' to put this one under it, "
                 "or type %mlend first.",
             )
-        foreign = self._foreign_run()
-        if foreign is not None:
-            name, run_id = foreign
-            raise UsageProblem(
-                f"An MLflow run that other code opened is still active: {name!r} ({run_id[:8]}).",
-                "Type mlflow.end_run() to end it, or add --nested to put this run under it.",
-            )
         return None
+
+    def _beside(self, spec: RunSpec) -> list[str]:
+        """Say that a run of other code stays open beside one that is opened now."""
+        foreign = None if self.scopes or spec.nested else self._foreign_run()
+        if foreign is None:
+            return []
+        name, run_id = foreign
+        if spec.resume and spec.name == name:
+            raise UsageProblem(
+                f"Run {name!r} ({run_id[:8]}) is open already: other code opened it.",
+                "Type mlflow.end_run() to end it, then resume it.",
+            )
+        return [
+            f"MLflow run {name!r} ({run_id[:8]}), which other code left open, stays open beside "
+            "this one; mlflow.end_run() in a cell of its own ends it."
+        ]
 
     def _foreign_run(self) -> tuple[str, str] | None:
         try:
@@ -217,8 +233,16 @@ class Session:
         if os.getpid() != self._pid:
             self.scopes.clear()
             return RunSummary(scope.name, scope.run_id, "", outcome, 0.0, "", kept=False)
-        while self.scopes and self.scopes[-1] is not scope:
-            self.close(self.scopes[-1], outcome, error)
+        try:
+            while scope in self.scopes and self.scopes[-1] is not scope:
+                self.close(self.scopes[-1], outcome, error)
+        finally:
+            summary = self._close_one(scope, outcome, error)
+        return summary
+
+    def _close_one(
+        self, scope: RunScope, outcome: Outcome, error: BaseException | None
+    ) -> RunSummary:
         if scope in self.scopes:
             self.scopes.remove(scope)
         try:
@@ -337,6 +361,6 @@ def outcome_of(error: BaseException | None) -> Outcome:
 
     if error is None:
         return "FINISHED"
-    if isinstance(error, (KeyboardInterrupt, asyncio.CancelledError)):
+    if is_a(error, KeyboardInterrupt, asyncio.CancelledError):
         return "KILLED"
     return "FAILED"

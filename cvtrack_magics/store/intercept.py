@@ -42,8 +42,8 @@ class Route(Protocol):
     def flush(self) -> None:
         """Bring what was logged to the store before it is read back."""
 
-    def ended(self) -> None:
-        """Other code ends the run now."""
+    def ended(self) -> bool:
+        """Other code ends the run now; returns whether it may."""
 
     def entity(self) -> Any:
         """Return MLflow's picture of a run that is only on disk."""
@@ -51,6 +51,8 @@ class Route(Protocol):
     def history(self, name: str) -> list[Any]:
         """Return the points of a metric of a run that is only on disk."""
 
+
+ENDS = ("FINISHED", "FAILED", "KILLED")
 
 Created = Callable[[Any, str], None]
 """Told of a run (and its tracking URI) that other code opened while ours is open."""
@@ -225,10 +227,16 @@ class Calls:
         if route is None:
             return original(run_id, *a, **k)
         route.flush()
-        route.ended()
-        return original(route.stored_id, *a, **k) if route.stored_id else None
+        may = route.ended()
+        return original(route.stored_id, *a, **k) if may and route.stored_id else None
 
     def update_run(self, original: Any, run_id: str, *a: Any, **k: Any) -> Any:
+        route = self._in.route(run_id)
+        given = dict(zip(("status", "name"), a, strict=False)) | k
+        if route is not None and given.get("status") in ENDS and not route.ended():
+            if not given.get("name"):
+                return None
+            a, k = (), {**given, "status": None}
         return self._or_keep(run_id, lambda at: original(at, *a, **k), lambda _: None)
 
     def create_run(self, original: Any, *a: Any, **k: Any) -> Any:
