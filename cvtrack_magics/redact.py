@@ -35,7 +35,8 @@ def redact(text: str) -> str:
 
 def in_one_line(error: BaseException, limit: int = 200) -> str:
     """Return the first line of an error's message without credentials, or its class."""
-    return redact(text_of(error).strip().split("\n", 1)[0])[:limit] or kind_of(error)
+    line = text_of(error).strip().split("\n", 1)[0][: 20 * limit]
+    return redact(line)[:limit] or kind_of(error)
 
 
 def kind_and_line(error: BaseException, limit: int = 200) -> str:

@@ -100,6 +100,8 @@ class CellHooks:
             if not info.store_history:
                 self.host.unstored.append(info.raw_cell)
             session = current.peek()
+            if session is not None:
+                session.begin_cell()
             frame.entered = list(session.scopes) if session is not None else []
             for scope in frame.entered:
                 scope.enter_cell()
@@ -141,6 +143,9 @@ class CellHooks:
             if held.outcome is None:
                 held.leave_cell()
                 held.note_cell(frame.facts.cell_id or frame.facts.source, error)
+        session = current.peek()
+        if session is not None and not self.frames:
+            session.end_cell()
 
     def _close(self, frame: Frame, scope: RunScope, error: BaseException | None) -> None:
         from cvtrack_magics.runs.session import outcome_of

@@ -86,7 +86,8 @@ class Session:
         self._used_at = 0.0
         self.looked_at = ""
         """The id of the last run that ended with predictions logged."""
-        self._told_no_run = False
+        self.unrecorded = 0
+        """How often log() was called in the running cell, or in the script, for nothing."""
         self._pid = os.getpid()
 
     # -- life
@@ -330,12 +331,25 @@ class Session:
 
     # -- metrics
 
+    def begin_cell(self) -> None:
+        """Say again from now on when nothing is recorded."""
+        self.unrecorded = 0
+
+    def end_cell(self) -> None:
+        """Say how often ``log()`` was called in the cell with no run open."""
+        if self.unrecorded > 1:
+            self.host.say(
+                f"cvtrack: log() was called {self.unrecorded:,} times without a run in this cell; "
+                "none of it was recorded."
+            )
+        self.unrecorded = 0
+
     def channel(self) -> Channel | None:
-        """Return the innermost open run's channel; says once when there is none."""
+        """Return the innermost open run's channel; says once in a cell when there is none."""
         if self.scopes and os.getpid() == self._pid:
             return self.scopes[-1].channel
-        if not self._told_no_run:
-            self._told_no_run = True
+        self.unrecorded += 1
+        if self.unrecorded == 1:
             self.host.say(
                 "cvtrack: log() was called with no run open; nothing is recorded. "
                 "Start the cell with %%mlrun NAME."
