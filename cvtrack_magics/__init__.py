@@ -88,7 +88,8 @@ __all__ = [
     "unload_ipython_extension",
 ]
 
-_extensions: dict[int, Any] = {}
+# a reload of this module, which %reload_ext makes, must not forget what is loaded
+_extensions: dict[int, Any] = globals().get("_extensions", {})
 
 
 def __getattr__(name: str) -> Any:
@@ -119,6 +120,11 @@ def load_ipython_extension(shell: Any) -> None:
 
 def unload_ipython_extension(shell: Any) -> None:
     """Take everything out again (``%unload_ext cvtrack_magics``)."""
-    extension = _extensions.pop(id(shell), None)
-    if extension is not None:
-        extension.unload()
+    extension = _extensions.get(id(shell))
+    if extension is None:
+        return
+    if extension.is_reloaded_in_a_run:
+        print("%reload_ext cvtrack_magics does nothing while a run is open. End it first.")
+        return
+    del _extensions[id(shell)]
+    extension.unload()

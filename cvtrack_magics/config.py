@@ -17,6 +17,9 @@ class CvTrack(Configurable):
     preload = Bool(True, help="Import MLflow in the background when the extension is loaded.").tag(
         config=True
     )
+    offer_names = Bool(
+        True, help="Have log, track and Predictions in the notebook without an import."
+    ).tag(config=True)
     default_store = Unicode(
         "sqlite:///mlflow.db",
         help="Tracking URI used when neither MLFLOW_TRACKING_URI nor mlflow.set_tracking_uri() "

@@ -8,6 +8,7 @@ from cvtrack_magics.secrets.escape import printable
 from cvtrack_magics.secrets.spans import disjoint, replaced
 from cvtrack_magics.secrets.tokens import find_tokens
 from cvtrack_magics.secrets.urls import find_remote_secrets, find_userinfo
+from cvtrack_magics.text import kind_of, text_of
 
 _URL_SECRET_PARAMETER = re.compile(
     r"(?P<key>[?&](?:[\w\-]{0,64}(?:token|secret|password|passwd|signature|api[_\-]?key|sig))=)"
@@ -52,17 +53,11 @@ def redact(text: str) -> str:
 
 def in_one_line(error: BaseException, limit: int = 200) -> str:
     """Return the first line of an error's message without credentials, or its class."""
-    return redact(_said(error).strip().split("\n", 1)[0])[:limit] or type(error).__name__
+    line = text_of(error).strip().split("\n", 1)[0][: 20 * limit]
+    return redact(line)[:limit] or kind_of(error)
 
 
 def kind_and_line(error: BaseException, limit: int = 200) -> str:
     """Return an error's class and the first line of its message, without credentials."""
-    kind, line = type(error).__name__, in_one_line(error, limit)
+    kind, line = kind_of(error), in_one_line(error, limit)
     return kind if line == kind else f"{kind}: {line}"
-
-
-def _said(error: BaseException) -> str:
-    try:
-        return str(error)
-    except Exception:  # the user's own class may raise here
-        return ""

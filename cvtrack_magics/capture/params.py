@@ -13,6 +13,8 @@ from cvtrack_magics.capture import implicit
 from cvtrack_magics.capture.values import is_scalar, make_param, plain_value
 from cvtrack_magics.errors import UsageProblem
 from cvtrack_magics.records import Artifact, Notice, Param, Tag
+from cvtrack_magics.redact import kind_and_line
+from cvtrack_magics.text import kind_of
 
 _HINT = (
     "Give a dict, dataclass, Namespace, pydantic or OmegaConf object, a named number or text, "
@@ -48,14 +50,20 @@ def describe_params(
     UsageProblem
         The value has no settings to read.
     """
-    if implicit.is_generator(value):
-        return []
     records: list[Param | Artifact | Notice | Tag] = []
-    for key, leaf in _top_level(value, name):
-        if isinstance(leaf, Tag):
-            records.append(leaf)
-        else:
-            records.extend(make_param(f"{prefix}.{key}" if prefix else key, leaf))
+    try:
+        if implicit.is_generator(value):
+            return []
+        for key, leaf in _top_level(value, name):
+            if isinstance(leaf, Tag):
+                records.append(leaf)
+            else:
+                records.extend(make_param(f"{prefix}.{key}" if prefix else key, leaf))
+    except UsageProblem:
+        raise
+    except Exception as error:  # attributes that raise, dicts that hold themselves
+        what = f"{name!r}" if name else f"a {kind_of(value)}"
+        records.append(Notice(f"Not all params of {what} could be read: {kind_and_line(error)}"))
     return _unique(records)
 
 

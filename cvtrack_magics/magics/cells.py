@@ -11,6 +11,7 @@ from __future__ import annotations
 import linecache
 import re
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from cvtrack_magics.magics.host import ShellHost
 from cvtrack_magics.runs import current
 from cvtrack_magics.runs.host import CellFacts
+from cvtrack_magics.text import is_a
 
 if TYPE_CHECKING:
     from cvtrack_magics.runs.scope import RunScope
@@ -25,19 +27,33 @@ if TYPE_CHECKING:
 BODY_BELOW = "..."
 """Stands for the cell's body, which IPython itself runs after the call."""
 
+CELL_MAGIC = re.compile(r"^%%(?P<name>[^\W\d][\w.]*|!)(?P<line>(?:[ \t].*)?)$")
 FIRST_LINE = re.compile(r"^%%mlrun(?P<line>(?:[ \t].*)?)$")
 
 
 def open_at_first_line(lines: list[str]) -> list[str]:
     """Replace a first line ``%%mlrun …`` by the call that opens the run.
 
-    The number of lines stays the same. ``%%mlrun?`` is left to IPython's help.
+    The number of lines stays the same, but for a cell magic below it, which owns what follows.
+    ``%%mlrun?`` is left to IPython's help.
     """
     match = FIRST_LINE.match(lines[0].rstrip("\r\n")) if lines else None
     if match is None or match["line"].rstrip().endswith("?"):
         return lines
     line = match["line"].strip()
-    return [f"get_ipython().run_cell_magic('mlrun', {line!r}, {BODY_BELOW!r})\n", *lines[1:]]
+    opened = f"get_ipython().run_cell_magic('mlrun', {line!r}, {BODY_BELOW!r})\n"
+    return [opened, *_with_magic_below(lines[1:])]
+
+
+def _with_magic_below(lines: list[str]) -> list[str]:
+    """Turn a cell magic at the top of a run's cell into the call that IPython makes of one."""
+    at = next((n for n, text in enumerate(lines) if text.strip()), None)
+    match = CELL_MAGIC.match(lines[at].rstrip("\r\n")) if at is not None else None
+    if at is None or match is None:
+        return lines
+    body = "".join(lines[at + 1 :])
+    call = f"get_ipython().run_cell_magic({match['name']!r}, {match['line'].strip()!r}, {body!r})\n"
+    return [*lines[:at], call]
 
 
 @dataclass
@@ -59,7 +75,7 @@ class Frame:
         shown = getattr(sys, "last_value", None)
         if around.startswith("%%mlrun") or shown is self.last_error:
             return None
-        return shown if isinstance(shown, BaseException) else None
+        return shown if is_a(shown, BaseException) else None
 
 
 class CellHooks:
@@ -69,6 +85,8 @@ class CellHooks:
         self.shell = shell
         self.host = host
         self.frames: list[Frame] = []
+        self.mentioned: Callable[[str], None] | None = None
+        """Told of each cell before it runs."""
 
     def install(self) -> None:
         """Put the transform and the hooks into the shell."""
@@ -95,10 +113,15 @@ class CellHooks:
             outer = self.frames[-1].facts
             count, cell_id = count or outer.execution_count, cell_id or outer.cell_id
         frame = Frame(CellFacts(info.raw_cell, count, str(cell_id)))
+        if self.mentioned is not None:
+            with suppress(Exception):
+                self.mentioned(info.raw_cell or "")
         if not self.frames:
             if not info.store_history:
                 self.host.unstored.append(info.raw_cell)
             session = current.peek()
+            if session is not None:
+                session.begin_cell()
             frame.entered = list(session.scopes) if session is not None else []
             for scope in frame.entered:
                 scope.enter_cell()
@@ -140,6 +163,9 @@ class CellHooks:
             if held.outcome is None:
                 held.leave_cell()
                 held.note_cell(frame.facts.cell_id or frame.facts.source, error)
+        session = current.peek()
+        if session is not None and not self.frames:
+            session.end_cell()
 
     def _close(self, frame: Frame, scope: RunScope, error: BaseException | None) -> None:
         from cvtrack_magics.runs.session import outcome_of
@@ -160,4 +186,4 @@ def error_of(result: Any | None) -> BaseException | None:
 
         return CancelledError()
     found = result.error_before_exec or result.error_in_exec
-    return found if isinstance(found, BaseException) else None
+    return found if is_a(found, BaseException) else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from cvtrack_magics.magics.facts import FactMagics
 from cvtrack_magics.magics.gate import GateMagics
 from cvtrack_magics.magics.help import LINES, HelpMagics
 from cvtrack_magics.magics.host import ShellHost
+from cvtrack_magics.magics.names import Names
 from cvtrack_magics.magics.release import ReleaseMagics
 from cvtrack_magics.magics.runs import RunMagics
 from cvtrack_magics.magics.sync import SyncMagics
@@ -30,6 +32,7 @@ class Extension:
         self.shell = shell
         self.config = CvTrack(parent=shell)
         self.host = ShellHost(shell)
+        self.names = Names(shell.user_ns)
         self.hooks = CellHooks(shell, self.host)
         self.replaced: dict[tuple[str, str], Any] = {}
 
@@ -50,6 +53,9 @@ class Extension:
                     self.replaced[kind, name] = known.get(name)
             self.shell.register_magics(magics)
         self.hooks.install()
+        if self.config.offer_names:
+            self.names.load()
+            self.hooks.mentioned = self.names.mentioned
         self.shell.configurables.append(self.config)
         for name in LINES:
             for prefix in ("%", "%%"):
@@ -64,6 +70,15 @@ class Extension:
 
         return Session(self.host, self.config)
 
+    @property
+    def is_reloaded_in_a_run(self) -> bool:
+        """Whether ``%reload_ext`` is under way while a run is open."""
+        session = current.peek()
+        frame = sys._getframe()
+        while frame is not None and frame.f_code.co_name != "reload_extension":
+            frame = frame.f_back  # type: ignore[assignment]
+        return frame is not None and session is not None and bool(session.scopes)
+
     def unload(self) -> None:
         """Give the shell back as it was; an open run is ended as KILLED."""
         session = current.peek()
@@ -71,6 +86,7 @@ class Extension:
             session.stop()
         current.use(None)
         self.hooks.remove()
+        self.names.unload()
         for (kind, name), before in self.replaced.items():
             table = self.shell.magics_manager.magics[kind]
             if before is None:

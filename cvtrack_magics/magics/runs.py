@@ -37,7 +37,11 @@ RUN = (
         "metrics and the true outcome are recorded.",
         "%%mlrun train --nested --seed 42 --tag backbone=ResNet18",
     )
-    .option("name", help="the run's name; {python} expressions in it are filled in")
+    .option(
+        "name",
+        nargs="+",
+        help="the run's name, of one or more words; {python} expressions in it are filled in",
+    )
     .option("--nested", action="store_true", help="put it under the innermost open run")
     .option("--resume", action="store_true", help="continue the newest run of this name")
     .option("--tag", action="append", default=[], metavar="K=V", help="a tag; may be repeated")
@@ -104,6 +108,8 @@ class RunMagics(Magics):
         if cell is None and options.verify:
             raise UsageError("%mlrun: --verify needs a whole cell; write %%mlrun.")
         facts = self.hooks.frames[-1].facts if self.hooks.frames else None
+        if cell is not None and facts is not None:
+            api.go_where_told(facts.source, self.shell.user_ns)
         scope = api.open_run(spec, cell=facts)
         if cell is not None:
             self.hooks.attach(scope, verify=options.verify)
@@ -124,7 +130,7 @@ class RunMagics(Magics):
         if options.deterministic and options.seed is None:
             raise UsageError("%%mlrun: --deterministic goes with --seed N.")
         return RunSpec(
-            name=self._fill_in(options.name),
+            name=self._fill_in(_run_name(options.name)),
             nested=options.nested,
             resume=options.resume,
             span=span,
@@ -176,6 +182,19 @@ class RunMagics(Magics):
         names = {key for key, _, _ in known}
         rows += [(key, value, "", "") for key, value in current.items() if key not in names]
         show(Table(("tag", "set to", "for example", "what for"), rows))
+
+
+def _run_name(words: list[str]) -> str:
+    """Return the words as one name; an option without its dashes is no part of it."""
+    options = [name.removeprefix("--") for name in RUN.option_names()]
+    for word in words[1:]:
+        if word in options or "=" in word:
+            hint = f"Did you mean '--{word}'?" if word in options else "--tag and --params take it."
+            raise UsageError(
+                f"%%mlrun: {word!r} is not taken for a part of the run's name. {hint} "
+                "Quotes around the name make it one."
+            )
+    return " ".join(words)
 
 
 def _is_ours(key: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from types import TracebackType
 from typing import Any
 
@@ -67,6 +68,9 @@ def mlexperiment(name: str | None = None) -> Said:
     if not name.strip():
         raise UsageProblem("An experiment needs a name.", "%mlexperiment resnet-ablations")
     why = tracking.set_experiment(name)
+    tracking.typed_experiment = name
+    for scope in get_session().scopes:
+        scope.guard.chosen(name)
     if why:
         return Said(
             f"{why} Runs from now on are kept on disk and go to experiment {name!r} "
@@ -153,6 +157,25 @@ def open_run(spec: RunSpec, **cell: Any) -> RunScope:
         report = apply_seed(spec.seed, deterministic=spec.deterministic, import_torch=True)
         spec = replace(spec, seeds=tuple(seed_records(report)))
     return session.open(spec, **cell)
+
+
+def go_where_told(source: str, namespace: Mapping[str, Any]) -> None:
+    """Choose experiment and store as a cell says first; what was told before is stronger.
+
+    A name given to ``%mlexperiment``, and a store that was named already, stay.
+    """
+    session = get_session()
+    if session.scopes or ("set_experiment" not in source and "set_tracking_uri" not in source):
+        return
+    from cvtrack_magics.runs.firstact import first_act
+
+    act, tracking = first_act(source, namespace), session.tracking
+    # what fails here fails again in the cell, where the user sees it
+    with suppress(Exception):
+        if act.tracking_uri and not tracking.go_to(act.tracking_uri):
+            return
+        if act.experiment and not tracking.typed_experiment:
+            tracking.set_experiment(act.experiment)
 
 
 def mlend(*, ok: bool = False) -> RunSummary:

@@ -9,6 +9,7 @@ from cvtrack_magics.records import Artifact, Notice, Record, Tag
 from cvtrack_magics.runs import surroundings
 from cvtrack_magics.runs.ending import best_records
 from cvtrack_magics.runs.gathering import paths_of
+from cvtrack_magics.runs.surroundings import safely
 
 if TYPE_CHECKING:
     from cvtrack_magics.runs.scope import RunScope
@@ -33,20 +34,16 @@ def last_facts(
         What ended it.
     """
     session, control = scope.session, scope.control
-    last = scope.not_said_otherwise(scope.gathering.finish(session.config.close_timeout))
-    last += scope.albums.finish(hurry=session.process.ending)
-    session.pump.close(scope.channel)
-    total = scope.stretch.total(use)
-    last += surroundings.resource_records(total, ended)
-    whole = scope.stretch.curves(scope.channel.history.series, session.config.close_timeout)
-    if whole is None:
-        last.append(Notice("Not recorded: best values, for the earlier curves could not be read."))
-    else:
-        own = scope.channel.history.series
-        last += best_records(whole, total.wall_s, ended, own)
-    last += surroundings.figure_records(scope.figures)
-    if scope.spec.output and scope.tee.text().strip():
-        last.append(Artifact("logs/output.txt", scope.tee.text()))
+    last = safely(
+        "the surroundings",
+        lambda: scope.not_said_otherwise(scope.gathering.finish(session.config.close_timeout)),
+    )
+    last += safely("predictions", lambda: scope.albums.finish(hurry=session.process.ending))
+    last += safely("the last points of the plot", lambda: _last_points(scope))
+    last += safely("what the run used", lambda: _resources(scope, use, ended))
+    last += safely("the best values", lambda: _best(scope, use, ended))
+    last += safely("figures", lambda: surroundings.figure_records(scope.figures))
+    last += safely("the output", lambda: _output(scope))
     last += scope.gathering.late(paths_of([*scope.recorded, *last]))
     if scope.channel.lost:
         last.append(Notice(f"{scope.channel.lost} values could not be read from the device."))
@@ -54,5 +51,27 @@ def last_facts(
         last.append(Tag("stopped_at_step", str(control.stopped_at)))
         last.append(Notice(f"Stopped by the button at step {control.stopped_at}."))
     if error is not None:
-        last += surroundings.error_records(error)
+        last += safely("the error", lambda: surroundings.error_records(error))
     return last
+
+
+def _last_points(scope: RunScope) -> list[Record]:
+    scope.session.pump.close(scope.channel)
+    return []
+
+
+def _resources(scope: RunScope, use: ResourceUse, ended: int) -> list[Record]:
+    return [*surroundings.resource_records(scope.stretch.total(use), ended)]
+
+
+def _best(scope: RunScope, use: ResourceUse, ended: int) -> list[Record]:
+    own = scope.channel.history.series
+    whole = scope.stretch.curves(own, scope.session.config.close_timeout)
+    if whole is None:
+        return [Notice("Not recorded: best values, for the earlier curves could not be read.")]
+    return [*best_records(whole, scope.stretch.total(use).wall_s, ended, own)]
+
+
+def _output(scope: RunScope) -> list[Record]:
+    text = scope.tee.text() if scope.spec.output else ""
+    return [Artifact("logs/output.txt", text)] if text.strip() else []

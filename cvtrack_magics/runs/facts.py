@@ -153,7 +153,10 @@ def mlautolog(mode: str) -> Said:
         raise UsageProblem(
             f"%mlautolog does not know {mode!r}.", "Type '%mlautolog explore' or 'production'."
         )
-    get_session().tracking.autolog(explore=mode == "explore")
+    session = get_session()
+    session.tracking.autolog(explore=mode == "explore")
+    for scope in session.scopes:
+        scope.guard.chosen()
     if mode == "explore":
         return Said("Autologging is on: metrics every epoch, no models. Lightning trainers only.")
     return Said("Autologging is off: the record holds what log() and the magics say.")

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from cvtrack_magics.records import Call, Record, Tag
-from cvtrack_magics.redact import redact
+from cvtrack_magics.redact import kind_and_line, redact
 from cvtrack_magics.runs.books import Books
 from cvtrack_magics.runs.kept import KeptRun
 from cvtrack_magics.secrets.records import RecordMasker
@@ -18,7 +18,12 @@ from cvtrack_magics.store.uris import absolute
 from cvtrack_magics.store.writer import Point
 
 if TYPE_CHECKING:
+    from cvtrack_magics.runs.scope import RunScope
     from cvtrack_magics.runs.session import Session
+
+OPENED, OPENED_IN = "cvtrack.opened", "cvtrack.opened_in"
+"""Tags: the ids of runs that other code opened in a run, and the run that one was opened in."""
+MOST_LINKS = 200  # ids that fit into a tag
 
 
 class Way(Books):
@@ -86,11 +91,23 @@ class Way(Books):
         bool
             Whether that is still to be told the store; a guest's end is in its journal.
         """
-        if self.journals[0] is self.own:
+        if self.own is not None and self.journals[0] is self.own:
+            if self.own.delivery.end is None:
+                self._say_undone(self.own)
+                return False
             return True
         if not self.ends(status, end_time):
             self.facts([Call("update_run", {"status": status})])
         return False
+
+    def _say_undone(self, own: KeptRun) -> None:
+        scope = next((item for item in own.session.scopes if item.kept is own), None)
+        if scope is not None:
+            scope.guard.tell(
+                "end_run",
+                f"Other code set run {scope.name!r} to an end, which was undone: the run ends "
+                "where it was opened.",
+            )
 
 
 class Guests:
@@ -111,6 +128,7 @@ class Guests:
         self._ended: list[KeptRun] = []
         self._over: list[Way] = []
         """Ways of runs that are over; what comes late for them is taken while ours are open."""
+        self._linked: dict[str, list[str]] = {}
 
     def open(self, kept: KeptRun, run: OpenRun) -> Way:
         """Begin to take the calls for a run; return their way."""
@@ -126,6 +144,7 @@ class Guests:
         """Let the calls for a run, and for its guests, be; return the guests."""
         ways = self._of.pop(kept.note.key, [])
         guests = [journal for way in ways for journal in way.journals]
+        self._linked.pop(kept.note.key, None)
         for way in ways:
             way.close()
         for guest in guests:
@@ -195,9 +214,19 @@ class Guests:
         if os.getpid() != self._pid:
             return
         scope = self._session.current
-        uri = absolute(uri)
-        if scope is None or scope.run is None or redact(uri) != scope.kept.note.uri:
+        if scope is None or scope.run is None:
             return
+        try:
+            self._link(scope, run, self._take_in(scope, run, absolute(uri)))
+        except Exception as error:  # it is the other code's run, and recorded without us
+            scope.guard.tell(
+                "adopt", f"A run that other code opened is not shown here: {kind_and_line(error)}"
+            )
+
+    def _take_in(self, scope: RunScope, run: Any, uri: str) -> Way | None:
+        """Follow a run on the same store as ours."""
+        if redact(uri) != scope.kept.note.uri:
+            return None
         info = run.info
         opened = OpenRun(
             info.run_id,
@@ -211,3 +240,31 @@ class Guests:
         kept = KeptRun(self._session, opened.name, scope.kept, scope.notices, run=opened)
         way = self._follow(kept, opened)
         way.keep_in_mind([Tag(key, value) for key, value in (run.data.tags or {}).items()])
+        return way
+
+    def _link(self, scope: RunScope, run: Any, way: Way | None) -> None:
+        """Let a run that is no child of ours, and ours, name each other in a tag."""
+        run_id, ours = str(run.info.run_id), scope.run_id
+        above = (run.data.tags or {}).get("mlflow.parentRunId", "")
+        if not ours or above:
+            return
+        if way is not None:
+            way.kept.add([Tag(OPENED_IN, ours)])
+        linked = self._linked.setdefault(scope.kept.note.key, [])
+        linked.append(run_id)
+        if len(linked) <= MOST_LINKS:
+            scope.add([Tag(OPENED, " ".join(linked))])
+
+
+def whose_curves(guests: Sequence[KeptRun], most: int = 5) -> list[str]:
+    """Say which curves on the card of a run are those of runs that other code opened in it."""
+    found = [(guest.note, list(guest.channel.history.series)) for guest in guests]
+    found = [(note, names) for note, names in found if names]
+    said = [
+        f"Opened in it by other code: run {note.name!r} ({note.run_id[:8]}), whose curves are "
+        f"{', '.join(names[:8])}{' …' if len(names) > 8 else ''}."
+        for note, names in found[:most]
+    ]
+    if len(found) > most:
+        said.append(f"{len(found) - most} more runs with curves were opened in it by other code.")
+    return said

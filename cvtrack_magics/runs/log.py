@@ -6,29 +6,34 @@ from collections.abc import Mapping
 from threading import get_ident
 from typing import Any
 
-from cvtrack_magics.errors import UsageProblem
-from cvtrack_magics.runs.current import _current, get_session
+from cvtrack_magics.runs.current import _current
 
 
 def log(
-    metrics: Mapping[str, Any] | None = None,
+    metrics: Mapping[str, Any] | str | None = None,
+    value: Any = None,
     /,
     *,
     step: int | None = None,
     every: int = 1,
     **kw: Any,
 ) -> None:
-    """Log metrics of the open run; made for loops.
+    """Log metrics of the open run; made for loops, and never ends one.
 
     When it returns, the points are in a file that outlives the process, even one that is
     killed. They reach the store and the plot later, from other threads.
 
     Parameters
     ----------
-    metrics : mapping, optional
+    metrics : mapping or str, optional
         Names to numbers, NumPy scalars or 0-d tensors. NaN and infinities are kept. A
         tensor on a GPU is not waited for: it is copied on the GPU and read later, and is
-        safe from a kill only from then on.
+        safe from a kill only from then on. Figures and images (PIL; (H, W), (H, W, 3) or
+        (3, H, W) arrays of uint8, bool, or floats from 0 to 1) become PNG files under
+        ``visualisations/NAME/``; of other arrays of many values ``NAME/min``, ``NAME/mean``
+        and ``NAME/max`` are recorded.
+    value : object, optional
+        The value, where ``metrics`` is one name: ``log("loss", 0.3)``.
     step : int, optional
         The step of these points. When it is not given: in :func:`track` loops, the round of
         the innermost one that something is logged in, counted over all its passes; what is
@@ -40,10 +45,10 @@ def log(
     **kw
         Metrics whose names are Python identifiers.
 
-    Raises
-    ------
-    UsageProblem
-        A value is not one number, or the step is no whole number.
+    Notes
+    -----
+    What is no number, no step and no picture is set aside; the run's card says so once for
+    each name, with the line of the call.
 
     Examples
     --------
@@ -60,12 +65,6 @@ def log(
         and channel.main.write(metrics, step)  # type: ignore[arg-type]
     ):
         return
-    channel = get_session().channel()
-    if channel is None:
-        return
-    if every < 1:
-        raise UsageProblem(f"every={every} keeps no step.", "Use every=1 for all, 10 for a tenth.")
-    if kw:
-        metrics = {**(metrics or {}), **kw}
-    if metrics:
-        channel.log(metrics, step, every)
+    from cvtrack_magics.runs.longlog import log_any
+
+    log_any(metrics, value, step, every, kw)

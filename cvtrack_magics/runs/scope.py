@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from cvtrack_magics.capture.meter import ResourceMeter
+from cvtrack_magics.capture.meter import ResourceMeter, ResourceUse
 from cvtrack_magics.capture.streams import StreamTee
 from cvtrack_magics.errors import StoreUnavailable
 from cvtrack_magics.metrics.channel import Channel
@@ -29,11 +29,13 @@ from cvtrack_magics.runs.albums import Albums
 from cvtrack_magics.runs.closing import last_facts
 from cvtrack_magics.runs.control import Control
 from cvtrack_magics.runs.gathering import Gathering
+from cvtrack_magics.runs.guard import Guard
+from cvtrack_magics.runs.guests import whose_curves
 from cvtrack_magics.runs.host import CellFacts
 from cvtrack_magics.runs.kept import KeptRun
 from cvtrack_magics.runs.spec import RunSpec
 from cvtrack_magics.runs.stretch import Stretch
-from cvtrack_magics.runs.summary import summary_of
+from cvtrack_magics.runs.summary import least_summary, summary_of
 from cvtrack_magics.runs.view import SYSTEM, RunView
 from cvtrack_magics.store import fluent
 from cvtrack_magics.store.late import RUN_KEY
@@ -80,6 +82,7 @@ class RunScope:
         self.failures: dict[str, BaseException] = {}
         self.children = 0
         self.stretch = Stretch()
+        self.guard = Guard(session, self.notices)
         self.channel = Channel()
         self.kept: KeptRun
         self.guests: list[KeptRun] = []
@@ -138,6 +141,8 @@ class RunScope:
         self.seeds = said.seeds
         self._meter.start()
         self.gathering.start()
+        with self._attempt("note MLflow's settings"):
+            self.guard.begin()
         try:
             self._open_journal(tags)
             try:
@@ -152,6 +157,8 @@ class RunScope:
                 self.notices.append(self._away)
         finally:
             self.gathering.run_is_open()
+        with self._attempt("keep MLflow's active run"):
+            self.guard.hold(self.run)
         self.params.update({**self.run.params, **self.stretch.earlier.params})
         self.channel.refresh = self.view.refresh
         self.channel.step_now = self.control.step_now
@@ -320,52 +327,80 @@ class RunScope:
         except KeyboardInterrupt:  # of the closing, not of the cell: that had its outcome
             self._end_at_once(End(outcome, ended))
             raise
+        except BaseException as problem:  # nothing that is patched or broken may keep a run open
+            self._end_at_once(End(outcome, ended))
+            self.notices.append(f"The run could not be closed in full: {kind_and_line(problem)}")
+            return least_summary(self, outcome, error)
 
     def _close(self, outcome: Outcome, error: BaseException | None, ended: int) -> RunSummary:
-        use = self._meter.stop()
-        timeout = self.session.config.close_timeout
-        last = last_facts(self, use, ended, error)
-        self.notices += [item.text for item in last if isinstance(item, Notice)]
-        last = [item for item in last if not isinstance(item, Notice)]
+        use = ResourceUse(0.0, 0.0, 0, None)
+        with self._attempt("measure what the run used"):
+            use = self._meter.stop()
+        found: list[Record] = []
+        with self._attempt("gather the last facts"):
+            found = last_facts(self, use, ended, error)
+        self.notices += [item.text for item in found if isinstance(item, Notice)]
+        last = [item for item in found if not isinstance(item, Notice)]
         self.recorded += last
         end = End(outcome, ended)
         self._end(last, end)
         if self.run is not None:
-            self._deliver(self.run, end, timeout)
-        summary = summary_of(self, outcome, use.wall_s, error)
+            with self._attempt("wait for the store"):
+                self._deliver(self.run, end, self.session.config.close_timeout)
+        self.notices += whose_curves(self.guests)
+        summary = least_summary(self, outcome, error)
+        with self._attempt("sum up the run"):
+            summary = summary_of(self, outcome, use.wall_s, error)
         told = len(self.notices)
         with self._attempt("show the summary"):
-            curves = self.curves()
-            whole = self.stretch.curves(curves) or curves
-            for label, others in self.under.items():
-                self.view.overlay(label, others)
-            self.view.close(summary, whole)
-            self.session.remember(self, whole)
+            self._show(summary)
             resume.remember(self, use)
         for notice in self.notices[told:]:
-            self.session.host.say(f"cvtrack: {notice}")
+            with contextlib.suppress(Exception):
+                self.session.host.say(f"cvtrack: {notice}")
         return summary
+
+    def _show(self, summary: RunSummary) -> None:
+        curves = self.curves()
+        whole = self.stretch.curves(curves) or curves
+        for label, others in self.under.items():
+            self.view.overlay(label, others)
+        self.view.close(summary, whole)
+        self.session.remember(self, whole)
 
     def _end_at_once(self, end: End) -> None:
         """End the run with what is known of it already."""
         if hasattr(self, "kept") and self.kept.delivery.end is None:
-            self.session.pump.close(self.channel)
+            with self._attempt("bring the last points to the plot"):
+                self.session.pump.close(self.channel)
             self._end([], end)
 
     def _end(self, last: Sequence[Record], end: End) -> None:
         """Keep the last facts and the end, and let go of what was taken for the run."""
-        session = self.session
         if self.run is not None:
+            self._leave(self.run, end.outcome)
+            with self._attempt("let MLflow's calls be"):
+                self.guests = self.session.guests.close(self.kept, self.run)
+        if hasattr(self, "kept"):
             try:
-                left_open = fluent.leave_run(self.run, end.outcome)
-                self.notices += [notice.text for notice in left_open]
-            except Exception as error:
-                self.notices.append(f"MLflow's active run could not be reset: {error}")
-            self.guests = session.guests.close(self.kept, self.run)
-            self.kept.end(self.stretch.beside(last), end)
-        elif hasattr(self, "kept"):  # interrupted while it was opened: the store may know it
-            self.kept.end(last, end)
-            session.sender.open(self.kept.delivery)
+                self.kept.end(self.stretch.beside(last) if self.run else last, end)
+            except Exception as error:  # the end itself needs no file
+                self.notices.append(f"The last facts were not kept: {kind_and_line(error)}")
+                self.kept.delivery.end = end
+            if self.run is None:  # interrupted while it was opened: the store may know it
+                self.session.sender.open(self.kept.delivery)
+
+    def _leave(self, run: OpenRun, outcome: Outcome) -> None:
+        """Leave MLflow's active runs and settings as they were before the run."""
+        with self._attempt("reset MLflow's active run"):
+            self.guard.let_go(run)
+            left_open = fluent.leave_run(run, outcome)
+            self.notices += [notice.text for notice in left_open]
+        with self._attempt("reset MLflow's settings"):
+            self.guard.put_back()
+        if not run.local:
+            with self._attempt("name the last active run"):
+                fluent.remember_last(run.run_id)
 
     def _deliver(self, run: OpenRun, end: End, timeout: float) -> None:
         """Wait until the store has the run, and say what it does not have."""

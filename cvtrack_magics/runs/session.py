@@ -26,7 +26,9 @@ from cvtrack_magics.runs.spec import RunSpec
 from cvtrack_magics.runs.switching import ShortSwitches
 from cvtrack_magics.secrets import Masker
 from cvtrack_magics.secrets.records import RecordMasker
+from cvtrack_magics.store.detours import Detours
 from cvtrack_magics.store.tracking import Tracking
+from cvtrack_magics.text import is_a
 
 if TYPE_CHECKING:
     from cvtrack_magics.capture.usage import UsageSampler
@@ -67,6 +69,7 @@ class Session:
         self.config = config
         self.masker = Masker()
         self.tracking = Tracking(config.default_store, config.connect_timeout)
+        self.detours = Detours()
         self.pump = Pump(config.plot_interval)
         self.sender = Sender(config.send_interval)
         self.backlog = Sender(config.send_interval)
@@ -97,8 +100,9 @@ class Session:
         self._used_at = 0.0
         self.looked_at = ""
         """The id of the last run that ended with predictions logged."""
-        self._told_no_run = False
         self._told_of_state = ""
+        self.unrecorded = 0
+        """How often log() was called in the running cell, or in the script, for nothing."""
         self._pid = os.getpid()
 
     # -- life
@@ -181,6 +185,7 @@ class Session:
         scope = scopes.RunScope(self, spec, cell, parent)
         if spec.resume:
             resume.refuse_open(self, spec.name)
+        scope.notices += self._beside(spec)
         key = _place_of(scope)
         replaced = "" if spec.resume else self._latest.get(key, "")
         opening = precedence.opening_of(
@@ -198,6 +203,9 @@ class Session:
         if replaced:
             tags["cvtrack.replaces"] = replaced
             extra.append(Replaces(replaced))
+        if parent is not None:
+            with suppress(Exception):
+                parent.guard.before_another()
         self.scopes.append(scope)
         try:
             scope.open(tags, opening, extra)
@@ -227,14 +235,23 @@ class Session:
                 f"Write '%%mlrun {spec.name} --nested' to put this one under it, "
                 "or type %mlend first.",
             )
-        foreign = self._foreign_run()
-        if foreign is not None:
-            name, run_id = foreign
-            raise UsageProblem(
-                f"An MLflow run that other code opened is still active: {name!r} ({run_id[:8]}).",
-                "Type mlflow.end_run() to end it, or add --nested to put this run under it.",
-            )
         return None
+
+    def _beside(self, spec: RunSpec) -> list[str]:
+        """Say that a run of other code stays open beside one that is opened now."""
+        foreign = None if self.scopes or spec.nested else self._foreign_run()
+        if foreign is None:
+            return []
+        name, run_id = foreign
+        if spec.resume and spec.name == name:
+            raise UsageProblem(
+                f"Run {name!r} ({run_id[:8]}) is open already: other code opened it.",
+                "Type mlflow.end_run() to end it, then resume it.",
+            )
+        return [
+            f"MLflow run {name!r} ({run_id[:8]}), which other code left open, stays open beside "
+            "this one; mlflow.end_run() in a cell of its own ends it."
+        ]
 
     def _foreign_run(self) -> tuple[str, str] | None:
         try:
@@ -253,8 +270,16 @@ class Session:
         if os.getpid() != self._pid:
             self.scopes.clear()
             return RunSummary(scope.name, scope.run_id, "", outcome, 0.0, "", kept=False)
-        while self.scopes and self.scopes[-1] is not scope:
-            self.close(self.scopes[-1], outcome, error)
+        try:
+            while scope in self.scopes and self.scopes[-1] is not scope:
+                self.close(self.scopes[-1], outcome, error)
+        finally:
+            summary = self._close_one(scope, outcome, error)
+        return summary
+
+    def _close_one(
+        self, scope: RunScope, outcome: Outcome, error: BaseException | None
+    ) -> RunSummary:
         if scope in self.scopes:
             self.scopes.remove(scope)
         try:
@@ -352,16 +377,29 @@ class Session:
 
     # -- metrics
 
+    def begin_cell(self) -> None:
+        """Say again from now on when nothing is recorded."""
+        self.unrecorded = 0
+
+    def end_cell(self) -> None:
+        """Say how often ``log()`` was called in the cell with no run open."""
+        if self.unrecorded > 1:
+            self.host.say(
+                f"cvtrack: log() was called {self.unrecorded:,} times without a run in this cell; "
+                "none of it was recorded."
+            )
+        self.unrecorded = 0
+
     def channel(self) -> Channel | None:
-        """Return the innermost open run's channel; says once when there is none."""
+        """Return the innermost open run's channel; says once in a cell when there is none."""
         scope = next((item for item in reversed(self.scopes) if item.is_open), None)
         if scope is not None:
             channel = scope.kept.here
             if channel is not None:
                 current.log_to(channel)
                 return channel
-        if not self._told_no_run:
-            self._told_no_run = True
+        self.unrecorded += 1
+        if self.unrecorded == 1:
             self.host.say(
                 "cvtrack: log() was called with no run open; nothing is recorded. "
                 "Start the cell with %%mlrun NAME."
@@ -391,6 +429,6 @@ def outcome_of(error: BaseException | None) -> Outcome:
 
     if error is None:
         return "FINISHED"
-    if isinstance(error, (KeyboardInterrupt, asyncio.CancelledError)):
+    if is_a(error, KeyboardInterrupt, asyncio.CancelledError):
         return "KILLED"
     return "FAILED"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cvtrack_magics.errors import CvtrackError
 from cvtrack_magics.names import safe_key
@@ -10,6 +10,7 @@ from cvtrack_magics.records import Outcome, RunSummary
 from cvtrack_magics.runs import surroundings
 from cvtrack_magics.runs.ending import is_summary
 from cvtrack_magics.runs.view import SYSTEM
+from cvtrack_magics.text import is_a, kind_of, text_of
 
 if TYPE_CHECKING:
     from cvtrack_magics.runs.scope import RunScope
@@ -55,6 +56,21 @@ def summary_of(
     )
 
 
+def least_summary(scope: RunScope, outcome: Outcome, error: BaseException | None) -> RunSummary:
+    """Return what can be said of a run whatever is broken around it."""
+    return RunSummary(
+        name=scope.name,
+        run_id=scope.run_id if hasattr(scope, "kept") else "",
+        experiment="",
+        status=outcome,
+        duration=0.0,
+        store="",
+        kept=scope.run is not None,
+        error=_one_line(error),
+        notices=tuple(scope.notices),
+    )
+
+
 def _recorded(scope: RunScope) -> tuple[str, ...]:
     said = surroundings.known_as(scope.recorded)
     if scope.children:
@@ -62,9 +78,9 @@ def _recorded(scope: RunScope) -> tuple[str, ...]:
     return said
 
 
-def _one_line(error: BaseException | None) -> str:
+def _one_line(error: Any) -> str:
     if error is None:
         return ""
-    text = error.problem if isinstance(error, CvtrackError) else str(error)
+    text = text_of(error.problem if is_a(error, CvtrackError) else error)
     first = text.strip().split("\n", 1)[0]
-    return f"{type(error).__name__}: {first}" if first else type(error).__name__
+    return f"{kind_of(error)}: {first}" if first else kind_of(error)

@@ -18,8 +18,9 @@ from cvtrack_magics.capture.modules import user_modules
 from cvtrack_magics.capture.packages import packages
 from cvtrack_magics.capture.session import Cell, session_notebook, session_script
 from cvtrack_magics.records import Artifact, Metric, Notice, Param, Record, Tag
-from cvtrack_magics.redact import in_one_line
+from cvtrack_magics.redact import in_one_line, kind_and_line
 from cvtrack_magics.runs.host import CellFacts
+from cvtrack_magics.text import kind_of, text_of
 
 RESOURCES = "resources/"
 """Metrics under this prefix describe the run's cost, not its model."""
@@ -142,19 +143,15 @@ _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
 def error_records(error: BaseException) -> list[Record]:
     """Return an exception as tags and a traceback artifact."""
-    text = "".join(traceback.format_exception(type(error), error, error.__traceback__))
+    try:
+        text = "".join(traceback.format_exception(type(error), error, error.__traceback__))
+    except Exception as problem:  # such as an exception whose attributes raise
+        text = f"{kind_and_line(error)}\n(no traceback: {kind_and_line(problem)})\n"
     return [
-        Tag("error.type", type(error).__name__),
-        Tag("error.message", _ANSI.sub("", _words_of(error))[:1000]),
+        Tag("error.type", kind_of(error)),
+        Tag("error.message", _ANSI.sub("", text_of(error))[:1000]),
         Artifact("error/traceback.txt", _ANSI.sub("", text)),
     ]
-
-
-def _words_of(error: BaseException) -> str:
-    try:
-        return str(error)
-    except Exception:  # the user's own class may raise here
-        return ""
 
 
 def figure_records(figures: Sequence[bytes]) -> list[Record]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from cvtrack_magics.records import Notice, Outcome
 from cvtrack_magics.store.client import client_of, mlflow, quietly
+from cvtrack_magics.store.detours import stack
 from cvtrack_magics.store.tracking import OpenRun
 
 
@@ -19,15 +20,9 @@ def foreign_run(ours: Iterable[str]) -> tuple[str, str] | None:
     return str(run.info.run_name or ""), str(run.info.run_id)
 
 
-def _stack() -> list[Any]:
-    active = mlflow().tracking.fluent._active_run_stack
-    found: list[Any] = active.get() if hasattr(active, "get") else active
-    return found
-
-
 def enter_local(run: OpenRun, artifacts: str) -> None:
     """Make a run that only exists on disk the active one."""
-    _stack().append(mlflow().ActiveRun(local_entity(run, artifacts, {}, {}, {})))
+    stack().append(mlflow().ActiveRun(local_entity(run, artifacts, {}, {}, {})))
 
 
 def local_entity(
@@ -76,15 +71,17 @@ def leave_run(run: OpenRun, outcome: Outcome) -> list[Notice]:
     """
     fluent = mlflow().tracking.fluent
     notices: list[Notice] = []
-    stack = _stack()
-    if run.run_id not in [entry.info.run_id for entry in stack]:
+    active = stack()
+    if run.run_id not in [entry.info.run_id for entry in active]:
         return notices
-    while stack:
-        top = stack.pop()
+    while active:
+        top = active.pop()
         monitors = getattr(fluent, "run_id_to_system_metrics_monitor", {})
         if top.info.run_id in monitors:
             monitors.pop(top.info.run_id).finish()
         if top.info.run_id == run.run_id:
+            if any(entry.info.run_id == run.run_id for entry in active):
+                continue  # it was entered again, and that was not left
             break
         notices.append(
             Notice(
@@ -96,3 +93,13 @@ def leave_run(run: OpenRun, outcome: Outcome) -> list[Notice]:
             client = client_of(run.uri)
             client.set_terminated(top.info.run_id, outcome)
     return notices
+
+
+def remember_last(run_id: str) -> None:
+    """Make a run the one that ``mlflow.last_active_run`` returns when none is open."""
+    fluent = mlflow().tracking.fluent
+    last: Any = getattr(fluent, "_last_active_run_id", None)
+    if hasattr(last, "set"):
+        last.set(run_id)
+    elif hasattr(fluent, "_last_active_run_id"):
+        fluent._last_active_run_id = run_id

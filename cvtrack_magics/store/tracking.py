@@ -17,6 +17,7 @@ from cvtrack_magics.records import Notice, Outcome, Record
 from cvtrack_magics.redact import in_one_line, redact
 from cvtrack_magics.store import credentials
 from cvtrack_magics.store.client import client_of, creating, mlflow, quietly
+from cvtrack_magics.store.detours import beside
 from cvtrack_magics.store.refusals import is_denied, is_no, is_refusal
 from cvtrack_magics.store.uris import absolute, sqlite_file
 from cvtrack_magics.store.writer import Doubts, Point, end_run, write, write_points
@@ -64,25 +65,59 @@ class Tracking:
         self.connect_timeout = connect_timeout
         self._names: dict[tuple[str, str], str] = {}
         self._set_by_us = ""
+        self._told = os.environ.get("MLFLOW_TRACKING_URI", "")
         self._wanted_experiment = ""
         self._doubts = Doubts()
+        self.typed_experiment = ""
+        """The name that the user gave to %mlexperiment last."""
 
     @property
     def uri(self) -> str:
-        """The tracking URI now in force."""
+        """The tracking URI now in force.
+
+        A store that was named once stays the one of the session when its name is away from
+        the environment, which code can empty for a moment.
+        """
         module = mlflow()
-        chosen = module.is_tracking_uri_set() or os.environ.get("MLFLOW_TRACKING_URI")
-        if not chosen:
-            self._set_by_us = absolute(self._default_uri)
+        self._give_way()
+        if module.is_tracking_uri_set():
+            now = str(module.get_tracking_uri())
+            self._told = self._told if now == self._set_by_us else absolute(now)
+        else:
+            self._set_by_us = self._told or absolute(self._default_uri)
             module.set_tracking_uri(self._set_by_us)
         uri = str(module.get_tracking_uri())
         credentials.note(uri)
         return uri
 
+    def _give_way(self) -> None:
+        """Take a store back that was set here, where the environment names another now."""
+        from mlflow.tracking._tracking_service import utils
+
+        named = os.environ.get("MLFLOW_TRACKING_URI")
+        if named and self._set_by_us not in ("", named) and utils._tracking_uri == self._set_by_us:
+            utils._tracking_uri = None
+            self._set_by_us = ""
+
+    def go_to(self, uri: str) -> bool:
+        """Take a store where none was named yet; return whether it is the one in force."""
+        if self.uri == self._set_by_us and not self._told:
+            mlflow().set_tracking_uri(uri)
+            self._told, self._set_by_us = absolute(uri), ""
+        return absolute(self.uri) == absolute(uri)
+
+    def settle(self) -> None:
+        """Make the default store the one in force, where no other was ever named."""
+        if not self._told:
+            self.uri  # noqa: B018 (setting it is what is wanted)
+
     def release(self) -> None:
         """Take the default store back, where it is still the one in force."""
         if self._set_by_us and mlflow().get_tracking_uri() == self._set_by_us:
+            named = os.environ.get("MLFLOW_TRACKING_URI") if self._told else None
             mlflow().set_tracking_uri(None)
+            if named:
+                os.environ["MLFLOW_TRACKING_URI"] = named
         self._set_by_us = ""
 
     @property
@@ -91,7 +126,11 @@ class Tracking:
         file = sqlite_file(self.uri) if self.uri.startswith("sqlite") else None
         if file is None:
             return redact(self.uri)
-        return str(file.relative_to(Path.cwd()) if file.is_relative_to(Path.cwd()) else file)
+        try:
+            here = Path.cwd()
+        except OSError:  # the folder is gone
+            return str(file)
+        return str(file.relative_to(here) if file.is_relative_to(here) else file)
 
     def check(self) -> None:
         """Raise :class:`StoreUnavailable` at once when the store cannot be used."""
@@ -183,13 +222,13 @@ class Tracking:
         why = self.set_experiment(self._wanted_experiment) if self._wanted_experiment else ""
         if why:
             raise StoreUnavailable(why)
-        with self._calling(f"open run {name!r}"), creating():
+        with self._calling(f"open run {name!r}"), creating(), beside(nested=nested):
             run = mlflow().start_run(run_name=name, nested=nested, tags=dict(tags))
             return self._opened(run, {})
 
     def resume_run(self, run_id: str, *, nested: bool) -> OpenRun:
         """Make a finished run the active one again."""
-        with self._calling(f"resume run {run_id}"):
+        with self._calling(f"resume run {run_id}"), beside(nested=nested):
             run = mlflow().start_run(run_id=run_id, nested=nested)
             return self._opened(run, run.data.params)
 

@@ -16,7 +16,7 @@ from tests.store_views import runs_of
 BAD_LINES = {
     "%%mlrun a --nestd\n1": "Did you mean '--nested'",
     "%%mlrun\n1": "name",
-    "%%mlrun a b\n1": "does not understand 'b'",
+    "%%mlrun a nested\n1": "Did you mean '--nested'",
     "%%mlrun a --tag novalue\n1": "not of the form name=value",
     "%%mlrun a --tag k=\n1": "not of the form name=value",
     "%%mlrun a --params missing_cfg\n1": "no 'missing_cfg' in this notebook",

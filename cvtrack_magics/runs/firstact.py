@@ -1,0 +1,128 @@
+"""Where a cell says that its run belongs, by the MLflow calls it begins with.
+
+``mlflow.set_experiment("x")`` as the first thing that a cell does is what the user means for the
+run that the cell is, although the run is opened before it. So the cell is read beforehand: only
+its first calls, and only where their arguments are plain values.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+PLAIN = (
+    *(ast.Constant, ast.Name, ast.Load, ast.JoinedStr, ast.FormattedValue),
+    *(ast.BinOp, ast.Add, ast.Attribute, ast.Subscript, ast.Dict, ast.Tuple, ast.List),
+)
+"""What an argument may be made of: nothing in it calls anything."""
+
+CALLS = ("set_experiment", "set_tracking_uri")
+
+
+@dataclass(frozen=True)
+class FirstAct:
+    """What a cell says first; empty where it says nothing."""
+
+    experiment: str = ""
+    tracking_uri: str = ""
+
+
+def first_act(source: str, namespace: Mapping[str, Any]) -> FirstAct:
+    """Read the MLflow calls that a cell begins with.
+
+    Parameters
+    ----------
+    source : str
+        The cell; lines of magics before the calls are passed over.
+    namespace : mapping
+        The notebook's names.
+
+    Returns
+    -------
+    FirstAct
+        Empty when the cell does anything else first than import, assign plain values and
+        make these calls, or when an argument is not a plain value.
+    """
+    lines = source.splitlines()
+    code = "\n".join("" if line.startswith(("%", "!")) else line for line in lines)
+    try:
+        body = ast.parse(code).body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return FirstAct()
+    names, act = dict(namespace), FirstAct()
+    for statement in body:
+        try:
+            act, goes_on = _read(statement, names, act)
+        except Exception:  # a name that is not there, an attribute that raises
+            return act
+        if not goes_on:
+            return act
+    return act
+
+
+def _read(statement: ast.stmt, names: dict[str, Any], act: FirstAct) -> tuple[FirstAct, bool]:
+    if isinstance(statement, ast.Import):
+        names.update({a.asname or a.name: _MLFLOW for a in statement.names if a.name == "mlflow"})
+        return act, True
+    if isinstance(statement, ast.ImportFrom):
+        if statement.module == "mlflow":
+            names.update({a.asname or a.name: _Call(a.name) for a in statement.names})
+        return act, True
+    if isinstance(statement, ast.Assign) and len(statement.targets) == 1:
+        target, value = statement.targets[0], statement.value
+        call = _call(value, names)
+        if call is None and isinstance(target, ast.Name):
+            names[target.id] = _value(value, names)
+            return act, True
+    else:
+        call = _call(getattr(statement, "value", None), names)
+    if call is not None and isinstance(statement, (ast.Expr, ast.Assign)):
+        name, argument = call
+        if name == "set_experiment":
+            return replace(act, experiment=argument), True
+        return replace(act, tracking_uri=argument), not act.experiment
+    plain = isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
+    return act, plain
+
+
+def _call(node: Any, names: Mapping[str, Any]) -> tuple[str, str] | None:
+    """Return which of the calls a node is, and its one argument."""
+    if not isinstance(node, ast.Call):
+        return None
+    function = node.func
+    name = ""
+    if isinstance(function, ast.Attribute) and isinstance(function.value, ast.Name):
+        module = names.get(function.value.id)
+        if module is _MLFLOW or getattr(module, "__name__", "") == "mlflow":
+            name = function.attr
+    elif isinstance(function, ast.Name):
+        name = _name_of(names.get(function.id))
+    given = [*node.args, *(k.value for k in node.keywords if k.arg in ("experiment_name", "uri"))]
+    if name not in CALLS or len(given) != 1 or len(node.args) + len(node.keywords) != 1:
+        return None
+    value = _value(given[0], names)
+    return (name, value) if isinstance(value, str) and value.strip() else None
+
+
+def _name_of(function: Any) -> str:
+    if isinstance(function, _Call):
+        return function.name
+    home = str(getattr(function, "__module__", ""))
+    return str(getattr(function, "__name__", "")) if home.startswith("mlflow.") else ""
+
+
+def _value(node: ast.expr, names: Mapping[str, Any]) -> Any:
+    if not all(isinstance(part, PLAIN) for part in ast.walk(node)):
+        raise ValueError("not a plain value")
+    code = compile(ast.Expression(node), "<cell>", "eval")
+    return eval(code, {"__builtins__": {}}, dict(names))  # noqa: S307 (the user's own words)
+
+
+@dataclass(frozen=True)
+class _Call:
+    name: str
+
+
+_MLFLOW = object()

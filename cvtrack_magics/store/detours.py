@@ -1,0 +1,203 @@
+"""What MLflow's fluent functions do about the active run, while a run of ours is it.
+
+A cell is a run from its first to its last line. In between other code may call
+``mlflow.end_run()``, or ``mlflow.start_run()`` as if no run was open: the first would end the
+cell's run early, the second raises. Here the run stays open, and a run that is started at the
+top becomes its child.
+
+The functions are changed in place, by their code, since people hold them under many names
+(``from mlflow import start_run``). When the last run is closed they are as they were.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from types import CodeType, FunctionType
+from typing import Any
+
+from cvtrack_magics.store.client import mlflow, ours
+
+Tell = Callable[[str, str], None]
+"""Takes a key, under which a thing is said once for a run, and the line to say."""
+
+NAMES = ("start_run", "end_run", "_get_or_start_run", "set_experiment")
+
+
+@dataclass(eq=False)
+class Held:
+    """A run of ours on the stack of the thread that opened it."""
+
+    run_id: str
+    name: str
+    entry: Any
+    tell: Tell
+    thread: int = field(default_factory=threading.get_ident)
+    asked: bool = False
+    """Whether the last thing that this thread asked of MLflow was to end the run."""
+    aside: bool = False
+    """Whether MLflow's stack does not show the run, for a loop that ends all runs."""
+
+
+def stack() -> list[Any]:
+    """Return MLflow's active runs of this thread; a change of the list is one of theirs."""
+    active = mlflow().tracking.fluent._active_run_stack
+    found: list[Any] = active.get() if hasattr(active, "get") else active
+    return found
+
+
+@contextlib.contextmanager
+def beside(*, nested: bool) -> Iterator[None]:
+    """Let a run be opened that is not nested, although another one was left active."""
+    active = stack()
+    aside = [] if nested else active[:]
+    del active[: len(aside)]
+    try:
+        yield
+    finally:
+        active[:0] = aside
+
+
+def _detour(*args: Any, **kwargs: Any) -> Any:
+    return _elsewhere(*args, **kwargs)  # type: ignore[name-defined]  # noqa: F821
+
+
+class Detours:
+    """Keeps the runs of ours open and active until they are closed here."""
+
+    def __init__(self) -> None:
+        self._held: list[Held] = []
+        self._changed: dict[str, tuple[CodeType, Any, Any]] = {}
+        self._originals: dict[str, Any] = {}
+        self._lock = threading.RLock()
+
+    def enter(self, run_id: str, name: str, tell: Tell) -> None:
+        """Hold a run that was just made the active one of this thread."""
+        entry = next((e for e in reversed(stack()) if e.info.run_id == run_id), None)
+        if entry is None:
+            return
+        with self._lock:
+            self._held.append(Held(run_id, name, entry, tell))
+            if not self._changed:
+                self._install()
+
+    def leave(self, run_id: str) -> None:
+        """Let a run go that is about to be closed: it is on the stack again."""
+        with self._lock:
+            self._put_back()
+            self._held = [held for held in self._held if held.run_id != run_id]
+            if not self._held and self._changed:
+                self._remove()
+
+    # -- the functions
+
+    def _install(self) -> None:
+        fluent = mlflow().tracking.fluent
+        for name in NAMES:
+            function = vars(fluent).get(name)
+            if not isinstance(function, FunctionType) or function.__closure__:
+                continue
+            code, defaults = function.__code__, function.__defaults__
+            original = FunctionType(code, function.__globals__, name, defaults)
+            original.__kwdefaults__ = function.__kwdefaults__
+            signature = inspect.signature(function)
+            where = f"_cvtrack_{name}"
+            self._originals[name] = original
+            self._changed[name] = (code, defaults, function.__kwdefaults__)
+            function.__globals__[where] = getattr(self, name.strip("_"))
+            function.__signature__ = signature  # type: ignore[attr-defined]
+            function.__code__ = _detour.__code__.replace(co_names=(where,))
+            function.__defaults__ = function.__kwdefaults__ = None
+
+    def _remove(self) -> None:
+        fluent = mlflow().tracking.fluent
+        for name, (code, defaults, kwdefaults) in self._changed.items():
+            function = vars(fluent)[name]
+            function.__code__ = code
+            function.__defaults__, function.__kwdefaults__ = defaults, kwdefaults
+            vars(function).pop("__signature__", None)
+            # another thread may be between the two lines of the detour
+            function.__globals__[f"_cvtrack_{name}"] = self._originals[name]
+        self._changed, self._originals = {}, {}
+
+    def _top(self) -> Held | None:
+        """Return the run of ours that is on top of this thread's stack."""
+        active = stack()
+        top = active[-1].info.run_id if active else ""
+        return next((held for held in self._held if held.run_id == top), None)
+
+    def _put_back(self) -> None:
+        """Show the runs again that a loop of ``end_run`` was not shown any more."""
+        for held in self._held:
+            if held.aside and held.thread == threading.get_ident():
+                stack().append(held.entry)
+                held.aside = held.asked = False
+
+    def start_run(self, *args: Any, **kwargs: Any) -> Any:
+        """Start a run; a child of ours where ours is the active one."""
+        original = self._originals["start_run"]
+        if ours():
+            return original(*args, **kwargs)
+        self._put_back()
+        held = self._top()
+        if held is None:
+            return original(*args, **kwargs)
+        held.asked = False
+        said = inspect.signature(original).bind(*args, **kwargs)
+        if said.arguments.get("nested"):
+            return original(*args, **kwargs)
+        if said.arguments.get("run_id") == held.run_id:  # entered again; its end ends nothing
+            stack().append(held.entry)
+            return held.entry
+        said.arguments["nested"] = True
+        run = original(*said.args, **said.kwargs)
+        held.tell(
+            "start_run",
+            f"mlflow.start_run() in run {held.name!r} opened {run.info.run_name!r} as its child "
+            "run, as nested=True does.",
+        )
+        return run
+
+    def end_run(self, *args: Any, **kwargs: Any) -> Any:
+        """End the active run, unless it is ours."""
+        original = self._originals["end_run"]
+        held = None if ours() else self._top()
+        if held is None:
+            return original(*args, **kwargs)
+        active = stack()
+        if sum(entry.info.run_id == held.run_id for entry in active) > 1:
+            active.pop()
+            return None
+        if held.asked:  # 'while mlflow.active_run(): mlflow.end_run()' has to come to its end
+            active.pop()
+            held.aside = True
+        held.asked = True
+        held.tell(
+            "end_run",
+            f"mlflow.end_run() in run {held.name!r} was undone: the run ends where it was opened.",
+        )
+        return None
+
+    def get_or_start_run(self) -> Any:
+        """Return the active run; ours too where there is none, instead of a new one."""
+        original = self._originals["_get_or_start_run"]
+        if ours():
+            return original()
+        self._put_back()
+        held = self._top()
+        if held is not None:
+            held.asked = False
+        elif not stack() and self._held:  # a thread, which MLflow gives no active run
+            return self._held[-1].entry
+        return original()
+
+    def set_experiment(self, *args: Any, **kwargs: Any) -> Any:
+        """Set the experiment, and keep the two variables of the environment in step."""
+        from cvtrack_magics.store.switches import name_experiment
+
+        experiment = self._originals["set_experiment"](*args, **kwargs)
+        name_experiment(str(getattr(experiment, "name", "") or ""))
+        return experiment
