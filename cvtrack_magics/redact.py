@@ -38,7 +38,6 @@ def redact(text: str) -> str:
     Made for lines that people read. Recorded code goes through `cvtrack_magics.secrets`,
     which changes secret values only.
     """
-    text = printable(text)
     if "://" in text:
         parts, at = [], 0
         for start, end in find_userinfo(text):
@@ -52,7 +51,7 @@ def redact(text: str) -> str:
 
 def in_one_line(error: BaseException, limit: int = 200) -> str:
     """Return the first line of an error's message without credentials, or its class."""
-    return redact(_said(error).strip().split("\n", 1)[0])[:limit] or type(error).__name__
+    return printable(redact(_said(error).strip().split("\n", 1)[0]))[:limit] or type(error).__name__
 
 
 def kind_and_line(error: BaseException, limit: int = 200) -> str:
