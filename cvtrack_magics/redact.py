@@ -39,7 +39,6 @@ def redact(text: str) -> str:
     Made for lines that people read. Recorded code goes through `cvtrack_magics.secrets`,
     which changes secret values only.
     """
-    text = printable(text)
     if "://" in text:
         parts, at = [], 0
         for start, end in find_userinfo(text):

@@ -14,6 +14,8 @@ import pytest
 from cvtrack_magics.capture import gitcall
 from cvtrack_magics.capture.git import describe_git, git_records, user_modules
 from cvtrack_magics.records import Artifact, Notice, Tag
+from cvtrack_magics.secrets import Masker
+from cvtrack_magics.secrets.records import RecordMasker
 
 
 def git(folder: Path, *arguments: str) -> str:
@@ -199,7 +201,9 @@ def test_a_file_that_makes_the_diff_huge_is_named(repo: Path) -> None:
 
 def test_credentials_in_the_diff(repo: Path) -> None:
     (repo / "train.py").write_text("url = 'https://me:hunter2@host/x'\n")
-    assert "hunter2" not in str(files(describe_git(repo, [])))
+    recorded = RecordMasker(Masker()).records(git_records(describe_git(repo, [])))
+    assert "hunter2" not in str(recorded)
+    assert "uncommitted.diff" in str(recorded)
 
 
 def test_environment_of_a_hook_does_not_mislead(
