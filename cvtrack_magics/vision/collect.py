@@ -71,6 +71,7 @@ def collect(
         classes = getattr(getattr(loader, "dataset", None), "classes", None)
     place = device if device is not None else _device_of(model)
     total = _total(loader)
+    softmax = task == "classification" and _ends_in_softmax(model)
     parts: list[Predictions] = []
     times: list[tuple[int, float]] = []
     done = 0
@@ -93,7 +94,7 @@ def collect(
             given |= {key: options[key][rows] for key in ("ids", "names") if key in options}
             if classes is not None and task != "depth":
                 given["classes"] = classes
-            part = make(images, truth, **_said(output, task), **given)
+            part = make(images, truth, **_said(output, task, softmax), **given)
             parts.append(part)
             times.append((len(part), spent))
             done += len(part)
@@ -112,14 +113,23 @@ def collect(
     return found if limit is None else found[:limit]
 
 
-def _said(output: Any, task: Task) -> dict[str, Any]:
+def _ends_in_softmax(model: Any) -> bool:
+    """Whether a sequential model's last module gives probabilities."""
+    import torch
+
+    while isinstance(model, torch.nn.Sequential) and len(model):
+        model = model[-1]
+    return isinstance(model, (torch.nn.Softmax, torch.nn.Sigmoid))
+
+
+def _said(output: Any, task: Task, softmax: bool = False) -> dict[str, Any]:
     """Name the model's output as the task's argument."""
     if task in ("classification", "semantic"):
         if isinstance(output, Mapping):  # torchvision's segmentation models
             output = output.get("out", output.get("logits"))
         if output is None or not hasattr(output, "shape"):
             raise UsageProblem(f"collect: expected logits of a {task} model, saw no tensor.")
-        return {"logits": output}
+        return {"probabilities" if softmax else "logits": output}
     if task == "anomaly":
         if isinstance(output, Mapping):
             return {"scores": output["scores"], "heat": output.get("heat")}

@@ -14,6 +14,7 @@ from cvtrack_magics.vision.reading.planes import read_planes
 from cvtrack_magics.vision.tasks import Anomalies, Classes
 
 _SUM_SLACK = 2e-2  # half precision and rounded files
+_SOFTMAX_SLACK, _HALF_SLACK = 1e-5, 5e-3
 
 
 def read_classes(
@@ -41,6 +42,8 @@ def read_classes(
     if table.dtype.itemsize > 8:
         table = table.astype(np.float64)
     how = "logits" if logits is not None else "probabilities" if probabilities is not None else ""
+    if logits is not None:
+        refuse_softmax(table, "16" in str(getattr(logits, "dtype", "")))
     probs = _probabilities(table, how or _recognise(table))
     names = class_names(classes, probs.shape[1])
     if len(names) != probs.shape[1]:
@@ -50,6 +53,23 @@ def read_classes(
     labels = np.full(count, -1) if truth is None else integers(truth, count, "truth")
     check_labels(labels, len(names), "truth", least=-1)
     return Classes(labels, probs), names
+
+
+def refuse_softmax(table: Array, half: bool) -> None:
+    """Refuse N × K logits that are probabilities: softmax would be applied twice.
+
+    Rows of zeros and ones alone may be either.
+    """
+    if table.ndim != 2 or not table.size or table.shape[1] < 2 or not np.isfinite(table).all():
+        return
+    slack = _HALF_SLACK if half else _SOFTMAX_SLACK
+    sums = np.abs(table.sum(axis=1, dtype=np.float64) - 1)
+    inside = table.min() >= 0 and table.max() <= 1 + slack
+    if inside and sums.max() <= slack and np.isin(table, (0, 1)).mean() < 1:
+        raise UsageProblem(
+            "logits: every row lies within 0..1 and sums to 1, as after a softmax.",
+            "Say probabilities= , or give the output of the layer before.",
+        )
 
 
 def _recognise(table: Array) -> str:
