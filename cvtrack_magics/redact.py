@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 
-from cvtrack_magics.secrets.escape import printable
 from cvtrack_magics.secrets.spans import disjoint, replaced
 from cvtrack_magics.secrets.tokens import find_tokens
 from cvtrack_magics.secrets.urls import find_remote_secrets, find_userinfo
