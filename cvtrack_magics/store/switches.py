@@ -21,7 +21,9 @@ class Switches:
     """Where runs go, and what is logged by itself.
 
     ``autologging`` has the settings of each integration that was ever switched, ``hooks`` what
-    ``mlflow.autolog`` will do when a library is imported.
+    ``mlflow.autolog`` will do when a library is imported. ``held`` is the experiment that was
+    made the current one for the run, where there was none: MLflow would look for the name in
+    the environment at the server, each time that a run is started.
     """
 
     experiment_id: str | None
@@ -30,6 +32,23 @@ class Switches:
     environment: dict[str, str | None]
     autologging: dict[str, Any]
     hooks: dict[str, Any]
+    held: str | None = None
+
+
+def hold_experiment(before: Switches, experiment_id: str) -> Switches:
+    """Make an experiment the current one while a run is open, where there was none."""
+    fluent = mlflow().tracking.fluent
+    if before.experiment_id is not None or fluent._active_experiment_id is not None:
+        return before
+    fluent._active_experiment_id = experiment_id or None
+    return replace(before, held=experiment_id or None)
+
+
+def _since(before: Switches) -> Switches:
+    """Return the settings in force, as if nothing had been held for the run."""
+    now = switches_now()
+    held = before.held is not None and now.experiment_id == before.held
+    return replace(now, experiment_id=before.experiment_id) if held else now
 
 
 def switches_now() -> Switches:
@@ -76,7 +95,7 @@ def put_back(before: Switches, experiment: str = "") -> list[str]:
     experiment : str
         The name of the experiment that they mean, for the words.
     """
-    now = switches_now()
+    now = _since(before)
     undone = list(_undone(before, now, experiment))
     mlflow().tracking.fluent._active_experiment_id = before.experiment_id
     if now.tracking_uri != before.tracking_uri:
@@ -93,7 +112,7 @@ def put_back(before: Switches, experiment: str = "") -> list[str]:
 
 def put_places_back(before: Switches, experiment: str = "") -> list[str]:
     """Put experiment and store back, for a run that is opened now; return what was undone."""
-    now = switches_now()
+    now = _since(before)
     places = (before.experiment_id, before.tracking_uri)
     if places == (now.experiment_id, now.tracking_uri):
         return []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +18,22 @@ from cvtrack_magics.store.writer import FilesHeld, end_run, write, write_points
 from tests.store_views import artifact_names, points
 
 Point = tuple[str, float, int, int]
+
+
+class _NoSleep:
+    """The time module, in which MLflow waits for nothing before it tries once more."""
+
+    sleep = staticmethod(lambda seconds: None)
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(time, name)
+
+
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    from mlflow.store.tracking import sqlalchemy_store
+
+    monkeypatch.setattr(sqlalchemy_store, "time", _NoSleep())
 
 
 @pytest.fixture
