@@ -8,7 +8,8 @@ from cvtrack_magics.errors import UsageProblem
 from cvtrack_magics.vision.reading.labels import read_anomalies, read_classes
 from cvtrack_magics.vision.reading.names import class_names
 from cvtrack_magics.vision.reading.objects import Form, read_boxes, read_names
-from cvtrack_magics.vision.reading.planes import read_depths, read_segments
+from cvtrack_magics.vision.reading.planes import read_depths
+from cvtrack_magics.vision.reading.segments import read_segments
 from cvtrack_magics.vision.samples import Samples
 from cvtrack_magics.vision.tasks import Detections, Task, TaskData
 
@@ -182,11 +183,12 @@ class Making:
         predictions : int array-like
             The same, as predicted.
         logits : float array-like, N × K × H × W
-            Instead of ``predictions``.
+            Instead of ``predictions``. A pixel whose highest logit is NaN or infinite has
+            no class: it is wrong.
         classes : sequence of str, dict of int to str, or int, optional
             Names by index.
         ignore : int, optional
-            The label of pixels that do not count, often 255.
+            The label of pixels that do not count, often 255, -1 or -100.
         **about
             See :meth:`detection`.
         """

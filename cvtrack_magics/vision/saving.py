@@ -66,6 +66,7 @@ def dump(predictions: Predictions, step: int | None, pixels: str = "") -> bytes:
     }
     if isinstance(predictions.data, Segments):
         meta["ignore"] = predictions.data.ignore
+        meta["lost"] = predictions.data.lost
     return _npz(meta, members)
 
 
@@ -162,7 +163,9 @@ def _data(meta: Mapping[str, Any], members: Mapping[str, Array]) -> TaskData:
     truth, said = _to_maps("truth", members), _to_maps("prediction", members)
     if truth is None or said is None:
         raise KeyError("truth")
-    return Depths(truth, said) if task == "depth" else Segments(truth, said, meta["ignore"])
+    if task == "depth":
+        return Depths(truth, said)
+    return Segments(truth, said, meta["ignore"], meta.get("lost"))
 
 
 def _of_boxes(name: str, boxes: Boxes) -> dict[str, Array]:

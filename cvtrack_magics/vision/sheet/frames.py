@@ -70,7 +70,7 @@ class Layers:
             data, wide = one.segments, self.wide
             return [
                 ("truth", label_png(data.truth[place], wide=wide, ignore=data.ignore, side=side)),
-                ("pred", label_png(data.prediction[place], wide=wide, ignore=None, side=side)),
+                ("pred", label_png(data.prediction[place], wide=wide, ignore=data.lost, side=side)),
             ]
         if one.task == "anomaly":
             found = []
@@ -203,8 +203,12 @@ def _cells(predictions: Predictions, rows: npt.NDArray[np.int64]) -> tuple[Array
         if place >= 0:
             truth, said = data.truth[int(place)], data.prediction[int(place)]
             cell = truth.astype(np.int64) * count + said
+            shown = np.ones(truth.shape, bool)
             if data.ignore is not None:
-                cell = cell[truth != data.ignore]
+                shown &= truth != data.ignore
+            if data.lost is not None:
+                shown &= said != data.lost
+            cell = cell[shown]
             found, times = np.unique(cell, return_counts=True)
             cells.append(found)
             counts.append(times)
