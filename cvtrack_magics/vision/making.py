@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, cast, get_args
 
 from cvtrack_magics.errors import UsageProblem
@@ -68,6 +69,7 @@ class Making:
         logits: Any = None,
         probabilities: Any = None,
         classes: Any = None,
+        ignore: int | None = None,
         **about: Any,
     ) -> Predictions:
         """Return the predictions of a classifier.
@@ -78,14 +80,17 @@ class Making:
             N × C × H × W or N × H × W × C tensor or array, N × H × W, a list of arrays or
             PIL images, or the ``pixels`` of other predictions of the same samples.
         truth : int array-like, N, or None
-            Indices into ``classes``; -1 where unknown.
+            Indices into ``classes``; -1 or PyTorch's -100 where unknown.
         scores : float array-like, N × K
             Logits or probabilities, recognised where only one is possible. One column, or
             N values, for two classes.
         logits, probabilities : float array-like
-            The same, said instead of recognised.
+            The same, said instead of recognised. Logits of which every row lies within 0..1
+            and sums to 1 are read as the probabilities they are, and a note says so.
         classes : sequence of str, dict of int to str, or int, optional
             Names by index.
+        ignore : int, optional
+            Another label of samples whose truth is unknown.
         **about
             ``ids``, ``names``, ``layout``, ``value_range`` and ``seconds``; see
             :meth:`detection`.
@@ -96,6 +101,7 @@ class Making:
             In one line: what was seen and what was expected.
         """
         common = Samples.of(images, _length(truth, scores, logits, probabilities), **about)
+        notes: list[str] = []
         data, names = read_classes(
             truth,
             common.count,
@@ -103,8 +109,10 @@ class Making:
             scores=scores,
             logits=logits,
             probabilities=probabilities,
+            ignore=ignore,
+            notes=notes,
         )
-        return _made(cls, common, "classification", names, data)
+        return _made(cls, common, "classification", names, data, notes=notes)
 
     @classmethod
     def detection(
@@ -193,10 +201,17 @@ class Making:
             See :meth:`detection`.
         """
         common = Samples.of(images, _length(truth), **about)
+        notes: list[str] = []
         data, names = read_segments(
-            truth, common.count, classes, predictions=predictions, logits=logits, ignore=ignore
+            truth,
+            common.count,
+            classes,
+            predictions=predictions,
+            logits=logits,
+            ignore=ignore,
+            notes=notes,
         )
-        return _made(cls, common, "semantic", names, data)
+        return _made(cls, common, "semantic", names, data, notes=notes)
 
     @classmethod
     def anomaly(
@@ -305,7 +320,13 @@ def _objects(
 
 
 def _made(
-    cls: Any, common: Samples, task: Task, classes: tuple[str, ...], data: TaskData
+    cls: Any,
+    common: Samples,
+    task: Task,
+    classes: tuple[str, ...],
+    data: TaskData,
+    *,
+    notes: Sequence[str] = (),
 ) -> Predictions:
     made: Predictions = cls(
         task,
@@ -316,6 +337,7 @@ def _made(
         data,
         common.seconds,
         common.names,
+        tuple(dict.fromkeys(notes)),
     )
     return made
 

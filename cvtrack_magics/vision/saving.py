@@ -60,6 +60,7 @@ def dump(predictions: Predictions, step: int | None, pixels: str = "") -> bytes:
         "classes": predictions.classes,
         "ids": predictions.ids,
         "names": predictions.names,
+        "notes": predictions.notes,
         "seconds": predictions.seconds,
         "step": step,
         "pixels": pixels,
@@ -90,6 +91,7 @@ def load(data: bytes, pixels: Pixels | None = None) -> tuple[Predictions, dict[s
                 _data(meta, members),
                 meta["seconds"],
                 tuple(meta["names"]),
+                tuple(meta.get("notes", ())),
             ),
             meta,
         )

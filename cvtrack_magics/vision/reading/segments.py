@@ -22,7 +22,14 @@ _VOIDS = (255, 65535)
 
 
 def read_segments(
-    truth: Any, count: int, classes: Any, *, predictions: Any, logits: Any, ignore: int | None
+    truth: Any,
+    count: int,
+    classes: Any,
+    *,
+    predictions: Any,
+    logits: Any,
+    ignore: int | None,
+    notes: list[str],
 ) -> tuple[Segments, tuple[str, ...]]:
     """Return label maps of N samples, and the names of the classes."""
     if (predictions is None) == (logits is None):
@@ -43,6 +50,8 @@ def read_segments(
     _check_sizes(true_maps, said_maps)
     _check_least(true_maps, ignore)
     names = _names(classes, true_maps, said_maps, ignore)
+    if classes is None and ignore is None and len(names) == 256:
+        notes.append("Label 255 was read as a class; if its pixels do not count, say ignore=255.")
     void = 255 if len(names) <= 255 and (ignore or 0) < 256 else 65535
     lost = any((plane == _LOST).any() for plane in said_maps)
     stored = void if ignore is not None and ignore < 0 else ignore

@@ -92,7 +92,8 @@ def semantic_maps() -> Predictions:
 
 
 def classified(key: str, rows: Any) -> Callable[[], Predictions]:
-    return lambda: Predictions.classification(None, [0, 0, 1, 1], **{key: np.array(rows)})
+    given: dict[str, Any] = {key: np.array(rows)}
+    return lambda: Predictions.classification(None, [0, 0, 1, 1], **given)
 
 
 NAN = np.nan
