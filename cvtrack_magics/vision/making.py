@@ -133,7 +133,8 @@ class Making:
             As for :meth:`classification`. Without images give ``sizes``.
         truth, predictions : sequence, N
             One entry for each image: torchvision's dict (``boxes``, ``labels``, and
-            ``scores`` of predictions), ``supervision.Detections``, a list of COCO annotations
+            ``scores`` of predictions; ``iscrowd``, and ``difficult`` or ``ignore``, for true
+            objects that do not count), ``supervision.Detections``, a list of COCO annotations
             (``category_id`` an index into ``classes``), or an array M × 5 (4 coordinates,
             label) and M × 6 (4 coordinates, score, label) with ``box_format``.
         classes : sequence of str, dict of int to str, or int, optional

@@ -37,7 +37,7 @@ MEMBER_LIMIT = 4_000_000_000
 _MEMBER = re.compile(
     r"sizes|truth|probabilities|scores|(full|tile)_size"
     r"|(truth|prediction|heat|masks|full|tile)_(bytes|ends|shapes|dtypes)"
-    r"|(truth|prediction)_(offsets|xyxy|labels|scores|crowd|mask_sizes|mask_counts)"
+    r"|(truth|prediction)_(offsets|xyxy|labels|scores|crowd|ignored|mask_sizes|mask_counts)"
 )
 
 
@@ -180,6 +180,8 @@ def _of_boxes(name: str, boxes: Boxes) -> dict[str, Array]:
         members[f"{name}_scores"] = boxes.scores
     if boxes.crowd is not None:
         members[f"{name}_crowd"] = boxes.crowd
+    if boxes.ignored is not None:
+        members[f"{name}_ignored"] = boxes.ignored
     if boxes.masks is not None:
         members[f"{name}_mask_sizes"] = np.array(
             [(mask.height, mask.width, len(mask.counts)) for mask in boxes.masks], np.int64
@@ -206,6 +208,7 @@ def _to_boxes(name: str, members: Mapping[str, Array]) -> Boxes:
         members.get(f"{name}_scores"),
         members.get(f"{name}_crowd"),
         masks,
+        members.get(f"{name}_ignored"),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ from cvtrack_magics.vision.arrays import Array, shape_of, to_array
 from cvtrack_magics.vision.boxes import Boxes, to_xyxy
 from cvtrack_magics.vision.masks import Mask, boxes_of, encode
 from cvtrack_magics.vision.reading.class_ids import labels_of, refuse_yolo, whole_labels
+from cvtrack_magics.vision.reading.flags import CROWD_KEYS, IGNORE_KEYS, flag
 from cvtrack_magics.vision.reading.names import check_labels, class_names
 
 
@@ -32,7 +33,7 @@ class _Found:
     labels: Any
     scores: Any = None
     masks: Any = None
-    crowd: Any = None
+    column: Callable[[str], Any] = lambda _: None
     box_format: str = ""
     table: Array | None = None  # the rows of an array, as given
 
@@ -87,14 +88,13 @@ def read_boxes(
             if one.scores is None:
                 raise UsageProblem(f"{where}: predictions need 'scores'.")
             scores = _column(one.scores, count, where, "scores")
-        crowd = np.zeros(count, bool)
-        if one.crowd is not None:
-            crowd = _column(one.crowd, count, where, "iscrowd").astype(bool)
+        flags = [flag(one.column, keys, count, where) for keys in (CROWD_KEYS, IGNORE_KEYS)]
+        crowd, ignored = (np.zeros(count, bool) if part is None else part for part in flags)
         if masks is not None and len(masks) != count:
             raise UsageProblem(f"{where}: {count} boxes, but {len(masks)} masks.")
         all_masks += masks or []
         counts.append(count)
-        parts.append((boxes, labels, scores, crowd))
+        parts.append((boxes, labels, scores, crowd, ignored))
         if one.table is not None:
             refuse_yolo(one.table, boxes, box_format or "", size, where)
     _refuse_relative(found, parts, box_format, sizes, what)
@@ -104,7 +104,9 @@ def read_boxes(
         if any(p[2] is not None and p[2].dtype == np.float64 for p in parts)
         else np.float32
     )
-    crowds = np.concatenate([p[3] for p in parts]) if parts else np.zeros(0, bool)
+    crowds, passed = (
+        np.concatenate([p[at] for p in parts]) if parts else np.zeros(0, bool) for at in (3, 4)
+    )
     return Boxes(
         np.concatenate(([0], np.cumsum(counts))).astype(np.int64),
         np.concatenate([p[0] for p in parts]).astype(kind) if parts else np.zeros((0, 4), kind),
@@ -112,6 +114,7 @@ def read_boxes(
         np.concatenate([p[2] for p in parts]).astype(score_kind) if scored and parts else None,
         crowds if crowds.any() else None,
         tuple(all_masks) if masked else None,
+        passed if passed.any() and not scored else None,
     )
 
 
@@ -129,12 +132,18 @@ def _found(item: Any, what: str, scored: bool) -> _Found:
         return _of_dict(item, what)
     if hasattr(item, "xyxy") and hasattr(item, "class_id"):  # supervision.Detections
         return _Found(
-            to_array(item.xyxy, what), item.class_id, item.confidence, item.mask, None, "xyxy"
+            to_array(item.xyxy, what),
+            item.class_id,
+            item.confidence,
+            item.mask,
+            (getattr(item, "data", None) or {}).get,
+            "xyxy",
         )
     if isinstance(item, Sequence) and all(isinstance(one, Mapping) for one in item) and item:
         return _of_annotations(item)
     if item is None or len(item) == 0:
-        return _Found(np.zeros((0, 4), np.float32), np.zeros(0), np.zeros(0), None, None, "xyxy")
+        none = np.zeros(0)
+        return _Found(np.zeros((0, 4), np.float32), none, none, box_format="xyxy")
     table = to_array(item, what)
     columns = 6 if scored else 5
     if table.ndim != 2 or table.shape[1] != columns:
@@ -159,7 +168,7 @@ def _of_dict(item: Mapping[str, Any], what: str) -> _Found:
         labels_of(item, what),
         item.get("scores"),
         item.get("masks"),
-        item.get("iscrowd"),
+        item.get,
         form,
     )
 
@@ -171,7 +180,7 @@ def _of_annotations(items: Sequence[Mapping[str, Any]]) -> _Found:
         [one["category_id"] for one in items],
         [one["score"] for one in items] if all("score" in one for one in items) else None,
         [one["segmentation"] for one in items] if all("segmentation" in o for o in items) else None,
-        [one.get("iscrowd", 0) for one in items],
+        lambda key: [one.get(key, 0) for one in items] if any(key in o for o in items) else None,
         "xywh",
     )
 

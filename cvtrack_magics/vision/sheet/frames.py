@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cvtrack_magics.vision.arrays import Array
-from cvtrack_magics.vision.boxes import Boxes
+from cvtrack_magics.vision.boxes import Boxes, counted_objects
 from cvtrack_magics.vision.maps import Maps
 from cvtrack_magics.vision.predictions import Predictions
 from cvtrack_magics.vision.sheet.columns import Json, Packs, Places, column
@@ -162,6 +162,8 @@ def _boxes(boxes: Boxes, rows: Rows) -> Json:
     sizes = np.diff(boxes.offsets)
     counts = np.where(rows >= 0, sizes[np.maximum(rows, 0)], 0)
     part = boxes.take(rows[rows >= 0])
+    # The viewer knows one kind of object that does not count.
+    uncounted = part.crowd if part.ignored is None else ~counted_objects(part)
     runs = None
     if part.masks is not None:
         lengths = [len(mask.counts) for mask in part.masks]
@@ -175,7 +177,7 @@ def _boxes(boxes: Boxes, rows: Rows) -> Json:
         "xyxy": column(part.xyxy, "f4"),
         "labels": column(part.labels, "i4"),
         "scores": None if part.scores is None else column(part.scores, "f4"),
-        "crowd": None if part.crowd is None else column(part.crowd, "u1"),
+        "crowd": None if uncounted is None else column(uncounted, "u1"),
         "runs": runs,
     }
 
