@@ -164,7 +164,8 @@ class Making:
         """Return the predictions of an instance segmentation.
 
         As :meth:`detection`, with ``masks`` in each entry: M × H × W truth values, or
-        M × 1 × H × W probabilities (above 0.5 counts); boxes may then be missing.
+        M × 1 × H × W probabilities (above 0.5 counts); boxes may then be missing. Grey values
+        of 0..255 are cut at half, logits (values below 0) at 0, and a note says so.
         """
         objects = (images, truth, predictions)
         return _objects(cls, objects, classes, Form(box_format, masked=True), about)
@@ -239,13 +240,14 @@ class Making:
         heat : float array-like, N × H × W, optional
             Where it looks anomalous.
         masks : array-like, N × H × W, optional
-            Where it is anomalous.
+            Where it is anomalous; grey values as for :meth:`instance`.
         **about
             See :meth:`detection`.
         """
         common = Samples.of(images, _length(truth, scores), **about)
-        data = read_anomalies(truth, scores, common.count, heat=heat, masks=masks)
-        return _made(cls, common, "anomaly", class_names(classes, 2), data)
+        notes: list[str] = []
+        data = read_anomalies(truth, scores, common.count, heat=heat, masks=masks, notes=notes)
+        return _made(cls, common, "anomaly", class_names(classes, 2), data, notes=notes)
 
     @classmethod
     def depth(cls, images: Any, truth: Any, predictions: Any, **about: Any) -> Predictions:
@@ -313,11 +315,12 @@ def _objects(
 ) -> Predictions:
     images, truth, said = objects
     common = Samples.of(images, None, **about)
-    mine = read_boxes(truth, common.sizes, "truth", form, scored=False)
-    theirs = read_boxes(said, common.sizes, "predictions", form, scored=True)
+    notes: list[str] = []
+    mine = read_boxes(truth, common.sizes, "truth", form, scored=False, notes=notes)
+    theirs = read_boxes(said, common.sizes, "predictions", form, scored=True, notes=notes)
     names = read_names(classes, mine, theirs)
     task: Task = "instance" if form.masked else "detection"
-    return _made(cls, common, task, names, Detections(mine, theirs))
+    return _made(cls, common, task, names, Detections(mine, theirs), notes=notes)
 
 
 def _made(

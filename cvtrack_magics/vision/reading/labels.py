@@ -12,6 +12,7 @@ from cvtrack_magics.vision.arrays import Array, floats, integers, shape_of, to_a
 from cvtrack_magics.vision.maps import Maps
 from cvtrack_magics.vision.reading.names import check_labels, class_names
 from cvtrack_magics.vision.reading.planes import read_planes
+from cvtrack_magics.vision.reading.soft_masks import cut_of
 from cvtrack_magics.vision.tasks import Anomalies, Classes
 
 _SUM_SLACK = 2e-2  # half precision and rounded files
@@ -140,7 +141,9 @@ def _probabilities(table: Array, how: str) -> Array:
         return np.asarray(shifted / shifted.sum(axis=1, keepdims=True), table.dtype)
 
 
-def read_anomalies(truth: Any, scores: Any, count: int, *, heat: Any, masks: Any) -> Anomalies:
+def read_anomalies(
+    truth: Any, scores: Any, count: int, *, heat: Any, masks: Any, notes: list[str]
+) -> Anomalies:
     """Return truth, score and, where given, the maps of where."""
     labels = np.full(count, -1) if truth is None else integers(truth, count, "truth")
     if len(labels) and (labels.min() < -1 or labels.max() > 1):
@@ -149,5 +152,6 @@ def read_anomalies(truth: Any, scores: Any, count: int, *, heat: Any, masks: Any
     hot = None if heat is None else Maps.of(read_planes(heat, count, "heat", np.float32))
     areas = None
     if masks is not None:
-        areas = Maps.of(plane != 0 for plane in read_planes(masks, count, "masks", None))
+        planes = list(read_planes(masks, count, "masks", None))
+        areas = Maps.of(map(cut_of(planes, "truth", notes).apply, planes))
     return Anomalies(labels, floats(scores, count, "scores"), hot, areas)

@@ -15,6 +15,7 @@ from cvtrack_magics.vision.masks import Mask, boxes_of, encode
 from cvtrack_magics.vision.reading.class_ids import labels_of, refuse_yolo, whole_labels
 from cvtrack_magics.vision.reading.flags import CROWD_KEYS, IGNORE_KEYS, flag
 from cvtrack_magics.vision.reading.names import check_labels, class_names
+from cvtrack_magics.vision.reading.soft_masks import Cut, cut_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,7 @@ def read_boxes(
     form: Form,
     *,
     scored: bool,
+    notes: list[str],
 ) -> Boxes:
     """Return the objects of N images; labels are not checked yet.
 
@@ -56,6 +58,8 @@ def read_boxes(
         4 coordinates, (score,) label.
     sizes : int array, N × 2
         Heights and widths of the images.
+    notes : list of str
+        Takes what had two readings.
     """
     if isinstance(items, Mapping) and len(sizes) == 1:
         items = [items]
@@ -65,11 +69,16 @@ def read_boxes(
         raise UsageProblem(f"{what}: {len(items)} entries for {len(sizes)} images.")
     box_format, masked = form.box_format, form.masked
     found = [_found(item, f"{what} of image {at}", scored) for at, item in enumerate(items)]
+    stacks = [
+        _stack(one.masks, f"{what} of image {at}") if masked or one.boxes is None else None
+        for at, one in enumerate(found)
+    ]
+    cut = cut_of([stack for stack in stacks if isinstance(stack, np.ndarray)], what, notes)
     counts, parts = [], []
     all_masks: list[Mask] = []
-    for at, (one, size) in enumerate(zip(found, sizes, strict=True)):
+    for at, (one, stack, size) in enumerate(zip(found, stacks, sizes, strict=True)):
         where = f"{what} of image {at}"
-        masks = _masks(one.masks, size, where) if masked or one.boxes is None else None
+        masks = _masks(stack, size, where, cut)
         if masked and masks is None:
             if one.boxes is not None and len(one.boxes):
                 raise UsageProblem(
@@ -226,15 +235,23 @@ def _column(value: Any, count: int, what: str, name: str) -> Array:
     return column
 
 
-def _masks(value: Any, size: Array, what: str) -> list[Mask] | None:
-    if value is None:
+def _stack(value: Any, what: str) -> Any:
+    """Return masks as an array; COCO's forms as they are."""
+    if value is None or (
+        isinstance(value, Sequence) and value and isinstance(value[0], (Mapping, list))
+    ):
+        return value
+    return to_array(value, what)
+
+
+def _masks(stack: Any, size: Array, what: str, cut: Cut) -> list[Mask] | None:
+    if stack is None:
         return None
     height, width = int(size[0]), int(size[1])
-    if isinstance(value, Sequence) and value and isinstance(value[0], (Mapping, list)):
+    if not isinstance(stack, np.ndarray):
         from cvtrack_magics.vision.coco import decode
 
-        return [decode(one, height, width) for one in value]
-    stack = to_array(value, what)
+        return [decode(one, height, width) for one in stack]
     if stack.ndim == 4 and stack.shape[1] == 1:
         stack = stack[:, 0]
     if stack.size == 0:
@@ -243,4 +260,4 @@ def _masks(value: Any, size: Array, what: str) -> list[Mask] | None:
         raise UsageProblem(
             f"{what}: masks are M×{height}×{width} as the image, saw {shape_of(stack)}."
         )
-    return [encode(one > 0.5 if one.dtype.kind == "f" else one != 0) for one in stack]
+    return [encode(cut.apply(one)) for one in stack]
