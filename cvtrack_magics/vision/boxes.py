@@ -32,6 +32,8 @@ class Boxes:
         COCO's ``iscrowd``: matched without being counted.
     masks : tuple of Mask, M, or None
         Of instance segmentation.
+    ignored : bool, M, or None
+        Pascal VOC's ``difficult``: one object that is neither found nor missed.
     """
 
     offsets: npt.NDArray[np.int64]
@@ -40,6 +42,7 @@ class Boxes:
     scores: Array | None = None
     crowd: npt.NDArray[np.bool_] | None = None
     masks: tuple[Mask, ...] | None = None
+    ignored: npt.NDArray[np.bool_] | None = None
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -65,6 +68,7 @@ class Boxes:
             None if self.scores is None else self.scores[rows],
             None if self.crowd is None else self.crowd[rows],
             None if self.masks is None else tuple(self.masks[row] for row in rows),
+            None if self.ignored is None else self.ignored[rows],
         )
 
     def __add__(self, other: Boxes) -> Boxes:
@@ -79,9 +83,19 @@ class Boxes:
             np.concatenate((self.xyxy, other.xyxy)),
             np.concatenate((self.labels, other.labels)),
             scores,
-            _crowds(self, other),
+            _joined_flags(self, other, "crowd"),
             masks,
+            _joined_flags(self, other, "ignored"),
         )
+
+
+def counted_objects(truth: Boxes) -> npt.NDArray[np.bool_]:
+    """Return which true objects count: those that are no crowd and not ignored."""
+    counted = np.ones(len(truth.labels), bool)
+    for flags in (truth.crowd, truth.ignored):
+        if flags is not None:
+            counted &= ~flags
+    return counted
 
 
 def _both(mine: Boxes, theirs: Boxes, name: str) -> bool:
@@ -96,14 +110,15 @@ def _both(mine: Boxes, theirs: Boxes, name: str) -> bool:
     return any(has)
 
 
-def _crowds(mine: Boxes, theirs: Boxes) -> npt.NDArray[np.bool_] | None:
-    """Join the crowds; a part that names none has none."""
-    if mine.crowd is None and theirs.crowd is None:
+def _joined_flags(mine: Boxes, theirs: Boxes, name: str) -> npt.NDArray[np.bool_] | None:
+    """Join crowds, or objects to ignore; a part that names none has none."""
+    flags = [getattr(part, name) for part in (mine, theirs)]
+    if all(values is None for values in flags):
         return None
     return np.concatenate(
         [
-            np.zeros(len(part.labels), bool) if part.crowd is None else part.crowd
-            for part in (mine, theirs)
+            np.zeros(len(part.labels), bool) if values is None else values
+            for part, values in zip((mine, theirs), flags, strict=True)
         ]
     )
 

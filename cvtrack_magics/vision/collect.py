@@ -8,8 +8,10 @@ from typing import Any
 
 from cvtrack_magics.errors import UsageProblem
 from cvtrack_magics.vision.images import to_images
+from cvtrack_magics.vision.last_activation import called
 from cvtrack_magics.vision.modes import evaluating
 from cvtrack_magics.vision.predictions import Predictions
+from cvtrack_magics.vision.reading.labels import AFTER_SOFTMAX
 from cvtrack_magics.vision.tasks import Task
 
 
@@ -35,9 +37,10 @@ def collect(
     Parameters
     ----------
     model : torch.nn.Module or callable
-        Takes a batch of images. Its output is taken as logits (classification, semantic), a
-        list of dicts (detection, instance), scores or a dict with ``scores`` and ``heat``
-        (anomaly), or maps (depth).
+        Takes a batch of images. Its output is taken as logits (classification, semantic), as
+        probabilities where a softmax or a sigmoid made it (classification), a list of
+        dicts (detection, instance), scores or a dict with ``scores`` and ``heat`` (anomaly),
+        or maps (depth).
     loader : iterable
         Yields (images, truth). The order must be the data set's own (no shuffling), since
         samples are named by their place.
@@ -71,7 +74,7 @@ def collect(
         classes = getattr(getattr(loader, "dataset", None), "classes", None)
     place = device if device is not None else _device_of(model)
     total = _total(loader)
-    softmax = task == "classification" and _ends_in_softmax(model)
+    softmax: bool | None = None if task == "classification" else False
     parts: list[Predictions] = []
     times: list[tuple[int, float]] = []
     done = 0
@@ -83,7 +86,10 @@ def collect(
             moved = _to(images, place)
             _wait(place)
             started = time.perf_counter()
-            output = model(moved)
+            if softmax is None:  # the first batch, whose time counts only where it is alone
+                output, softmax = called(model, moved)
+            else:
+                output = model(moved)
             _wait(place)
             spent = time.perf_counter() - started
             if value_range is None:
@@ -95,6 +101,7 @@ def collect(
             if classes is not None and task != "depth":
                 given["classes"] = classes
             part = make(images, truth, **_said(output, task, softmax), **given)
+            softmax = softmax or AFTER_SOFTMAX in part.notes  # one reading for all batches
             parts.append(part)
             times.append((len(part), spent))
             done += len(part)
@@ -111,15 +118,6 @@ def collect(
     per_sample = sum(spent for _, spent in counted) / sum(count for count, _ in counted)
     found = replace(found, seconds=per_sample * len(found))
     return found if limit is None else found[:limit]
-
-
-def _ends_in_softmax(model: Any) -> bool:
-    """Whether a sequential model's last module gives probabilities."""
-    import torch
-
-    while isinstance(model, torch.nn.Sequential) and len(model):
-        model = model[-1]
-    return isinstance(model, (torch.nn.Softmax, torch.nn.Sigmoid))
 
 
 def _said(output: Any, task: Task, softmax: bool = False) -> dict[str, Any]:

@@ -35,5 +35,7 @@ def _objects(truth: Boxes, at: int, classes: tuple[str, ...]) -> bytes:
         corners = np.round(truth.xyxy[row].astype(np.float64), 3).tolist()
         mask = truth.masks[row].counts.tolist() if truth.masks is not None else ""
         crowd = bool(truth.crowd[row]) if truth.crowd is not None else False
-        found.append(f"{classes[int(truth.labels[row])]}|{corners}|{crowd}|{mask}")
+        # Nothing is added for an object that counts, so that older digests stay the same.
+        ignored = "|ignored" if truth.ignored is not None and truth.ignored[row] else ""
+        found.append(f"{classes[int(truth.labels[row])]}|{corners}|{crowd}|{mask}{ignored}")
     return "\n".join(sorted(found)).encode()

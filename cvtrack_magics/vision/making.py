@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, cast, get_args
 
 from cvtrack_magics.errors import UsageProblem
 from cvtrack_magics.vision.reading.labels import read_anomalies, read_classes
 from cvtrack_magics.vision.reading.names import class_names
 from cvtrack_magics.vision.reading.objects import Form, read_boxes, read_names
-from cvtrack_magics.vision.reading.planes import read_depths, read_segments
+from cvtrack_magics.vision.reading.planes import read_depths
+from cvtrack_magics.vision.reading.segments import read_segments
 from cvtrack_magics.vision.samples import Samples
 from cvtrack_magics.vision.tasks import Detections, Task, TaskData
 
@@ -67,6 +69,7 @@ class Making:
         logits: Any = None,
         probabilities: Any = None,
         classes: Any = None,
+        ignore: int | None = None,
         **about: Any,
     ) -> Predictions:
         """Return the predictions of a classifier.
@@ -77,14 +80,17 @@ class Making:
             N × C × H × W or N × H × W × C tensor or array, N × H × W, a list of arrays or
             PIL images, or the ``pixels`` of other predictions of the same samples.
         truth : int array-like, N, or None
-            Indices into ``classes``; -1 where unknown.
+            Indices into ``classes``; -1 or PyTorch's -100 where unknown.
         scores : float array-like, N × K
             Logits or probabilities, recognised where only one is possible. One column, or
             N values, for two classes.
         logits, probabilities : float array-like
-            The same, said instead of recognised.
+            The same, said instead of recognised. Logits of which every row lies within 0..1
+            and sums to 1 are read as the probabilities they are, and a note says so.
         classes : sequence of str, dict of int to str, or int, optional
             Names by index.
+        ignore : int, optional
+            Another label of samples whose truth is unknown.
         **about
             ``ids``, ``names``, ``layout``, ``value_range`` and ``seconds``; see
             :meth:`detection`.
@@ -95,6 +101,7 @@ class Making:
             In one line: what was seen and what was expected.
         """
         common = Samples.of(images, _length(truth, scores, logits, probabilities), **about)
+        notes: list[str] = []
         data, names = read_classes(
             truth,
             common.count,
@@ -102,8 +109,10 @@ class Making:
             scores=scores,
             logits=logits,
             probabilities=probabilities,
+            ignore=ignore,
+            notes=notes,
         )
-        return _made(cls, common, "classification", names, data)
+        return _made(cls, common, "classification", names, data, notes=notes)
 
     @classmethod
     def detection(
@@ -124,7 +133,8 @@ class Making:
             As for :meth:`classification`. Without images give ``sizes``.
         truth, predictions : sequence, N
             One entry for each image: torchvision's dict (``boxes``, ``labels``, and
-            ``scores`` of predictions), ``supervision.Detections``, a list of COCO annotations
+            ``scores`` of predictions; ``iscrowd``, and ``difficult`` or ``ignore``, for true
+            objects that do not count), ``supervision.Detections``, a list of COCO annotations
             (``category_id`` an index into ``classes``), or an array M × 5 (4 coordinates,
             label) and M × 6 (4 coordinates, score, label) with ``box_format``.
         classes : sequence of str, dict of int to str, or int, optional
@@ -154,7 +164,8 @@ class Making:
         """Return the predictions of an instance segmentation.
 
         As :meth:`detection`, with ``masks`` in each entry: M × H × W truth values, or
-        M × 1 × H × W probabilities (above 0.5 counts); boxes may then be missing.
+        M × 1 × H × W probabilities (above 0.5 counts); boxes may then be missing. Grey values
+        of 0..255 are cut at half, logits (values below 0) at 0, and a note says so.
         """
         objects = (images, truth, predictions)
         return _objects(cls, objects, classes, Form(box_format, masked=True), about)
@@ -182,19 +193,27 @@ class Making:
         predictions : int array-like
             The same, as predicted.
         logits : float array-like, N × K × H × W
-            Instead of ``predictions``.
+            Instead of ``predictions``. A pixel whose highest logit is NaN or infinite has
+            no class: it is wrong.
         classes : sequence of str, dict of int to str, or int, optional
             Names by index.
         ignore : int, optional
-            The label of pixels that do not count, often 255.
+            The label of pixels that do not count, often 255, -1 or -100.
         **about
             See :meth:`detection`.
         """
         common = Samples.of(images, _length(truth), **about)
+        notes: list[str] = []
         data, names = read_segments(
-            truth, common.count, classes, predictions=predictions, logits=logits, ignore=ignore
+            truth,
+            common.count,
+            classes,
+            predictions=predictions,
+            logits=logits,
+            ignore=ignore,
+            notes=notes,
         )
-        return _made(cls, common, "semantic", names, data)
+        return _made(cls, common, "semantic", names, data, notes=notes)
 
     @classmethod
     def anomaly(
@@ -221,13 +240,14 @@ class Making:
         heat : float array-like, N × H × W, optional
             Where it looks anomalous.
         masks : array-like, N × H × W, optional
-            Where it is anomalous.
+            Where it is anomalous; grey values as for :meth:`instance`.
         **about
             See :meth:`detection`.
         """
         common = Samples.of(images, _length(truth, scores), **about)
-        data = read_anomalies(truth, scores, common.count, heat=heat, masks=masks)
-        return _made(cls, common, "anomaly", class_names(classes, 2), data)
+        notes: list[str] = []
+        data = read_anomalies(truth, scores, common.count, heat=heat, masks=masks, notes=notes)
+        return _made(cls, common, "anomaly", class_names(classes, 2), data, notes=notes)
 
     @classmethod
     def depth(cls, images: Any, truth: Any, predictions: Any, **about: Any) -> Predictions:
@@ -295,15 +315,22 @@ def _objects(
 ) -> Predictions:
     images, truth, said = objects
     common = Samples.of(images, None, **about)
-    mine = read_boxes(truth, common.sizes, "truth", form, scored=False)
-    theirs = read_boxes(said, common.sizes, "predictions", form, scored=True)
+    notes: list[str] = []
+    mine = read_boxes(truth, common.sizes, "truth", form, scored=False, notes=notes)
+    theirs = read_boxes(said, common.sizes, "predictions", form, scored=True, notes=notes)
     names = read_names(classes, mine, theirs)
     task: Task = "instance" if form.masked else "detection"
-    return _made(cls, common, task, names, Detections(mine, theirs))
+    return _made(cls, common, task, names, Detections(mine, theirs), notes=notes)
 
 
 def _made(
-    cls: Any, common: Samples, task: Task, classes: tuple[str, ...], data: TaskData
+    cls: Any,
+    common: Samples,
+    task: Task,
+    classes: tuple[str, ...],
+    data: TaskData,
+    *,
+    notes: Sequence[str] = (),
 ) -> Predictions:
     made: Predictions = cls(
         task,
@@ -314,6 +341,7 @@ def _made(
         data,
         common.seconds,
         common.names,
+        tuple(dict.fromkeys(notes)),
     )
     return made
 

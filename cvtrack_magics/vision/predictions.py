@@ -50,6 +50,8 @@ class Predictions(Making):
         Time the model took for all samples, device synchronised; 0 where not measured.
     names : tuple of str
         A caption for each sample, or nothing.
+    notes : tuple of str
+        How an input with two readings was read, one line each; an evaluation says them too.
     """
 
     task: Task
@@ -60,6 +62,7 @@ class Predictions(Making):
     data: TaskData
     seconds: float = 0.0
     names: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -98,6 +101,7 @@ class Predictions(Making):
             data=self.data + other.data,  # type: ignore[operator]
             seconds=self.seconds + other.seconds if timed else 0.0,
             names=self.names + other.names if self.names and other.names else (),
+            notes=tuple(dict.fromkeys((*self.notes, *other.notes))),
         )
 
     def with_pixels(self, pixels: Pixels | None) -> Predictions:

@@ -37,7 +37,7 @@ MEMBER_LIMIT = 4_000_000_000
 _MEMBER = re.compile(
     r"sizes|truth|probabilities|scores|(full|tile)_size"
     r"|(truth|prediction|heat|masks|full|tile)_(bytes|ends|shapes|dtypes)"
-    r"|(truth|prediction)_(offsets|xyxy|labels|scores|crowd|mask_sizes|mask_counts)"
+    r"|(truth|prediction)_(offsets|xyxy|labels|scores|crowd|ignored|mask_sizes|mask_counts)"
 )
 
 
@@ -60,12 +60,14 @@ def dump(predictions: Predictions, step: int | None, pixels: str = "") -> bytes:
         "classes": predictions.classes,
         "ids": predictions.ids,
         "names": predictions.names,
+        "notes": predictions.notes,
         "seconds": predictions.seconds,
         "step": step,
         "pixels": pixels,
     }
     if isinstance(predictions.data, Segments):
         meta["ignore"] = predictions.data.ignore
+        meta["lost"] = predictions.data.lost
     return _npz(meta, members)
 
 
@@ -89,6 +91,7 @@ def load(data: bytes, pixels: Pixels | None = None) -> tuple[Predictions, dict[s
                 _data(meta, members),
                 meta["seconds"],
                 tuple(meta["names"]),
+                tuple(meta.get("notes", ())),
             ),
             meta,
         )
@@ -162,7 +165,9 @@ def _data(meta: Mapping[str, Any], members: Mapping[str, Array]) -> TaskData:
     truth, said = _to_maps("truth", members), _to_maps("prediction", members)
     if truth is None or said is None:
         raise KeyError("truth")
-    return Depths(truth, said) if task == "depth" else Segments(truth, said, meta["ignore"])
+    if task == "depth":
+        return Depths(truth, said)
+    return Segments(truth, said, meta["ignore"], meta.get("lost"))
 
 
 def _of_boxes(name: str, boxes: Boxes) -> dict[str, Array]:
@@ -175,6 +180,8 @@ def _of_boxes(name: str, boxes: Boxes) -> dict[str, Array]:
         members[f"{name}_scores"] = boxes.scores
     if boxes.crowd is not None:
         members[f"{name}_crowd"] = boxes.crowd
+    if boxes.ignored is not None:
+        members[f"{name}_ignored"] = boxes.ignored
     if boxes.masks is not None:
         members[f"{name}_mask_sizes"] = np.array(
             [(mask.height, mask.width, len(mask.counts)) for mask in boxes.masks], np.int64
@@ -201,6 +208,7 @@ def _to_boxes(name: str, members: Mapping[str, Array]) -> Boxes:
         members.get(f"{name}_scores"),
         members.get(f"{name}_crowd"),
         masks,
+        members.get(f"{name}_ignored"),
     )
 
 

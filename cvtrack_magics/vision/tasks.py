@@ -50,18 +50,27 @@ class Detections:
 
 @dataclass(frozen=True, slots=True)
 class Segments:
-    """Semantic segmentation: label maps; pixels that are ``ignore`` in the truth don't count."""
+    """Semantic segmentation: label maps; pixels that are ``ignore`` in the truth don't count.
+
+    Pixels that are ``lost`` in the prediction have no class (logits of NaN) and are wrong.
+    """
 
     truth: Maps
     prediction: Maps
     ignore: int | None = None
+    lost: int | None = None
 
     def take(self, rows: Any) -> Segments:
         """Return some samples."""
-        return Segments(self.truth.take(rows), self.prediction.take(rows), self.ignore)
+        return Segments(self.truth.take(rows), self.prediction.take(rows), self.ignore, self.lost)
 
     def __add__(self, other: Segments) -> Segments:
-        return Segments(self.truth + other.truth, self.prediction + other.prediction, self.ignore)
+        return Segments(
+            self.truth + other.truth,
+            self.prediction + other.prediction,
+            self.ignore if self.ignore is not None else other.ignore,
+            self.lost if self.lost is not None else other.lost,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,7 +90,7 @@ def measure(
     settings = {"threshold": threshold, "iou": iou}
     if predictions.task == "semantic":
         settings["ignore"] = predictions.segments.ignore
-    found = replace(found, settings=settings)
+    found = replace(found, settings=settings, notes=(*predictions.notes, *found.notes))
     if predictions.seconds <= 0:
         return found
     return replace(found, metrics={**found.metrics, "FPS": len(predictions) / predictions.seconds})

@@ -121,7 +121,7 @@ def evaluate(
         for i, (height, width) in enumerate(sizes)
     ]
     index = {"images": images, "categories": [{"id": k} for k in range(count)]}
-    run = cocoeval.COCOeval(
+    run = _evaluator(cocoeval)(
         _coco(truth, index, masks), _coco(prediction, index, masks), "segm" if masks else "bbox"
     )
     ious = IOUS if np.abs(IOUS - iou).min() < 1e-9 else np.sort(np.append(IOUS, iou))
@@ -139,9 +139,27 @@ def evaluate(
     return made, _matches(run, ious, truth)
 
 
+def _evaluator(cocoeval: Any) -> Any:
+    """Return COCOeval, for which an ignored object is a crowd of which a part is not enough."""
+
+    class Evaluator(cocoeval.COCOeval):  # type: ignore[misc]
+        def computeIoU(self, image: Any, category: Any) -> Any:
+            ignored = [one for one in self._gts[image, category] if one["ignored"]]
+            for one in ignored:
+                one["iscrowd"] = 0
+            overlaps = super().computeIoU(image, category)
+            for one in ignored:
+                one["iscrowd"] = 1
+            return overlaps
+
+    return Evaluator
+
+
 def _coco(boxes: Boxes, index: dict[str, Any], masks: bool) -> Any:
     coco = need("pycocotools.coco", _PACKAGE).COCO()
-    crowd = np.zeros(len(boxes.labels)) if boxes.crowd is None else boxes.crowd
+    nothing = np.zeros(len(boxes.labels), bool)
+    crowd = nothing if boxes.crowd is None else boxes.crowd
+    ignored = nothing if boxes.ignored is None else boxes.ignored & ~crowd
     corners = boxes.xyxy.astype(np.float64)
     corners[:, 2:] -= corners[:, :2]
     scores = np.ones(len(crowd)) if boxes.scores is None else boxes.scores
@@ -150,7 +168,8 @@ def _coco(boxes: Boxes, index: dict[str, Any], masks: bool) -> Any:
         boxes.labels.tolist(),
         corners.tolist(),
         np.asarray(scores, np.float64).tolist(),
-        crowd.astype(int).tolist(),
+        (crowd | ignored).astype(int).tolist(),
+        ignored.tolist(),
         strict=True,
     )
     # From 1: a match with annotation 0 reads as no match. The area is only compared with the
@@ -163,9 +182,10 @@ def _coco(boxes: Boxes, index: dict[str, Any], masks: bool) -> Any:
             "bbox": box,
             "score": score,
             "iscrowd": crowded,
+            "ignored": passed,
             "area": 0.0,
         }
-        for row, (image, label, box, score, crowded) in enumerate(columns, 1)
+        for row, (image, label, box, score, crowded, passed) in enumerate(columns, 1)
     ]
     if masks:
         for annotation, mask in zip(annotations, boxes.masks or (), strict=True):

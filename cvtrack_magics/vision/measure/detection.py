@@ -35,7 +35,7 @@ def measure_detection(predictions: Predictions, options: Options) -> Evaluation:
 
     Precision, recall and F1 are over all classes together, at ``options.iou`` and at the
     threshold; without one, at the score where F1 is best. Boxes whose score is NaN are
-    dropped; crowds take predictions without counting them.
+    dropped; crowds and ignored objects take predictions without counting them.
 
     Raises
     ------
@@ -67,6 +67,9 @@ def _measure(predictions: Predictions, options: Options, *, masks: bool) -> Eval
     check_labels(prediction.labels, count, "prediction")
     if masks:
         truth, prediction = _masked(truth, "truth"), _masked(prediction, "prediction")
+    if truth.ignored is not None and truth.ignored.any():
+        left = counted(int(truth.ignored.sum()), "object")
+        notes.append(f"{left} to ignore (difficult, ignore): neither found nor missed.")
     if not objects(truth).any():
         notes.append("There is no true object: AP and recall have no value.")
     if not len(prediction.labels):

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cvtrack_magics.vision.arrays import Array
-from cvtrack_magics.vision.boxes import Boxes
+from cvtrack_magics.vision.boxes import Boxes, counted_objects
 from cvtrack_magics.vision.measure.bootstrap import Floats, Statistic
 from cvtrack_magics.vision.measure.coco import MAX_DETECTIONS, RECALLS, Ints, Matches
 from cvtrack_magics.vision.measure.common import NAN, divided, need, ratio
@@ -28,7 +28,7 @@ class Found:
     hit, miss : bool, D
         True and false positives.
     counted : bool, M
-        The true objects that count (crowds do not).
+        The true objects that count (crowds and ignored ones do not).
     """
 
     threshold: float
@@ -49,7 +49,7 @@ class Found:
 
 def objects(truth: Boxes) -> npt.NDArray[np.bool_]:
     """Return which true objects count."""
-    return np.ones(len(truth.labels), bool) if truth.crowd is None else ~truth.crowd
+    return counted_objects(truth)
 
 
 def at_threshold(matches: Matches, truth: Boxes, iou: float, threshold: float) -> Found:

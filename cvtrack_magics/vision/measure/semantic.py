@@ -13,6 +13,7 @@ from cvtrack_magics.vision.measure.common import (
     NAN,
     Options,
     class_names,
+    counted,
     divided,
     mean,
     need,
@@ -20,13 +21,15 @@ from cvtrack_magics.vision.measure.common import (
 from cvtrack_magics.vision.measure.scheme import metric_parts
 from cvtrack_magics.vision.predictions import Predictions
 from cvtrack_magics.vision.reading.names import check_labels
+from cvtrack_magics.vision.tasks import Segments
 
 
 def measure_semantic(predictions: Predictions, options: Options) -> Evaluation:
     """Measure a semantic segmentation.
 
-    Pixels that are ``ignore`` in the truth do not count, whatever was predicted there. The
-    means are over the classes that occur in truth or prediction.
+    Pixels that are ``ignore`` in the truth do not count, whatever was predicted there. Pixels
+    that are ``lost`` in the prediction are wrong: no class was predicted. The means are over
+    the classes that occur in truth or prediction.
 
     Raises
     ------
@@ -38,14 +41,16 @@ def measure_semantic(predictions: Predictions, options: Options) -> Evaluation:
     pairs = enumerate(zip(data.truth, data.prediction, strict=True))
     count = len(predictions.classes) or _count(predictions)
     names = class_names(predictions, count)
-    total = np.zeros((count, count), np.int64)
+    total = np.zeros((count, count + 1), np.int64)
     hits, true, said = (np.zeros((len(predictions), count)) for _ in range(3))
     for row, (truth, prediction) in pairs:
-        table = _confusion(truth, prediction, count, data.ignore, predictions.ids[row])
+        table = _confusion(truth, prediction, count, data, predictions.ids[row])
         total += table
-        hits[row], true[row], said[row] = np.diag(table), table.sum(axis=1), table.sum(axis=0)
+        hits[row], true[row] = np.diag(table), table.sum(axis=1)
+        said[row] = table.sum(axis=0)[:count]
 
     iou, dice, accuracy = _figures(total)
+    _note_lost(data, int(total[:, count].sum()), notes)
     if not total.any():
         notes.append("Every pixel is ignored: nothing was measured.")
     elif not true.any(axis=1).all():
@@ -69,7 +74,7 @@ def measure_semantic(predictions: Predictions, options: Options) -> Evaluation:
         around,
         names,
         {"IoU": iou, "dice": dice, "support": total.sum(axis=1)},
-        total,
+        total[:, :count],
         samples={"id": np.array(predictions.ids), **_samples(hits, true, said)},
         notes=tuple(notes),
         replicates=replicates,
@@ -81,26 +86,38 @@ def _count(predictions: Predictions) -> int:
     top = 0
     for truth, prediction in zip(data.truth, data.prediction, strict=True):
         valid = truth[truth != data.ignore] if data.ignore is not None else truth
-        top = max(top, int(valid.max(initial=0)), int(prediction.max(initial=0)))
+        known = prediction[prediction != data.lost] if data.lost is not None else prediction
+        top = max(top, int(valid.max(initial=0)), int(known.max(initial=0)))
     return top + 1
 
 
 def _confusion(
-    truth: Array, prediction: Array, count: int, ignore: int | None, name: str
+    truth: Array, prediction: Array, count: int, data: Segments, name: str
 ) -> npt.NDArray[np.int64]:
+    """Return K × K + 1 counts of pixels, the last column those of no predicted class."""
     if truth.shape != prediction.shape:
         raise UsageProblem(
             f"{name}: the prediction is of {shape_of(prediction)} pixels, "
             f"the truth of {shape_of(truth)}."
         )
-    truth, prediction = truth.reshape(-1).astype(np.int64), prediction.reshape(-1)
-    if ignore is not None:
-        valid = truth != ignore
+    truth, prediction = (part.reshape(-1).astype(np.int64) for part in (truth, prediction))
+    if data.ignore is not None:
+        valid = truth != data.ignore
         truth, prediction = truth[valid], prediction[valid]
     check_labels(truth, count, f"{name}: truth")
-    check_labels(prediction, count, f"{name}: prediction")
-    cells = np.bincount(truth * count + prediction, minlength=count * count)
-    return cells.reshape(count, count).astype(np.int64)
+    lost = prediction == data.lost if data.lost is not None else np.zeros(prediction.shape, bool)
+    check_labels(prediction[~lost], count, f"{name}: prediction")
+    prediction[lost] = count
+    cells = np.bincount(truth * (count + 1) + prediction, minlength=count * (count + 1))
+    return cells.reshape(count, count + 1).astype(np.int64)
+
+
+def _note_lost(data: Segments, wrong: int, notes: list[str]) -> None:
+    if data.lost is None:
+        return
+    lost = sum(int((plane == data.lost).sum()) for plane in data.prediction)
+    line = f"{counted(wrong, 'pixel')} of no predicted class (NaN) counted as wrong"
+    notes.append(f"{line}; {lost - wrong:,} more ignored." if lost > wrong else f"{line}.")
 
 
 def _figures(table: npt.NDArray[np.int64]) -> tuple[Array, Array, float]:
@@ -110,7 +127,7 @@ def _figures(table: npt.NDArray[np.int64]) -> tuple[Array, Array, float]:
     if not len(truth):
         return iou, dice, NAN
     metrics = need("sklearn.metrics", "scikit-learn")
-    occurring = np.union1d(truth, prediction)
+    occurring = np.union1d(truth, prediction[prediction < len(table)])
     weights = table[truth, prediction]
     asked = {"labels": occurring, "average": None, "sample_weight": weights, "zero_division": 0}
     iou[occurring] = metrics.jaccard_score(truth, prediction, **asked)

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from cvtrack_magics.errors import UsageProblem
 from cvtrack_magics.vision.arrays import Array
 from cvtrack_magics.vision.boxes import to_xyxy
+from cvtrack_magics.vision.reading.flags import CROWD_KEYS, IGNORE_KEYS
 
 LABEL_KEYS = (
     "labels",
@@ -25,7 +26,11 @@ LABEL_KEYS = (
     "cls",
 )
 """torchvision, Hugging Face, Detectron2, COCO, supervision, Ultralytics."""
-_OTHERS = {"boxes", "masks", "scores", "iscrowd", "area", "image_id", "size", "orig_size"}
+_OTHERS = {
+    *("boxes", "masks", "scores", "area", "image_id", "size", "orig_size"),
+    *CROWD_KEYS,
+    *IGNORE_KEYS,
+}
 
 
 def labels_of(item: Mapping[str, Any], what: str) -> Any:

@@ -5,20 +5,35 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from cvtrack_magics.errors import UsageProblem
 from cvtrack_magics.vision.arrays import Array, floats, integers, shape_of, to_array
 from cvtrack_magics.vision.maps import Maps
 from cvtrack_magics.vision.reading.names import check_labels, class_names
 from cvtrack_magics.vision.reading.planes import read_planes
+from cvtrack_magics.vision.reading.soft_masks import cut_of
 from cvtrack_magics.vision.tasks import Anomalies, Classes
 
 _SUM_SLACK = 2e-2  # half precision and rounded files
-_SOFTMAX_SLACK, _HALF_SLACK = 1e-5, 5e-3
+AFTER_SOFTMAX = (
+    "logits: every row lies within 0..1 and sums to 1, so they were read as the "
+    "probabilities they are; probabilities= says so."
+)
+_TORCH_IGNORE = -100
+_SOFTMAX_SLACK, _HALF_SLACK, _ROWS = 1e-5, 5e-3, 4
 
 
 def read_classes(
-    truth: Any, count: int, classes: Any, *, scores: Any, logits: Any, probabilities: Any
+    truth: Any,
+    count: int,
+    classes: Any,
+    *,
+    scores: Any,
+    logits: Any,
+    probabilities: Any,
+    ignore: int | None,
+    notes: list[str],
 ) -> tuple[Classes, tuple[str, ...]]:
     """Return labels and probabilities of N samples, and the names of the classes."""
     given = [value is not None for value in (scores, logits, probabilities)]
@@ -42,34 +57,53 @@ def read_classes(
     if table.dtype.itemsize > 8:
         table = table.astype(np.float64)
     how = "logits" if logits is not None else "probabilities" if probabilities is not None else ""
-    if logits is not None:
-        refuse_softmax(table, "16" in str(getattr(logits, "dtype", "")))
+    if how == "logits":
+        how = _logits_or_probabilities(table, notes)
     probs = _probabilities(table, how or _recognise(table))
     names = class_names(classes, probs.shape[1])
     if len(names) != probs.shape[1]:
         raise UsageProblem(
             f"scores: {probs.shape[1]} columns, but {len(names)} class names were given."
         )
-    labels = np.full(count, -1) if truth is None else integers(truth, count, "truth")
+    labels = _true_labels(truth, count, ignore, notes)
     check_labels(labels, len(names), "truth", least=-1)
     return Classes(labels, probs), names
 
 
-def refuse_softmax(table: Array, half: bool) -> None:
-    """Refuse N × K logits that are probabilities: softmax would be applied twice.
+def _logits_or_probabilities(table: Array, notes: list[str]) -> str:
+    """Return what N × K (or N) values said to be logits are, and note what looks otherwise.
 
-    Rows of zeros and ones alone may be either.
+    Rows of zeros and ones alone may be either. A row of NaN says nothing.
     """
-    if table.ndim != 2 or not table.size or table.shape[1] < 2 or not np.isfinite(table).all():
-        return
-    slack = _HALF_SLACK if half else _SOFTMAX_SLACK
-    sums = np.abs(table.sum(axis=1, dtype=np.float64) - 1)
-    inside = table.min() >= 0 and table.max() <= 1 + slack
-    if inside and sums.max() <= slack and np.isin(table, (0, 1)).mean() < 1:
-        raise UsageProblem(
-            "logits: every row lies within 0..1 and sums to 1, as after a softmax.",
-            "Say probabilities= , or give the output of the layer before.",
-        )
+    rows = table[np.isfinite(table.reshape(len(table), -1)).all(axis=1)]
+    if not rows.size or rows.min() < 0 or rows.max() > 1 or np.isin(rows, (0, 1)).all():
+        return "logits"
+    if rows.ndim == 2:
+        # Half precision is off by more; a few rows of logits may sum to about 1 by chance.
+        slack = _HALF_SLACK if len(rows) >= _ROWS else _SOFTMAX_SLACK
+        if np.abs(rows.sum(axis=1, dtype=np.float64) - 1).max() <= slack:
+            notes.append(AFTER_SOFTMAX)
+            return "probabilities"
+    notes.append(
+        "logits: every value lies within 0..1, as after a sigmoid, and was read as a logit; "
+        "if they are probabilities, say probabilities=."
+    )
+    return "logits"
+
+
+def _true_labels(
+    truth: Any, count: int, ignore: int | None, notes: list[str]
+) -> npt.NDArray[np.int64]:
+    """Return labels, -1 where the truth is unknown."""
+    if truth is None:
+        return np.full(count, -1)
+    labels = integers(truth, count, "truth")
+    if ignore is not None:
+        return np.where(labels == ignore, -1, labels)
+    unknown = labels == _TORCH_IGNORE
+    if unknown.any():
+        notes.append(f"Labels of {_TORCH_IGNORE} were read as an unknown truth.")
+    return np.where(unknown, -1, labels)
 
 
 def _recognise(table: Array) -> str:
@@ -107,7 +141,9 @@ def _probabilities(table: Array, how: str) -> Array:
         return np.asarray(shifted / shifted.sum(axis=1, keepdims=True), table.dtype)
 
 
-def read_anomalies(truth: Any, scores: Any, count: int, *, heat: Any, masks: Any) -> Anomalies:
+def read_anomalies(
+    truth: Any, scores: Any, count: int, *, heat: Any, masks: Any, notes: list[str]
+) -> Anomalies:
     """Return truth, score and, where given, the maps of where."""
     labels = np.full(count, -1) if truth is None else integers(truth, count, "truth")
     if len(labels) and (labels.min() < -1 or labels.max() > 1):
@@ -116,5 +152,6 @@ def read_anomalies(truth: Any, scores: Any, count: int, *, heat: Any, masks: Any
     hot = None if heat is None else Maps.of(read_planes(heat, count, "heat", np.float32))
     areas = None
     if masks is not None:
-        areas = Maps.of(plane != 0 for plane in read_planes(masks, count, "masks", None))
+        planes = list(read_planes(masks, count, "masks", None))
+        areas = Maps.of(map(cut_of(planes, "truth", notes).apply, planes))
     return Anomalies(labels, floats(scores, count, "scores"), hot, areas)

@@ -30,4 +30,6 @@ def check_labels(labels: npt.NDArray[np.int64], count: int, what: str, *, least:
     wrong = labels[(labels < least) | (labels >= count)]
     if len(wrong):
         hint = "Labels begin at 0." if wrong.min() >= 0 else "Labels are indices into classes."
+        if least < 0 and (wrong[0] < 0 or wrong[0] in (255, 65535)):
+            hint = f"If {wrong[0]} means unknown, say ignore={wrong[0]}."
         raise UsageProblem(f"{what}: label {wrong[0]} is beyond the {count} classes.", hint)

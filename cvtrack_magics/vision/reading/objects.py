@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,9 @@ from cvtrack_magics.vision.arrays import Array, shape_of, to_array
 from cvtrack_magics.vision.boxes import Boxes, to_xyxy
 from cvtrack_magics.vision.masks import Mask, boxes_of, encode
 from cvtrack_magics.vision.reading.class_ids import labels_of, refuse_yolo, whole_labels
+from cvtrack_magics.vision.reading.flags import CROWD_KEYS, IGNORE_KEYS, flag
 from cvtrack_magics.vision.reading.names import check_labels, class_names
+from cvtrack_magics.vision.reading.soft_masks import Cut, cut_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +34,7 @@ class _Found:
     labels: Any
     scores: Any = None
     masks: Any = None
-    crowd: Any = None
+    column: Callable[[str], Any] = lambda _: None
     box_format: str = ""
     table: Array | None = None  # the rows of an array, as given
 
@@ -44,6 +46,7 @@ def read_boxes(
     form: Form,
     *,
     scored: bool,
+    notes: list[str],
 ) -> Boxes:
     """Return the objects of N images; labels are not checked yet.
 
@@ -55,6 +58,8 @@ def read_boxes(
         4 coordinates, (score,) label.
     sizes : int array, N × 2
         Heights and widths of the images.
+    notes : list of str
+        Takes what had two readings.
     """
     if isinstance(items, Mapping) and len(sizes) == 1:
         items = [items]
@@ -64,11 +69,16 @@ def read_boxes(
         raise UsageProblem(f"{what}: {len(items)} entries for {len(sizes)} images.")
     box_format, masked = form.box_format, form.masked
     found = [_found(item, f"{what} of image {at}", scored) for at, item in enumerate(items)]
+    stacks = [
+        _stack(one.masks, f"{what} of image {at}") if masked or one.boxes is None else None
+        for at, one in enumerate(found)
+    ]
+    cut = cut_of([stack for stack in stacks if isinstance(stack, np.ndarray)], what, notes)
     counts, parts = [], []
     all_masks: list[Mask] = []
-    for at, (one, size) in enumerate(zip(found, sizes, strict=True)):
+    for at, (one, stack, size) in enumerate(zip(found, stacks, sizes, strict=True)):
         where = f"{what} of image {at}"
-        masks = _masks(one.masks, size, where) if masked or one.boxes is None else None
+        masks = _masks(stack, size, where, cut)
         if masked and masks is None:
             if one.boxes is not None and len(one.boxes):
                 raise UsageProblem(
@@ -87,14 +97,13 @@ def read_boxes(
             if one.scores is None:
                 raise UsageProblem(f"{where}: predictions need 'scores'.")
             scores = _column(one.scores, count, where, "scores")
-        crowd = np.zeros(count, bool)
-        if one.crowd is not None:
-            crowd = _column(one.crowd, count, where, "iscrowd").astype(bool)
+        flags = [flag(one.column, keys, count, where) for keys in (CROWD_KEYS, IGNORE_KEYS)]
+        crowd, ignored = (np.zeros(count, bool) if part is None else part for part in flags)
         if masks is not None and len(masks) != count:
             raise UsageProblem(f"{where}: {count} boxes, but {len(masks)} masks.")
         all_masks += masks or []
         counts.append(count)
-        parts.append((boxes, labels, scores, crowd))
+        parts.append((boxes, labels, scores, crowd, ignored))
         if one.table is not None:
             refuse_yolo(one.table, boxes, box_format or "", size, where)
     _refuse_relative(found, parts, box_format, sizes, what)
@@ -104,7 +113,9 @@ def read_boxes(
         if any(p[2] is not None and p[2].dtype == np.float64 for p in parts)
         else np.float32
     )
-    crowds = np.concatenate([p[3] for p in parts]) if parts else np.zeros(0, bool)
+    crowds, passed = (
+        np.concatenate([p[at] for p in parts]) if parts else np.zeros(0, bool) for at in (3, 4)
+    )
     return Boxes(
         np.concatenate(([0], np.cumsum(counts))).astype(np.int64),
         np.concatenate([p[0] for p in parts]).astype(kind) if parts else np.zeros((0, 4), kind),
@@ -112,6 +123,7 @@ def read_boxes(
         np.concatenate([p[2] for p in parts]).astype(score_kind) if scored and parts else None,
         crowds if crowds.any() else None,
         tuple(all_masks) if masked else None,
+        passed if passed.any() and not scored else None,
     )
 
 
@@ -129,12 +141,18 @@ def _found(item: Any, what: str, scored: bool) -> _Found:
         return _of_dict(item, what)
     if hasattr(item, "xyxy") and hasattr(item, "class_id"):  # supervision.Detections
         return _Found(
-            to_array(item.xyxy, what), item.class_id, item.confidence, item.mask, None, "xyxy"
+            to_array(item.xyxy, what),
+            item.class_id,
+            item.confidence,
+            item.mask,
+            (getattr(item, "data", None) or {}).get,
+            "xyxy",
         )
     if isinstance(item, Sequence) and all(isinstance(one, Mapping) for one in item) and item:
         return _of_annotations(item)
     if item is None or len(item) == 0:
-        return _Found(np.zeros((0, 4), np.float32), np.zeros(0), np.zeros(0), None, None, "xyxy")
+        none = np.zeros(0)
+        return _Found(np.zeros((0, 4), np.float32), none, none, box_format="xyxy")
     table = to_array(item, what)
     columns = 6 if scored else 5
     if table.ndim != 2 or table.shape[1] != columns:
@@ -159,7 +177,7 @@ def _of_dict(item: Mapping[str, Any], what: str) -> _Found:
         labels_of(item, what),
         item.get("scores"),
         item.get("masks"),
-        item.get("iscrowd"),
+        item.get,
         form,
     )
 
@@ -171,7 +189,7 @@ def _of_annotations(items: Sequence[Mapping[str, Any]]) -> _Found:
         [one["category_id"] for one in items],
         [one["score"] for one in items] if all("score" in one for one in items) else None,
         [one["segmentation"] for one in items] if all("segmentation" in o for o in items) else None,
-        [one.get("iscrowd", 0) for one in items],
+        lambda key: [one.get(key, 0) for one in items] if any(key in o for o in items) else None,
         "xywh",
     )
 
@@ -217,15 +235,23 @@ def _column(value: Any, count: int, what: str, name: str) -> Array:
     return column
 
 
-def _masks(value: Any, size: Array, what: str) -> list[Mask] | None:
-    if value is None:
+def _stack(value: Any, what: str) -> Any:
+    """Return masks as an array; COCO's forms as they are."""
+    if value is None or (
+        isinstance(value, Sequence) and value and isinstance(value[0], (Mapping, list))
+    ):
+        return value
+    return to_array(value, what)
+
+
+def _masks(stack: Any, size: Array, what: str, cut: Cut) -> list[Mask] | None:
+    if stack is None:
         return None
     height, width = int(size[0]), int(size[1])
-    if isinstance(value, Sequence) and value and isinstance(value[0], (Mapping, list)):
+    if not isinstance(stack, np.ndarray):
         from cvtrack_magics.vision.coco import decode
 
-        return [decode(one, height, width) for one in value]
-    stack = to_array(value, what)
+        return [decode(one, height, width) for one in stack]
     if stack.ndim == 4 and stack.shape[1] == 1:
         stack = stack[:, 0]
     if stack.size == 0:
@@ -234,4 +260,4 @@ def _masks(value: Any, size: Array, what: str) -> list[Mask] | None:
         raise UsageProblem(
             f"{what}: masks are M×{height}×{width} as the image, saw {shape_of(stack)}."
         )
-    return [encode(one > 0.5 if one.dtype.kind == "f" else one != 0) for one in stack]
+    return [encode(cut.apply(one)) for one in stack]

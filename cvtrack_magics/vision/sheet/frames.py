@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cvtrack_magics.vision.arrays import Array
-from cvtrack_magics.vision.boxes import Boxes
+from cvtrack_magics.vision.boxes import Boxes, counted_objects
 from cvtrack_magics.vision.maps import Maps
 from cvtrack_magics.vision.predictions import Predictions
 from cvtrack_magics.vision.sheet.columns import Json, Packs, Places, column
@@ -70,7 +70,7 @@ class Layers:
             data, wide = one.segments, self.wide
             return [
                 ("truth", label_png(data.truth[place], wide=wide, ignore=data.ignore, side=side)),
-                ("pred", label_png(data.prediction[place], wide=wide, ignore=None, side=side)),
+                ("pred", label_png(data.prediction[place], wide=wide, ignore=data.lost, side=side)),
             ]
         if one.task == "anomaly":
             found = []
@@ -162,6 +162,8 @@ def _boxes(boxes: Boxes, rows: Rows) -> Json:
     sizes = np.diff(boxes.offsets)
     counts = np.where(rows >= 0, sizes[np.maximum(rows, 0)], 0)
     part = boxes.take(rows[rows >= 0])
+    # The viewer knows one kind of object that does not count.
+    uncounted = part.crowd if part.ignored is None else ~counted_objects(part)
     runs = None
     if part.masks is not None:
         lengths = [len(mask.counts) for mask in part.masks]
@@ -175,7 +177,7 @@ def _boxes(boxes: Boxes, rows: Rows) -> Json:
         "xyxy": column(part.xyxy, "f4"),
         "labels": column(part.labels, "i4"),
         "scores": None if part.scores is None else column(part.scores, "f4"),
-        "crowd": None if part.crowd is None else column(part.crowd, "u1"),
+        "crowd": None if uncounted is None else column(uncounted, "u1"),
         "runs": runs,
     }
 
@@ -203,8 +205,12 @@ def _cells(predictions: Predictions, rows: npt.NDArray[np.int64]) -> tuple[Array
         if place >= 0:
             truth, said = data.truth[int(place)], data.prediction[int(place)]
             cell = truth.astype(np.int64) * count + said
+            shown = np.ones(truth.shape, bool)
             if data.ignore is not None:
-                cell = cell[truth != data.ignore]
+                shown &= truth != data.ignore
+            if data.lost is not None:
+                shown &= said != data.lost
+            cell = cell[shown]
             found, times = np.unique(cell, return_counts=True)
             cells.append(found)
             counts.append(times)

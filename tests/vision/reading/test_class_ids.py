@@ -1,4 +1,4 @@
-"""Classes of objects under other names, YOLO's rows, crowds of joined parts, logits of NaN."""
+"""Classes of objects under other names, YOLO's rows, crowds of joined parts."""
 
 from __future__ import annotations
 
@@ -126,11 +126,3 @@ def test_crowds_outlive_a_join(crowds: tuple[list[int] | None, ...]) -> None:
     assert kept is not None
     assert kept.tolist() == [bool(c) for crowd in crowds for c in (crowd or [0])]
     assert len(measure(joined).samples["id"]) == len(crowds)
-
-
-@pytest.mark.parametrize("count", [1, 2, 3, 5, 16, 17, 64, 100, 1000, 1024])
-def test_logits_that_are_nan_are_no_class(count: int) -> None:
-    logits = np.zeros((1, 3, 32, 32))
-    logits[0, 1].flat[:count] = np.nan
-    with pytest.raises(UsageProblem, match=f"{count:,} of 1,024 pixels are NaN"):
-        Predictions.semantic(None, np.zeros((1, 32, 32), int), logits=logits)
