@@ -32,7 +32,9 @@ MODEL = (
         "and, with --pre and --post, all that stands between a raw image and an answer.\n"
         "It loads in a fresh process without the notebook's classes, and nothing is pickled.\n"
         "--pre: a torchvision transform, or a function. --post: softmax, sigmoid, argmax,\n"
-        "nms:0.5 …, or a function.",
+        "labels, top:5, threshold, probability (one sigmoid), multilabel:0.5, ordinal, exp\n"
+        "(of LogSoftmax), boxes:cxcywh,relative|nms:0.5 …, or a function. Where a detector's\n"
+        "output can be read in several ways, a word says which: boxes:cxcywh,columns,sigmoid.",
         "%mlmodel model --example images[:1] --pre transform --post softmax --register digits",
     )
     .option("model", metavar="MODEL", help="a torch module")

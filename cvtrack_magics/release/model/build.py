@@ -22,11 +22,14 @@ from cvtrack_magics.release.model import serving as serving_package
 from cvtrack_magics.release.model.built import Built
 from cvtrack_magics.release.model.describing import Described, describe_post, describe_pre
 from cvtrack_magics.release.model.examples import Arguments, as_arguments, as_pictures
+from cvtrack_magics.release.model.proving import proved
+from cvtrack_magics.release.model.serving import network as networks
 from cvtrack_magics.release.model.serving.functions import defined
 from cvtrack_magics.release.model.serving.model import DESCRIPTION, FORMAT, Model, load
 from cvtrack_magics.release.model.serving.pictures import MODES, Picture
-from cvtrack_magics.release.model.serving.preparing import Preparing, first_value
+from cvtrack_magics.release.model.serving.preparing import Placing, Preparing, first_value
 from cvtrack_magics.release.model.serving.rejected import Rejected
+from cvtrack_magics.release.model.serving.steps import Batch
 
 _ALWAYS = ("torch", "torchvision", "numpy", "pillow")
 _EXAMPLE_SIDE = 512  # pixels
@@ -114,11 +117,15 @@ def build(
         "functions": {name: f"{_file_name(name)}.py" for name in sources},
         "labels": list(names),
     }
-    text = json.dumps(description, indent=1, ensure_ascii=False, allow_nan=False)
-    (data / DESCRIPTION).write_text(text + "\n", "utf-8")
-
+    _write(data, description)
+    stored = load(data, trust=True)
+    steps, found = _proved(stored, samples, model)
+    if steps != description["post"]:
+        description["post"] = steps
+        _write(data, description)
+        stored.set_post(steps)
     given: Any = sent if before is not None else _as_sent(samples)
-    predicted = _tried(load(data, trust=True), given)
+    predicted = _tried(stored, given)
     packages = {package for carried in sources.values() for package in carried.packages}
     outputs, notes = answers.outputs(predicted, free_size=graph.free_size)
     files = {
@@ -140,8 +147,35 @@ def build(
         sha256=_digest(folder, files),
         size=sum(files.values()),
         max_abs=graph.max_abs,
-        notes=(*samples.notes, *graph.notes, *notes, *answers.doubts(description, predicted)),
+        notes=(
+            *samples.notes,
+            *graph.notes,
+            *notes,
+            *found,
+            *answers.doubts(description, predicted),
+        ),
     )
+
+
+def _write(data: Path, description: Mapping[str, Any]) -> None:
+    text = json.dumps(description, indent=1, ensure_ascii=False, allow_nan=False)
+    (data / DESCRIPTION).write_text(text + "\n", "utf-8")
+
+
+def _proved(
+    stored: Model, samples: Arguments, model: Any
+) -> tuple[list[dict[str, Any]], tuple[str, ...]]:
+    """Return the steps behind the network, compared with what it gives for the example."""
+    post, images = stored.description["post"], samples.tensors[0]
+    size = (int(images.shape[-2]), int(images.shape[-1])) if images.ndim == 4 else (1, 1)
+    count = len(images)
+    batch = Batch((Placing(*size),) * count, (size,) * count, tuple(stored.description["labels"]))
+    try:
+        inputs = list(images) if stored.takes_list else list(samples.tensors)
+        output = networks.run(stored.network, inputs, takes_list=stored.takes_list)
+    except Exception as error:
+        raise UsageProblem(f"The model fails on the example: {in_one_line(error)}") from error
+    return proved(post, output, batch, stored.network, model)
 
 
 def _file_name(function: str) -> str:

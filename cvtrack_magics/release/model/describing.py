@@ -9,12 +9,13 @@ from typing import Any
 
 from cvtrack_magics.errors import UsageProblem, did_you_mean
 from cvtrack_magics.release.model.carrying import Carried, carry
-from cvtrack_magics.release.model.serving import boxes
+from cvtrack_magics.release.model.serving import boxes, layouts
 from cvtrack_magics.release.model.serving.transforms import ALLOWED, MODULES, TO_TENSOR
 
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 _PRE_WORDS = ("resize", "shorter", "crop", "float", "normalize", "grayscale")
-_POST_WORDS = ("softmax", "sigmoid", "argmax", "labels", "top", "threshold", "original")
+_POST_PLAIN = ("softmax", "sigmoid", "exp", "probability", "argmax", "original")
+_POST_WORDS = (*_POST_PLAIN, "labels", "top", "threshold", "multilabel", "ordinal")
 _BOX_WORDS = ("boxes", "score", "nms")
 
 
@@ -235,7 +236,7 @@ def _pre_word(word: tuple[str, str]) -> list[dict[str, Any]]:
 
 def _post_word(word: tuple[str, str], before: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     name, rest = word
-    if name in ("softmax", "sigmoid", "argmax", "original"):
+    if name in _POST_PLAIN:
         if rest:
             raise UsageProblem(f"post: {name} takes nothing behind a colon.")
         return [{"step": name}]
@@ -244,8 +245,12 @@ def _post_word(word: tuple[str, str], before: Sequence[dict[str, Any]]) -> list[
         return [{"step": name, **({"names": names} if names else {})}]
     if name == "top":
         return [{"step": name, "count": max(1, _numbers(name, rest, int, (1,))[0])}]
-    if name == "threshold":
+    if name in ("threshold", "multilabel"):
         return [{"step": name, "value": _numbers(name, rest or "0.5", float, (1,))[0]}]
+    if name == "ordinal":
+        if rest not in ("", "conditional"):
+            raise UsageProblem(f"post: ordinal:{rest} is not known.", "Or ordinal:conditional.")
+        return [{"step": name, **({"conditional": True} if rest else {})}]
     if name in _BOX_WORDS:
         return _box_word(name, rest, before)
     known = (*_POST_WORDS, *_BOX_WORDS)
@@ -258,12 +263,7 @@ def _post_word(word: tuple[str, str], before: Sequence[dict[str, Any]]) -> list[
 def _box_word(name: str, rest: str, before: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """Describe a step on boxes; the first one finds them, as xyxy where nothing else is said."""
     if name == "boxes":
-        said = [part.strip() for part in rest.split(",") if part.strip()]
-        fmt = said[0] if said and said[0] != "relative" else "xyxy"
-        if fmt not in boxes.FORMATS or not set(said) <= {fmt, "relative"}:
-            formats = ", ".join(boxes.FORMATS)
-            raise UsageProblem(f"post: boxes:{rest} is not known.", f"Formats are {formats}.")
-        return [{"step": "boxes", "format": fmt, "relative": "relative" in said}]
+        return [_boxes(rest)]
     found: list[dict[str, Any]] = []
     if not any(step.get("step") == "boxes" for step in before):
         found.append({"step": "boxes", "format": "xyxy", "relative": False})
@@ -271,6 +271,25 @@ def _box_word(name: str, rest: str, before: Sequence[dict[str, Any]]) -> list[di
     if name == "nms" and len(numbers) == 2:
         found.append({"step": "score", "value": numbers[1]})
     return [*found, {"step": name, "value": numbers[0]}]
+
+
+def _boxes(rest: str) -> dict[str, Any]:
+    """Describe ``boxes:cxcywh,relative,columns,sigmoid``: one word of each kind at most."""
+    said = [part.strip() for part in rest.split(",") if part.strip()]
+    kinds = (boxes.FORMATS, ("relative",), layouts.LAYOUTS, layouts.ACTIVATIONS)
+    fmt, relative, layout, activation = ([w for w in said if w in kind] for kind in kinds)
+    if len(fmt + relative + layout + activation) != len(said) or any(
+        len(words) > 1 for words in (fmt, layout, activation)
+    ):
+        words = ", ".join(word for kind in kinds for word in kind)
+        raise UsageProblem(f"post: boxes:{rest} is not known.", f"Its words are {words}.")
+    return {
+        "step": "boxes",
+        "format": fmt[0] if fmt else "xyxy",
+        "relative": bool(relative),
+        **({"layout": layout[0]} if layout else {}),
+        **({"activation": activation[0]} if activation else {}),
+    }
 
 
 def _numbers(name: str, text: str, kind: Any, counts: tuple[int, ...]) -> list[Any]:

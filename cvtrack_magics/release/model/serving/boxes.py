@@ -5,35 +5,47 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from . import layouts
 from .preparing import Placing
 from .rejected import Rejected
 
 FORMATS = ("xyxy", "xywh", "cxcywh")
-_BOXES, _SCORES, _LOGITS = ("boxes", "pred_boxes"), ("scores",), ("pred_logits", "logits")
 
 
-def detections(value: Any, fmt: str, relative: bool, sizes: Sequence[Any]) -> list[dict[str, Any]]:
+def detections(
+    value: Any,
+    fmt: str,
+    relative: bool,
+    sizes: Sequence[Any],
+    *,
+    layout: str = "rows",
+    activation: str | None = None,
+) -> list[dict[str, Any]]:
     """Return boxes of each picture, xyxy in pixels of the network's input.
 
     Parameters
     ----------
     value : list of dict, dict, tuple or tensor
         A list with ``boxes``, ``scores`` and ``labels`` for each picture; a dict or a tuple of
-        batches (boxes B×Q×4, scores B×Q×K, or scores B×Q with labels B×Q); one tensor
-        B×Q×(4+K). Of ``logits`` B×Q×(K+1) the softmax is taken and the last class, which is
-        no object, left out (as DETR has it).
+        batches (boxes B×Q×4, scores B×Q×K, or scores B×Q with labels B×Q); one tensor.
     fmt : {'xyxy', 'xywh', 'cxcywh'}
         What the four numbers are; c is the centre.
     relative : bool
         Whether they are shares of width and height and not pixels.
     sizes : sequence of (int, int)
         Height and width of each input of the network.
+    layout : {'rows', 'columns', 'objectness', 'end2end'}
+        Of one tensor; see ``layouts``.
+    activation : {'', 'softmax', 'sigmoid'}, optional
+        What makes probabilities of the scores. Without it, what is named logits has DETR's
+        form: softmax, and the last class is no object.
     """
     import torch
     from torchvision.ops import box_convert
 
     found = []
-    for (given, scores, labels), (height, width) in zip(_each(value), sizes, strict=True):
+    each = _each(value, layout, activation)
+    for (given, scores, labels), (height, width) in zip(each, sizes, strict=True):
         boxes = given.float().reshape(-1, 4)
         if fmt != "xyxy":
             boxes = box_convert(boxes, fmt, "xyxy")
@@ -42,32 +54,28 @@ def detections(value: Any, fmt: str, relative: bool, sizes: Sequence[Any]) -> li
     return found
 
 
-def _each(value: Any) -> list[tuple[Any, Any, Any]]:
+def is_listed(value: Any) -> bool:
+    """Whether a network's output has a dict for each picture, as torchvision's detectors do."""
+    return (
+        isinstance(value, (list, tuple))
+        and bool(value)
+        and all(isinstance(v, Mapping) for v in value)
+    )
+
+
+def _each(value: Any, layout: str, activation: str | None) -> list[tuple[Any, Any, Any]]:
     """Return (boxes Q×4, scores Q, labels Q) of each picture."""
-    if isinstance(value, (list, tuple)) and value and all(isinstance(v, Mapping) for v in value):
+    if is_listed(value):
         return [(v["boxes"], v["scores"], v["labels"]) for v in value]
-    boxes, scores, labels = _batches(value)
+    boxes, scores, labels, logits = layouts.parts(value)
+    if scores is None:
+        boxes, scores, labels = layouts.split(boxes, layout, activation or "")
+    else:
+        known = ("softmax" if logits else "") if activation is None else activation
+        scores = layouts.activated(scores, known)
     if labels is None:
         scores, labels = scores.max(-1)
     return list(zip(boxes, scores, labels, strict=True))
-
-
-def _batches(value: Any) -> tuple[Any, Any, Any]:
-    if isinstance(value, Mapping):
-        boxes = next((value[key] for key in _BOXES if key in value), None)
-        scores = next((value[key] for key in _SCORES if key in value), None)
-        if scores is None:
-            logits = next((value[key] for key in _LOGITS if key in value), None)
-            scores = None if logits is None else logits.softmax(-1)[..., :-1]
-        if boxes is None or scores is None:
-            keys = ", ".join(map(str, value))
-            raise Rejected(f"boxes: expected 'boxes' and 'scores' or 'logits', got {keys}.")
-        return boxes, scores, value.get("labels")
-    if isinstance(value, (list, tuple)) and len(value) in (2, 3):
-        return value[0], value[1], value[2] if len(value) == 3 else None
-    if getattr(value, "ndim", 0) == 3 and value.shape[-1] > 4:
-        return value[..., :4], value[..., 4:], None
-    raise Rejected("boxes: expected dicts with boxes and scores, or one tensor B×Q×(4+K).")
 
 
 def above(found: list[dict[str, Any]], least: float) -> list[dict[str, Any]]:
@@ -113,4 +121,6 @@ def _back(boxes: Any, placing: Placing) -> Any:
 
 
 def _name(label: int, names: Sequence[str]) -> Any:
-    return names[label] if 0 <= label < len(names) else label
+    if names and not 0 <= label < len(names):
+        raise Rejected(f"class {label} has no name: there are {len(names)} names.")
+    return names[label] if names else label

@@ -75,11 +75,15 @@ class Model:
         pre = description["pre"]
         self._prepare = Preparing(pre["takes"], pre["steps"], functions) if pre else None
         self._channels = int(pre["channels"]) if pre else 0
-        self._post = [
-            functions[step["function"]] if "function" in step else step
-            for step in description["post"]
-        ]
+        self._functions = functions
+        self.set_post(description["post"])
         self._names = tuple(description["labels"])
+
+    def set_post(self, post: Sequence[Mapping[str, Any]]) -> None:
+        """Answer by these steps from now on."""
+        self._post = [
+            self._functions[step["function"]] if "function" in step else step for step in post
+        ]
 
     def predict(self, data: Any, params: Mapping[str, Any] | None = None) -> Any:
         """Return predictions: arrays, or a list with one entry for each image.

@@ -64,7 +64,7 @@ def apply(step: Mapping[str, Any], value: Any, batch: Batch) -> Any:
 
 def _softmax(step: Mapping[str, Any], value: Any, batch: Batch) -> Any:
     del step, batch
-    return main(value).float().softmax(1)
+    return _several(main(value)).float().softmax(1)
 
 
 def _sigmoid(step: Mapping[str, Any], value: Any, batch: Batch) -> Any:
@@ -72,16 +72,66 @@ def _sigmoid(step: Mapping[str, Any], value: Any, batch: Batch) -> Any:
     return main(value).float().sigmoid()
 
 
+def _exp(step: Mapping[str, Any], value: Any, batch: Batch) -> Any:
+    """Return the probabilities that a LogSoftmax took the logarithm of."""
+    del step, batch
+    return main(value).float().exp()
+
+
+def _probability(step: Mapping[str, Any], value: Any, batch: Batch) -> Any:
+    """Return both classes' probabilities N×2×… where the network gives the second one's."""
+    import torch
+
+    del batch
+    second = main(value).float()
+    if step.get("bare") or second.ndim == 1:
+        second = second.unsqueeze(1)
+    if second.shape[1] != 1:
+        raise Rejected(f"expected one number a sample or pixel, got {tuple(second.shape)}.")
+    return torch.cat((1 - second, second), 1)
+
+
 def _argmax(step: Mapping[str, Any], value: Any, batch: Batch) -> Any:
     del step, batch
-    return main(value).argmax(1)
+    return _several(main(value)).argmax(1)
+
+
+def _several(scores: Any) -> Any:
+    """Return scores; of one class alone there is no best one, and its softmax is always 1."""
+    if scores.ndim < 2 or scores.shape[1] == 1:
+        raise Rejected("there is one number a sample: write sigmoid|probability before it.")
+    return scores
+
+
+def _ordinal(step: Mapping[str, Any], value: Any, batch: Batch) -> Any:
+    """Return classes N of logits N×(K-1), each of "the class is higher than this one"."""
+    del batch
+    logits = main(value).float()
+    if logits.ndim != 2:
+        raise Rejected(f"expected logits N × (K-1), got {tuple(logits.shape)}.")
+    higher = logits.sigmoid()
+    if step.get("conditional"):
+        higher = higher.cumprod(1)
+    return (higher > 0.5).sum(1)
+
+
+def _multilabel(step: Mapping[str, Any], value: Any, batch: Batch) -> Any:
+    """Return every class of each picture whose score is above a threshold, best first."""
+    scores = main(value).float()
+    if scores.ndim != 2:
+        raise Rejected(f"expected scores N × K, got {tuple(scores.shape)}.")
+    every = _top({**step, "count": scores.shape[1]}, scores, batch)
+    return [[one for one in row if one["score"] > float(step["value"])] for row in every]
 
 
 def _labels(step: Mapping[str, Any], value: Any, batch: Batch) -> Any:
     """Return the best class of each picture, by name."""
     scores = main(value)
     if scores.ndim == 1:
+        if scores.dtype.is_floating_point:
+            _several(scores)
         return [{"label": _named(index, step, batch)} for index in scores.tolist()]
+    _several(scores)
     return [rows[0] for rows in _top({**step, "count": 1}, scores, batch)]
 
 
@@ -136,7 +186,14 @@ def _original(step: Mapping[str, Any], value: Any, batch: Batch) -> Any:
 
 
 def _boxes(step: Mapping[str, Any], value: Any, batch: Batch) -> Any:
-    return boxes.detections(value, step["format"], bool(step["relative"]), batch.sizes)
+    return boxes.detections(
+        value,
+        step["format"],
+        bool(step["relative"]),
+        batch.sizes,
+        layout=str(step.get("layout", "rows")),
+        activation=step.get("activation"),
+    )
 
 
 def _score(step: Mapping[str, Any], value: Any, batch: Batch) -> Any:
@@ -156,7 +213,11 @@ def _place(step: Mapping[str, Any], value: Any, batch: Batch) -> Any:
 STEPS: dict[str, Callable[[Mapping[str, Any], Any, Batch], Any]] = {
     "softmax": _softmax,
     "sigmoid": _sigmoid,
+    "exp": _exp,
+    "probability": _probability,
     "argmax": _argmax,
+    "ordinal": _ordinal,
+    "multilabel": _multilabel,
     "labels": _labels,
     "top": _top,
     "threshold": _threshold,
