@@ -138,7 +138,14 @@ def _is_large(path: Path) -> bool:
     return sum(p.stat().st_size for p in path.parent.glob(f"{path.name}*")) > 1_900_000_000
 
 
-def register(uri: str, name: str, run_id: str, artifact_path: str) -> Version:
+def register(
+    uri: str,
+    name: str,
+    run_id: str,
+    artifact_path: str,
+    *,
+    tags: Mapping[str, str] | None = None,
+) -> Version:
     """Make a version of a registered model, of a model that a run has as an artifact.
 
     Parameters
@@ -149,6 +156,8 @@ def register(uri: str, name: str, run_id: str, artifact_path: str) -> Version:
         The registered model; made where there is none.
     run_id, artifact_path : str
         The folder with ``MLmodel``, in the run's artifacts.
+    tags : mapping of str, optional
+        Tags of the version.
 
     Raises
     ------
@@ -168,7 +177,11 @@ def register(uri: str, name: str, run_id: str, artifact_path: str) -> Version:
             _make_model(client, name)
         with creating():
             made = client.create_model_version(
-                name, f"{root}/{artifact_path.strip('/')}", run_id, await_creation_for=30
+                name,
+                f"{root}/{artifact_path.strip('/')}",
+                run_id,
+                tags=dict(tags or {}),
+                await_creation_for=30,
             )
     except UsageProblem:
         raise
@@ -180,6 +193,7 @@ def register(uri: str, name: str, run_id: str, artifact_path: str) -> Version:
         run_id=run_id,
         created=int(made.creation_timestamp or 0),
         source=str(made.source),
+        tags=dict(tags or {}),
     )
 
 

@@ -13,6 +13,7 @@ from cvtrack_magics.errors import CvtrackError, UsageProblem
 from cvtrack_magics.redact import kind_and_line
 from cvtrack_magics.release.export.inputs import Inputs
 from cvtrack_magics.release.export.trees import leaves_of, port_names
+from cvtrack_magics.vision.networks import unwrapped
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,7 @@ def subject_of(model: Any, inputs: Inputs) -> Subject:
     CvtrackError
         The model cannot be copied.
     """
-    model = plain(model)
+    model = unwrapped(model)
     try:
         own = copy.deepcopy(model).to("cpu")
     except Exception as error:  # whatever a part of the model raises when it is copied
@@ -102,20 +103,6 @@ def subject_of(model: Any, inputs: Inputs) -> Subject:
         ) from error
     own.eval()
     return Subject(own, inputs, {id(module): name for name, module in own.named_modules()})
-
-
-def plain(model: Any) -> Any:
-    """Return the model inside ``torch.compile`` and (distributed) data parallel wrappers."""
-    import torch
-
-    wrappers = (torch.nn.DataParallel, torch.nn.parallel.DistributedDataParallel)
-    while True:
-        if isinstance(model, wrappers):
-            model = model.module
-        elif hasattr(model, "_orig_mod"):
-            model = model._orig_mod
-        else:
-            return model
 
 
 def quantized(model: Any) -> bool:

@@ -13,6 +13,7 @@ from cvtrack_magics.redact import kind_and_line
 from cvtrack_magics.release.latency.inputs import Example
 from cvtrack_magics.release.latency.runner import Absent, Runner, at_once
 from cvtrack_magics.vision.modes import evaluating
+from cvtrack_magics.vision.networks import unwrapped
 
 TORCH_KINDS = ("eager", "torchscript", "compile")
 _RECOMPILES = 256  # PyTorch's own 8 are used up by a few measurements of one class
@@ -27,7 +28,7 @@ def torch_runners(
     """
     import torch
 
-    model = getattr(model, "_orig_mod", model)  # what torch.compile was given
+    model = unwrapped(model)
     device = _device_of(model, example)
     moved = example.mapped(lambda value: torch.as_tensor(value).to(device))
     inputs = lru_cache(maxsize=None)(moved.at)

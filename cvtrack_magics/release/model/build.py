@@ -30,6 +30,7 @@ from cvtrack_magics.release.model.serving.pictures import MODES, Picture
 from cvtrack_magics.release.model.serving.preparing import Placing, Preparing, first_value
 from cvtrack_magics.release.model.serving.rejected import Rejected
 from cvtrack_magics.release.model.serving.steps import Batch
+from cvtrack_magics.vision.networks import unwrapped
 
 _ALWAYS = ("torch", "torchvision", "numpy", "pillow")
 _EXAMPLE_SIDE = 512  # pixels
@@ -72,6 +73,7 @@ def build(
             f"The model is a {type(model).__name__}, expected a torch.nn.Module.",
             "%mlmodel MODEL names the network's variable.",
         )
+    model = unwrapped(model)
     names = tuple(map(str, labels)) if labels is not None else ()
     before = describe_pre(pre) if pre is not None else None
     after = describe_post(post) if post is not None else _NOTHING
@@ -89,6 +91,10 @@ def build(
     if before is None:
         samples = as_arguments(model, example)
     else:
+        if any(str(part.dtype) == "torch.bfloat16" for part in model.parameters()):
+            raise UsageProblem(
+                "The model computes in bfloat16, and pre gives float32.", "Give model.float()."
+            )
         sent, channels = as_pictures(example)
         samples, others = _prepared(model, sent, before, functions)
         _compare_with(pre, before, sent[0], samples.tensors[0][0])

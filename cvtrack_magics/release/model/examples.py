@@ -110,6 +110,16 @@ def as_arguments(model: Any, example: Any) -> Arguments:
     UsageProblem
         It is none of these.
     """
+    by_keyword = [
+        p.name
+        for p in inspect.signature(model.forward).parameters.values()
+        if p.kind is p.KEYWORD_ONLY and p.default is p.empty
+    ]
+    if by_keyword:
+        raise UsageProblem(
+            f"forward takes {', '.join(by_keyword)} by keyword only, which a graph cannot.",
+            "Wrap it in a module whose forward takes it by place.",
+        )
     parameters = [
         p
         for p in inspect.signature(model.forward).parameters.values()
@@ -172,5 +182,10 @@ def _tensor(value: Any, name: str) -> Any:
         raise UsageProblem(
             f"--example: {name} is a {kind}, expected a tensor or an array.",
             "Raw images take --pre, which makes tensors of them.",
+        )
+    if value.dtype == torch.bfloat16:
+        raise UsageProblem(
+            f"--example: {name} is bfloat16, which NumPy and MLflow's signatures do not have.",
+            "Give model.float() and a float32 example.",
         )
     return value.detach().cpu()

@@ -18,6 +18,7 @@ from cvtrack_magics.redact import in_one_line
 from cvtrack_magics.release import torchexport
 from cvtrack_magics.release.export.quiet import quiet
 from cvtrack_magics.release.model.examples import Arguments
+from cvtrack_magics.release.model.plain_outputs import plain_output
 from cvtrack_magics.release.model.serving import checking, network
 from cvtrack_magics.release.model.serving.rejected import Rejected
 
@@ -95,7 +96,11 @@ def made(model: Any, samples: Arguments, others: Sequence[Arguments] = ()) -> Gr
         except UsageProblem:
             raise
         except Exception as error:
-            raise UsageProblem(f"The model fails on the example: {in_one_line(error)}") from error
+            raise UsageProblem(
+                f"The model fails on the example: {in_one_line(error)}",
+                "It is tried with 1, 2 and 3 samples: forward has to take any number of them, as "
+                "x.flatten(1) and x.shape[0] do.",
+            ) from error
         for way, make in _ways(samples, free_size=bool(others)):
             try:
                 with quiet(), torch.no_grad():
@@ -246,7 +251,7 @@ def _outputs(model: Any, batch: Arguments) -> Any:
 
     with torch.no_grad():
         output = model(*batch.of(slice(None)))
-    if not _leaves(output):
+    if not _leaves(output if _is_plain(output) else plain_output(output)):
         raise CvtrackError(f"it returns a {type(output).__name__} without tensors")
     return output
 
@@ -261,15 +266,10 @@ def _is_plain(value: Any) -> bool:
 
 
 def _named(model: Any, output: Any) -> Any:
-    """Return a network whose output, of a class of its own, is a plain dict."""
+    """Return a network whose output, with classes of its own in it, is plain dicts and lists."""
     import torch
 
-    fields = getattr(output, "_fields", None) or list(getattr(output, "keys", list)())
-    if not fields:
-        kind = type(output).__name__
-        raise UsageProblem(
-            f"The model returns a {kind}, expected tensors, or a dict, list or tuple of them."
-        )
+    plain_output(output)
 
     class Plain(torch.nn.Module):  # type: ignore[misc]
         names_outputs = True
@@ -279,12 +279,7 @@ def _named(model: Any, output: Any) -> Any:
             self.model = model
 
         def forward(self, *inputs: Any) -> Any:
-            given = self.model(*inputs)
-            return {
-                str(name): getattr(given, name)
-                for name in fields
-                if getattr(given, name) is not None
-            }
+            return plain_output(self.model(*inputs))
 
     return Plain().eval()
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import tempfile
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cvtrack_magics.errors import StoreUnavailable, UsageProblem
+from cvtrack_magics.errors import CvtrackError, StoreUnavailable, UsageProblem
 from cvtrack_magics.runs.current import get_session
-from cvtrack_magics.runs.releasing.references import Found, find
+from cvtrack_magics.runs.releasing.references import Found, find, registry
 
 if TYPE_CHECKING:
     from cvtrack_magics.release.model.opening import Loaded
+    from cvtrack_magics.store.registry import Version
 
 
 def mlload(
@@ -46,6 +47,8 @@ def mlload(
     ------
     UsageProblem
         There is no such model, or it would run foreign code and ``trust`` is not given.
+    CvtrackError
+        The files are not those that were registered, by their digest.
     """
     from cvtrack_magics.release.model.opening import into as put_into
 
@@ -68,27 +71,39 @@ def mlload(
 def fetched(found: Found, name: str, folder: Path, *, trust: bool = False) -> Loaded | None:
     """Download and open a model of a run; None where it has none.
 
-    Of a version this is the folder that the version was made of, unless its export is meant.
+    Of a version these are its own files, unless its export is meant.
+
+    Raises
+    ------
+    CvtrackError
+        The version's files are not those that were registered.
     """
     from cvtrack_magics.release.model.opening import open_model
 
-    tracking = get_session().tracking
-    run = tracking.run_of(found.run_id)
     if found.version is not None and name != "onnx":
-        name = folder_of(found.version.source, found.run_id) or name
-    if f"{name}/MLmodel" not in tracking.files(run, name):
-        return None
-    path = tracking.download(run, name, folder)
+        path = _own_files(found.version, folder)
+    else:
+        tracking = get_session().tracking
+        run = tracking.run_of(found.run_id)
+        if f"{name}/MLmodel" not in tracking.files(run, name):
+            return None
+        path = tracking.download(run, name, folder)
     try:
         return open_model(path, trust=trust)
     except OSError as error:
         raise StoreUnavailable(f"The model could not be read: {error}") from error
 
 
-def folder_of(source: str, run_id: str) -> str:
-    """Return the folder among a run's artifacts that a version was made of."""
-    parts = PurePosixPath(source.replace("\\", "/")).parts
-    if run_id not in parts:
-        return ""
-    after = parts[parts.index(run_id) + 1 :]
-    return "/".join(after[1:] if after[:1] == ("artifacts",) else after)
+def _own_files(version: Version, folder: Path) -> Path:
+    """Download a version's files and compare them with its digest, where it has one."""
+    from cvtrack_magics.store.model_files import DIGEST_TAG, digest_of, download_version
+
+    path = download_version(registry().uri, version, folder)
+    registered = version.tags.get(DIGEST_TAG, "")
+    if registered and digest_of(path) != registered:
+        raise CvtrackError(
+            f"The files of {version.name} version {version.version} are not those that were "
+            "registered: their SHA-256 differs.",
+            "Load another version, or register the model anew.",
+        )
+    return path

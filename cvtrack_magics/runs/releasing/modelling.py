@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from cvtrack_magics.errors import StoreUnavailable, UsageProblem
 from cvtrack_magics.records import Artifact, Record
+from cvtrack_magics.runs.current import get_session
 from cvtrack_magics.runs.recording import Target, needed
 
 if TYPE_CHECKING:
@@ -41,7 +43,8 @@ def mlmodel(
     example : object
         A real sample: a batch as the model takes it, or raw images where ``pre`` is given.
     name : str
-        The folder among the run's artifacts.
+        The folder among the run's artifacts. Where another model has it that was registered,
+        this one has a folder beside it, with its digest behind the name.
     register : str
         Make a version of this registered model.
     pre : torchvision transform, function, str, or a sequence of them, optional
@@ -64,12 +67,13 @@ def mlmodel(
         Something given cannot be used, or there is no run.
     """
     from cvtrack_magics.release.model.build import build
+    from cvtrack_magics.store.model_files import digest_of_records
     from cvtrack_magics.store.models import check_model_name, save_pyfunc
 
     target = needed(run, "%mlmodel")
     if register:
         check_model_name(register)
-    folder_name = _folder(name)
+    wished = _folder(name)
     with tempfile.TemporaryDirectory(prefix="cvtrack-") as temporary:
         built = build(model, example, Path(temporary) / "built", pre=pre, post=post, labels=labels)
         folder = Path(temporary) / "kept"
@@ -83,9 +87,35 @@ def mlmodel(
             example=built.example,
             requirements=built.requirements,
         )
-        where = target.record({}, files_of(folder, folder_name), now=True)
-    version = _registered(target, register, folder_name) if register else None
-    return _listing_of(built, folder_name, where, version, register)
+        folder_name = _own_folder(target, wished, folder, register)
+        files = files_of(folder, folder_name)
+        digest = digest_of_records(get_session().masking().records(files), folder_name)
+        where = target.record({}, files, now=True)
+    version = _registered(target, register, folder_name, digest) if register else None
+    listing = _listing_of(built, folder_name, where, version, register)
+    if folder_name == wished:
+        return listing
+    note = f"{wished!r} is another model's and stays as it is: this one is in {folder_name!r}."
+    return dataclasses.replace(listing, notes=(note, *listing.notes))
+
+
+def _own_folder(target: Target, wished: str, files: Path, register: str) -> str:
+    """Return the folder to record in: never one that a version was made of.
+
+    Another folder than the wished one is named after the content, so that two that are made
+    at the same time differ too.
+    """
+    from cvtrack_magics.store.model_files import digest_of, taken
+
+    run = target.in_store()
+    if run is None:
+        return wished
+    try:
+        if not taken(run.uri, run.run_id, wished, also_files=bool(register)):
+            return wished
+    except StoreUnavailable:
+        pass  # it may be a version's
+    return f"{wished}-{digest_of(files)[:8]}"
 
 
 def files_of(folder: Path, name: str) -> list[Record]:
@@ -110,15 +140,16 @@ def _folder(name: str) -> str:
     return "/".join(parts)
 
 
-def _registered(target: Target, register: str, folder: str) -> Version | None:
-    """Make a version, where the store has the run."""
+def _registered(target: Target, register: str, folder: str, digest: str) -> Version | None:
+    """Make a version with its digest, where the store has the run."""
     from cvtrack_magics.store import models
+    from cvtrack_magics.store.model_files import DIGEST_TAG
 
     run = target.in_store()
     if run is None:
         return None
     try:
-        return models.register(run.uri, register, run.run_id, folder)
+        return models.register(run.uri, register, run.run_id, folder, tags={DIGEST_TAG: digest})
     except StoreUnavailable:
         return None
 

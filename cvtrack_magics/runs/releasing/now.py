@@ -60,7 +60,8 @@ def measured_on(candidate: Candidate, data: Data, prefix: str) -> Candidate:
     if not task:
         raise UsageProblem("It is not known which task --data is for.", "--task says so.")
     with tempfile.TemporaryDirectory(prefix="cvtrack-") as folder:
-        model = fetched(Found(candidate.run_id), "model", Path(folder), trust=data.trust)
+        own = Found(candidate.run_id, candidate.version)
+        model = fetched(own, "model", Path(folder), trust=data.trust)
         if model is None:
             raise UsageProblem(f"{candidate.label} has no recorded model to be run.", "%mlmodel.")
         output = model.predict(pair[0])

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from cvtrack_magics.errors import UsageProblem, did_you_mean
 from cvtrack_magics.redact import kind_and_line
+from cvtrack_magics.vision import networks
 from cvtrack_magics.vision.arrays import integers, shape_of, to_array
 from cvtrack_magics.vision.cam import layers as cam_layers
 from cvtrack_magics.vision.cam.layers import Seen
@@ -29,13 +30,9 @@ def unwrapped(model: Any) -> Any:
     """
     import torch
 
-    while isinstance(model, torch.nn.Module):
-        if type(model).__name__ in {"DataParallel", "DistributedDataParallel"}:
-            model = model.module
-        elif hasattr(model, "_orig_mod"):
-            model = model._orig_mod
-        else:
-            return model
+    model = networks.unwrapped(model)
+    if isinstance(model, torch.nn.Module):
+        return model
     raise UsageProblem(f"model: expected a torch.nn.Module, saw {type(model).__name__}.")
 
 

@@ -1,0 +1,104 @@
+"""The files of a model's versions: where each has its own, and whether they are as they were."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from pathlib import Path, PurePosixPath
+
+from cvtrack_magics.errors import StoreUnavailable
+from cvtrack_magics.records import Artifact, Record
+from cvtrack_magics.redact import in_one_line
+from cvtrack_magics.store.client import client_of, mlflow, quietly
+from cvtrack_magics.store.registry import Version
+
+DIGEST_TAG = "cvtrack.model_sha256"
+_OF_MLFLOW = "registered_model_meta"  # MLflow writes it into a folder that it downloads
+
+
+def digest_of(folder: Path) -> str:
+    """Return the SHA-256 of all files below a folder, by path and content, in hexadecimal."""
+    paths = [path for path in folder.rglob("*") if path.is_file()]
+    return _digest((path.relative_to(folder).as_posix(), path.read_bytes()) for path in paths)
+
+
+def digest_of_records(records: Iterable[Record], folder: str) -> str:
+    """Return what :func:`digest_of` will say of artifacts below a folder, once they are stored."""
+    return _digest(
+        (record.path.removeprefix(f"{folder}/"), _content(record))
+        for record in records
+        if isinstance(record, Artifact)
+    )
+
+
+def _content(artifact: Artifact) -> bytes:
+    if artifact.source is not None:
+        return artifact.source.read_bytes()
+    content = artifact.content or b""
+    return content.encode() if isinstance(content, str) else content
+
+
+def _digest(files: Iterable[tuple[str, bytes]]) -> str:
+    digest = hashlib.sha256()
+    for name, content in sorted(files):
+        if name != _OF_MLFLOW:
+            digest.update(f"{name}\0{hashlib.sha256(content).hexdigest()}\n".encode())
+    return digest.hexdigest()
+
+
+def folder_of(source: str, run_id: str) -> str:
+    """Return the folder among a run's artifacts that an address names; empty for another's."""
+    parts = PurePosixPath(source.replace("\\", "/")).parts
+    if not run_id or run_id not in parts:
+        return ""
+    after = parts[parts.index(run_id) + 1 :]
+    return "/".join(after[1:] if after[:1] == ("artifacts",) else after)
+
+
+def taken(uri: str, run_id: str, folder: str, *, also_files: bool) -> bool:
+    """Whether a folder of a run belongs to a version, or, with ``also_files``, has any files.
+
+    Raises
+    ------
+    StoreUnavailable
+        The store does not say.
+    """
+    client = client_of(uri)
+    try:
+        with quietly():
+            if also_files and client.list_artifacts(run_id, folder):
+                return True
+            versions = client.search_model_versions(f"run_id='{run_id}'")
+            sources = [_source(uri, str(v.name), str(v.version), str(v.source)) for v in versions]
+    except Exception as error:
+        raise StoreUnavailable(f"The versions cannot be listed: {in_one_line(error)}") from error
+    return any(folder_of(source, run_id) == folder for source in sources)
+
+
+def _source(uri: str, name: str, version: str, source: str) -> str:
+    """Return where a version's files are; of a copy, where those of its original are."""
+    if not source.startswith("models:"):
+        return source
+    return str(client_of(uri).get_model_version_download_uri(name, version))
+
+
+def download_version(uri: str, version: Version, folder: Path) -> Path:
+    """Write the files of a version, from its own source, into a folder; return where they are.
+
+    Raises
+    ------
+    StoreUnavailable
+        They cannot be read.
+    """
+    try:
+        with quietly():
+            source = _source(uri, version.name, version.version, version.source)
+            found = mlflow().artifacts.download_artifacts(
+                artifact_uri=source, dst_path=str(folder), tracking_uri=uri
+            )
+    except Exception as error:
+        raise StoreUnavailable(
+            f"The files of {version.name} version {version.version} cannot be read: "
+            f"{in_one_line(error)}"
+        ) from error
+    return Path(found)
