@@ -66,7 +66,7 @@ class Channel:
         self.refresh: Refresh | None = None
         self.step_now: Callable[[], int | None] = lambda: None
         self.names = StoredNames(lambda _: None)
-        self.first_step: Callable[[str], int] = lambda _: 0
+        self.least_step: Callable[[str], int] = lambda _: 0
         self._sets: dict[str, list[MetricSet]] = {}
         self._known: set[int] = set()
         self._next: dict[str, int] = {}
@@ -95,7 +95,7 @@ class Channel:
             groups[as_step(step)] = values
         else:
             for name, value in values.items():
-                at = self._next[name] if name in self._next else self.first_step(name)
+                at = max(self._next.get(name, 0), self.least_step(name))
                 groups.setdefault(at, {})[name] = value
         for at, group in groups.items():
             if every == 1 or at % every == 0:

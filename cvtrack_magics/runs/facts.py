@@ -62,6 +62,9 @@ def mlconfig(value: Any, *, name: str = "config") -> Said:
 def mlseed(seed: int, *, deterministic: bool = False) -> SeedReport:
     """Seed every random generator and record it in the open run and those that follow.
 
+    A run's own ``seed`` is closer to it and counts more. In a run that has another seed
+    already, the new one is kept as the tag ``reseeded``, with the step.
+
     Parameters
     ----------
     seed : int

@@ -38,7 +38,7 @@ def log(
         The step of these points. When it is not given: in :func:`track` loops, the round of
         the innermost one that something is logged in, counted over all its passes; what is
         logged around or beside that loop has the step it has reached. Outside of loops each
-        metric counts for itself from there, or from 0 where no loop has counted. A resumed run
+        metric counts for itself, from 0, and never below that. A resumed run
         goes on after its highest stored steps. ``docs/steps.md`` has the rule with an example.
     every : int
         Keep only steps that this number divides.

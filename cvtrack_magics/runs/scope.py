@@ -162,7 +162,7 @@ class RunScope:
         self.params.update({**self.run.params, **self.stretch.earlier.params})
         self.channel.refresh = self.view.refresh
         self.channel.step_now = self.control.step_now
-        self.channel.first_step = self._first_step
+        self.channel.least_step = self._least_step
         self.channel.names.told = self.notices.append
         self.session.pump.open(self.channel, self._tick)
         self.session.sender.open(self.kept.delivery)
@@ -199,10 +199,9 @@ class RunScope:
         except Exception as error:
             self.notices.append(f"Could not {what}: {kind_and_line(error)}")
 
-    def _first_step(self, name: str) -> int:
-        """Return the step of a metric's first point where neither user nor loop says one."""
-        earlier = self.stretch.next_step(name)
-        return self.control.reached if earlier is None else earlier
+    def _least_step(self, name: str) -> int:
+        """Return the lowest step of a metric's next point where neither user nor loop says one."""
+        return max(self.control.reached, self.stretch.next_step(name) or 0)
 
     def _take_gathered(self, records: list[Record]) -> None:
         records = self.not_said_otherwise(records)

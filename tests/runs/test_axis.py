@@ -143,7 +143,25 @@ def epochs_of_one_batch() -> Wanted:
     return {"a": [0, 1, 2], "v": [0, 1, 2]}
 
 
+def epochs_in_a_plain_loop() -> Wanted:
+    for _ in range(3):
+        for _ in track(range(5), "batch"):
+            log(a=1)
+        log(v=1)
+    return {"a": list(range(15)), "v": [4, 9, 14]}
+
+
+def batches_in_a_plain_loop() -> Wanted:
+    for epoch in track(range(3), "epoch"):
+        for batch in range(2):
+            log(a=epoch + batch / 10)
+        log(v=1)
+    return {"a": [0, 0, 1, 1, 2, 2], "v": [0, 1, 2]}
+
+
 LOOPS = (
+    epochs_in_a_plain_loop,
+    batches_in_a_plain_loop,
     inner_and_outer,
     only_the_outer,
     before_the_inner,
