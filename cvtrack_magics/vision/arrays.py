@@ -61,7 +61,7 @@ def _unmasked(value: Any, what: str) -> Array:
     if value.dtype.kind == "f":
         return np.asarray(value.filled(np.nan))
     raise UsageProblem(
-        f"{what}: {int(np.ma.count_masked(value)):,} of {value.size:,} whole numbers are masked.",
+        f"{what}: {int(np.ma.getmaskarray(value).sum()):,} of {value.size:,} whole numbers are masked.",
         "Fill them with a label that does not count, for example .filled(255) with ignore=255.",
     )
 
