@@ -60,8 +60,9 @@ def _unmasked(value: Any, what: str) -> Array:
         return np.asarray(value)
     if value.dtype.kind == "f":
         return np.asarray(value.filled(np.nan))
+    hidden = int(np.ma.getmaskarray(value).sum())
     raise UsageProblem(
-        f"{what}: {int(np.ma.getmaskarray(value).sum()):,} of {value.size:,} whole numbers are masked.",
+        f"{what}: {hidden:,} of {value.size:,} whole numbers are masked.",
         "Fill them with a label that does not count, for example .filled(255) with ignore=255.",
     )
 
