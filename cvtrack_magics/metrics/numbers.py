@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
+
+import numpy as np
 
 from cvtrack_magics.errors import UsageProblem
 from cvtrack_magics.integers import MAX_STEP, whole
@@ -14,11 +17,14 @@ def as_number(key: str, value: Any) -> Any:
 
     A device tensor is copied on its own stream instead of being read, because reading
     it would make the training loop wait for the device. It is read later, by another
-    thread.
+    thread. One masked value (``numpy.ma``) and pandas' NA and NaT are NaN, never what lies
+    under the mask.
     """
     kind = type(value)
     if kind is float:
         return value
+    if _is_missing(value):
+        return math.nan
     if getattr(value, "is_cuda", False) or getattr(value, "is_mps", False):
         if value.numel() == 1:
             return value.detach().clone()
@@ -34,6 +40,15 @@ def as_number(key: str, value: Any) -> Any:
         f"Metric {key!r} is a {seen}, not one number.",
         "Log a number, a NumPy scalar or a 0-d tensor, for example loss.mean().",
     )
+
+
+def _is_missing(value: Any) -> bool:
+    """Whether this is one masked value, pandas' NA or NaT, or an array of one of them."""
+    if isinstance(value, np.ma.MaskedArray):
+        return value.size == 1 and bool(np.ma.getmaskarray(value).all())
+    if isinstance(value, np.ndarray) and value.dtype == object and value.size == 1:
+        return _is_missing(value.item())
+    return type(value).__name__ in ("NAType", "NaTType")
 
 
 def as_name(key: Any) -> str:

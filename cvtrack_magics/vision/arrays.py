@@ -25,7 +25,8 @@ def to_array(value: Any, what: str) -> Array:
     Raises
     ------
     UsageProblem
-        It is no rectangular array of numbers.
+        It is no rectangular array of numbers, or has masked whole numbers; masked fractions
+        are NaN.
     """
     if hasattr(value, "detach"):
         value = value.detach()
@@ -33,7 +34,9 @@ def to_array(value: Any, what: str) -> Array:
             value = value.float()
         value = value.cpu().numpy()
     try:
-        array = np.asarray(value)
+        array = _unmasked(value, what)
+    except UsageProblem:
+        raise
     except ValueError:
         raise UsageProblem(
             f"{what}: the rows are of unequal length.", "Give an array, or a list of arrays."
@@ -45,6 +48,23 @@ def to_array(value: Any, what: str) -> Array:
             f"{what}: expected numbers, saw {_kind(value)}.", "Give a tensor, an array or a list."
         )
     return array
+
+
+def _unmasked(value: Any, what: str) -> Array:
+    """Return an array without a mask: what lies under one is no value."""
+    if isinstance(value, (list, tuple)) and any(isinstance(v, np.ma.MaskedArray) for v in value):
+        if len({np.shape(v) for v in value}) > 1:
+            raise ValueError("unequal")
+        value = np.ma.stack([np.ma.asarray(v) for v in value])
+    if not isinstance(value, np.ma.MaskedArray) or not np.ma.is_masked(value):
+        return np.asarray(value)
+    if value.dtype.kind == "f":
+        return np.asarray(value.filled(np.nan))
+    hidden = int(np.ma.getmaskarray(value).sum())
+    raise UsageProblem(
+        f"{what}: {hidden:,} of {value.size:,} whole numbers are masked.",
+        "Fill them with a label that does not count, for example .filled(255) with ignore=255.",
+    )
 
 
 def _kind(value: Any) -> str:

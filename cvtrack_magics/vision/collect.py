@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import Any
+
+import numpy as np
 
 from cvtrack_magics.errors import UsageProblem
 from cvtrack_magics.vision.images import to_images
 from cvtrack_magics.vision.last_activation import called
 from cvtrack_magics.vision.modes import evaluating
+from cvtrack_magics.vision.order import Order
 from cvtrack_magics.vision.predictions import Predictions
 from cvtrack_magics.vision.reading.labels import AFTER_SOFTMAX
 from cvtrack_magics.vision.tasks import Task
@@ -42,8 +47,10 @@ def collect(
         dicts (detection, instance), scores or a dict with ``scores`` and ``heat`` (anomaly),
         or maps (depth).
     loader : iterable
-        Yields (images, truth). The order must be the data set's own (no shuffling), since
-        samples are named by their place.
+        Yields (images, truth). Samples of a ``DataLoader`` are named by their index in the
+        data set, through Subset and sampler; those of anything else by their place. What a
+        ``DistributedSampler`` repeats to fill up its last round is left out, so that the ranks
+        joined are the data set once; what ``drop_last`` leaves out is said.
     task : str
         One of the six tasks.
     classes : sequence of str, optional
@@ -78,7 +85,8 @@ def collect(
     parts: list[Predictions] = []
     times: list[tuple[int, float]] = []
     done = 0
-    with evaluating(model), torch.no_grad():
+    order, whole = Order(loader), True
+    with evaluating(model), torch.no_grad(), order.watching(loader):
         for batch in loader:
             if not isinstance(batch, (tuple, list)) or len(batch) < 2:
                 raise UsageProblem("collect: expected batches of (images, truth).")
@@ -95,7 +103,7 @@ def collect(
             if value_range is None:
                 value_range = _range(images, layout)
             rows = slice(done, done + len(images))
-            given = {"ids": range(rows.start, rows.stop), **options}
+            given = {"ids": order.ids(rows.start, rows.stop), **options}
             given |= {"layout": layout, "value_range": value_range}
             given |= {key: options[key][rows] for key in ("ids", "names") if key in options}
             if classes is not None and task != "depth":
@@ -108,16 +116,31 @@ def collect(
             if progress:
                 progress(done, total)
             if limit is not None and done >= limit:
+                whole = False
                 break
     if not parts:
         raise UsageProblem("collect: the loader gave no batch.")
-    found = Predictions.join(parts)
-    from dataclasses import replace
+    if whole:
+        _say_dropped(order.left_out(done))
+    found = _timed(Predictions.join(parts), times)
+    found = found[np.array(order.real(len(found)), np.int64)]
+    return found if limit is None else found[:limit]
 
+
+def _timed(found: Predictions, times: list[tuple[int, float]]) -> Predictions:
+    """Return predictions with the time they took, without the first batch's."""
     counted = times[1:] or times
     per_sample = sum(spent for _, spent in counted) / sum(count for count, _ in counted)
-    found = replace(found, seconds=per_sample * len(found))
-    return found if limit is None else found[:limit]
+    return replace(found, seconds=per_sample * len(found))
+
+
+def _say_dropped(ids: tuple[str, ...]) -> None:
+    if ids:
+        named = ", ".join(ids[:8]) + (", …" if len(ids) > 8 else "")
+        warnings.warn(
+            f"collect: {len(ids)} samples were left out by drop_last and not measured: {named}.",
+            stacklevel=3,
+        )
 
 
 def _said(output: Any, task: Task, softmax: bool = False) -> dict[str, Any]:

@@ -1,0 +1,87 @@
+"""Which samples were measured: the data set's own, each once."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch.utils.data import (
+    BatchSampler,
+    ConcatDataset,
+    DataLoader,
+    SequentialSampler,
+    Subset,
+    SubsetRandomSampler,
+    TensorDataset,
+    WeightedRandomSampler,
+)
+from torch.utils.data.distributed import DistributedSampler
+
+from cvtrack_magics.vision.predictions import Predictions
+
+COUNT = 11
+DATA = TensorDataset(torch.rand(COUNT, 3, 8, 8), torch.arange(COUNT))
+
+
+def net(images: torch.Tensor) -> torch.Tensor:
+    return torch.eye(COUNT)[:1].repeat(len(images), 1)
+
+
+def collected(loader: Any, **options: Any) -> Predictions:
+    classes = [f"c{at}" for at in range(COUNT)]
+    return Predictions.collect(net, loader, "classification", classes=classes, **options)
+
+
+LOADERS: dict[str, Callable[[], Any]] = {
+    "plain": lambda: DataLoader(DATA, 3),
+    "shuffled": lambda: DataLoader(DATA, 3, shuffle=True),
+    "subset": lambda: DataLoader(Subset(DATA, [3, 5, 7]), 2),
+    "subset of a subset": lambda: DataLoader(Subset(Subset(DATA, [3, 5, 7, 9]), [3, 1]), 2),
+    "subset, shuffled": lambda: DataLoader(Subset(DATA, [3, 5, 7]), 2, shuffle=True),
+    "tensor of indices": lambda: DataLoader(Subset(DATA, torch.tensor([2, 4])), 2),
+    "subset sampler": lambda: DataLoader(DATA, 2, sampler=SubsetRandomSampler([8, 1, 4])),
+    "list as sampler": lambda: DataLoader(DATA, 2, sampler=[6, 2, 9]),
+    "batch sampler": lambda: DataLoader(
+        DATA, batch_sampler=BatchSampler(SequentialSampler(DATA), 4, False)
+    ),
+    "workers": lambda: DataLoader(Subset(DATA, [9, 3, 5]), 1, shuffle=True, num_workers=2),
+    "joined sets": lambda: DataLoader(ConcatDataset([DATA]), 4, shuffle=True),
+}
+
+
+@pytest.mark.parametrize("what", LOADERS)
+def test_ids_are_the_data_sets_own(what: str) -> None:
+    loader = LOADERS[what]()
+    sampler = loader.batch_sampler.sampler
+    found = collected(loader)
+    assert found.ids == tuple(str(label) for label in found.labels.truth)  # its index is its label
+    assert loader.batch_sampler.sampler is sampler
+
+
+def test_what_was_drawn_twice_has_two_names() -> None:
+    sampler = WeightedRandomSampler([1.0] + [0.0] * 10, 3)
+    assert collected(DataLoader(DATA, 2, sampler=sampler)).ids == ("0", "0-2", "0-3")
+
+
+@pytest.mark.parametrize("shuffle", [False, True])
+@pytest.mark.parametrize("ranks", [1, 2, 3, 4, 8])
+def test_ranks_joined_are_the_data_set_once(ranks: int, shuffle: bool) -> None:
+    parts = [
+        collected(DataLoader(DATA, 2, sampler=DistributedSampler(DATA, ranks, rank, shuffle)))
+        for rank in range(ranks)
+    ]
+    found = Predictions.join(parts)
+    assert sorted(map(int, found.ids)) == list(range(COUNT))
+    assert found.ids == tuple(str(label) for label in found.labels.truth)
+
+
+def test_what_is_dropped_is_named_once() -> None:
+    with pytest.warns(UserWarning, match=r"3 samples were left out .*: 8, 9, 10\."):
+        assert len(collected(DataLoader(DATA, 4, drop_last=True))) == 8
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        collected(DataLoader(DATA, 4, drop_last=True), limit=5)
+        collected(DataLoader(DATA, 4))
