@@ -6,6 +6,7 @@ import re
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from cvtrack_magics.capture.code import stale
 from cvtrack_magics.config import CvTrack
 from cvtrack_magics.magics.cells import CellHooks
 from cvtrack_magics.magics.completion import ASSIGNED, complete
@@ -50,6 +51,7 @@ class Extension:
                     self.replaced[kind, name] = known.get(name)
             self.shell.register_magics(magics)
         self.hooks.install()
+        stale.install()
         self.shell.configurables.append(self.config)
         for name in LINES:
             for prefix in ("%", "%%"):
@@ -71,6 +73,7 @@ class Extension:
             session.stop()
         current.use(None)
         self.hooks.remove()
+        stale.remove()
         for (kind, name), before in self.replaced.items():
             table = self.shell.magics_manager.magics[kind]
             if before is None:
