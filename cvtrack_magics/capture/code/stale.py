@@ -19,7 +19,7 @@ _inherited = SourceFileLoader.exec_module
 
 def install() -> None:
     """Read own modules from now on as they are imported or reloaded."""
-    SourceFileLoader.exec_module = _exec_module  # type: ignore[method-assign]
+    SourceFileLoader.exec_module = _exec_module  # type: ignore[assignment, method-assign]
 
 
 def remove() -> None:
