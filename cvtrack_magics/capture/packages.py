@@ -98,10 +98,16 @@ def _read_folder(folder: str) -> list[tuple[PackageLine, bool]]:
     kept = []
     try:
         with os.scandir(folder) as entries:
-            names = [e.name for e in entries if e.name.endswith((".dist-info", ".egg-info"))]
+            kinds = (".dist-info", ".egg-info")
+            infos = [
+                (-e.stat(follow_symlinks=False).st_mtime_ns, e.name)
+                for e in entries
+                if e.name.endswith(kinds)
+            ]
     except OSError:
         return []
-    for name in sorted(names):
+    # pip --target --upgrade leaves the older metadata beside the newer: the last install counts
+    for _, name in sorted(infos):
         path = os.path.join(folder, name)
         if name.startswith("~"):  # what pip leaves behind after a broken uninstall
             continue

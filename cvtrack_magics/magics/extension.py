@@ -7,6 +7,7 @@ import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from cvtrack_magics.capture.code import stale
 from cvtrack_magics.config import CvTrack
 from cvtrack_magics.magics.cells import CellHooks
 from cvtrack_magics.magics.completion import ASSIGNED, complete
@@ -56,6 +57,7 @@ class Extension:
         if self.config.offer_names:
             self.names.load()
             self.hooks.mentioned = self.names.mentioned
+        stale.install()
         self.shell.configurables.append(self.config)
         for name in LINES:
             for prefix in ("%", "%%"):
@@ -87,6 +89,7 @@ class Extension:
         current.use(None)
         self.hooks.remove()
         self.names.unload()
+        stale.remove()
         for (kind, name), before in self.replaced.items():
             table = self.shell.magics_manager.magics[kind]
             if before is None:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+from cvtrack_magics.capture.code.stale import stale_records
 from cvtrack_magics.capture.environment import environment_records
 from cvtrack_magics.capture.git import describe_git, git_records
 from cvtrack_magics.capture.hardware import hardware_facts, hardware_tag
@@ -76,7 +77,9 @@ def repository_records(notebook: str, modules: Sequence[Path]) -> list[Record]:
     ):
         if found.get(ours):
             records.append(Tag(theirs, found[ours]))
-    return records
+    stale = stale_records(modules, dict(sys.modules))
+    ran = {item.path for item in stale if isinstance(item, Artifact)}
+    return [i for i in records if not (isinstance(i, Artifact) and i.path in ran)] + stale
 
 
 def late_code_records(

@@ -158,3 +158,46 @@ def test_the_result_cannot_be_spoilt() -> None:
     packages().clear()
     assert len(packages()) == before
     assert module.packages() is not module.packages()
+
+
+@pytest.mark.parametrize(("older", "newer"), [("1.0.11", "1.0.13"), ("2.0", "1.0"), ("9", "10")])
+def test_the_last_install_in_a_folder_counts(tmp_path, older, newer):
+    for age, version in ((1, newer), (2, older)):
+        folder = tmp_path / f"pkg-{version}.dist-info"
+        folder.mkdir()
+        (folder / "METADATA").write_text(f"Metadata-Version: 2.1\nName: pkg\nVersion: {version}\n")
+        os.utime(folder, (1e9 - age, 1e9 - age))
+    read = module._read_all([str(tmp_path)])
+    assert [item.version for item in read] == [newer]
+
+
+@pytest.mark.parametrize(
+    ("name", "version", "comment"),
+    [
+        ("distro-info", "1.1build1", True),
+        ("-lxc", "0.1", True),
+        ("python-apt", "2.4.0+ubuntu3", True),
+        ("pkg_resources", "0.0.0", False),
+        ("torchaudio", "2.4.1+cu121", False),
+        ("torch", "2.5.0+cpu", False),
+        ("torch", "2.5.0+rocm6.1", False),
+        ("torch", "2.5.0a0+gitabc", True),
+        ("a.b-c", "1!2.0.post1", False),
+        ("pip tools", "1.0", True),
+        ("x", "2023.x", True),
+        ("y", "1.0rc1.dev2", False),
+    ],
+)
+def test_every_line_is_one_that_pip_parses(tmp_path, name, version, comment):
+    from pip._internal.network.session import PipSession
+    from pip._internal.req.req_file import parse_requirements
+
+    from cvtrack_magics.capture.machine.requirements import requirement_lines
+
+    package = module.PackageLine(name, version, f"{name}=={version}")
+    lines = requirement_lines([package])
+    assert lines[-1].startswith("#") == comment
+    file = tmp_path / "r.txt"
+    file.write_text("\n".join(lines) + "\n")
+    found = [item.requirement for item in parse_requirements(str(file), session=PipSession())]
+    assert found == ([] if comment else [f"{name}=={version}"])

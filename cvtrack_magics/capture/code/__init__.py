@@ -1,0 +1,1 @@
+"""The code that ran, where the files have changed since."""

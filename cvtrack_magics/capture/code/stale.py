@@ -1,0 +1,108 @@
+"""Modules that were edited after their import: their text as it ran."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from importlib.machinery import SourceFileLoader
+from pathlib import Path
+from types import CodeType, FunctionType, ModuleType
+from typing import Any
+
+from cvtrack_magics.capture.modules import import_root, user_modules
+from cvtrack_magics.records import Artifact, Notice, Record, Tag
+
+_LIMIT = 1_000_000  # bytes of a module that are kept
+_texts: dict[str, bytes] = {}
+_inherited = SourceFileLoader.exec_module
+
+
+def install() -> None:
+    """Read own modules from now on as they are imported or reloaded."""
+    SourceFileLoader.exec_module = _exec_module  # type: ignore[assignment, method-assign]
+
+
+def remove() -> None:
+    """Import as before."""
+    if SourceFileLoader.__dict__.get("exec_module") is _exec_module:
+        del SourceFileLoader.exec_module
+
+
+def _exec_module(self: SourceFileLoader, module: ModuleType) -> None:
+    with suppress(Exception):  # an import never fails for our sake
+        for path in user_modules({"": module}):
+            _texts[str(path)] = _read(path)
+    _inherited(self, module)
+
+
+def _read(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(_LIMIT)
+
+
+def stale_records(paths: Iterable[Path], modules: dict[str, Any]) -> list[Record]:
+    """Return what ran of the modules whose files have changed since their import.
+
+    Parameters
+    ----------
+    paths : iterable of Path
+        Source files of imported modules.
+    modules : dict of str to module
+        As ``sys.modules``; modules imported before `install` are compared by the code
+        of their functions, and kept as first seen where that agrees.
+
+    Returns
+    -------
+    list of Record
+        The text that ran, where it is known; one tag and one notice of all that differ.
+    """
+    loaded = {str(getattr(m, "__file__", "")): m for m in list(modules.values()) if _plain(m)}
+    records: list[Record] = []
+    said: list[str] = []
+    for path in paths:
+        with suppress(OSError):
+            now, ran = _read(path), _texts.get(str(path))
+            module = loaded.get(str(path))
+            name = path.relative_to(import_root(path)).as_posix()
+            if ran is None and module is not None and differs(module, now, path):
+                said.append(f"{name} (the text that ran is lost)")
+            elif ran is not None and ran != now:
+                said.append(name)
+                text = ran.decode("utf-8", "replace")
+                records.append(Artifact(f"code/modules/{name}", text))
+            else:
+                _texts[str(path)] = now
+    if said:
+        names = ", ".join(said)
+        records.append(Tag("code.edited_after_import", names))
+        records.append(Notice(f"Edited after import, the run used the old code: {names}."))
+    return records
+
+
+def _plain(module: object) -> bool:
+    return type(module) is ModuleType
+
+
+def differs(module: ModuleType, source: bytes, path: Path) -> bool:
+    """Say whether a function of a module is not what its file says now."""
+    try:
+        compiled = dict(_functions(compile(source, str(path), "exec", dont_inherit=True)))
+    except (SyntaxError, ValueError):
+        return True
+    own = [v for v in vars(module).values() if isinstance(v, FunctionType)]
+    codes = [v.__code__ for v in own if v.__module__ == module.__name__]
+    return any(
+        _meaning(code) not in compiled.values() for code in codes if code.co_filename == str(path)
+    )
+
+
+def _functions(code: CodeType) -> Iterator[tuple[int, object]]:
+    for item in code.co_consts:
+        if isinstance(item, CodeType):
+            yield id(item), _meaning(item)
+            yield from _functions(item)
+
+
+def _meaning(code: CodeType) -> tuple[object, ...]:
+    consts = tuple(_meaning(c) if isinstance(c, CodeType) else repr(c) for c in code.co_consts)
+    return code.co_name, code.co_code, code.co_names, consts
