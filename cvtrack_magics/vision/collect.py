@@ -94,10 +94,8 @@ def collect(
             moved = _to(images, place)
             _wait(place)
             started = time.perf_counter()
-            if softmax is None:  # the first batch, whose time counts only where it is alone
-                output, softmax = called(model, moved)
-            else:
-                output = model(moved)
+            # the time of the first batch, which is watched, counts only where it is alone
+            output, softmax = called(model, moved) if softmax is None else (model(moved), softmax)
             _wait(place)
             spent = time.perf_counter() - started
             if value_range is None:

@@ -64,7 +64,12 @@ def stale_records(paths: Iterable[Path], modules: dict[str, Any]) -> list[Record
             now, ran = _read(path), _texts.get(str(path))
             module = loaded.get(str(path))
             name = path.relative_to(import_root(path)).as_posix()
-            if ran is None and module is not None and differs(module, now, path):
+            early = ran is None and module is not None
+            if (
+                early
+                and module is not None
+                and (rewritten(module, path) or differs(module, now, path))
+            ):
                 said.append(f"{name} (the text that ran is lost)")
             elif ran is not None and ran != now:
                 said.append(name)
@@ -81,6 +86,27 @@ def stale_records(paths: Iterable[Path], modules: dict[str, Any]) -> list[Record
 
 def _plain(module: object) -> bool:
     return type(module) is ModuleType
+
+
+def _is_other(module: ModuleType, now: bytes, path: Path) -> bool:
+    return rewritten(module, path) or differs(module, now, path)
+
+
+def rewritten(module: ModuleType, path: Path) -> bool:
+    """Say whether a file is another one than Python compiled when the module was imported.
+
+    The compiled file notes time and size of its source (PEP 552); where it has no such note,
+    nothing is known.
+    """
+    try:
+        head = Path(str(getattr(module, "__cached__", "") or "")).read_bytes()[:16]
+        found = path.stat()
+    except OSError:
+        return False
+    if len(head) < 16 or any(head[4:8]):
+        return False
+    noted = int.from_bytes(head[8:12], "little"), int.from_bytes(head[12:16], "little")
+    return noted != (int(found.st_mtime) & 0xFFFFFFFF, found.st_size & 0xFFFFFFFF)
 
 
 def differs(module: ModuleType, source: bytes, path: Path) -> bool:

@@ -2,6 +2,7 @@
 
 import importlib
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -45,3 +46,17 @@ def test_what_ran_is_kept(tmp_path, monkeypatch, number, reload):
     kept = [item.content for item in records if isinstance(item, Artifact)]
     assert kept == ([before] if edited else [])
     assert any(isinstance(item, Notice) for item in records) == edited
+
+
+def test_a_constant_that_was_edited_before_the_extension_was_loaded_is_noticed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "early_module.py"
+    path.write_text("AUGMENT = 'flip'\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    stale.remove()
+    module = importlib.import_module("early_module")
+    assert not stale.rewritten(module, path)
+    path.write_text("AUGMENT = 'none at all'\n")
+    assert stale.rewritten(module, path)
+    sys.modules.pop("early_module")
