@@ -51,6 +51,7 @@ def test_what_ran_is_kept(tmp_path, monkeypatch, number, reload):
 def test_a_constant_that_was_edited_before_the_extension_was_loaded_is_noticed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
     path = tmp_path / "early_module.py"
     path.write_text("AUGMENT = 'flip'\n")
     monkeypatch.syspath_prepend(str(tmp_path))
