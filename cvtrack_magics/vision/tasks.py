@@ -8,6 +8,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from cvtrack_magics.errors import UsageProblem
 from cvtrack_magics.vision.arrays import Array
 from cvtrack_magics.vision.boxes import Boxes
 from cvtrack_magics.vision.maps import Maps
@@ -17,19 +18,31 @@ Task: TypeAlias = Literal["classification", "detection", "semantic", "instance",
 
 @dataclass(frozen=True, slots=True)
 class Classes:
-    """Classification: ``truth`` int64 N (-1: unknown), ``probabilities`` float N × K."""
+    """Classification: ``truth`` int64 N (-1: unknown), ``probabilities`` float N × K.
+
+    ``read_as`` says what one value a sample was taken for where nobody said it: another
+    batch of the same network may look like the other.
+    """
 
     truth: npt.NDArray[np.int64]
     probabilities: Array
+    read_as: str = ""
 
     def take(self, rows: Any) -> Classes:
         """Return some samples."""
-        return Classes(self.truth[rows], self.probabilities[rows])
+        return Classes(self.truth[rows], self.probabilities[rows], self.read_as)
 
     def __add__(self, other: Classes) -> Classes:
+        if self.read_as and other.read_as and self.read_as != other.read_as:
+            raise UsageProblem(
+                f"scores: one value a sample was read as {self.read_as} in one part and as "
+                f"{other.read_as} in another, whose values lie otherwise.",
+                "Say logits= or probabilities= where each part is made.",
+            )
         return Classes(
             np.concatenate((self.truth, other.truth)),
             np.concatenate((self.probabilities, other.probabilities)),
+            self.read_as or other.read_as,
         )
 
 

@@ -59,7 +59,8 @@ def read_classes(
     how = "logits" if logits is not None else "probabilities" if probabilities is not None else ""
     if how == "logits":
         how = _logits_or_probabilities(table, notes)
-    probs = _probabilities(table, how or _recognise(table))
+    guessed = "" if how or table.ndim > 1 else _recognise(table)
+    probs = _probabilities(table, how or guessed or _recognise(table))
     names = class_names(classes, probs.shape[1])
     if len(names) != probs.shape[1]:
         raise UsageProblem(
@@ -67,7 +68,7 @@ def read_classes(
         )
     labels = _true_labels(truth, count, ignore, notes)
     check_labels(labels, len(names), "truth", least=-1)
-    return Classes(labels, probs), names
+    return Classes(labels, probs, guessed), names
 
 
 def _logits_or_probabilities(table: Array, notes: list[str]) -> str:

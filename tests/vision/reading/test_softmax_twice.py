@@ -11,6 +11,7 @@ from torch import nn
 from torch.nn import functional
 
 from cvtrack_magics import Predictions
+from cvtrack_magics.errors import UsageProblem
 from cvtrack_magics.vision.measure import measure
 
 DTYPES = [torch.float16, torch.bfloat16, torch.float32, torch.float64]
@@ -116,3 +117,23 @@ def test_collect_looks_into_wrapped_networks(wrap: Any) -> None:
     read = Predictions.collect(wrap(net), [(pictures, torch.zeros(4))], "classification")
     expected = net(pictures).detach().numpy()[:, 0]
     np.testing.assert_allclose(read.labels.probabilities[:, 1], expected, atol=1e-6)
+
+
+LOW, MIXED = [0.1, 0.2, 0.3, 0.4], [-3.0, 2.0, 0.3, -0.2]
+
+
+@pytest.mark.parametrize("one", [LOW, [0.0, 0.5, 1.0, 0.7], [0.9, 0.9, 0.9, 0.9]])
+@pytest.mark.parametrize("other", [MIXED, [5.0, 0.1, 0.2, 0.3], [-0.1, 0.2, 0.3, 0.4]])
+@pytest.mark.parametrize("turned", [False, True])
+def test_parts_of_which_one_looks_like_logits_are_not_joined_unsaid(
+    one: list[float], other: list[float], turned: bool
+) -> None:
+    truth = np.array([0, 1, 1, 0])
+    parts = [np.array(one), np.array(other)][:: -1 if turned else 1]
+    made = [Predictions.classification(None, truth, part) for part in parts]
+    with pytest.raises(UsageProblem, match="logits= or probabilities="):
+        made[0] + made[1]
+    whole = Predictions.classification(None, np.tile(truth, 2), logits=np.concatenate(parts))
+    said = [Predictions.classification(None, truth, logits=part) for part in parts]
+    joined = (said[0] + said[1]).labels.probabilities
+    np.testing.assert_allclose(joined, whole.labels.probabilities)
