@@ -58,6 +58,8 @@ def test_whole_numbers(value: Any, expected: int) -> None:
     assert type(found) is int
 
 
-@pytest.mark.parametrize("value", NONE, ids=repr)
+@pytest.mark.parametrize(
+    "value", NONE, ids=[f"{type(item).__name__} {n}" for n, item in enumerate(NONE)]
+)
 def test_what_is_no_whole_number(value: Any) -> None:
     assert whole(value) is None
