@@ -77,7 +77,7 @@ class KeptRun:
             experiment_id=run.experiment_id if run else experiment_id,
             experiment=run.experiment if run else experiment,
             guest=run is not None,
-            owner=liveness.hold(session.journal),
+            owner=self._hold(session),
             boot=liveness.boot_id(),
             tags=self.masking.tags(tags or {}),
         )
@@ -117,6 +117,13 @@ class KeptRun:
                     dict(os.environ),
                 )
             )
+
+    def _hold(self, session: Session) -> str:
+        """Return the name of this process's lock; empty where there can be no journal."""
+        try:
+            return liveness.hold(session.journal)
+        except OSError:  # said below, where the folder is to be made
+            return ""
 
     @property
     def here(self) -> Channel | None:

@@ -122,10 +122,16 @@ def _near(rule: Rule, text: str, after: int) -> tuple[Span | None, int]:
     return None, after
 
 
+def _has_long_tail(value: str) -> bool:
+    """Whether a prefix is followed by more letters in one piece than any word has."""
+    tail = re.split("[-_]", value)[-1]
+    return len(tail) >= 20 and tail != value and set(tail.lower()) != {"x"}
+
+
 def _checked(rule: Rule, match: re.Match[str]) -> Span | None:
     group = "v" if "v" in match.re.groupindex else 0
     value = match.group(group)
-    if not is_mixed(value) or is_placeholder(value):
+    if is_placeholder(value) or not (is_mixed(value) or _has_long_tail(value)):
         return None
     if rule.run and not any(len(p) >= rule.run and is_mixed(p) for p in re.split("[-_]", value)):
         return None

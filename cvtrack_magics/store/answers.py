@@ -62,6 +62,12 @@ def begin() -> None:
     _thread.problem = None
 
 
+def was_silent() -> bool:
+    """Whether an upload of this thread was answered by nothing since this was asked last."""
+    found, _thread.silent = getattr(_thread, "silent", False), False
+    return found
+
+
 def problem() -> StoreUnavailable | None:
     """Return what was wrong with the last answer in this thread, if anything was."""
     found: StoreUnavailable | None = getattr(_thread, "problem", None)
@@ -146,7 +152,8 @@ def _is_said_by_mlflow(answer: Any) -> bool:
 
 def _is_expected(method: str, path: str, answer: Any) -> bool:
     if _UPLOAD in path:
-        return method.upper() == "GET" or _json(answer) == {}
+        _thread.silent = getattr(_thread, "silent", False) or not answer.content
+        return method.upper() == "GET" or not answer.content or _json(answer) == {}
     _, found, call = path.partition("/api/2.0/mlflow/")
     expected = _EXPECTED.get(call) if found else None
     if expected is None:

@@ -26,7 +26,7 @@ from cvtrack_magics.records import (
     Tag,
 )
 from cvtrack_magics.redact import in_one_line
-from cvtrack_magics.store import deferred
+from cvtrack_magics.store import answers, deferred
 from cvtrack_magics.store.client import mlflow
 from cvtrack_magics.store.deferred import Point
 from cvtrack_magics.store.isolating import (
@@ -36,6 +36,7 @@ from cvtrack_magics.store.isolating import (
     can_be_the_items,
     require_open,
 )
+from cvtrack_magics.store.uploads import check_listed
 
 __all__ = ["Doubts", "FilesHeld", "Point", "end_run", "write", "write_points"]
 
@@ -248,7 +249,10 @@ class _Writing:
         if not folder.is_dir():
             return []
         try:
+            answers.was_silent()
             self._client.log_artifacts(self._run_id, str(folder))
+            if answers.was_silent():
+                check_listed(self._client, self._run_id, folder)
             return []
         except Exception as error:
             if not can_be_the_items(error):

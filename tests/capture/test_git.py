@@ -102,11 +102,14 @@ def test_untracked_and_ignored_modules_are_copied(repo: Path) -> None:
     (repo / ".gitignore").write_text("ignored.py\n")
     (repo / "pkg").mkdir()
     for name in ("pkg/fresh.py", "ignored.py"):
-        (repo / name).write_text(f"# {name} https://me:pw@host/x\n")
+        (repo / name).write_text(f"# {name} https://me:hunter2@host/x\n")
     state = describe_git(repo, [repo / "train.py", repo / "pkg" / "fresh.py", repo / "ignored.py"])
-    found = files(state)
+    recorded = RecordMasker(Masker()).records(git_records(state))
+    found = {r.path: str(r.content) for r in recorded if isinstance(r, Artifact)}
     assert set(found) == {"code/modules/pkg/fresh.py", "code/modules/ignored.py"}
-    assert found["code/modules/pkg/fresh.py"] == "# pkg/fresh.py https://host/x\n"
+    text = found["code/modules/pkg/fresh.py"]
+    assert "hunter2" not in text
+    assert text.endswith("# pkg/fresh.py https://me:***url-password***@host/x\n"), text
 
 
 def test_modules_of_another_repository(repo: Path, tmp_path: Path) -> None:

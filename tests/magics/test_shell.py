@@ -258,7 +258,7 @@ def test_setting_tags_shows_the_schema(shell: Shell) -> None:
 
 def test_metric_names_that_mlflow_does_not_take_are_made_to_fit(shell: Shell, store: str) -> None:
     said = shell.run("%%mlrun a\nfrom cvtrack_magics import log\nlog({'F1@best': 0.5, 'ok': 1})")
-    assert "F1@best 0.5" in said
+    assert "F1_best 0.5" in said  # as it is stored
     run = runs_of(store)["a"]
     assert run.info.status == "FINISHED"
     assert run.data.metrics["F1_best"] == 0.5
@@ -274,5 +274,7 @@ def test_a_run_deleted_meanwhile_costs_notices_and_no_waiting(shell: Shell, stor
         "mlflow.MlflowClient().delete_run(mlflow.active_run().info.run_id)\nlog(x=1)"
     )
     assert shell.result.success
-    assert "refused" in said
+    assert "deleted" in said
+    assert "then type %mlsync" in said, "the way on is named"
+    assert "when the store answers" not in said, "it has answered"
     assert time.monotonic() - started < 30

@@ -64,12 +64,7 @@ def stale_records(paths: Iterable[Path], modules: dict[str, Any]) -> list[Record
             now, ran = _read(path), _texts.get(str(path))
             module = loaded.get(str(path))
             name = path.relative_to(import_root(path)).as_posix()
-            early = ran is None and module is not None
-            if (
-                early
-                and module is not None
-                and (rewritten(module, path) or differs(module, now, path))
-            ):
+            if ran is None and module is not None and _is_other(module, now, path):
                 said.append(f"{name} (the text that ran is lost)")
             elif ran is not None and ran != now:
                 said.append(name)
@@ -89,6 +84,9 @@ def _plain(module: object) -> bool:
 
 
 def _is_other(module: ModuleType, now: bytes, path: Path) -> bool:
+    spec = getattr(module, "__spec__", None)
+    if type(getattr(spec, "loader", None)) is not SourceFileLoader:
+        return False  # what others load, as pytest does, they may have compiled otherwise
     return rewritten(module, path) or differs(module, now, path)
 
 

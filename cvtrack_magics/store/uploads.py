@@ -1,0 +1,39 @@
+"""Whether uploaded files are in the store: it is asked for their sizes, where it can be."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from cvtrack_magics.errors import StoreUnavailable
+
+
+def check_listed(client: Any, run_id: str, folder: Path) -> None:
+    """See that a store lists the files of a folder, each with its size.
+
+    A server's answer to an upload is empty, as that of a stranger in its place may be. A store
+    that lists nothing at all, because it may not or cannot, is believed.
+
+    Raises
+    ------
+    StoreUnavailable
+        A file is missing, or of another size.
+    """
+    wanted: dict[str, dict[str, int]] = {}
+    for file in folder.rglob("*"):
+        if file.is_file():
+            at = file.parent.relative_to(folder).as_posix()
+            path = file.relative_to(folder).as_posix()
+            wanted.setdefault("" if at == "." else at, {})[path] = file.stat().st_size
+    for at, files in wanted.items():
+        try:
+            listed = client.list_artifacts(run_id, at or None)
+        except Exception:  # the right to list is another one than that to write
+            return
+        sizes = {str(item.path): item.file_size for item in listed}
+        for path, size in files.items():
+            if path not in sizes or sizes[path] not in (None, size):
+                raise StoreUnavailable(
+                    f"File {path!r} was uploaded, and the store does not list it.",
+                    "A proxy or a login page may stand before the store.",
+                )
