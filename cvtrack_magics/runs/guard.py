@@ -40,8 +40,8 @@ class Guard:
         if run.experiment != f"experiment {run.experiment_id}":
             self._experiment = run.experiment
             switches.name_experiment(run.experiment)
-        if self._before is not None:
-            self._before = switches.hold_experiment(self._before, run.experiment_id or "0")
+        if self._before is not None and run.experiment_id:
+            self._before = switches.hold_experiment(self._before, run.experiment_id)
 
     def tell(self, key: str, line: str) -> None:
         """Say a line once for the run."""
