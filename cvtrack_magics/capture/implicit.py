@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Iterator
 from typing import Any
 
@@ -21,18 +20,6 @@ _SCHEDULER_STATE = {
     *("optimizer", "base_lrs", "last_epoch", "verbose", "best", "num_bad_epochs"),
     *("cooldown_counter", "mode_worse", "T_cur", "T_i", "default_min_lr"),
 }
-
-
-def is_generator(value: object) -> bool:
-    """Say whether a value is a random generator, which has state but no settings."""
-    if isinstance(value, random.Random):
-        return True
-    kind = type(value)
-    return (kind.__module__.partition(".")[0], kind.__name__) in {
-        ("numpy", "Generator"),
-        ("numpy", "RandomState"),
-        ("torch", "Generator"),
-    }
 
 
 def read(value: object) -> list[Leaf] | None:

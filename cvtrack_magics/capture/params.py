@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from cvtrack_magics.capture import implicit
+from cvtrack_magics.capture.data.randomness import is_generator
 from cvtrack_magics.capture.values import is_scalar, make_param, plain_value
 from cvtrack_magics.errors import UsageProblem
 from cvtrack_magics.records import Artifact, Notice, Param, Tag
@@ -52,7 +53,7 @@ def describe_params(
     """
     records: list[Param | Artifact | Notice | Tag] = []
     try:
-        if implicit.is_generator(value):
+        if is_generator(value):
             return []
         for key, leaf in _top_level(value, name):
             if isinstance(leaf, Tag):
@@ -201,7 +202,7 @@ def _leaves(key: str, value: object, above: tuple[int, ...]) -> Iterator[tuple[s
     elif isinstance(value, (list, tuple)) and any(_is_structured(item) for item in value):
         for index, item in enumerate(value):
             yield from _leaves(f"{key}.{index}", item, above)
-    elif not implicit.is_generator(value):
+    elif not is_generator(value):
         yield key, {} if mapping is not None else plain_value(value)
 
 

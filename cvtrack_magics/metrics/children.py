@@ -42,7 +42,6 @@ class ChildStreams:
     def __init__(self, folder: Path | None, own: tuple[str, str]) -> None:
         self._folder = folder
         self._own = own
-        self._forks = 0
         self._streams: dict[str, GrowingStream] = {}
 
     def look(self) -> dict[str, Cursor]:

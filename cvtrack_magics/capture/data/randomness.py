@@ -33,14 +33,15 @@ def generators_in(*values: object) -> list[Any]:
         if id(value) in seen or depth > _DEPTH:
             continue
         seen.add(id(value))
-        if _is_generator(value):
+        if is_generator(value):
             found.append(value)
         else:
             stack.extend((item, depth + 1) for item in _held(value))
     return found
 
 
-def _is_generator(value: object) -> bool:
+def is_generator(value: object) -> bool:
+    """Say whether a value is a random generator, which has state but no settings."""
     if isinstance(value, random.Random):
         return True
     kind = type(value)
