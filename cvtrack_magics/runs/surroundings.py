@@ -141,6 +141,9 @@ def resource_records(use: ResourceUse, now: int) -> list[Metric]:
     return [Metric(RESOURCES + key, round(value, 6), 0, now) for key, value in values.items()]
 
 
+PICTURES = (".png", ".svg", ".jpg", ".pdf")
+"""The kinds of figures; what else lies beside them says something of them."""
+
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -193,14 +196,15 @@ def known_as(records: Sequence[Record]) -> tuple[str, ...]:
         said.insert(1, "git state")
     if any(isinstance(item, Param) and item.key == "global_seed" for item in records):
         said.append("seeds")
-    for pattern, word in (
-        ("configs/*", "config"),
-        ("datasets/*.manifest.tsv", "data manifest"),
-        ("visualisations/*.[!h]*", "figure"),
-        ("visualisations/*.html", "prediction page"),
-        ("evaluation/*/metrics.json", "evaluation"),
+    pictures = [path for path in paths if path.endswith(PICTURES)]
+    for pattern, word, of in (
+        ("configs/*", "config", paths),
+        ("datasets/*.manifest.tsv", "data manifest", paths),
+        ("visualisations/*", "figure", pictures),
+        ("visualisations/*.html", "prediction page", paths),
+        ("evaluation/*/metrics.json", "evaluation", paths),
     ):
-        count = sum(fnmatchcase(path, pattern) for path in paths)
+        count = sum(fnmatchcase(path, pattern) for path in of)
         if count:
             said.append(f"{count} {word}{'s' if count > 1 else ''}")
     return tuple(said)
