@@ -192,9 +192,14 @@ def test_results_that_are_the_truth_are_perfect(coco: Any) -> None:
 
 def test_a_picture_that_is_missing_is_named(coco: Any) -> None:
     folder, _ = coco
-    (folder / "images" / f"{4:012}.png").unlink()
+    far = folder / ("a folder with a long name " * 4)
+    far.mkdir()
+    for inside in list(folder.iterdir()):
+        if inside != far:
+            inside.rename(far / inside.name)
+    (far / "images" / f"{4:012}.png").unlink()
     with pytest.raises(UsageProblem, match=r"000000000004\.png"):
-        read(folder, masks=False)
+        read(far, masks=False)
 
 
 @pytest.fixture

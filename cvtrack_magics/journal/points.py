@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import struct
+import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -126,7 +127,7 @@ class Stream:
 
     def add(self, names: tuple[str, ...], values: list[float], step: int, clock: int) -> None:
         """Add a row; one that comes while another is written is written after it."""
-        if self.busy:
+        if self.busy and self._is_below():
             self.nested.append((names, values, step, clock))
             return
         try:
@@ -136,6 +137,15 @@ class Stream:
             self.busy = False
         if self.nested:
             self._write_nested()
+
+    def _is_below(self) -> bool:
+        """Whether a call below on the stack writes a row; ``busy`` may have outlived its own."""
+        frame = sys._getframe(1).f_back
+        while frame is not None:
+            if frame.f_code in _WRITERS and frame.f_locals.get("self") is self:
+                return True
+            frame = frame.f_back
+        return False
 
     def _write_nested(self) -> None:
         while self.nested and not self.busy:
@@ -213,6 +223,9 @@ class Stream:
                 return number, Segment(path, size, self._shift)
             except FileExistsError:  # an earlier try was interrupted
                 number += 1
+
+
+_WRITERS = {way.__code__ for way in (Stream.write, Stream.add, Stream._write_nested)}
 
 
 class Cursor:

@@ -26,9 +26,9 @@ COORDINATE_LIMIT = 1e6
 
 
 def shown(value: Any) -> str:
-    """Return a value of a file in one short line."""
+    """Return a value of a file in one short line, cut in its middle: a path's end is its name."""
     text = ascii(value) if not isinstance(value, str) or not value.isprintable() else repr(value)
-    return text if len(text) <= 90 else f"{text[:80]}…"
+    return text if len(text) <= 90 else f"{text[:30]}…{text[-55:]}"
 
 
 def pixel_limit() -> float:

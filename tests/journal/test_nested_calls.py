@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dis
 import gc
 import itertools
 import random
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,6 +22,7 @@ from cvtrack_magics.journal.stored import stream_files
 from cvtrack_magics.metrics.channel import Channel
 
 STEPS = 6_000
+LATE = 20
 
 
 class Late(Exception):
@@ -67,50 +70,124 @@ METRICS: dict[str, Callable[[int], dict[str, Any]]] = {
 @pytest.mark.parametrize("name", METRICS)
 def test_a_handler_that_logs_costs_nobody_a_point(tmp_path: Path, name: str) -> None:
     channel = Channel(tmp_path)
-    counter = itertools.count()
+    counter, made = itertools.count(), [0]
 
     def handler(number: int, frame: FrameType | None) -> None:
         call = next(counter)  # before anything else: a handler may be interrupted by itself
         log(channel, {"h": float(call)}, call)
+        made[0] += 1
 
     with every(0.0005, handler):
-        for i in range(STEPS):
+        for i in itertools.count():
+            if i >= STEPS and made[0] >= LATE:
+                break
             log(channel, METRICS[name](i), i)
-    found, calls = stored(tmp_path), next(counter)
-    assert calls > 10
-    assert found["x"] == list(range(STEPS))
-    assert found["h"] == list(range(calls))
+    found = stored(tmp_path)
+    assert found["x"] == list(range(i))
+    assert found["h"] == list(range(next(counter)))
 
 
 @pytest.mark.parametrize("name", METRICS)
 def test_an_exception_inside_log_costs_no_call_that_returned(tmp_path: Path, name: str) -> None:
     channel = Channel(tmp_path)
-    returned = set()
+    log(channel, METRICS[name](0), 0)  # makes a file, which takes its time
+    returned, late, inside, pick = {0}, 0, False, random.Random(name)
 
     def handler(number: int, frame: FrameType | None) -> None:
-        raise Late
+        nonlocal inside
+        signal.setitimer(signal.ITIMER_REAL, pick.uniform(1e-4, 5e-3))
+        if inside:
+            inside = False
+            raise Late
 
-    log(channel, METRICS[name](-1), -1)  # the first call makes a file, and takes its time
-    pick, late = random.Random(name), 0
-    old = signal.signal(signal.SIGALRM, handler)
-    try:
-        for i in range(STEPS):
+    with every(0.001, handler):
+        for i in itertools.count(1):
+            if i >= STEPS and late >= LATE:
+                break
             try:
-                signal.setitimer(signal.ITIMER_REAL, pick.choice([5e-5, 2e-4, 1e-3]))
+                inside = True
                 log(channel, METRICS[name](i), i)
-                signal.setitimer(signal.ITIMER_REAL, 0)
+                inside = False
                 returned.add(i)
             except Late:
                 late += 1
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, old)
     found = stored(tmp_path)["x"]
-    assert late > 10
     assert returned <= set(found)
     assert len(found) == len(set(found))
     channel.drain()
     assert sorted(channel.history.series["x"].steps) == found
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_an_exception_after_any_call_costs_no_call_that_returned(tmp_path: Path, name: str) -> None:
+    channel = Channel(tmp_path)
+    log(channel, METRICS[name](0), 0)
+    log(channel, METRICS[name](1), 1)
+    returned, step = {0, 1}, 1
+
+    def call() -> None:
+        log(channel, METRICS[name](step), step)
+
+    for first in (2, 3):  # a call of either set
+        for place in itertools.count():
+            step += 1 + (step - first) % 2
+            if not _raises_at(place, call):
+                returned.add(step)
+                break
+            step += 1
+            call()
+            returned.add(step)
+        assert place > 3
+    found = stored(tmp_path)["x"]
+    assert returned <= set(found)
+    assert len(found) == len(set(found))
+
+
+def _raises_at(place: int, call: Callable[[], None]) -> bool:
+    """Make a call that ends with ``Late`` at one place; whether it has so many.
+
+    The places are those where Python lets a signal's handler run: behind a call, at a
+    function's beginning, and where a loop goes round.
+    """
+    seen = 0
+
+    def trace(frame: FrameType, event: str, argument: Any) -> Any:
+        nonlocal seen
+        frame.f_trace_opcodes = True
+        if event == "opcode" and frame.f_code is not call.__code__ and _may_interrupt(frame):
+            if seen == place:
+                sys.settrace(None)
+                raise Late
+            seen += 1
+        return trace
+
+    sys.settrace(trace)
+    try:
+        call()
+    except Late:
+        return True
+    finally:
+        sys.settrace(None)
+    return False
+
+
+def _may_interrupt(frame: FrameType) -> bool:
+    before = frame.f_lasti - 2
+    code = frame.f_code.co_code
+    while before > 0 and dis.opname[code[before]] == "CACHE":
+        before -= 2
+    name = dis.opname[code[before]] if before >= 0 else ""
+    return name.startswith(("CALL", "JUMP_BACKWARD", "JUMP_ABSOLUTE", "RESUME"))
+
+
+def test_a_mark_that_an_exception_left_behind_holds_no_row_up(tmp_path: Path) -> None:
+    channel = Channel(tmp_path)
+    for i in range(10):
+        channel.main.busy = True
+        log(channel, {"x": float(i)}, i)
+        channel.main.busy = True
+        log(channel, {"x": i}, 10 + i)
+    assert stored(tmp_path)["x"] == list(range(20))
 
 
 def test_a_finaliser_that_logs_costs_nobody_a_point(tmp_path: Path) -> None:
