@@ -1,4 +1,4 @@
-"""What Tab offers after one of our magics: what fits the word at the cursor."""
+"""What Tab offers after one of our magics: what fits the word at the cursor, and nothing else."""
 
 from __future__ import annotations
 
@@ -8,11 +8,15 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from IPython.core.completer import (
+    CompletionContext,
+    SimpleCompletion,
+    SimpleMatcherResult,
+    context_matcher,
+)
+
 from cvtrack_magics.magics.help import LINES
 from cvtrack_magics.magics.parser import Line, unquote
-
-ASSIGNED = r"[\w.,\s]+=\s*%ml"
-"""How ``model = %mlload …`` begins."""
 
 _TYPED = re.compile(r"(?:[\w.,\s]+=\s*(?=%))?\s*%{0,2}(?P<magic>\w+)\s+(?P<rest>.*)", re.DOTALL)
 
@@ -60,18 +64,43 @@ class Asked:
         return every[-1] if every and every[-1].nargs in ("+", "*") else None
 
 
-def complete(shell: Any, event: Any) -> list[str]:
-    """Return what Tab offers after one of our magics."""
-    typed = _TYPED.match(event.text_until_cursor)
-    parser = LINES.get(typed["magic"]) if typed else None
-    if typed is None or parser is None:
-        return []
-    rest = typed["rest"]
-    words = rest.split()
-    word = words.pop() if words and not rest[-1].isspace() else ""
-    asked = Asked(parser, tuple(words), word, event.symbol, shell.user_ns)
-    found = dict.fromkeys(_offers(asked))
-    return [offer for offer in found if offer.startswith(event.symbol)]
+class MagicMatcher:
+    """What a shell asks on Tab: with an answer of ours it asks nobody else.
+
+    Parameters
+    ----------
+    shell : InteractiveShell
+        Whose names are offered.
+    """
+
+    def __init__(self, shell: Any) -> None:
+        self._shell = shell
+
+    # the priority is above those of files, of Python's names and of other magics
+    @context_matcher(identifier="cvtrack_magics", priority=1_000)
+    def match(self, context: CompletionContext) -> SimpleMatcherResult:
+        """Return what fits the word at the cursor."""
+        asked = self._asked(context.text_until_cursor)
+        offers = dict.fromkeys(_offers(asked)) if asked is not None else {}
+        symbol = asked.symbol if asked is not None else context.token
+        fitting = [offer for offer in offers if offer.startswith(symbol)]
+        return {
+            "completions": [SimpleCompletion(offer, type="magic") for offer in fitting],
+            "matched_fragment": symbol,
+            "suppress": True,
+            "ordered": True,
+        }
+
+    def _asked(self, line: str) -> Asked | None:
+        typed = _TYPED.match(line)
+        parser = LINES.get(typed["magic"]) if typed else None
+        if typed is None or parser is None:
+            return None
+        rest = typed["rest"]
+        words = rest.split()
+        word = words.pop() if words and not rest[-1].isspace() else ""
+        symbol = self._shell.Completer.splitter.split_line(line, len(line))
+        return Asked(parser, tuple(words), word, symbol, self._shell.user_ns)
 
 
 def _offers(asked: Asked) -> Iterator[str]:

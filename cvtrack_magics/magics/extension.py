@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -10,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 from cvtrack_magics.capture.code import stale
 from cvtrack_magics.config import CvTrack
 from cvtrack_magics.magics.cells import CellHooks
-from cvtrack_magics.magics.completion import ASSIGNED, complete
+from cvtrack_magics.magics.completion import MagicMatcher
 from cvtrack_magics.magics.facts import FactMagics
 from cvtrack_magics.magics.gate import GateMagics
-from cvtrack_magics.magics.help import LINES, HelpMagics
+from cvtrack_magics.magics.help import HelpMagics
 from cvtrack_magics.magics.host import ShellHost
 from cvtrack_magics.magics.names import Names
 from cvtrack_magics.magics.release import ReleaseMagics
@@ -35,6 +34,7 @@ class Extension:
         self.host = ShellHost(shell)
         self.names = Names(shell.user_ns)
         self.hooks = CellHooks(shell, self.host)
+        self.matcher = MagicMatcher(shell)
         self.replaced: dict[tuple[str, str], Any] = {}
 
     def load(self) -> None:
@@ -59,10 +59,7 @@ class Extension:
             self.hooks.mentioned = self.names.mentioned
         stale.install()
         self.shell.configurables.append(self.config)
-        for name in LINES:
-            for prefix in ("%", "%%"):
-                self.shell.set_hook("complete_command", complete, str_key=prefix + name)
-        self.shell.set_hook("complete_command", complete, re_key=ASSIGNED)
+        self.shell.Completer.custom_matchers.insert(0, self.matcher.match)
         current.use(self._make_session)
         if self.config.preload:
             current.prepare_soon()
@@ -98,9 +95,5 @@ class Extension:
                 table[name] = before
         with suppress(ValueError):
             self.shell.configurables.remove(self.config)
-        hooks = self.shell.strdispatchers.get("complete_command")
-        if hooks is not None:
-            for name in LINES:
-                for prefix in ("%", "%%"):
-                    hooks.strs.pop(prefix + name, None)
-            hooks.regexs.pop(re.compile(ASSIGNED), None)
+        with suppress(ValueError):
+            self.shell.Completer.custom_matchers.remove(self.matcher.match)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,10 +25,10 @@ PARAMS = (
         "%mlparams",
         "Record hyper-parameters: dicts (nested ones get dots), dataclasses, namespaces,\n"
         "pydantic and OmegaConf configs; and what torch objects imply: optimizer,\n"
-        "scheduler, DataLoader, transforms, model, gradient scaler.",
-        "%mlparams config optimizer scheduler train_loader model",
+        "scheduler, DataLoader, transforms, model, gradient scaler; and name=value.",
+        "%mlparams config optimizer scheduler train_loader model warmup=5",
     )
-    .option("values", nargs="+", metavar="EXPR", help="a name or an expression")
+    .option("values", nargs="+", metavar="EXPR", help="a name, an expression, or name=value")
     .option("--prefix", default="", help="put in front of every name, with a dot")
     .option("--show", action="store_true", help="show the params as a table")
 )
@@ -82,6 +83,10 @@ AUTOLOG = Line(
 ).option("mode", choices=("explore", "production"), help="explore or production")
 
 
+_GIVEN = re.compile(r"(?P<name>[^\W\d][\w./-]*)=(?!=)(?P<value>.+)", re.DOTALL)
+"""``optim.lr=0.1``; a comparison (``a==b``) is none."""
+
+
 @magics_class
 class FactMagics(Magics):
     """What surrounds a run."""
@@ -92,8 +97,8 @@ class FactMagics(Magics):
     def mlparams(self, line: str) -> None:
         """See PARAMS."""
         options = PARAMS.read(line)
-        values = [evaluate(text, self.shell.user_ns, "%mlparams") for text in options.values]
-        names = [_identifier(text.rsplit(".", 1)[-1], "") for text in options.values]
+        named = [_named(text, self.shell.user_ns) for text in options.values]
+        names, values = zip(*named, strict=True)
         said = facts.mlparams(*values, prefix=options.prefix, names=names)
         print(said)
         if options.show:
@@ -168,6 +173,15 @@ def _is_dotted(text: str, magics: FactMagics) -> bool:
     """Whether ``a.b`` is an attribute of something in the notebook, not a file name."""
     first = re.split(r"[.\[]", text, maxsplit=1)[0]
     return first in magics.shell.user_ns
+
+
+def _named(text: str, namespace: dict[str, Any]) -> tuple[str, Any]:
+    """Return what a value of ``%mlparams`` is called, and the value."""
+    given = _GIVEN.fullmatch(text)
+    if given is None:
+        return _identifier(text.rsplit(".", 1)[-1], ""), evaluate(text, namespace, "%mlparams")
+    value = evaluate(given["value"], namespace, "%mlparams")
+    return given["name"], {given["name"]: value} if isinstance(value, Mapping) else value
 
 
 def _identifier(text: str, otherwise: str) -> str:

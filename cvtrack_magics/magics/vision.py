@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
+from IPython.core.error import UsageError
 from IPython.core.magic import Magics, line_magic, magics_class, no_var_expand
 
 from cvtrack_magics.lazy import Lazy
 from cvtrack_magics.magics.parser import Line, evaluate
+from cvtrack_magics.magics.progress import WorkBar
 from cvtrack_magics.magics.show import show
 
 if TYPE_CHECKING:
@@ -18,7 +21,7 @@ else:
     measuring = Lazy("cvtrack_magics.runs.measuring")
 
 TASKS = ("classification", "detection", "semantic", "instance", "anomaly", "depth")
-_WHAT = "Predictions; or, with --task, (images, truth, output)"
+_WHAT = "Predictions; with --task (images, truth, output); or a model and its loader"
 
 GRID = (
     Line(
@@ -29,8 +32,8 @@ GRID = (
         "last one, or the one that --run names has logged with log_predictions().",
         "%mlgrid predictions --sort loss --only wrong",
     )
-    .option("value", nargs="?", metavar="EXPR", help=_WHAT)
-    .option("--task", choices=TASKS, help="the task, for a tuple")
+    .option("value", nargs="*", metavar="EXPR", help=_WHAT)
+    .option("--task", choices=TASKS, help="the task, for a tuple or a model")
     .option("--step", type=int, metavar="N", help="the step to record, or to show")
     .option("--name", default="predictions", help="which predictions, where a run has several")
     .option(
@@ -60,8 +63,8 @@ EVAL = (
         "open run, or in the one that --run names.",
         "%mleval predictions --prefix test",
     )
-    .option("value", metavar="EXPR", help=_WHAT)
-    .option("--task", choices=TASKS, help="the task, for a tuple")
+    .option("value", nargs="+", metavar="EXPR", help=_WHAT)
+    .option("--task", choices=TASKS, help="the task, for a tuple or a model")
     .option("--threshold", type=float, metavar="T", help="the score from which on it counts")
     .option("--iou", type=float, default=0.5, help="the overlap that finds an object")
     .option("--prefix", default="val", help="stands before the names: val, test …")
@@ -115,6 +118,19 @@ class VisionMagics(Magics):
     def _value(self, text: str, magic: str) -> Any:
         return evaluate(text, self.shell.user_ns, magic)
 
+    def _predictions(self, words: list[str], task: str | None, magic: str) -> Any:
+        """Return what is to be looked at; a model is run over its loader first."""
+        values = [self._value(text, magic) for text in words]
+        if len(values) == 1:
+            return values[0]
+        if len(values) > 2 or not callable(values[0]):
+            raise UsageError(
+                f"{magic} takes Predictions, or a model and its loader; here are "
+                f"{', '.join(words)}. A tuple goes in brackets: (images, truth, output)."
+            )
+        with WorkBar(f"running {words[0]} over {words[1]}", sys.stderr, "samples") as bar:
+            return looking.run_over(values[0], values[1], task, bar.update)
+
     @no_var_expand
     @line_magic
     @GRID.document
@@ -122,7 +138,7 @@ class VisionMagics(Magics):
         """See GRID."""
         options = GRID.read(line)
         grid = looking.mlgrid(
-            None if options.value is None else self._value(options.value, "%mlgrid"),
+            self._predictions(options.value, options.task, "%mlgrid") if options.value else None,
             task=options.task,
             step=options.step,
             name=options.name,
@@ -150,7 +166,7 @@ class VisionMagics(Magics):
         options = EVAL.read(line)
         show(
             measuring.mleval(
-                self._value(options.value, "%mleval"),
+                self._predictions(options.value, options.task, "%mleval"),
                 task=options.task,
                 threshold=options.threshold,
                 iou=options.iou,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, cast
 
 from cvtrack_magics.errors import UsageProblem
 from cvtrack_magics.runs.current import get_session
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from cvtrack_magics.runs.scope import RunScope
     from cvtrack_magics.vision.predictions import Predictions
     from cvtrack_magics.vision.sheet.build import Frame
+    from cvtrack_magics.vision.tasks import Task
     from cvtrack_magics.widgets.grid import Grid
 
 PICTURE = 8
@@ -150,6 +151,19 @@ def predictions_of(value: Any, task: str | None) -> Predictions:
     from cvtrack_magics.vision.predictions import Predictions
 
     return Predictions.of(value, task)
+
+
+def run_over(
+    model: Any, loader: Any, task: str | None, progress: Callable[[int, int], None]
+) -> Predictions:
+    """Run a model over a loader of (images, truth); without a task, one is not guessed."""
+    from cvtrack_magics.vision.collect import collect
+
+    if task is None:
+        raise UsageProblem(
+            "A model and its loader can be of any task.", "Say which: --task classification …"
+        )
+    return collect(model, loader, cast("Task", task), progress=progress)
 
 
 def _logged(

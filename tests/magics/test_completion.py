@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import mlflow
 import pytest
+from IPython.core.completer import provisionalcompleter
 
+from cvtrack_magics.magics.help import LINES
 from cvtrack_magics.magics.parser import Line
 from tests.conftest import closed_uri
 
@@ -83,6 +86,25 @@ def test_tab_offers_what_fits(offers: Any, line: str, wanted: set[str]) -> None:
         assert found & ours <= wanted
 
 
+@pytest.mark.parametrize("line", ["%%mlrun r --", "%%mlrun r ", "%mlgate digits --", "%mleval "])
+def test_our_words_come_first_and_nothing_foreign(offers: Any, shell: Any, line: str) -> None:
+    (Path.cwd() / "--a-file-of-that-folder").touch()
+    code = f"{line}\nmore = 1"
+    with provisionalcompleter():
+        found = [one.text for one in shell.ip.Completer.completions(code, len(line))]
+    known = {option for parser in LINES.values() for option in parser.option_names()}
+    assert found
+    assert set(found) <= known | set(shell.ip.user_ns)
+
+
+def test_python_is_completed_where_we_have_no_word(offers: Any, shell: Any) -> None:
+    shell.ip.user_ns["something"] = "text"
+    line = "%mlparams something.cap"
+    with provisionalcompleter():
+        found = [one.text for one in shell.ip.Completer.completions(line, len(line))]
+    assert "capitalize" in found
+
+
 def test_nothing_else_is_offered_for_a_value(offers: Any) -> None:
     assert "--promote" in offers("%mlgate digits --pro")
     assert not [word for word in offers("%mlgate digits --margin ") if word.startswith("--")]
@@ -103,10 +125,8 @@ def test_a_value_may_begin_with_a_minus() -> None:
 
 
 def test_unloading_takes_all_of_it_away(offers: Any, shell: Any) -> None:
-    hooks = shell.ip.strdispatchers["complete_command"]
-    ours = (len(hooks.strs), len(hooks.regexs))
+    matchers = shell.ip.Completer.custom_matchers
+    assert len(matchers) == 1
     shell.run("%unload_ext cvtrack_magics")
-    assert (len(hooks.strs), len(hooks.regexs)) < ours
-    assert not [key for key in hooks.strs if "ml" in key]
-    assert not [key for key in hooks.regexs if "ml" in key.pattern]
+    assert not matchers
     assert "digits/Staging" not in offers("m = %mlload digits/St")

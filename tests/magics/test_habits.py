@@ -120,3 +120,27 @@ def test_a_reload_in_a_run_is_refused(shell: Shell, store: str) -> None:
     found = runs_of(store)
     assert {run.info.status for run in found.values()} == {"FINISHED"}
     assert set(found) == {"a", "span", "b"}
+
+
+def test_params_are_given_as_people_guess(shell: Shell, store: str) -> None:
+    shell.run("base = 0.5\nloss = 0.1")
+    shell.run(
+        "%%mlrun a\n"
+        "%mlparams lr=0.1 optim.decay=base/2 steps=[1, 2] name='resnet 18' size=(3, 4)\n"
+        "%mlparams f=dict(g=1)\n"
+        "%mlparams base --prefix head\n"
+        "%mlparams n=3 --prefix head"
+    )
+    params = runs_of(store)["a"].data.params
+    wanted = {
+        "lr": "0.1",
+        "optim.decay": "0.25",
+        "steps": "[1, 2]",
+        "name": "resnet 18",
+        "head.base": "0.5",
+        "head.n": "3",
+        "f.g": "1",
+    }
+    assert {name: params[name] for name in wanted} == wanted
+    assert "no 'resnet18'" in shell.run("%mlparams name=resnet18")
+    assert "has no name" in shell.run("%mlparams loss==base")

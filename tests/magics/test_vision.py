@@ -15,6 +15,17 @@ from tests.vision.examples import example, photos
 made = example("classification", 6)
 photos6 = photos()
 """
+LOADER = """
+import torch
+class Net(torch.nn.Module):
+    def forward(self, images):
+        return torch.eye(2)[[0] * len(images)]
+net = Net()
+images = torch.rand(6, 3, 16, 16)
+loader = torch.utils.data.DataLoader(
+    torch.utils.data.TensorDataset(images, torch.tensor([0, 1] * 3)), batch_size=4
+)
+"""
 
 
 def test_a_grid_and_an_evaluation_in_a_run(shell: Any, store: str, tmp_path: Any) -> None:
@@ -41,6 +52,16 @@ def test_a_tuple_with_its_task(shell: Any) -> None:
     said = shell.run("%mleval (photos6, [0, 1] * 3, np.eye(2)[[0, 1] * 3]) --task classification")
     assert "top1_acc" in said
     assert "Not recorded, since no run is open" in said
+
+
+def test_a_model_and_its_loader(shell: Any, store: str) -> None:
+    shell.run(LOADER)
+    said = shell.run("%%mlrun judged\n%mleval net loader --task classification --prefix test")
+    assert "classification: 6 samples. Recorded in run 'judged' at step 0." in said
+    assert runs_of(store)["judged"].data.metrics["test/top1_acc"] == 0.5
+    assert "6 samples of classification" in shell.run("%mlgrid net loader --task classification")
+    assert "Say which: --task" in shell.run("%mleval net loader")
+    assert "A tuple goes in brackets" in shell.run("%mleval loader net --task classification")
 
 
 @pytest.mark.parametrize(
