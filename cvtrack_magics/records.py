@@ -144,7 +144,7 @@ class RunSummary:
     ``duration`` is wall time in seconds. ``url`` is a web address of the run's page,
     or ``""`` for a local store. ``recorded`` lists in a few words what was recorded.
     ``kept`` is true of a run that is in the store or waits for it on disk; with an empty
-    ``run_id`` it waits.
+    ``run_id`` it waits. ``children`` are the runs nested in it that have ended.
     """
 
     name: str
@@ -161,3 +161,4 @@ class RunSummary:
     recorded: tuple[str, ...] = ()
     notices: tuple[str, ...] = ()
     kept: bool = True
+    children: tuple[RunSummary, ...] = ()

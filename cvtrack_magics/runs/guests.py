@@ -35,6 +35,11 @@ class Way(Books):
     own: KeptRun | None = None
 
     @property
+    def experiment_id(self) -> str:
+        """The id of the run's experiment; empty while the store does not have the run."""
+        return self.kept.note.experiment_id if self.stored_id else ""
+
+    @property
     def stored_id(self) -> str:
         """The run's id in the store; empty while the store does not have it."""
         return self.kept.delivery.run_id

@@ -81,6 +81,7 @@ class RunScope:
         """The seed in force, as it is recorded; nested runs begin with it."""
         self.failures: dict[str, BaseException] = {}
         self.children = 0
+        self.ended_children: list[RunSummary] = []
         self.stretch = Stretch()
         self.guard = Guard(session, self.notices)
         self.channel = Channel()
@@ -364,7 +365,7 @@ class RunScope:
         whole = self.stretch.curves(curves) or curves
         for label, others in self.under.items():
             self.view.overlay(label, others)
-        self.view.close(summary, whole)
+        self.view.close(summary, whole, brief=self.session.has_many_cards(self))
         self.session.remember(self, whole)
 
     def _end_at_once(self, end: End) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
 from cvtrack_magics.config import CvTrack
 from cvtrack_magics.errors import UsageProblem
@@ -50,6 +51,7 @@ else:
 
 SIBLINGS = 5  # curves of how many nested runs are drawn behind the next one's
 EARLIER = 50  # places in the notebook whose last curves are kept
+MOST_CARDS = 3  # cards of child runs of one run under one cell
 CURVE = 1000  # points that are kept of a curve for the plots of later runs
 
 
@@ -103,6 +105,8 @@ class Session:
         self._told_of_state = ""
         self.unrecorded = 0
         """How often log() was called in the running cell, or in the script, for nothing."""
+        self._cards: WeakKeyDictionary[RunScope, int] = WeakKeyDictionary()
+        """How many cards of child runs the running cell, or the script, has, by their parent."""
         self._pid = os.getpid()
 
     # -- life
@@ -284,6 +288,8 @@ class Session:
             self.scopes.remove(scope)
         try:
             summary = scope.close(outcome, error)
+            if scope.parent is not None:
+                scope.parent.ended_children.append(summary)
             self.looked_at = scope.run_id if scope.albums.used else self.looked_at
             return summary
         finally:
@@ -375,11 +381,20 @@ class Session:
             if scope.parent is not None:
                 scope.parent.under[label] = thin
 
+    def has_many_cards(self, scope: RunScope) -> bool:
+        """Whether a child run that ends now is told in a line, since the cell has many."""
+        if scope.parent is None:
+            return False
+        shown = self._cards.get(scope.parent, 0)
+        self._cards[scope.parent] = shown + 1
+        return shown >= MOST_CARDS
+
     # -- metrics
 
     def begin_cell(self) -> None:
-        """Say again from now on when nothing is recorded."""
+        """Say again from now on when nothing is recorded, and show cards of child runs."""
         self.unrecorded = 0
+        self._cards.clear()
 
     def end_cell(self) -> None:
         """Say how often ``log()`` was called in the cell with no run open."""

@@ -53,6 +53,7 @@ def summary_of(
         params=len(set(scope.params) - scope.gathering.machine_params),
         recorded=_recorded(scope) if scope.run else (),
         notices=tuple(scope.notices),
+        children=tuple(scope.ended_children),
     )
 
 
@@ -74,7 +75,7 @@ def least_summary(scope: RunScope, outcome: Outcome, error: BaseException | None
 def _recorded(scope: RunScope) -> tuple[str, ...]:
     said = surroundings.known_as(scope.recorded)
     if scope.children:
-        said += (f"{scope.children} run{'s' if scope.children > 1 else ''} under it",)
+        said += (f"{scope.children} child run{'s' if scope.children > 1 else ''}",)
     return said
 
 

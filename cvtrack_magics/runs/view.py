@@ -168,9 +168,15 @@ class RunView:
 
     # -- at the end
 
-    def close(self, summary: RunSummary, history: Mapping[str, Series]) -> None:
-        """Show the summary, then take away what moves: the page below never jumps up."""
+    def close(
+        self, summary: RunSummary, history: Mapping[str, Series], *, brief: bool = False
+    ) -> None:
+        """Show the summary, then take away what moves: the page below never jumps up.
+
+        A ``brief`` one is a line: the card of the run above has a table of such runs.
+        """
         from cvtrack_magics.widgets.card import summary_bundle
+        from cvtrack_magics.widgets.children import line_bundle
 
         with self._lock:
             self._live = False
@@ -182,10 +188,13 @@ class RunView:
         }
         if plot is not None:
             plot.finish(summary.status)
-        picture = self._picture(history, beside)
-        bundle = summary_bundle(
-            summary, picture, history, digits=self._digits, key=self._key, **beside
-        )
+        bundle: Mapping[str, Any]
+        if brief:
+            bundle = line_bundle(summary, self._digits)
+        else:
+            picture = self._picture(history, beside)
+            words = {"digits": self._digits, "key": self._key}
+            bundle = summary_bundle(summary, picture, history, **words, **beside)
         self._host.line("")
         self._host.show(bundle, f"{self._display_id}-summary")
         if plot is not None:

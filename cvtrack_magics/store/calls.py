@@ -19,6 +19,7 @@ from cvtrack_magics.records import Artifact, Call, Metric, Param, Record, Tag
 from cvtrack_magics.store import checks, deferred, tables
 from cvtrack_magics.store.client import creating, mlflow
 from cvtrack_magics.store.deferred import LINKS, Point
+from cvtrack_magics.store.detours import AS_PARENT
 from cvtrack_magics.store.refusals import is_denied, is_refusal
 from cvtrack_magics.store.routes import Found, Route
 
@@ -334,14 +335,18 @@ class Calls:
         given = dict(zip(names, a, strict=False)) | k
         tags = dict(given.get("tags") or {})
         parent = self._in.route(tags.get(PARENT))
+        if given.get("experiment_id") == AS_PARENT:
+            now = mlflow().tracking.fluent._get_experiment_id
+            given["experiment_id"] = now() if parent is None else parent.experiment_id
         if parent is None:
-            run = original(*a, **k)
+            run = original(**given)
             self._in.created(run, str(original.args[0]._tracking_client.tracking_uri))
             return run
         # the parent may be known here by the key of its journal, which the store has never seen
         tags[PARENT] = parent.stored_id
         name = str(given.get("run_name") or tags.get("mlflow.runName") or "")
-        if parent.stored_id and parent.reachable and parent.answers():
+        known = parent.stored_id and given.get("experiment_id")
+        if known and parent.reachable and parent.answers():
             with contextlib.suppress(Exception), creating():
                 run = original(**{**given, "tags": tags})
                 self._in.created(run, str(original.args[0]._tracking_client.tracking_uri))

@@ -24,6 +24,8 @@ from cvtrack_magics.store.client import mlflow, ours
 Tell = Callable[[str, str], None]
 """Takes a key, under which a thing is said once for a run, and the line to say."""
 
+AS_PARENT = "cvtrack:the experiment of the parent"
+"""Stands for an experiment's id in a call of ``create_run`` for a nested run."""
 NAMES = ("start_run", "end_run", "_get_or_start_run", "set_experiment")
 
 
@@ -147,8 +149,12 @@ class Detours:
             return original(*args, **kwargs)
         held.asked = False
         said = inspect.signature(original).bind(*args, **kwargs)
+        if mlflow().tracking.fluent._active_experiment_id is None and not said.arguments.get(
+            "run_id"
+        ):  # MLflow would ask the store for it, and wait where that does not answer
+            said.arguments.setdefault("experiment_id", AS_PARENT)
         if said.arguments.get("nested"):
-            return original(*args, **kwargs)
+            return original(*said.args, **said.kwargs)
         if said.arguments.get("run_id") == held.run_id:  # entered again; its end ends nothing
             stack().append(held.entry)
             return held.entry

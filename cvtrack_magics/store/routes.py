@@ -22,6 +22,10 @@ class Route(Protocol):
         """The run's id in the store; empty while the store does not have it."""
 
     @property
+    def experiment_id(self) -> str:
+        """The id of the run's experiment; empty while the store does not have the run."""
+
+    @property
     def masking(self) -> RecordMasker | None:
         """What masks the secrets of the run."""
 

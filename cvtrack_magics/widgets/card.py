@@ -8,12 +8,12 @@ from html import escape
 from cvtrack_magics.metrics.series import Series
 from cvtrack_magics.records import RunSummary
 from cvtrack_magics.widgets.best import best_of
+from cvtrack_magics.widgets.children import SIGNS, children_html, children_text
 from cvtrack_magics.widgets.embed import curves_html
 from cvtrack_magics.widgets.extras import Baselines, Mark
 from cvtrack_magics.widgets.groups import panels_of, role_of
 from cvtrack_magics.widgets.text import duration, html_text, number, plain, shorten
 
-SIGNS = {"FINISHED": "✓", "FAILED": "✗", "KILLED": "■"}
 _COLORS = {"FINISHED": "#1a7f37", "FAILED": "#cf222e", "KILLED": "#9a6700"}
 
 _ROWS = 12  # rows of metrics on a card
@@ -152,6 +152,7 @@ def summary_bundle(
     values = {name: number(value, digits) for name, value in summary.metrics.items()}
     bests = _bests(values, history or {}, digits)
     parts.append(_table(values, bests))
+    parts.append(children_html(summary.children, digits))
     kept = _kept(summary)
     if kept:
         parts.append(f'<div style="{_MUTED}; {_WRAP}">recorded: {html_text(kept)}</div>')
@@ -163,7 +164,10 @@ def summary_bundle(
         curves_html(picture, history, key, marks=marks, baselines=baselines, overlays=overlays)
     )
     html = f'<div class="cvtrack-card" style="{_CARD}">\n' + "\n".join(filter(None, parts))
-    return {"text/html": html + "\n</div>", "text/plain": _terminal(summary, values, bests)}
+    return {
+        "text/html": html + "\n</div>",
+        "text/plain": _terminal(summary, values, bests, children_text(summary.children, digits)),
+    }
 
 
 def _link(name: str, url: str) -> str:
@@ -263,7 +267,12 @@ def _kept(summary: RunSummary) -> str:
     return " · ".join([*counted, *summary.recorded]) if summary.run_id else ""
 
 
-def _terminal(summary: RunSummary, metrics: Mapping[str, str], bests: Mapping[str, str]) -> str:
+def _terminal(
+    summary: RunSummary,
+    metrics: Mapping[str, str],
+    bests: Mapping[str, str],
+    children: Sequence[str],
+) -> str:
     """Write the card in a few aligned lines."""
     run = "kept on disk" if summary.kept else "not recorded"
     run = f"run {plain(summary.run_id[:8])}" if summary.run_id else run
@@ -296,6 +305,7 @@ def _terminal(summary: RunSummary, metrics: Mapping[str, str], bests: Mapping[st
         ]
         pairs = told if not hidden and len(", ".join(told)) <= 80 else pairs
         lines.append("  metrics     " + ", ".join(pairs) + f" and {hidden} more" * (hidden > 0))
+    lines += [f"  {line}" for line in children]
     kept = _kept(summary)
     if kept:
         lines.append(f"  recorded    {plain(kept)}")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import base64
+import functools
 import hashlib
 import io
 import json
 import shutil
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
@@ -315,7 +317,7 @@ def _example(sent: Sequence[Picture], samples: Arguments) -> Any:
 
 def _requirements(packages: set[str]) -> tuple[str, ...]:
     """Return the packages that serving imports, with the versions of now."""
-    known = metadata.packages_distributions()
+    known = _distributions(tuple((one, _changed(one)) for one in sys.path))
     wanted = {name for package in packages for name in known.get(package, [])[:1]}
     pinned = {}
     for name in (*_ALWAYS, *sorted(wanted)):
@@ -324,6 +326,20 @@ def _requirements(packages: set[str]) -> tuple[str, ...]:
         except metadata.PackageNotFoundError as error:
             raise CvtrackError(f"{name} is not installed.", f"pip install {name}") from error
     return tuple(pinned.values())
+
+
+@functools.lru_cache(maxsize=1)
+def _distributions(_: tuple[tuple[str, int], ...]) -> Mapping[str, list[str]]:
+    """Return the distributions by what they install, which takes a second to find out."""
+    return metadata.packages_distributions()
+
+
+def _changed(folder: str) -> int:
+    """Return when something was installed in a folder, or taken away, last."""
+    try:
+        return Path(folder).stat().st_mtime_ns
+    except OSError:
+        return 0
 
 
 def _digest(folder: Path, files: Mapping[str, int]) -> str:
