@@ -12,10 +12,16 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 import setuptools  # noqa: F401 (its distutils must be there before the standard library's)
 
 from tests.kernels import Kernel
+
+hypothesis.settings.register_profile(
+    "tests", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)  # how fast the machine is at the moment is no property of the code
+hypothesis.settings.load_profile("tests")
 
 
 @pytest.fixture(autouse=True)

@@ -75,5 +75,5 @@ def test_a_release_is_seen_live_and_again_without_a_kernel(lab: Lab) -> None:
         notebook.scroll_to(4)
         notebook.shot("release-refused-narrow")
         verdict = page.locator(".cvtrack-listing", has_text="did not pass").first
-        assert "not sure to be better by 0.005" in verdict.inner_text()
+        assert "lower bound of the gain is not above 0.005" in verdict.inner_text()
         assert page.evaluate("window.hacked") is None

@@ -195,7 +195,7 @@ def gate(candidate: Candidate) -> str:
         lines.append(f"- {verdict} ({code(found.tag.removeprefix(GATE_TAG))}){said}")
         made = mapping(found.facts.get("comparison"))
         if made:
-            gain = f"{number(made.get('difference'))}, surely more than {number(made.get('low'))}"
+            gain = f"{number(made.get('difference'))}, lower bound {number(made.get('low'))}"
             metric, champion = code(made.get("metric", "")), text(made.get("champion", ""))
             lines.append(f"  - Against {champion}: {metric} better by {gain}")
     return "\n".join(lines)

@@ -91,7 +91,8 @@ def compare(
         The comparison is None where none could be made.
     """
     text = f"champion {plain(rule.metric)}"
-    wanted = f"better by more than {number(rule.margin)}, {100 * rule.confidence:.4g} % sure"
+    bound = f"{100 * rule.confidence:.4g} % lower bound"
+    wanted = f"gain > {number(rule.margin)} ({bound})"
     demands = Setting(None, (setting or Setting()).demands)
     try:
         if champion is None:
@@ -102,8 +103,8 @@ def compare(
     except Refusal as refusal:
         return Row(text, wanted, "", None, False, str(refusal)), None
     passed = made.low - rule.margin > _NOISE
-    got = f"{signed(made.difference)}, surely more than {signed(made.low)}"
-    why = "" if passed else f"it is not sure to be better by {number(rule.margin)}"
+    got = f"{signed(made.difference)}, lower bound {signed(made.low)}"
+    why = "" if passed else f"the {bound} of the gain is not above {number(rule.margin)}"
     return Row(text, wanted, got, made.low - rule.margin, passed, why), made
 
 

@@ -88,5 +88,5 @@ def judge(
 
 def _row(candidate: Candidate, rule: Rule, functions: Mapping[str, Function]) -> Row:
     found = functions[rule.function].evaluate(candidate, rule)
-    wanted = rule.demand or "to be there"
+    wanted = rule.demand or "present"
     return Row(rule.text, wanted, found.got, found.margin, found.passed, found.why)

@@ -63,7 +63,7 @@ def _of_sizes(rows: Sequence[Row]) -> Iterator[str]:
         if few:
             needed = max(fewest(share) * (row.mean_ms or 0.0) / 1000 for row in few) * 1.2
             yield (
-                f"{name} is not known of fewer than {fewest(share)} calls: "
+                f"{name} needs at least {fewest(share)} calls: "
                 f"{_cells((row, f'n = {row.n}') for row in few)}. "
                 f"About {math.ceil(needed)} seconds each would do."
             )

@@ -96,7 +96,7 @@ def _promotion_of(entries: Iterable[Entry], version: str) -> Entry | None:
 
 def _line(name: str, number: str, change: Entry, verdict: Entry | None) -> str:
     when = f"{change.time:%Y-%m-%d %H:%M:%S} UTC"
-    instead = f" in place of version {change.before}" if change.before else ""
+    instead = f", replacing version {change.before}" if change.before else ""
     how = "promoted" if change.what == PROMOTED else "brought back"
     parts = [f"Version {number} of {name!r} was {how} by {change.who} at {when}{instead}"]
     if change.reason:

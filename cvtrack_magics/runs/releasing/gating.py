@@ -255,7 +255,7 @@ def _tell_of_waiting(step: str) -> None:
 
 
 def _done(done: Promotion) -> str:
-    instead = f" in place of version {done.before}" if done.before else ""
+    instead = f"; it replaces version {done.before}" if done.before else ""
     stages = ", and in Production" if done.stages else ""
     words = f"Version {done.version} is the champion{stages}{instead}."
     return " ".join([words, *done.repaired])
@@ -321,7 +321,7 @@ def listing_of(verdict: Verdict, where: str) -> Listing:
         result=verdict,
         where=where,
         passed=verdict.passed,
-        columns=("", "rule", "wanted", "got", "margin", "why"),
+        columns=("", "rule", "required", "actual", "margin", "reason"),
         rows=tuple(
             (MARKS[row.passed], row.rule, row.wanted, row.got, margin(row.margin), row.why)
             for row in verdict.rows

@@ -78,7 +78,7 @@ def test_the_facts_fill_themselves_in() -> None:
     assert "ResNet18" in steps
     assert "| onnx | 18 | 2.5e-06 |" in section(card, "Model and exports")
     assert "- Passed (" in section(card, "Gate")
-    assert "`val/top1_acc` better by 0.021, surely more than 0.008" in section(card, "Gate")
+    assert "`val/top1_acc` better by 0.021, lower bound 0.008" in section(card, "Gate")
     assert "| torchvision | 0.19.0 |" in section(card, "Environment")
     assert "../evaluation/val/confusion_matrix.png" in section(card, "Pictures")
     assert card.blanks == ()

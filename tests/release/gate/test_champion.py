@@ -60,7 +60,7 @@ def test_better_on_many_samples_passes() -> None:
     assert found.champion == "b (run b0000000)"
     row, _ = compare(classifier("b", right), classifier("a", better), TOP1)
     assert not row.passed
-    assert row.why == "it is not sure to be better by 0"
+    assert row.why == "the 95 % lower bound of the gain is not above 0"
 
 
 def test_the_margin_and_the_confidence_decide() -> None:
@@ -103,7 +103,7 @@ def test_equal_models_with_replicates_do_not_pass(metric: str) -> None:
     assert not row.passed
     assert found.resamples == 200
     assert found.difference == pytest.approx(0, abs=1e-9)
-    assert row.why == "it is not sure to be better by 0"
+    assert row.why == "the 95 % lower bound of the gain is not above 0"
 
 
 def anomalies(noise: float, seed: int, count: int = 200) -> Any:

@@ -23,7 +23,7 @@ COMPARISON = Comparison(
 ROWS = (
     Row("val/mAP50 >= 0.85", ">= 0.85", "0.87", 0.02, True),
     Row("p95_latency_ms <= 50", "<= 50", "61.5", -11.5, False, "61.5 is not <= 50"),
-    Row("has(card)", "to be there", "", None, False, "there is no governance/MODEL_CARD.md"),
+    Row("has(card)", "present", "", None, False, "there is no governance/MODEL_CARD.md"),
 )
 HOSTILE = [
     "<script>alert(1)</script>",

@@ -83,8 +83,8 @@ def test_few_calls_give_few_percentiles_and_say_so() -> None:
         *("latency/slow/b1/p50_latency_ms", "latency/slow/b1/throughput_imgs_per_sec"),
     }
     said = " ".join(found.notes)
-    assert f"p99 is not known of fewer than 368 calls: slow at batch 1 (n = {only.n})" in said
-    assert "p95 is not known of fewer than 72 calls" in said
+    assert f"p99 needs at least 368 calls: slow at batch 1 (n = {only.n})" in said
+    assert "p95 needs at least 72 calls" in said
 
 
 def test_slow_first_calls_are_not_counted() -> None:

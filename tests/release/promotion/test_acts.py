@@ -217,7 +217,7 @@ def test_why_a_version_is_in_production(registry: Registry) -> None:
     assert told.change is not None
     assert told.verdict is not None
     assert told.change.verdict == told.verdict.id
-    for part in ("promoted by ana", "in place of version 1", "val/mAP50 0.871235", "0123456789ab"):
+    for part in ("promoted by ana", "replacing version 1", "val/mAP50 0.871235", "0123456789ab"):
         assert part in told.line
     rollback(registry, name, who="bob", reason="night shots")
     told = why(registry, name)
