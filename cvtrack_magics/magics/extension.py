@@ -54,6 +54,7 @@ class Extension:
                     self.replaced[kind, name] = known.get(name)
             self.shell.register_magics(magics)
         self.hooks.install()
+        self.host.displays.install()
         if self.config.offer_names:
             self.names.load()
             self.hooks.mentioned = self.names.mentioned
@@ -85,6 +86,7 @@ class Extension:
             session.stop()
         current.use(None)
         self.hooks.remove()
+        self.host.displays.remove()
         self.names.unload()
         stale.remove()
         for (kind, name), before in self.replaced.items():

@@ -9,6 +9,7 @@ from contextvars import Context, copy_context
 from typing import TYPE_CHECKING, Any
 
 from cvtrack_magics.console import say
+from cvtrack_magics.magics.displays import Displays
 from cvtrack_magics.runs.host import encodable, figure_png, open_figures, write_over
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ class ShellHost:
         self.shell = shell
         self.interactive_display = hasattr(shell, "kernel")
         self.unstored: list[str] = []
+        self.displays = Displays(shell)
         self._contexts: dict[str, Context] = {}
         self._publisher: Any = None
         self._figures: list[bytes] = []
@@ -53,11 +55,17 @@ class ShellHost:
         outputs = getattr(history, "outputs", {})  # IPython 9 and later keep them
         errors = getattr(history, "exceptions", {})
         stored = [
-            Cell(count, source, tuple(_outputs(outputs.get(count, ()), errors.get(count), count)))
+            Cell(count, source, tuple(self._outputs(count, outputs.get(count, ()), errors)))
             for count, source in enumerate(history.input_hist_raw)
             if count > 0 and source.strip()
         ]
         return stored or [Cell(n, source) for n, source in enumerate(self.unstored, 1)]
+
+    def _outputs(
+        self, count: int, kept: Any, errors: Mapping[int, Mapping[str, Any]]
+    ) -> list[dict[str, Any]]:
+        outputs = self.displays.among(count, _outputs(kept, count))
+        return [*outputs, *_error(errors.get(count))]
 
     def show(self, bundle: Mapping[str, Any], display_id: str) -> None:
         """Publish an output, or print its text form in a terminal."""
@@ -66,9 +74,10 @@ class ShellHost:
             return
         bundle = encodable(bundle)
         self._contexts[display_id] = copy_context()
-        self.shell.display_pub.publish(
-            dict(bundle), metadata={}, transient={"display_id": display_id}
-        )
+        with self.displays.ours():
+            self.shell.display_pub.publish(
+                dict(bundle), metadata={}, transient={"display_id": display_id}
+            )
 
     def update(self, bundle: Mapping[str, Any], display_id: str) -> None:
         """Replace an output where that can be shown."""
@@ -156,7 +165,7 @@ def _bytes_of(kind: str, data: str | bytes) -> bytes:
     return data.encode() if kind == "image/svg+xml" else base64.b64decode(data)
 
 
-def _outputs(kept: Any, error: Mapping[str, Any] | None, count: int) -> list[dict[str, Any]]:
+def _outputs(kept: Any, count: int) -> list[dict[str, Any]]:
     """Turn IPython's kept outputs into nbformat's."""
     outputs: list[dict[str, Any]] = []
     for item in kept:
@@ -177,14 +186,17 @@ def _outputs(kept: Any, error: Mapping[str, Any] | None, count: int) -> list[dic
             )
         else:
             outputs.append({"output_type": "display_data", "data": dict(bundle), "metadata": {}})
-    if error:
-        trace = [str(line) for line in error.get("traceback", ())]
-        outputs.append(
-            {
-                "output_type": "error",
-                "ename": str(error.get("ename", "")),
-                "evalue": str(error.get("evalue", "")),
-                "traceback": trace,
-            }
-        )
     return outputs
+
+
+def _error(error: Mapping[str, Any] | None) -> list[dict[str, Any]]:
+    if not error:
+        return []
+    return [
+        {
+            "output_type": "error",
+            "ename": str(error.get("ename", "")),
+            "evalue": str(error.get("evalue", "")),
+            "traceback": [str(line) for line in error.get("traceback", ())],
+        }
+    ]

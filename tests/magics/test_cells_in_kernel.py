@@ -191,6 +191,33 @@ def test_what_is_recorded_without_a_word(kernel: Kernel, store: str, tmp_path: P
     assert run.data.metrics["resources/peak_memory_mb"] > 10
 
 
+def test_what_earlier_cells_displayed_is_in_the_session(kernel: Kernel, store: str) -> None:
+    kernel.run(
+        "from IPython.display import HTML, Image, display\n"
+        "print('printed')\nshown = display(HTML('<b>one</b>'), display_id=True)\n"
+        "display({'image/png': b'\\x89PNG'}, raw=True)\n1 + 1"
+    ).check()
+    kernel.run("shown.update(HTML('<b>two</b>'))").check()
+    kernel.run("import matplotlib.pyplot as plt\nplt.plot([1, 2]);").check()
+    kernel.run("%%mlrun earlier\nprint('a card follows')").check()
+    kernel.run("%%mlrun kept\n1").check()
+    run = runs_of(store)["kept"]
+    notebook = nbformat.reads(artifact(store, run, "code/session.ipynb"), as_version=4)
+    nbformat.validate(notebook)
+    cells = {cell.source.splitlines()[0]: cell.outputs for cell in notebook.cells if cell.source}
+    first = next(outputs for source, outputs in cells.items() if "HTML, Image" in source)
+    data = [output["data"] for output in first if output["output_type"] == "display_data"]
+    assert [one.get("text/html") for one in data] == ["<b>two</b>", None]
+    assert "image/png" in data[1]
+    if IPython.version_info[0] >= 9:  # older ones keep nothing else
+        kinds = [output["output_type"] for output in first]
+        assert kinds == ["stream", "display_data", "display_data", "execute_result"]
+    assert not cells["shown.update(HTML('<b>two</b>'))"]
+    assert ["image/png" in one["data"] for one in cells["import matplotlib.pyplot as plt"]][-1]
+    card = [one["data"] for one in cells["%%mlrun earlier"] if one["output_type"] == "display_data"]
+    assert [list(one) for one in card] == [["text/plain"]] * 2
+
+
 def test_every_logged_point_is_in_the_store(kernel: Kernel, store: str) -> None:
     kernel.run(
         "%%mlrun many\nfrom cvtrack_magics import log\nimport numpy as np\n"
