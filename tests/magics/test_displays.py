@@ -49,7 +49,7 @@ def test_an_output_that_is_updated_ten_thousand_times_is_one(kept: Displays) -> 
 
 def test_the_oldest_give_way(kept: Displays, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(displays, "MOST_BYTES", 1_000)
-    for at in range(20):
+    for _ in range(20):
         show(kept, "x" * 100)
         kept._shell.history_manager.input_hist_raw.append("another")
     gone = [texts(kept, at + 1)[0] is None for at in range(20)]
