@@ -11,7 +11,7 @@ import pytest
 from tests.faults.crowd import Crowd
 from tests.faults.schedule import COUNT, ROUGH, STORES, schedule_of
 
-TESTED = 80
+TESTED = 40
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(900)]
 
