@@ -19,6 +19,7 @@ _PREFERRED = ("val", "test", "", "train")
 
 _MUTED = "color:var(--jp-ui-font-color2, inherit)"
 _CELL = "padding:1px 12px 1px 0; border:0; background:transparent; white-space:nowrap"
+_COLORS = {"FINISHED": "#1a7f37", "FAILED": "#cf222e", "KILLED": "#9a6700"}
 
 
 def columns_of(children: Sequence[RunSummary]) -> list[str]:
@@ -79,7 +80,7 @@ def children_html(children: Sequence[RunSummary], digits: int = 4) -> str:
     ]
     hidden = len(children) - _ROWS
     more = f'<div style="{_MUTED}">and {hidden} more child runs</div>' if hidden > 0 else ""
-    style = "margin:4px 0; border-collapse:collapse; font-variant-numeric:tabular-nums"
+    style = "margin:4px 0; border-collapse:collapse; font-size:inherit; font-variant-numeric:tabular-nums"
     table = f'<table style="{style}">{head}{"".join(rows)}</table>'
     return f'<div style="overflow-x:auto">{table}</div>{more}'
 
@@ -123,7 +124,9 @@ def line_bundle(child: RunSummary, digits: int = 4) -> dict[str, str]:
     if child.error and not child.error.startswith("KeyboardInterrupt"):
         lines.append(f"  error   {shorten(child.error, 120)}")
     lines += [f"  notice  {plain(notice)}" for notice in child.notices]
-    html = "<br>".join(html_text(line) for line in lines)
+    sign, _, rest = lines[0].partition(" ")
+    colored = f'<span style="color:{_COLORS[child.status]}">{sign}</span> {html_text(rest)}'
+    html = "<br>".join([colored, *(html_text(line) for line in lines[1:])])
     return {
         "text/plain": "\n".join(lines),
         "text/html": f'<div style="overflow-wrap:anywhere">{html}</div>',
@@ -148,7 +151,9 @@ def _name(child: RunSummary) -> str:
         url = escape(child.url, quote=True)
         name = f'<a href="{url}" target="_blank" rel="noopener noreferrer">{name}</a>'
     title = html_text(f"{child.status} {shorten(child.error, 200)}")
-    return f'<span title="{title}">{SIGNS[child.status]}</span> {name}'
+    sign = f'<span style="color:{_COLORS[child.status]}">{SIGNS[child.status]}</span>'
+    wrapped = "white-space:normal; overflow-wrap:anywhere"
+    return f'<span title="{title}" style="{wrapped}">{sign} {name}</span>'
 
 
 def _value(metrics: Mapping[str, float], name: str, digits: int, best: bool) -> str:
