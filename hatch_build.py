@@ -13,7 +13,8 @@ BUNDLES = ("plot.js", "grid.js")
 
 def sources(frontend: Path) -> list[Path]:
     """Return every file the bundles are made of."""
-    return [path for path in (*frontend.glob("*.*"), *frontend.glob("src/**/*")) if path.is_file()]
+    own = (*frontend.glob("*.*"), *frontend.glob("src/**/*"), *frontend.parent.glob("*.json"))
+    return [path for path in own if path.is_file()]
 
 
 def is_fresh(bundle: Path, frontend: Path) -> bool:

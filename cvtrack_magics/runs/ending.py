@@ -14,7 +14,7 @@ from cvtrack_magics.widgets.best import best_of
 from cvtrack_magics.widgets.groups import direction_of
 
 _SUMMARY = re.compile(r"^(best_val_.+|best_epoch|total_train_time_hrs)$")
-_VALIDATION = re.compile(r"^val(?:id(?:ation)?)?[/_](?P<name>[^/]+)$", re.IGNORECASE)
+_VALIDATION = re.compile(r"^(?:val(?:id(?:ation)?)?|eval)[/_](?P<name>[^/]+)$", re.IGNORECASE)
 
 
 def is_summary(name: str) -> bool:
@@ -46,10 +46,13 @@ def best_records(
     """
     found: dict[str, float] = {}
     epochs: list[tuple[str, float]] = []
-    for name, series in curves.items():
+    # 'val/…' first: it is the one where there is 'eval_…' too
+    for name, series in sorted(curves.items(), key=lambda item: item[0][:1] in ("e", "E")):
         match = _VALIDATION.match(name)
         best = best_of(name, series) if match else None
         if match is None or best is None:
+            continue
+        if name[0] in "eE" and safe_key(f"best_val_{match['name']}") in found:
             continue
         found[safe_key(f"best_val_{match['name']}")] = best.value
         steps = np.frombuffer(series.steps, dtype=np.int64)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-import warnings
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -118,9 +117,9 @@ def collect(
                 break
     if not parts:
         raise UsageProblem("collect: the loader gave no batch.")
-    if whole:
-        _say_dropped(order.left_out(done))
     found = _timed(Predictions.join(parts), times)
+    if whole:
+        found = replace(found, notes=(*found.notes, *_of_dropped(order.left_out(done))))
     found = found[np.array(order.real(len(found)), np.int64)]
     return found if limit is None else found[:limit]
 
@@ -132,13 +131,15 @@ def _timed(found: Predictions, times: list[tuple[int, float]]) -> Predictions:
     return replace(found, seconds=per_sample * len(found))
 
 
-def _say_dropped(ids: tuple[str, ...]) -> None:
-    if ids:
-        named = ", ".join(ids[:8]) + (", …" if len(ids) > 8 else "")
-        warnings.warn(
-            f"collect: {len(ids)} samples were left out by drop_last and not measured: {named}.",
-            stacklevel=3,
-        )
+def _of_dropped(ids: tuple[str, ...]) -> tuple[str, ...]:
+    if not ids:
+        return ()
+    named = ", ".join(ids[:8]) + (", …" if len(ids) > 8 else "")
+    one = len(ids) == 1
+    return (
+        f"{len(ids)} sample{'' if one else 's'} {'was' if one else 'were'} left out by drop_last "
+        f"and not measured: {named}.",
+    )
 
 
 def _said(output: Any, task: Task, softmax: bool = False) -> dict[str, Any]:

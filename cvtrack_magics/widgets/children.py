@@ -19,6 +19,9 @@ _PREFERRED = ("val", "test", "", "train")
 
 _MUTED = "color:var(--jp-ui-font-color2, inherit)"
 _CELL = "padding:1px 12px 1px 0; border:0; background:transparent; white-space:nowrap"
+_TABLE = (
+    "margin:4px 0; border-collapse:collapse; font-size:inherit; font-variant-numeric:tabular-nums"
+)
 _COLORS = {"FINISHED": "#1a7f37", "FAILED": "#cf222e", "KILLED": "#9a6700"}
 
 
@@ -80,8 +83,7 @@ def children_html(children: Sequence[RunSummary], digits: int = 4) -> str:
     ]
     hidden = len(children) - _ROWS
     more = f'<div style="{_MUTED}">and {hidden} more child runs</div>' if hidden > 0 else ""
-    style = "margin:4px 0; border-collapse:collapse; font-size:inherit; font-variant-numeric:tabular-nums"
-    table = f'<table style="{style}">{head}{"".join(rows)}</table>'
+    table = f'<table style="{_TABLE}">{head}{"".join(rows)}</table>'
     return f'<div style="overflow-x:auto">{table}</div>{more}'
 
 

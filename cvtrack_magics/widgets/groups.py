@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 PALETTE = ("#1f83c9", "#d55e00", "#0a9a6f", "#b56aa5", "#a07a00", "#8c6bd1", "#77808a")
@@ -24,24 +26,18 @@ _DASH: dict[str, tuple[int, ...]] = {"train": (), "": (), "val": (6, 4), "test":
 _OVERLAYS = (5, 3, 4, 6)
 
 
-def _words(text: str) -> frozenset[str]:
-    return frozenset(text.split())
-
-
 _AT = re.compile(r"(?<=.)_at_")  # what follows says where it was measured
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
-_WORD = re.compile(r"[^a-z0-9]+")
-_LOWER = _words(
-    "loss losses error err errors mse rmse mae mape smape rmsle nll bce perplexity ppl fid kid "
-    "lpips wer cer eer ece brier hausdorff hd hd95 assd fpr fnr divergence kl distance "
-    "absrel latency"
-)
-_HIGHER = _words(
-    "acc accuracy f1 fbeta dice iou miou giou jaccard map ap ar auc auroc roc auprc precision "
-    "recall sensitivity specificity psnr ssim r2 kappa mcc bleu rouge tpr tnr pq mota idf1 hota "
-    "pck oks top score similarity delta fps throughput"
-)
-_NEITHER = _words("scale weight weights coef coefficient threshold lr size")
+_WORD = re.compile(r"[^a-zA-Z0-9]+")
+_FREE = re.compile(r"(?:error|loss)s?[^a-z0-9]*free")
+_KINDS: dict[str, str] = {
+    word: kind
+    for kind, words in json.loads(
+        (Path(__file__).parent / "metric_words.json").read_text(encoding="utf-8")
+    ).items()
+    for word in words.split()
+}
+"""What a word of a metric's name says of it; the browser reads the same file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,9 +122,11 @@ def direction_of(name: str) -> Literal["min", "max", ""]:
     """Tell from a metric's name whether less or more of it is better.
 
     The name is cut into words at signs and at capitals, and a number at the end of a word
-    does not count, so that ``mAP@0.5`` and ``valLoss2`` are known. A word of loss or error
-    decides before one of score (``dice_loss`` is a loss); settings of a loss (``loss_scale``)
-    have no direction. What follows ``_at_`` is not looked at.
+    does not count, so that ``mAP@0.5`` and ``valLoss2`` are known. The last word that is known
+    decides (``size_weighted_iou``), but a loss or an error is one wherever it stands
+    (``loss_giou``), and words of all kinds of measures (``distance``, ``score``) decide only
+    where no other does (``distance_iou``, ``fid_score``). Settings of a loss (``loss_scale``,
+    ``loss_coef``) have no direction. What follows ``_at_`` is not looked at.
 
     Parameters
     ----------
@@ -146,10 +144,24 @@ def direction_of(name: str) -> Literal["min", "max", ""]:
     ['min', 'max', 'min', '', '']
     """
     bare = _AT.split(_SPLIT.sub("", name))[0]
-    words = [*_WORD.split(bare.lower()), *_WORD.split(_CAMEL.sub(" ", bare).lower())]
-    known = {*words, *(word.rstrip("0123456789") for word in words)}
-    if known & _NEITHER:
+    words = [one for word in _WORD.split(bare) for one in _known(word)]
+    kinds = [_KINDS[word] for word in words]
+    if not kinds or kinds[-1] == "setting":
         return ""
-    if known & _LOWER:
-        return "min"
-    return "max" if known & _HIGHER else ""
+    if "loss" in kinds:
+        return "" if kinds[-1] == "factor" or _FREE.search(bare.lower()) else "min"
+    told = [kind for kind in kinds if kind in ("lower", "higher")]
+    told = told or [kind.split()[0] for kind in kinds if kind.endswith("alone")]
+    if not told or (kinds[-1] == "factor" and told[-1] == "lower"):
+        return ""
+    return "min" if told[-1] == "lower" else "max"
+
+
+def _known(word: str) -> list[str]:
+    """Return the words that are known in a part of a name, which may be joined by capitals."""
+    for parts in ([word.lower()], _CAMEL.sub(" ", word).lower().split()):
+        bare = [part if part in _KINDS else part.rstrip("0123456789") for part in parts]
+        known = [part for part in bare if part in _KINDS]
+        if known:
+            return known
+    return []

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import pytest
+
 from cvtrack_magics.widgets import card, groups, picture
 from cvtrack_magics.widgets.extras import Mark, bars_json, baselines_json, marks_json
 from cvtrack_magics.widgets.progress import Bar
@@ -14,6 +16,34 @@ from tests.widgets.pages import ADD, Plot, drawn, ink, needs_chromium, titles
 pytestmark = needs_chromium
 
 EVIL = "<img src=x onerror=window.pwned=1>"
+
+
+BETTER = {
+    **dict.fromkeys(
+        (
+            "val/dice_coefficient", "dice_coef", "distance_iou", "size_weighted_iou", "AP_small",
+            "weighted_f1", "topk_acc", "eval_recall", "iou/person", "similarity_score", "mAP_75",
+            "precision/person", "meanIoU", "scale_invariant_ssim", "cosine_similarity",
+        ),
+        "max",
+    ),
+    **dict.fromkeys(
+        (
+            "iou_loss", "loss_giou", "loss/bbox", "mape", "top1_error", "eval_loss", "fid_score",
+            "brier_score", "cosine_distance", "kl_divergence", "hausdorff_distance",
+            "weighted_loss", "error_rate", "loss_dice", "batch_size_weighted_loss", "ValLossMap",
+        ),
+        "min",
+    ),
+    **dict.fromkeys(
+        (
+            "error_free_rate", "loss_scale", "loss_coef", "kl_coefficient", "lr", "iou_threshold",
+            "loss_weight", "batch_size", "dice_weight", "epoch", "loss_scale_factor", "lr_scale",
+        ),
+        "",
+    ),
+}  # fmt: skip
+"""What is better of a metric, by its name."""
 
 
 def test_bars_are_stacked_with_their_figures_and_grow(page: Any) -> None:
@@ -106,11 +136,16 @@ def test_a_value_to_beat_is_a_dashed_line_in_the_metrics_colour(page: Any) -> No
     assert ink(page, "#d55e00") == 0
 
 
+@pytest.mark.parametrize(("name", "way"), BETTER.items())
+def test_the_name_tells_what_is_better(name: str, way: str) -> None:
+    assert groups.direction_of(name) == way
+
+
 def test_the_browser_knows_what_is_better_as_the_card_does(page: Any) -> None:
     names = ["train/loss", "val_acc", "mAP@0.5", "valLoss", "dice_loss", "lr", "loss_scale", "f1"]
     names += ["top1", "rmse2", "epoch", "IoU/cat", "grad_norm", "map50-95", "error_rate", "F1Score"]
     names += ["eval/AUROC", "score", "hd95", "val/", "r2", "mse", "x1acc", "maple"]
-    names += ["F1_at_best_threshold", "AbsRel", "delta_1", "FPS"]
+    names += ["F1_at_best_threshold", "AbsRel", "delta_1", "FPS", *BETTER]
     Plot(page).push({name: series([1, 2]) for name in names})
     page.locator(".cv-more").click()
     page.wait_for_timeout(150)

@@ -1,5 +1,7 @@
 // Which metrics share a panel, and what each looks like. `widgets/groups.py` says the same.
 
+import WORDS from "../../metric_words.json";
+
 export const PALETTE = [
   "#1f83c9",
   "#d55e00",
@@ -22,22 +24,11 @@ export const DASH: Record<Role, number[]> = { train: [], "": [], val: [6, 4], te
 
 const OVERLAYS = [5, 3, 4, 6] as const;
 
-const WORD = /[^a-z0-9]+/;
-const LOWER = new Set(
-  (
-    "loss losses error err errors mse rmse mae mape smape rmsle nll bce perplexity ppl fid kid " +
-    "lpips wer cer eer ece brier hausdorff hd hd95 assd fpr fnr divergence kl distance " +
-    "absrel latency"
-  ).split(" "),
+const WORD = /[^a-zA-Z0-9]+/;
+const FREE = /(?:error|loss)s?[^a-z0-9]*free/;
+const KINDS = new Map(
+  Object.entries(WORDS).flatMap(([kind, words]) => words.split(" ").map((word) => [word, kind])),
 );
-const HIGHER = new Set(
-  (
-    "acc accuracy f1 fbeta dice iou miou giou jaccard map ap ar auc auroc roc auprc precision " +
-    "recall sensitivity specificity psnr ssim r2 kappa mcc bleu rouge tpr tnr pq mota idf1 hota " +
-    "pck oks top score similarity delta fps throughput"
-  ).split(" "),
-);
-const NEITHER = new Set("scale weight weights coef coefficient threshold lr size".split(" "));
 
 export interface Style {
   name: string;
@@ -91,13 +82,29 @@ export function overlayColor(at: number): string {
   return PALETTE[OVERLAYS[at % OVERLAYS.length] as number] as string;
 }
 
-/** Whether less or more of a metric is better, as far as its name tells. */
+/** Whether less or more of a metric is better, as far as its name tells; see groups.py. */
 export function directionOf(name: string): "min" | "max" | "" {
   const bare = name.replace(SPLIT, "").split(/(?<=.)_at_/)[0] as string;
-  const parts = bare.replace(/(?<=[a-z0-9])(?=[A-Z])/g, " ").toLowerCase().split(WORD);
-  const words = [...bare.toLowerCase().split(WORD), ...parts];
-  const all = [...words, ...words.map((word) => word.replace(/[0-9]+$/, ""))];
-  if (all.some((word) => NEITHER.has(word))) return "";
-  if (all.some((word) => LOWER.has(word))) return "min";
-  return all.some((word) => HIGHER.has(word)) ? "max" : "";
+  const kinds = bare.split(WORD).flatMap(known);
+  const last = kinds[kinds.length - 1];
+  if (last === undefined || last === "setting") return "";
+  if (kinds.includes("loss")) {
+    return last === "factor" || FREE.test(bare.toLowerCase()) ? "" : "min";
+  }
+  let told = kinds.filter((kind) => kind === "lower" || kind === "higher");
+  if (!told.length) told = kinds.filter((kind) => kind.endsWith("alone"));
+  const way = told[told.length - 1]?.split(" ")[0];
+  if (way === undefined || (last === "factor" && way === "lower")) return "";
+  return way === "lower" ? "min" : "max";
+}
+
+/** What the words say that are known in a part of a name, which may be joined by capitals. */
+function known(word: string): string[] {
+  const cut = word.replace(/(?<=[a-z0-9])(?=[A-Z])/g, " ").toLowerCase();
+  for (const parts of [[word.toLowerCase()], cut.split(" ")]) {
+    const kinds = parts.map((part) => KINDS.get(part) ?? KINDS.get(part.replace(/[0-9]+$/, "")));
+    const found = kinds.filter((kind): kind is string => kind !== undefined);
+    if (found.length) return found;
+  }
+  return [];
 }
