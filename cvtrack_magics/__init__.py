@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from cvtrack_magics.runs.releasing.loading import mlload
     from cvtrack_magics.runs.releasing.modelling import mlmodel
     from cvtrack_magics.runs.releasing.timing import mlbench
+    from cvtrack_magics.runs.showing import mlshow
     from cvtrack_magics.runs.sync import mlsync
     from cvtrack_magics.runs.track import track
     from cvtrack_magics.vision.predictions import Predictions
@@ -49,6 +50,7 @@ _HOMES = {
     "cvtrack_magics.runs.releasing.loading": ("mlload",),
     "cvtrack_magics.runs.releasing.modelling": ("mlmodel",),
     "cvtrack_magics.runs.releasing.timing": ("mlbench",),
+    "cvtrack_magics.runs.showing": ("mlshow",),
     "cvtrack_magics.runs.track": ("track",),
     "cvtrack_magics.runs.sync": ("mlsync",),
     "cvtrack_magics.vision.predictions": ("Predictions",),
@@ -81,6 +83,7 @@ __all__ = [
     "mlparams",
     "mlrun",
     "mlseed",
+    "mlshow",
     "mlsync",
     "mltags",
     "seed_worker",

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 Outcome: TypeAlias = Literal["FINISHED", "FAILED", "KILLED"]
+Status: TypeAlias = Literal["FINISHED", "FAILED", "KILLED", "RUNNING"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +140,7 @@ Record: TypeAlias = Param | Tag | Metric | Artifact | Dataset | Replaces | Call 
 
 @dataclass(frozen=True, slots=True)
 class RunSummary:
-    """Everything the summary under a cell says about one finished run.
+    """Everything the card of a run says, under its cell or when it is looked at again.
 
     ``duration`` is wall time in seconds. ``url`` is a web address of the run's page,
     or ``""`` for a local store. ``recorded`` lists in a few words what was recorded.
@@ -150,7 +151,7 @@ class RunSummary:
     name: str
     run_id: str
     experiment: str
-    status: Outcome
+    status: Status
     duration: float
     store: str
     url: str = ""

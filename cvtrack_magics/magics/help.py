@@ -20,6 +20,7 @@ LINES: dict[str, Line] = {
     "mlexperiment": runs.EXPERIMENT,
     "mlrun": runs.RUN,
     "mlend": runs.END,
+    "mlshow": runs.SHOW,
     "mltags": runs.TAGS,
     "mlparams": facts.PARAMS,
     "mlconfig": facts.CONFIG,

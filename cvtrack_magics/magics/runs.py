@@ -16,11 +16,12 @@ from cvtrack_magics.runs.current import get_session
 
 if TYPE_CHECKING:
     from cvtrack_magics.records import Record
-    from cvtrack_magics.runs import api
+    from cvtrack_magics.runs import api, showing
     from cvtrack_magics.runs.session import Session
     from cvtrack_magics.runs.spec import RunSpec
 else:
     api = Lazy("cvtrack_magics.runs.api")
+    showing = Lazy("cvtrack_magics.runs.showing")
 
 EXPERIMENT = Line(
     "%mlexperiment",
@@ -74,6 +75,13 @@ END = Line(
     "did not succeed since.",
     "%mlend",
 ).option("--ok", action="store_true", help="end it as FINISHED although a cell failed in it")
+
+SHOW = Line(
+    "%mlshow",
+    "Show a run's card and curves once more; of an open run the live plot and its buttons,\n"
+    "as after the page was loaded again. Without a run: the open one, or the last.",
+    "%mlshow resnet18-baseline",
+).option("run", nargs="*", metavar="RUN", help="name, id or MODEL@ALIAS")
 
 
 @magics_class
@@ -159,6 +167,14 @@ class RunMagics(Magics):
     def mlend(self, line: str) -> None:
         """See END."""
         api.mlend(ok=END.read(line).ok)
+
+    @line_magic
+    @SHOW.document
+    def mlshow(self, line: str) -> None:
+        """See SHOW."""
+        card = showing.mlshow(self._fill_in(" ".join(SHOW.read(line).run)))
+        if card is not None:
+            show(card)
 
     @line_magic
     @TAGS.document

@@ -220,7 +220,7 @@ def _earlier(uri: str, stored: StoredSoFar) -> Earlier:
         steps={name: step for name, (_, step, _) in stored.metrics.items()},
         used=used,
         pictures=_pictures(uri, stored.run_id),
-        read=lambda: _curves(histories(uri, stored.run_id, names)),
+        read=lambda: curves_of(histories(uri, stored.run_id, names)),
         unknown=unknown,
     )
 
@@ -266,7 +266,8 @@ def _used(stored: StoredSoFar) -> tuple[ResourceUse, str]:
     )
 
 
-def _curves(points: Mapping[str, Sequence[Point]]) -> Curves:
+def curves_of(points: Mapping[str, Sequence[Point]]) -> Curves:
+    """Return the points that a store has of some metrics as series."""
     found: dict[str, Series] = {}
     for name, rows in points.items():
         series = found[name] = Series()

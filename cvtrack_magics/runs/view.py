@@ -54,6 +54,7 @@ class RunView:
         wanted = config.live_plot if spec.plot is None else spec.plot
         self._live = wanted and host.interactive_display
         self._display_id = f"cvtrack-{uuid.uuid4().hex}"
+        self._places = [self._display_id]
         self._key = uuid.uuid4().hex[:8]
         self._header: dict[str, Any] = {}
         self._plot: LivePlot | None = None
@@ -80,6 +81,33 @@ class RunView:
             span=self._spec.span,
         )
         self._host.show(self._header, self._display_id)
+
+    def show_again(self) -> None:
+        """Show the header once more, with the live plot in it where there is one."""
+        with self._lock:
+            if not self._host.interactive_display:
+                self._host.say(str(self._words()["text/plain"]))
+                return
+            place = f"{self._display_id}-{len(self._places)}"
+            self._places.append(place)
+            self._host.show(self._words(), place)
+
+    def _words(self) -> Mapping[str, Any]:
+        """Return what the header says now."""
+        from cvtrack_magics.widgets.card import header_bundle, live_bundle
+        from cvtrack_magics.widgets.live import needs_view
+
+        header = self._header or header_bundle(self._spec.name, parent=self._parent)
+        if self._plot is None:
+            return header
+        if needs_view():
+            return self._plot.mimebundle()
+        words = (header, self._key, self._spec.name, self._plot.history, self._digits)
+        return live_bundle(*words, paused=self._paused)
+
+    def _update_places(self, bundle: Mapping[str, Any]) -> None:
+        for place in self._places:
+            self._host.update(bundle, place)
 
     # -- while the run is open; called off the cell's thread
 
@@ -151,20 +179,13 @@ class RunView:
                 self._waiting.clear()
             act(self._plot)
             if begin and self._header and time.monotonic() >= self._next_update:
-                self._update(self._plot)
+                self._update()
 
-    def _update(self, plot: LivePlot) -> None:
-        from cvtrack_magics.widgets.card import live_bundle
+    def _update(self) -> None:
         from cvtrack_magics.widgets.live import needs_view
 
-        if needs_view():
-            self._next_update = math.inf
-            self._host.update(plot.mimebundle(), self._display_id)
-            return
-        self._next_update = time.monotonic() + WORDS_EVERY
-        words = (self._header, self._key, self._spec.name, plot.history, self._digits)
-        bundle = live_bundle(*words, paused=self._paused)
-        self._host.update(bundle, self._display_id)
+        self._next_update = math.inf if needs_view() else time.monotonic() + WORDS_EVERY
+        self._update_places(self._words())
 
     # -- at the end
 
@@ -198,7 +219,7 @@ class RunView:
         self._host.line("")
         self._host.show(bundle, f"{self._display_id}-summary")
         if plot is not None:
-            self._host.update(self._header, self._display_id)
+            self._update_places(self._header)
             plot.close()
 
     def _picture(self, history: Mapping[str, Series], beside: Mapping[str, Any]) -> bytes | None:

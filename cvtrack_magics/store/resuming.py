@@ -31,7 +31,11 @@ class StoredSoFar:
 def stored_so_far(uri: str, run_id: str) -> StoredSoFar:
     """Read a run, without the history of its metrics."""
     with quietly():
-        run = client_of(uri).get_run(run_id)
+        return so_far_of(client_of(uri).get_run(run_id))
+
+
+def so_far_of(run: Any) -> StoredSoFar:
+    """Return what MLflow's picture of a run says."""
     info, data = run.info, run.data
     return StoredSoFar(
         run_id=str(info.run_id),

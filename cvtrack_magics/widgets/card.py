@@ -8,13 +8,11 @@ from html import escape
 from cvtrack_magics.metrics.series import Series
 from cvtrack_magics.records import RunSummary
 from cvtrack_magics.widgets.best import best_of
-from cvtrack_magics.widgets.children import SIGNS, children_html, children_text
+from cvtrack_magics.widgets.children import COLORS, SIGNS, children_html, children_text
 from cvtrack_magics.widgets.embed import curves_html
 from cvtrack_magics.widgets.extras import Baselines, Mark
 from cvtrack_magics.widgets.groups import panels_of, role_of
 from cvtrack_magics.widgets.text import duration, html_text, number, plain, shorten
-
-_COLORS = {"FINISHED": "#1a7f37", "FAILED": "#cf222e", "KILLED": "#9a6700"}
 
 _ROWS = 12  # rows of metrics on a card
 _NOW = 4  # metrics in the line of a run that goes on
@@ -182,7 +180,7 @@ def _link(name: str, url: str) -> str:
 
 def _head(summary: RunSummary) -> str:
     badge = (
-        f"background:{_COLORS[summary.status]}; color:#fff; border-radius:4px; "
+        f"background:{COLORS[summary.status]}; color:#fff; border-radius:4px; "
         "padding:1px 7px; font-size:12px; white-space:nowrap"
     )
     run = "kept on disk" if summary.kept else "not recorded"
