@@ -161,3 +161,59 @@ def test_a_card_with_broken_data_keeps_its_picture(page: Any, data: str) -> None
     page.wait_for_timeout(200)
     assert page.locator(".cvtrack-curves img").is_visible()
     assert page.locator(".cvtrack-plot").count() == 0
+
+
+def test_a_header_written_anew_disturbs_no_hand(page: Any) -> None:
+    page.evaluate(ADD, header())
+    plot = Plot(page, views=0, run="0a1b2c3d")
+    plot.tell(kind="live", actions=["stop", "pause", "mark"])
+    plot.push({"a": series(range(101))})
+    page.get_by_role("button", name="Note something").click()
+    page.keyboard.type("one ")
+    page.evaluate(UPDATE, header(at=2.0))
+    page.keyboard.type("two")
+    note = page.get_by_label("Note at this step")
+    assert note.is_visible()
+    assert note.input_value() == "one two"
+    page.keyboard.press("ArrowLeft")
+    page.evaluate(UPDATE, header(at=3.0))
+    page.keyboard.type("s")
+    assert note.input_value() == "one tw" + "so"
+    slider = page.get_by_label("Smoothing")
+    slider.focus()
+    box = slider.bounding_box()
+    page.mouse.move(box["x"] + 4, box["y"] + box["height"] / 2)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * 0.3, box["y"] + box["height"] / 2)
+    before = float(slider.input_value())
+    page.evaluate(UPDATE, header(at=4.0))
+    page.mouse.move(box["x"] + box["width"] * 0.9, box["y"] + box["height"] / 2)
+    after = float(slider.input_value())
+    page.mouse.up()
+    page.mouse.move(box["x"], box["y"])
+    assert before < after == float(slider.input_value())
+
+
+def test_a_hand_that_went_elsewhere_is_not_called_back(page: Any) -> None:
+    page.evaluate("document.body.append(document.createElement('textarea'))")
+    page.evaluate(ADD, header())
+    plot = Plot(page, views=0, run="0a1b2c3d")
+    plot.tell(kind="live", actions=["stop", "pause", "mark"])
+    plot.push({"a": series(range(101))})
+    page.get_by_role("button", name="Note something").click()
+    page.locator("textarea").focus()
+    page.evaluate(UPDATE, header(at=2.0))
+    page.keyboard.type("next cell")
+    assert page.locator("textarea").input_value() == "next cell"
+
+
+def test_the_wheel_scrolls_the_page(page: Any) -> None:
+    page.evaluate(ADD, header())
+    plot = Plot(page, views=0, run="0a1b2c3d")
+    plot.push({"a": series(range(101))})
+    page.evaluate("document.body.style.height = '4000px'")
+    box = page.locator(".cvtrack-plot canvas").first.bounding_box()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.mouse.wheel(0, 300)
+    page.wait_for_timeout(200)
+    assert page.evaluate("scrollY") > 200

@@ -1,5 +1,6 @@
 // Runs that go on: put the plot into each place that the run's header has for it.
 
+import { type Hands, watchHands } from "./hands";
 import type { Settings } from "./settings";
 import type { Store } from "./store";
 import { mountView, type View } from "./view";
@@ -17,16 +18,20 @@ export function fillPlaces(
   title: string,
 ): () => void {
   const views = new Map<HTMLElement, View>();
+  const hands = new Map<View, Hands>();
   const stop = watchFor(`.cvtrack-live[data-plot="${CSS.escape(run)}"]`, (place) => {
     let view = views.get(place);
     if (!view) {
       const left = [...views.keys()].find((other) => !other.isConnected);
       view = left && views.get(left);
       if (left) views.delete(left);
-      if (view) place.replaceChildren(view.root);
-      else {
+      if (view) {
+        place.replaceChildren(view.root);
+        hands.get(view)?.goOn();
+      } else {
         place.replaceChildren();
         view = mountView(place, store, { title, settings });
+        hands.set(view, watchHands(view.root));
       }
       views.set(place, view);
     }
