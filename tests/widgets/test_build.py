@@ -79,4 +79,5 @@ def test_the_wheel_holds_the_bundle_and_not_its_sources(tmp_path: Path) -> None:
     (wheel,) = WheelBuilder(str(ROOT)).build(directory=str(tmp_path), versions=["standard"])
     names = zipfile.ZipFile(wheel).namelist()
     assert "cvtrack_magics/widgets/static/plot.js" in names
+    assert "cvtrack_magics/widgets/metric_words.json" in names
     assert not [name for name in names if "frontend" in name]
