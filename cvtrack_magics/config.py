@@ -32,6 +32,11 @@ class CvTrack(Configurable):
         10.0, help="Seconds a cell waits at its end for the store; the rest is sent afterwards."
     ).tag(config=True)
     send_interval = Float(0.5, help="Seconds between two batches of metrics.").tag(config=True)
+    sender = Enum(
+        ("process", "thread"),
+        help="Who sends a run that lasts: a process beside the kernel, which costs the training "
+        "nothing, or a thread of the kernel. CVTRACK_SENDER sets it too.",
+    ).tag(config=True)
     watch = Bool(
         help="Start a small process at the first run, which ends the runs of this kernel as "
         "KILLED in the store when the kernel is killed. CVTRACK_WATCH=0 switches it off too.",
@@ -77,6 +82,11 @@ class CvTrack(Configurable):
         help="Where runs are kept until the store has all of them (journal/), and where file "
         "hashes are cached.",
     ).tag(config=True)
+
+    @default("sender")
+    def _default_sender(self) -> str:
+        said = os.environ.get("CVTRACK_SENDER", "")
+        return "thread" if said == "thread" or os.name != "posix" else "process"
 
     @default("watch")
     def _default_watch(self) -> bool:

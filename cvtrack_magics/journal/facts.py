@@ -217,6 +217,53 @@ def read_facts(folder: Path, after: int = 0) -> FactsRead:
     return FactsRead(tuple(batches), tuple(damage), ends)
 
 
+class GrowingFacts:
+    """The batches of a run that another process still adds to.
+
+    Parameters
+    ----------
+    folder : Path
+        The run's folder.
+    after : int
+        Number of the last batch that the store has; it and those before it are passed over.
+    """
+
+    def __init__(self, folder: Path, after: int) -> None:
+        self._folder = folder
+        self._after = after
+        self._at = 0
+        self.damage: list[Damage] = []
+        self.ends: Mapping[str, tuple[int, int]] = {}
+
+    def look(self) -> list[Batch]:
+        """Return the batches that were added since the last time."""
+        found: list[Batch] = []
+        for line in self._lines():
+            entry = _entry_of(line)
+            self.ends = _ends_of(entry) or self.ends
+            batch = None
+            if entry is not None:
+                batch = _batch_of(self._folder, entry, self._after, self.damage)
+            if batch is None:
+                self.damage.append(Damage(FILE, len(line), "are damaged"))
+            elif batch.number > self._after:
+                found.append(batch)
+        return found
+
+    def _lines(self) -> list[bytes]:
+        try:
+            if (self._folder / FILE).stat().st_size <= self._at:
+                return []
+            with open(self._folder / FILE, "rb") as file:
+                file.seek(self._at)
+                data = file.read()
+        except OSError:
+            return []
+        whole, newline, _ = data.rpartition(b"\n")  # the last line may be under way
+        self._at += len(whole) + len(newline)
+        return whole.split(b"\n") if newline else []
+
+
 def _files_without_line(folder: Path, expected: int) -> list[Damage]:
     """Name batches whose files are there and whose lines are not.
 

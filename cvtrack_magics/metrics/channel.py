@@ -185,9 +185,13 @@ class Channel:
         self.drain()
         return sum(map(len, self.history.series.values()))
 
-    def cursors(self) -> dict[str, Cursor]:
-        """Return the places of one more reader, at the beginning."""
-        return {MAIN: Cursor(self.main), OTHER: Cursor(self.other)}
+    def cursors(self, places: Mapping[str, tuple[int, int]] | None = None) -> dict[str, Cursor]:
+        """Return the places of one more reader, at the beginning or where another got to."""
+        places = places or {}
+        return {
+            name: Cursor(stream, places.get(name, (0, 0)))
+            for name, stream in ((MAIN, self.main), (OTHER, self.other))
+        }
 
     def ends(self) -> dict[str, tuple[int, int]]:
         """Return the segment on disk, and the offset in it, that each stream got to."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 from cvtrack_magics.journal.points import Cursor
@@ -37,11 +38,19 @@ class ChildStreams:
         The run's folder.
     own : tuple of str
         The streams that this process writes itself.
+    places : mapping, optional
+        The segment of each stream, and the offset in it, that an earlier reader got to.
     """
 
-    def __init__(self, folder: Path | None, own: tuple[str, str]) -> None:
+    def __init__(
+        self,
+        folder: Path | None,
+        own: tuple[str, str],
+        places: Mapping[str, tuple[int, int]] | None = None,
+    ) -> None:
         self._folder = folder
         self._own = own
+        self._places = places or {}
         self._streams: dict[str, GrowingStream] = {}
 
     def look(self) -> dict[str, Cursor]:
@@ -56,6 +65,6 @@ class ChildStreams:
         for name in names:
             if name not in self._streams:
                 self._streams[name] = GrowingStream(self._folder, name)
-                new[name] = Cursor(self._streams[name])
+                new[name] = Cursor(self._streams[name], self._places.get(name, (0, 0)))
             self._streams[name].look()
         return new

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 from cvtrack_magics.errors import CvtrackError, StoreUnavailable
+from cvtrack_magics.journal.acknowledged import Place
 from cvtrack_magics.journal.facts import Batch
 from cvtrack_magics.journal.folder import RunFolder, RunNote, Sent
 from cvtrack_magics.journal.liveness import boot_id
@@ -87,8 +88,16 @@ class Delivery:
         self.sent = folder.acknowledged() if folder is not None else Sent()
         self.facts: deque[Batch] = deque()
         self.end: End | None = None
-        self.ending: Ending = "set"
+        self.elsewhere: Callable[[Mapping[str, Any]], bool] | None = None
+        """Tells the process that sends the run what has changed; None while this one does."""
         self.on_sent: Callable[[Mapping[str, int]], None] = lambda _: None
+        self.cursors_from: Callable[[Mapping[str, Place]], Mapping[str, Cursor]] = lambda _: {}
+        """Gives readers of all streams anew, from the places that are sent."""
+        self.only_here: set[int] = set()
+        """Numbers of the batches of facts that found no room on disk."""
+        self.in_memory = False
+        """Whether some of the run is in memory only, for want of room."""
+        self.opened_at = time.monotonic()
         self.more_cursors: Callable[[], Mapping[str, Cursor]] = dict
         """Gives the readers of streams that forked children began meanwhile."""
         self.damage: Callable[[], list[str]] = list
@@ -108,6 +117,7 @@ class Delivery:
         self.next_try = 0.0
         self.not_before = 0.0
         """Until when the server asked to be left alone (monotonic seconds)."""
+        self._ending: Ending = "set"
         self._note = note
         self._uri = uri
         self._cursors = dict(cursors)
@@ -115,7 +125,8 @@ class Delivery:
         self._held: list[Batch] = []
         self._why_held: FilesHeld | None = None
         self._try_held = 0.0
-        self._created_late = False
+        self.created_late = False
+        """Whether the run was opened on disk, and in the store since."""
 
     # -- what is known
 
@@ -132,9 +143,39 @@ class Delivery:
     def change(self, **values: Any) -> None:
         """Learn something about the run."""
         self._note = replace(self._note, **values)
+        if self.elsewhere is not None and self.elsewhere({"note": values}):
+            return
         if self.folder is not None:
             with suppress(OSError):
                 self.folder.change(**values)
+
+    @property
+    def ending(self) -> Ending:
+        """What becomes of the run's status at its end."""
+        return self._ending
+
+    @ending.setter
+    def ending(self, ending: Ending) -> None:
+        self._ending = ending
+        if self.elsewhere is not None:
+            self.elsewhere({"ending": ending})
+
+    def full_uri(self) -> str:
+        """Return the tracking URI with its credentials; raises where they are not known."""
+        return self._uri or late.full_uri(self._note.uri, self.tracking.uri)
+
+    def take_back(self) -> None:
+        """Send from here again what another process sent, from where it got to."""
+        self.elsewhere = None
+        if self.folder is not None:
+            self.sent = self.folder.acknowledged()
+        self._cursors = dict(self.cursors_from(self.sent.streams))
+        self._parts.clear()
+        self._held.clear()
+
+    def read_also(self, cursors: Mapping[str, Cursor]) -> None:
+        """Send the points of more streams."""
+        self._cursors.update(cursors)
 
     # -- sending
 
@@ -175,7 +216,7 @@ class Delivery:
         if self.done:
             return False
         until = time.monotonic() + turn
-        uri = self._uri or late.full_uri(self._note.uri, self.tracking.uri)
+        uri = self.full_uri()
         if self.failures or not self.run_id:
             probe(uri, self.tracking.connect_timeout)
         run = self._run(uri)
@@ -201,7 +242,7 @@ class Delivery:
             parent = note.parent_run_id or (self.parent.run_id if self.parent else "")
             if self.parent is not None and not parent:
                 raise StoreUnavailable(f"The run that {note.name!r} is nested in was not sent yet.")
-            self._created_late = True
+            self.created_late = True
             run_id, experiment_id, experiment = late.create_run(uri, note, parent)
             self.change(run_id=run_id, experiment_id=experiment_id, experiment=experiment)
             note = self._note
@@ -301,7 +342,7 @@ class Delivery:
             self.tracking.end_run(run, end.outcome, end.ended)
         elif self.ending == "kill":
             late.kill_if_running(run.uri, run.run_id, end.ended)
-        if self._created_late:
+        if self.created_late:
             late.remove_twins(run.uri, run.experiment_id, self._note.key, run.run_id)
         if self._held and self._why_held is not None:
             raise self._why_held

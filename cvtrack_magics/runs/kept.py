@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING
 from cvtrack_magics.delivery.companion import OpenedRun, companion
 from cvtrack_magics.errors import StoreUnavailable
 from cvtrack_magics.journal import liveness
+from cvtrack_magics.journal.acknowledged import Place
 from cvtrack_magics.journal.facts import FactLog
 from cvtrack_magics.journal.folder import RunFolder, RunNote, me
+from cvtrack_magics.journal.points import Cursor
 from cvtrack_magics.metrics.channel import MAIN, OTHER, Channel
 from cvtrack_magics.metrics.children import ChildStreams, child_names
 from cvtrack_magics.records import End, Record
@@ -100,8 +102,9 @@ class KeptRun:
             uri=uri,
         )
         self.delivery.on_sent = self.channel.drop
-        self.delivery.more_cursors = ChildStreams(path, (MAIN, OTHER)).look
         self._path = path
+        self.delivery.more_cursors = ChildStreams(path, (MAIN, OTHER)).look
+        self.delivery.cursors_from = self._cursors_from
         self._in_child: Channel | None = None
         self._uri = uri
         if run is not None:
@@ -140,8 +143,15 @@ class KeptRun:
             self._in_child = Channel(self._path, None, child_names())
         return self._in_child
 
+    def _cursors_from(self, places: Mapping[str, Place]) -> dict[str, Cursor]:
+        children = ChildStreams(self._path, (MAIN, OTHER), places)
+        self.delivery.more_cursors = children.look
+        return self.channel.cursors(places)
+
     def _no_room(self, error: OSError) -> None:
         self._full = True
+        if hasattr(self, "delivery"):
+            self.delivery.in_memory = True
         said = (
             f"Nothing can be written to the state folder {self.session.config.state_folder} "
             f"({error.strerror or error}): what this run logs is only in memory until it is "
@@ -185,14 +195,28 @@ class KeptRun:
         """Keep facts, and send them soon; a forked child has none to keep."""
         if os.getpid() != self.channel.pid:
             return
-        self.delivery.facts.append(self._facts.add(self.masking.records(records)))
+        self._keep(self.masking.records(records))
+
+    def _keep(
+        self,
+        records: Sequence[Record],
+        end: End | None = None,
+        ends: Mapping[str, Place] | None = None,
+    ) -> None:
+        delivery, full = self.delivery, self.delivery.in_memory
+        delivery.in_memory = False
+        batch = self._facts.add(records, end, ends)
+        if delivery.in_memory or delivery.folder is None:
+            delivery.only_here.add(batch.number)
+        delivery.in_memory |= full
+        delivery.facts.append(batch)
 
     def end(self, records: Sequence[Record], end: End) -> None:
         """Keep the last facts and the end; a forked child ends nothing."""
         if os.getpid() != self.channel.pid:
             return
         clean = self.masking.records(records)
-        self.delivery.facts.append(self._facts.add(clean, end, self.channel.ends()))
+        self._keep(clean, end, self.channel.ends())
         masked = self.masking.said()
         if masked and masked not in self._notices:
             self._notices.append(masked)

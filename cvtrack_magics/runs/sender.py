@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 
 from cvtrack_magics.journal import liveness
 from cvtrack_magics.runs.delivery import Delivery
+from cvtrack_magics.runs.outside import Outside
 
 TURN = 0.25  # seconds that one run may send while another of its store waits
 
@@ -21,20 +23,23 @@ class Sender:
     ----------
     interval : float
         Seconds between two looks for new points.
+    outside : callable, optional
+        Whether a long run may be handed over to a process; without it none is.
     """
 
-    def __init__(self, interval: float) -> None:
+    def __init__(self, interval: float, outside: Callable[[], bool] | None = None) -> None:
         self._interval = interval
         self._lanes: dict[str, _Lane] = {}
         self._changed = threading.Condition()
         self._stopped = False
+        self._outside = Outside(outside or (lambda: False), self.open, self._changed)
 
     def open(self, delivery: Delivery) -> None:
         """Start to send what a run's journal holds, now and later."""
         with self._changed:
             lane = self._lanes.get(delivery.note.uri)
             if lane is None:
-                lane = _Lane(self._interval, self._changed)
+                lane = _Lane(self._interval, self._changed, self._outside)
                 self._lanes[delivery.note.uri] = lane
             lane.deliveries.append(delivery)
             lane.start()
@@ -43,7 +48,8 @@ class Sender:
     def deliveries(self) -> list[Delivery]:
         """Those that are not done."""
         with self._changed:
-            return [d for lane in self._lanes.values() for d in lane.deliveries if not d.done]
+            here = [d for lane in self._lanes.values() for d in lane.deliveries if not d.done]
+        return [*here, *(d for d in self._outside.deliveries if d not in here)]
 
     def hurry(self) -> None:
         """Send now, also what failed a moment ago."""
@@ -53,6 +59,7 @@ class Sender:
                 for delivery in lane.deliveries:
                     delivery.next_try = delivery.not_before
             self._changed.notify_all()
+        self._outside.hurry()
 
     def wait(self, delivery: Delivery, timeout: float, *, patient: bool = False) -> bool:
         """Wait until a run is in the store, to its end.
@@ -102,12 +109,14 @@ class Sender:
             for lane in self._lanes.values():
                 lane.stopped = True
             self._changed.notify_all()
+        self._outside.stop()
 
 
 class _Lane:
     """The runs of one store, and the thread that sends them."""
 
-    def __init__(self, interval: float, changed: threading.Condition) -> None:
+    def __init__(self, interval: float, changed: threading.Condition, outside: Outside) -> None:
+        self._outside = outside
         self.deliveries: list[Delivery] = []
         self.hurry = False
         self.stopped = False
@@ -134,8 +143,17 @@ class _Lane:
                 now = time.monotonic()
                 due = [item for item in self.deliveries if item.next_try <= now]
             liveness.beat()
+            self._hand_over(due)
             more = False
-            for delivery in due:
+            for delivery in [item for item in due if item.elsewhere is None]:
                 more |= delivery.try_to_advance(TURN)
                 with self._changed:
                     self._changed.notify_all()
+
+    def _hand_over(self, due: list[Delivery]) -> None:
+        """Let runs that last be sent by a process, and take back what it cannot send."""
+        self._outside.look()
+        for delivery in due:
+            if self._outside.takes(delivery):
+                with self._changed:
+                    self.deliveries = [item for item in self.deliveries if item is not delivery]

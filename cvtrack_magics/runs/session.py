@@ -73,7 +73,7 @@ class Session:
         self.tracking = Tracking(config.default_store, config.connect_timeout)
         self.detours = Detours()
         self.pump = Pump(config.plot_interval)
-        self.sender = Sender(config.send_interval)
+        self.sender = Sender(config.send_interval, lambda: config.sender == "process")
         self.backlog = Sender(config.send_interval)
         """Sends what other processes left: a run that is open never waits for that."""
         self.scopes: list[RunScope] = []

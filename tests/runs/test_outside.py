@@ -1,0 +1,240 @@
+"""A run that lasts is sent by a process; whatever becomes of that, nothing is lost or doubled."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cvtrack_magics import log, mlparams, mlrun
+from cvtrack_magics.runs import current, outside
+from cvtrack_magics.runs.delivery import Delivery
+from tests.store_views import artifact_names, points, runs_of
+
+
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(outside, "AFTER", 0.0)
+    monkeypatch.setattr(outside, "AGAIN", 0.5)
+    session = current.get_session()
+    monkeypatch.setattr(session.config, "sender", "process")
+    yield
+    with contextlib.suppress(AttributeError):
+        for one in list(session.sender._outside._outsiders.values()):
+            one.process.kill()
+            one.process.wait(10)
+
+
+def until(what: Callable[[], Any], seconds: float = 30.0) -> Any:
+    end = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < end, "it never came"
+        time.sleep(0.02)
+    return what()
+
+
+def delivery() -> Delivery:
+    scope = current.get_session().current
+    assert scope is not None
+    return scope.kept.delivery
+
+
+def handed_over() -> Delivery:
+    found = delivery()
+    until(lambda: found.elsewhere is not None)
+    return found
+
+
+def process_of(found: Delivery) -> Any:
+    outsiders = current.get_session().sender._outside._outsiders.values()
+    return next(one for one in outsiders if found in one.deliveries.values())
+
+
+def count(start: int, stop: int) -> None:
+    for step in range(start, stop):
+        log({"loss": float(step), "acc": step / 2}, step=step)
+
+
+def check(store: str, name: str, steps: int, status: str = "FINISHED") -> Any:
+    run = until(lambda: [r for n, r in runs_of(store).items() if n == name])[0]
+    until(lambda: runs_of(store)[name].info.status == status)
+    assert points(store, run, "loss") == [(step, float(step)) for step in range(steps)]
+    assert points(store, run, "acc") == [(step, step / 2) for step in range(steps)]
+    return runs_of(store)[name]
+
+
+def test_a_long_run_is_sent_from_outside_to_its_end(store: str) -> None:
+    with mlrun("long", output=False):
+        count(0, 500)
+        found = handed_over()
+        count(500, 30_000)
+        mlparams({"lr": 0.1})
+        until(lambda: found.sent.points > 10_000)
+        count(30_000, 40_000)
+    run = check(store, "long", 40_000)
+    assert run.data.params["lr"] == "0.1"
+    assert found.done
+    assert not found.facts
+    assert found.folder is not None
+    assert not found.folder.path.exists()
+
+
+def test_what_is_read_back_is_there(store: str) -> None:
+    import mlflow
+
+    with mlrun("read", output=False) as run:
+        handed_over()
+        for step in range(20):
+            mlflow.log_metric("a", step, step=step)
+            history = mlflow.MlflowClient().get_metric_history(run.run_id, "a")
+            assert len(history) == step + 1
+        mlflow.log_text("words", "a.txt")
+        assert mlflow.artifacts.load_text(f"runs:/{run.run_id}/a.txt") == "words"
+    assert "a.txt" in artifact_names(store, runs_of(store)["read"])
+
+
+def test_segments_that_are_sent_are_let_go(store: str) -> None:
+    with mlrun("segments", output=False):
+        found = handed_over()
+        count(0, 30_000)
+        until(lambda: not found.waiting, 90)
+        assert found.folder is not None
+        until(lambda: len(list(found.folder.path.glob("main-*.rows"))) == 1)
+    check(store, "segments", 30_000)
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
+def test_a_process_that_dies_is_stood_in_for(store: str, how: signal.Signals) -> None:
+    with mlrun("dies", output=False):
+        for times in range(3):
+            found = handed_over()
+            count(times * 5_000, (times + 1) * 5_000)
+            process = process_of(found).process
+            os.kill(process.pid, how)
+            until(lambda: found.elsewhere is None)
+        count(15_000, 16_000)
+    check(store, "dies", 16_000)
+
+
+def test_a_process_that_hangs_is_only_waited_for_so_long(store: str) -> None:
+    session = current.get_session()
+    session.config.close_timeout = 1.0
+    try:
+        with mlrun("hangs", output=False):
+            found = handed_over()
+            process = process_of(found).process
+            os.kill(process.pid, signal.SIGSTOP)
+            count(0, 1_000)
+            began = time.monotonic()
+        assert time.monotonic() - began < 4
+        assert not found.done
+        os.kill(process.pid, signal.SIGCONT)
+        check(store, "hangs", 1_000)
+    finally:
+        session.config.close_timeout = 10.0
+
+
+def test_facts_that_found_no_room_are_sent_from_here(
+    store: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with mlrun("full", output=False):
+        found = handed_over()
+        count(0, 1_000)
+        scope = current.get_session().current
+        assert scope is not None
+        facts = scope.kept._facts
+
+        def full(*args: Any) -> None:
+            raise OSError(28, "No space left on device")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(facts, "_append", full)
+            mlparams({"in": "memory"})
+        mlparams({"on": "disk"})
+        until(lambda: found.elsewhere is None)
+        count(1_000, 2_000)
+    run = check(store, "full", 2_000)
+    assert {"in": "memory", "on": "disk"}.items() <= run.data.params.items()
+
+
+def test_two_runs_in_one_process_and_a_child(store: str) -> None:
+    with mlrun("outer", output=False):
+        count(0, 100)
+        outer = handed_over()
+        with mlrun("inner", output=False, nested=True):
+            count(0, 200)
+            inner = handed_over()
+            assert process_of(inner) is process_of(outer)
+        count(100, 300)
+    check(store, "outer", 300)
+    check(store, "inner", 200)
+
+
+def test_forked_children_are_read_from_outside(store: str) -> None:
+    with mlrun("forks", output=False):
+        handed_over()
+        count(0, 100)
+        pids = []
+        for at in range(3):
+            pid = os.fork()
+            if pid == 0:
+                for step in range(50):
+                    log({f"child{at}": float(step)}, step=step)
+                os._exit(0)
+            pids.append(pid)
+        for pid in pids:
+            os.waitpid(pid, 0)
+    run = check(store, "forks", 100)
+    for at in range(3):
+        assert points(store, run, f"child{at}") == [(step, float(step)) for step in range(50)]
+
+
+def test_off_is_off(store: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    session = current.get_session()
+    monkeypatch.setattr(session.config, "sender", "thread")
+    with mlrun("here", output=False):
+        count(0, 100)
+        time.sleep(1.5)
+        assert delivery().elsewhere is None
+    check(store, "here", 100)
+
+
+KILLED = """
+import os, time
+import cvtrack_magics as cv
+from cvtrack_magics.runs import current, outside
+outside.AFTER = 0.0
+with cv.mlrun("killed", output=False):
+    found = current.get_session().current.kept.delivery
+    step = 0
+    while found.elsewhere is None or step < 20_000:
+        cv.log({"loss": float(step), "acc": step / 2}, step=step)
+        step += 1
+        time.sleep(0.0001)
+    print(step, flush=True)
+    os.kill(os.getpid(), 9)
+"""
+
+
+def test_a_killed_kernels_run_is_ended_by_the_process(store: str, tmp_path: Path) -> None:
+    import subprocess
+    import sys
+
+    ran = subprocess.run(
+        [sys.executable, "-c", KILLED],
+        env={**os.environ, "CVTRACK_SENDER": "process", "MLFLOW_TRACKING_URI": store},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == -9, ran.stderr
+    began = time.monotonic()
+    check(store, "killed", int(ran.stdout), "KILLED")
+    assert not list((tmp_path / "home" / "state" / "cvtrack_magics").glob("journal/*/run.json"))
+    print(f"KILLED after {time.monotonic() - began:.1f} s")
