@@ -128,11 +128,20 @@ class GrowingStream(StoredStream):
     def __init__(self, folder: Path, name: str) -> None:
         super().__init__(())
         self._folder, self._name = folder, name
+        self._forgotten = 0
 
     def look(self) -> None:
         """Take up what was added since the last time."""
-        self._paths.update(stream_files(self._folder).get(self._name, ()))
+        found = stream_files(self._folder).get(self._name, ())
+        self._paths.update((n, path) for n, path in found if n >= self._forgotten)
         self._take(last_is_whole=False)
+
+    def forget(self, before: int) -> None:
+        """Let go of the segments before one, which every reader is done with."""
+        self._forgotten = max(self._forgotten, before)
+        for number in [n for n in self._paths if n < before]:
+            del self._paths[number]
+            self.segments.pop(number, None)
 
 
 def stream_files(folder: Path) -> dict[str, list[tuple[int, Path]]]:

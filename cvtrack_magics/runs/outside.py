@@ -38,6 +38,8 @@ class Outsider:
     process: subprocess.Popen[bytes]
     environment: Mapping[str, str]
     ready: bool = False
+    hurried: bool = False
+    """Whether it was asked to hurry and has not heard that yet."""
     deliveries: dict[str, Delivery] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -115,6 +117,7 @@ class Outside:
                     "uri": uri,
                     "ending": delivery.ending,
                     "created_late": delivery.created_late,
+                    "connect_timeout": delivery.tracking.connect_timeout,
                 }
             )
             if not opened:
@@ -126,6 +129,7 @@ class Outside:
         long_open = time.monotonic() - delivery.opened_at > AFTER
         sound = not (delivery.failures or delivery.in_memory or delivery.only_here)
         known = delivery.folder is not None and bool(delivery.run_id)
+        known = known and ":memory:" not in delivery.note.uri
         open_ = delivery.end is None and not delivery.done
         return known and open_ and sound and long_open and not self._stopped and self._allowed()
 
@@ -134,8 +138,9 @@ class Outside:
         with self._lock:
             outsiders = list(self._outsiders.values())
         for outsider in outsiders:
-            if outsider.deliveries:
-                outsider.say({"hurry": True})
+            if outsider.deliveries and not outsider.hurried:
+                # one at a time: a process that is stopped would let the pipe run full
+                outsider.hurried = outsider.say({"hurry": True})
 
     def look(self) -> None:
         """Take back what can no longer be sent from outside; called now and then."""
@@ -189,12 +194,17 @@ class Outside:
             for line in pipe:
                 self._take(outsider, json.loads(line))
         outsider.ready = False
+        with suppress(subprocess.TimeoutExpired):
+            outsider.process.wait(1.0)
         for delivery in list(outsider.deliveries.values()):
             self._take_back(outsider, delivery)
 
     def _take(self, outsider: Outsider, said: Mapping[str, Any]) -> None:
         if "hello" in said:
             outsider.ready = True
+            return
+        if "heard" in said:
+            outsider.hurried = False
             return
         delivery = outsider.deliveries.get(said["key"])
         if delivery is None:
@@ -233,7 +243,7 @@ def _apply(delivery: Delivery, said: Mapping[str, Any]) -> None:
     delivery.not_before = now + float(said["wait"]) if said["wait"] else 0.0
     delivery.why, delivery.answered = str(said["why"]), bool(said["answered"])
     delivery.only_files = bool(said["only_files"])
-    delivery.notices = [str(line) for line in said["notices"]]
+    delivery.notices += [line for line in said["notices"] if line not in delivery.notices]
     delivery.aside = Path(said["aside"]) if said["aside"] else None
     delivery.done = bool(said["done"])
 
@@ -251,7 +261,7 @@ def _start(environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
     """Start the process: in a session of its own, where nobody's modules lie."""
     root = str(Path(__file__).resolve().parents[2])
     code = (
-        "import sys; sys.path[0] = sys.argv.pop(); "
+        "import sys; sys.path[:1] = []; sys.path.append(sys.argv.pop()); "
         "from cvtrack_magics.runs.sending import main; main()"
     )
     return subprocess.Popen(

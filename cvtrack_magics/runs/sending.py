@@ -61,10 +61,11 @@ class GrowingRun:
             self.delivery.facts.append(batch)
             self.delivery.end = batch.end or self.delivery.end
         for name in stream_files(self.folder.path):
+            place = self.delivery.sent.place(name)
             if name not in self._streams:
                 self._streams[name] = GrowingStream(self.folder.path, name)
-                place = self.delivery.sent.place(name)
                 self.delivery.read_also({name: Cursor(self._streams[name], place)})
+            self._streams[name].forget(place[0])
             self._streams[name].look()
 
     def _damage(self) -> list[str]:
@@ -175,6 +176,7 @@ class Work:
 
     def _take(self, said: Mapping[str, Any]) -> None:
         if "hurry" in said:
+            self.say({"heard": True})
             for run in self._runs.values():
                 run.delivery.next_try = run.delivery.not_before
         elif "open" in said:
@@ -201,6 +203,7 @@ class Work:
         if not claimed:  # another process has it; the kernel's own thread will find out
             self.say({"key": path.name, "released": True})
             return
+        self._tracking.connect_timeout = float(said["connect_timeout"])
         run = GrowingRun(self._tracking, folder, said["uri"])
         run.delivery.ending = said["ending"]
         run.delivery.created_late = said["created_late"]

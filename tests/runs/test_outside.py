@@ -117,7 +117,7 @@ def test_a_process_that_dies_is_stood_in_for(store: str, how: signal.Signals) ->
             count(times * 5_000, (times + 1) * 5_000)
             process = process_of(found).process
             os.kill(process.pid, how)
-            until(lambda: found.elsewhere is None)
+            until(lambda found=found: found.elsewhere is None)
         count(15_000, 16_000)
     check(store, "dies", 16_000)
 
