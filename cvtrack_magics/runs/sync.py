@@ -6,11 +6,12 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from cvtrack_magics.journal.folder import read_journal
+from cvtrack_magics.journal.folder import RunFolder, read_folders, read_journal
 from cvtrack_magics.runs.current import get_session
 from cvtrack_magics.runs.delivery import Delivery
 from cvtrack_magics.runs.session import Session
 
+LOOK = 0.25  # seconds between two looks at what another process sends
 LARGE = 1_000_000_000  # bytes on disk from which on the journal is said to be large
 
 
@@ -88,40 +89,67 @@ def mlsync(
     """
     session = get_session()
     session.recover()
-    every = [*session.backlog.deliveries, *session.sender.deliveries]
-    deliveries = [item for item in every if item.end is not None]
+    deliveries = _ended(session)
     if not show:
-        _send(session, deliveries, timeout, progress)
+        deliveries = _send(session, timeout, progress)
     items = [_item(delivery) for delivery in deliveries]
     known = {delivery.note.key for delivery in deliveries}
     folders, others = read_journal(session.journal)
-    items += [
-        Item(folder.note.name, folder.note.run_id, "open", 0, folder.size)
-        for folder in folders
-        if folder.note.key not in known and not folder.left
-    ]
+    items += [_other(folder) for folder in folders if folder.note.key not in known | _left(folder)]
     others = list({item.path: item for item in [*session.unreadable, *others]}.values())
     unreadable = [f"{item.path.name}: {item.why}; the folder is left as it is" for item in others]
     aside = [line for delivery in deliveries for line in delivery.notices if delivery.aside]
     return Report(tuple(items), str(session.journal), (*unreadable, *aside))
 
 
+def _ended(session: Session) -> list[Delivery]:
+    every = [*session.backlog.deliveries, *session.sender.deliveries]
+    return [item for item in every if item.end is not None]
+
+
 def _send(
-    session: Session,
-    deliveries: Sequence[Delivery],
-    timeout: float,
-    progress: Callable[[int, int], None] | None,
-) -> None:
-    began = time.monotonic()
-    total = sum(item.logged() for item in deliveries)
+    session: Session, timeout: float, progress: Callable[[int, int], None] | None
+) -> list[Delivery]:
+    """Wait for what is sent here, and for what another process sends at this moment."""
+    began = looked = time.monotonic()
+    found = {item.note.key: item for item in _ended(session)}
+    elsewhere = _sent_elsewhere(session)
     session.sender.hurry()
     session.backlog.hurry()
     while time.monotonic() < began + timeout:
+        deliveries = found.values()
+        total = sum(item.logged() for item in deliveries)
         if progress is not None:
             progress(total - sum(item.waiting for item in deliveries), total)
-        if all(item.done or item.failed_try > began for item in deliveries):
-            return
+        if not elsewhere and all(item.done or item.failed_try > began for item in deliveries):
+            break
         time.sleep(0.05)
+        if elsewhere and time.monotonic() > looked + LOOK:
+            looked = time.monotonic()
+            found |= {item.note.key: item for item in session.recover()}
+            elsewhere = _sent_elsewhere(session)
+    return list(found.values())
+
+
+def _sent_elsewhere(session: Session) -> bool:
+    """Whether runs that nobody writes any more are another process's to send."""
+    return any(
+        not (folder.note.key in session.keys or folder.left or folder.alive)
+        for folder in read_folders(session.journal)
+    )
+
+
+def _left(folder: RunFolder) -> set[str]:
+    return {folder.note.key} if folder.left else set()
+
+
+def _other(folder: RunFolder) -> Item:
+    """Return what is said of a run that this process does not send."""
+    note = folder.note
+    if folder.alive:
+        return Item(note.name, note.run_id, "open", 0, folder.size)
+    why = "another process is sending it"
+    return Item(note.name, note.run_id, "waiting", 0, folder.size, why=why)
 
 
 def _item(delivery: Delivery) -> Item:

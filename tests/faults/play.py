@@ -111,6 +111,7 @@ class Play:
             **chosen,
             "MLFLOW_TRACKING_URI": self.server.uri if self.schedule.rough else self.proxy.uri,
             "XDG_STATE_HOME": str(self.state),
+            "CVTRACK_SENDER": self.schedule.sender,
             "CVTRACK_WATCH": "0",  # who sends what, and when, is the schedule's to say
             "IPYTHONDIR": str(self.folder / "ipython"),
             "PYTHONFAULTHANDLER": "1",

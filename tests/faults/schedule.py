@@ -73,16 +73,31 @@ class Schedule:
     """Whether time counts from the "start" of a process or from its first run being "open"."""
 
     @property
+    def sender(self) -> str:
+        """Who sends what lasts: a process in three of four, else a thread of the victim."""
+        return "thread" if self.seed % 4 == 3 else "process"
+
+    @property
     def kinds(self) -> set[str]:
         """The faults that this schedule means to bring, for the summary."""
         ends = {f"end: {victim.end}" for victim in self.victims}
         met = {f"proxy: {event.fault.kind}" for event in self.events if event.fault}
         server = {f"server: {self.rough}"} if self.rough else set()
         beside = {"sync beside a living run"} if self.syncs_beside else set()
-        return ends | met | server | beside | {f"settle: {self.settle}", f"host: {self.host}"}
+        return (
+            ends
+            | met
+            | server
+            | beside
+            | {
+                f"settle: {self.settle}",
+                f"host: {self.host}",
+                f"sender: {self.sender}",
+            }
+        )
 
     def __str__(self) -> str:
-        parts = [f"seed={self.seed} {self.store} {self.host} from {self.clock}"]
+        parts = [f"seed={self.seed} {self.store} {self.host} by {self.sender} from {self.clock}"]
         if self.rough:
             parts.append(f"server:{self.rough}")
         for victim in self.victims:

@@ -178,6 +178,10 @@ def victim_of(seed: int, name: str, folder: str) -> Victim:
 
 def main(seed: str, name: str, folder: str) -> None:
     """Play a victim in this process."""
+    if os.environ["CVTRACK_SENDER"] == "process":
+        from tests.faults.helper import prefork
+
+        prefork(int(seed))
     victim_of(int(seed), name, folder).script()
 
 
