@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 import uuid
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from cvtrack_magics.delivery.companion import OpenedRun, companion
@@ -216,11 +218,19 @@ class KeptRun:
         if os.getpid() != self.channel.pid:
             return
         clean = self.masking.records(records)
+        end = self._behind_its_points(end)
         self._keep(clean, end, self.channel.ends())
         masked = self.masking.said()
         if masked and masked not in self._notices:
             self._notices.append(masked)
         self.delivery.end = end
+
+    def _behind_its_points(self, end: End) -> End:
+        """Let no run end before what another thread logged while it was being closed."""
+        self.channel.drain()
+        last = max((s.times[-1] for s in self.channel.history.series.values() if s), default=0.0)
+        now = int(time.time() * 1000)
+        return replace(end, ended=max(end.ended, min(now, math.ceil(last * 1000))))
 
     def in_store(self) -> OpenRun | None:
         """Return the run as the store knows it, or None while it does not."""

@@ -24,7 +24,7 @@ from cvtrack_magics.records import (
     Tag,
 )
 from cvtrack_magics.redact import kind_and_line
-from cvtrack_magics.runs import opening, resume
+from cvtrack_magics.runs import current, opening, resume
 from cvtrack_magics.runs.albums import Albums
 from cvtrack_magics.runs.closing import last_facts
 from cvtrack_magics.runs.control import Control
@@ -381,6 +381,7 @@ class RunScope:
             self._leave(self.run, end.outcome)
             with self._attempt("let MLflow's calls be"):
                 self.guests = self.session.guests.close(self.kept, self.run)
+        current.log_to(None)  # what other threads log from here on is not this run's
         if hasattr(self, "kept"):
             try:
                 self.kept.end(self.stretch.beside(last) if self.run else last, end)

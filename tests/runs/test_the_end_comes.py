@@ -7,6 +7,7 @@ import json
 import os
 import resource
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -302,3 +303,26 @@ def test_strange_params_cost_a_line(store: str, script: None) -> None:
                 mlparams(make(), prefix="p")
         log(a=1.0)
     assert runs_of(store)["params"].info.status == "FINISHED"
+
+
+def test_no_run_ends_before_what_another_thread_logged(store: str) -> None:
+    stop = threading.Event()
+
+    def work() -> None:
+        step = 0
+        while not stop.is_set():
+            log({"beside": float(step)}, step=step)
+            step += 1
+            time.sleep(0.001)
+
+    with mlrun("threads", output=False):
+        thread = threading.Thread(target=work)
+        thread.start()
+        time.sleep(0.3)
+    time.sleep(0.2)
+    stop.set()
+    thread.join()
+    run = runs_of(store)["threads"]
+    history = mlflow.MlflowClient(store).get_metric_history(run.info.run_id, "beside")
+    assert len(history) > 100
+    assert run.info.end_time >= max(point.timestamp for point in history)
