@@ -15,8 +15,8 @@ from cvtrack_magics.runs.current import get_session
 from cvtrack_magics.runs.ending import is_summary
 from cvtrack_magics.runs.resume import curves_of, marks_of
 from cvtrack_magics.runs.surroundings import RESOURCES, known_as
-from cvtrack_magics.store.looking import Looked, histories, look
-from cvtrack_magics.store.resuming import StoredSoFar
+from cvtrack_magics.store.looking import Looked, look
+from cvtrack_magics.store.resuming import StoredSoFar, histories
 from cvtrack_magics.store.uris import absolute
 from cvtrack_magics.widgets.decimate import decimate
 
