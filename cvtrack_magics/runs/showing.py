@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from cvtrack_magics.errors import UsageProblem
@@ -15,8 +15,8 @@ from cvtrack_magics.runs.current import get_session
 from cvtrack_magics.runs.ending import is_summary
 from cvtrack_magics.runs.resume import curves_of, marks_of
 from cvtrack_magics.runs.surroundings import RESOURCES, known_as
-from cvtrack_magics.store.looking import Looked, histories, look
-from cvtrack_magics.store.resuming import StoredSoFar
+from cvtrack_magics.store.looking import Looked, look
+from cvtrack_magics.store.resuming import StoredSoFar, histories
 from cvtrack_magics.store.uris import absolute
 from cvtrack_magics.widgets.decimate import decimate
 
@@ -133,23 +133,17 @@ def _card(found: OpenRun, looked: Looked, digits: int) -> Card:
 
 
 def _summary(found: OpenRun, looked: Looked, notices: list[str]) -> RunSummary:
-    run = looked.run
-    error = run.tags.get("error.type", "")
+    run, place = looked.run, get_session().tracking.place
+    own = _row(run, found.experiment, place)
     said = run.tags.get("error.message", "").strip().split("\n", 1)[0]
-    children = tuple(_row(child, found.experiment, found.uri) for child in looked.children)
+    children = tuple(_row(child, found.experiment, place) for child in looked.children)
     recorded = known_as(_records(looked))
     if children:
         recorded += (f"{len(children)} child run{'s' if len(children) > 1 else ''}",)
-    return RunSummary(
-        name=run.name,
-        run_id=run.run_id,
-        experiment=found.experiment,
-        status=_ENDED.get(run.status, "RUNNING"),
-        duration=_duration(run),
-        store=get_session().tracking.place,
+    return replace(
+        own,
         url=found.url,
-        error=": ".join(filter(None, (error, said))),
-        metrics=_shown(run),
+        error=": ".join(filter(None, (own.error, said))),
         params=len(run.params),
         recorded=recorded,
         notices=tuple(notices),

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 from cvtrack_magics.store.client import client_of, quietly
-from cvtrack_magics.store.resuming import StoredSoFar, histories, so_far_of, stored_so_far
-
-__all__ = ["Looked", "children_of", "histories", "look"]
+from cvtrack_magics.store.resuming import StoredSoFar, files_below, so_far_of, stored_so_far
 
 MOST_CHILDREN = 200
 _FOLDERS = ("code", "environment", "logs", "configs", "datasets", "visualisations", "evaluation")
@@ -26,23 +22,13 @@ class Looked:
 
 def look(uri: str, run_id: str, experiment_id: str) -> Looked:
     """Read a run, without the history of its metrics."""
-    client = client_of(uri)
     run = stored_so_far(uri, run_id)
     with quietly():
-        top = {str(item.path): bool(item.is_dir) for item in client.list_artifacts(run_id)}
-        found = [path for path, is_folder in top.items() if not is_folder]
-        for folder in _FOLDERS:
-            if top.get(folder):
-                found += _below(client, run_id, folder)
+        top = {str(item.path): item.is_dir for item in client_of(uri).list_artifacts(run_id)}
+    found = [path for path, is_folder in top.items() if not is_folder]
+    for folder in _FOLDERS:
+        found += files_below(uri, run_id, folder) if top.get(folder) else []
     return Looked(run, tuple(found), tuple(children_of(uri, run_id, experiment_id)))
-
-
-def _below(client: Any, run_id: str, folder: str) -> Iterable[str]:
-    for item in client.list_artifacts(run_id, folder):
-        if item.is_dir:
-            yield from (str(one.path) for one in client.list_artifacts(run_id, item.path))
-        else:
-            yield str(item.path)
 
 
 def children_of(uri: str, run_id: str, experiment_id: str) -> list[StoredSoFar]:
