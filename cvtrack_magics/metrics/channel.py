@@ -80,19 +80,24 @@ class Channel:
 
     def log(self, metrics: Mapping[str, Any], step: int | None, every: int) -> None:
         """Write values down; what :meth:`Stream.write` cannot do faster comes here."""
-        clock = time.monotonic_ns()
         if not isinstance(metrics, Mapping):
             raise UsageProblem(
                 f"log() takes a dict of metrics, not a {type(metrics).__name__}.",
                 "For example log({'train/loss': loss}, step=epoch).",
             )
-        values = {self.names.of(key): as_number(key, value) for key, value in metrics.items()}
+        numbers = {key: as_number(key, value) for key, value in metrics.items()}
+        self.record(numbers, None if step is None else as_step(step), every)
+
+    def record(self, numbers: Mapping[str, Any], step: int | None, every: int) -> None:
+        """Write down what :func:`as_number` and :func:`as_step` made of values and a step."""
+        clock = time.monotonic_ns()
+        values = {self.names.of(key): value for key, value in numbers.items()}
         if step is None:
             step = self.step_now()
         self._learn_steps(values)
         groups: dict[int, dict[str, Any]] = {}
         if step is not None:
-            groups[as_step(step)] = values
+            groups[step] = values
         else:
             for name, value in values.items():
                 at = max(self._next.get(name, 0), self.least_step(name))

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from cvtrack_magics.errors import UsageProblem
-from cvtrack_magics.integers import MAX_STEP, whole
+from cvtrack_magics.integers import MAX_STEP, read_whole
 from cvtrack_magics.secrets.escape import printable
 
 
@@ -23,6 +23,7 @@ def as_number(key: str, value: Any) -> Any:
     kind = type(value)
     if kind is float:
         return value
+    raised: Exception | None = None
     if _is_missing(value):
         return math.nan
     if getattr(value, "is_cuda", False) or getattr(value, "is_mps", False):
@@ -32,14 +33,14 @@ def as_number(key: str, value: Any) -> Any:
         item = getattr(value, "item", None)  # float() of a tensor that needs a gradient warns
         try:
             return float(value if item is None else item())
-        except (TypeError, ValueError, RuntimeError, OverflowError):
-            pass
+        except (TypeError, ValueError, RuntimeError, OverflowError) as error:
+            raised = error
     shape = getattr(value, "shape", None)
     seen = f"{kind.__name__} of shape {tuple(shape)}" if shape is not None else kind.__name__
     raise UsageProblem(
         f"Metric {key!r} is a {seen}, not one number.",
         "Log a number, a NumPy scalar or a 0-d tensor, for example loss.mean().",
-    )
+    ) from raised
 
 
 def _is_missing(value: Any) -> bool:
@@ -66,9 +67,17 @@ def as_step(step: Any) -> int:
     Whole numbers of any type are steps: Python's, NumPy's and PyTorch's integers and floats,
     ``Decimal``, ``Fraction`` and 0-d arrays.
     """
-    number = whole(step)
+    number: int | None = None
+    raised: Exception | None = None
+    if type(step) is int:
+        number = step
+    else:
+        try:
+            number = read_whole(step)
+        except Exception as error:
+            raised = error
     if number is None or not -MAX_STEP < number < MAX_STEP:
         raise UsageProblem(
             f"step={step!r} is not a step.", "Give a whole number, for example step=epoch."
-        )
+        ) from raised
     return number

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import sys
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from cvtrack_magics.names import file_part
 from cvtrack_magics.records import Artifact
 from cvtrack_magics.redact import kind_and_line
 from cvtrack_magics.runs.current import get_session
+from cvtrack_magics.runs.repeats import Repeats, is_ours
 from cvtrack_magics.text import kind_of, text_of
 
 if TYPE_CHECKING:
@@ -25,19 +27,29 @@ SMALLEST = 8  # pixels on a side of floats between 0 and 1 that are taken for an
 
 
 def log_any(metrics: Any, value: Any, step: Any, every: Any, named: Mapping[str, Any]) -> None:
-    """Log what :func:`log` was called with; says what it cannot record, and never raises."""
+    """Log what :func:`log` was called with; says what it cannot record, and does not raise.
+
+    What it raises is what arrived from outside (:mod:`cvtrack_magics.runs.repeats`).
+    """
     try:
         session = get_session()
         channel = session.channel()
         scope = session.current
-        if channel is None or scope is None:
-            return
-    except Exception:  # nothing of ours ends a training
+    except Exception as error:  # nothing of ours ends a training
+        if not is_ours(error):
+            raise
         return
+    if channel is None or scope is None:
+        return
+    call = _Call(scope, channel)
     try:
-        _Call(scope, channel).log(metrics, value, step, every, named)
+        call.log(metrics, value, step, every, named)
     except Exception as error:
+        if not is_ours(error):
+            raise
         scope.guard.tell("log", f"log() could not record a call ({kind_and_line(error)}).")
+    if call.repeats.arrived is not None:
+        raise call.repeats.arrived
 
 
 class _Call:
@@ -46,6 +58,7 @@ class _Call:
     def __init__(self, scope: RunScope, channel: Channel) -> None:
         self._scope = scope
         self._channel = channel
+        self.repeats = Repeats()
 
     def log(
         self, metrics: Any, value: Any, step: Any, every: Any, named: Mapping[str, Any]
@@ -54,13 +67,11 @@ class _Call:
         step, every = self._step(step), self._every(every)
         if not values:
             return
-        try:
-            self._channel.log(values, step, every)
-            return
-        except Exception:  # one of them is no number, or raises when it is asked for one
-            numbers, others = _sorted_out(values)
+        numbers, others = self._sorted_out(values)
         if numbers:
-            self._channel.log(numbers, step, every)
+            self._channel.record(numbers, step, every)
+        if not others:
+            return
         at = self._scope.step_of(step)
         if at % every == 0:
             for key, other in others.items():
@@ -74,14 +85,15 @@ class _Call:
         self._say("log", f"log() takes a dict of metrics, not {_seen(metrics)}; it is not recorded")
         return dict(named)
 
-    def _step(self, step: Any) -> Any:
-        try:
-            return step if step is None else as_step(step)
-        except Exception:  # also of an object whose attributes raise
+    def _step(self, step: Any) -> int | None:
+        if step is None:
+            return None
+        tried = self.repeats.of(lambda: as_step(step))
+        if tried.failed is not None:
             self._say(
                 "step", f"step={text_of(step)[:40]} is no whole number; the calls were counted"
             )
-            return None
+        return tried.result
 
     def _every(self, every: Any) -> int:
         if isinstance(every, int) and every >= 1:
@@ -93,40 +105,44 @@ class _Call:
         if not (isinstance(key, str) and key):
             self._say("name", f"a metric's name is {_seen(key)}, not text; it is not recorded")
             return
-        try:
-            png = _png_of(value)
-            if png is not None:
-                path = f"visualisations/{file_part(key)}/step-{step:06d}.png"
-                self._scope.add([Artifact(path, png)])
-                return
-            found = _summary(value)
-        except Exception as error:
-            self._say(key, f"{key!r} could not be read ({kind_and_line(error)})")
+        tried = self.repeats.of(lambda: _png_of(value) or _summary(value))
+        if tried.failed is not None:
+            self._say(key, f"{key!r} could not be read ({kind_and_line(tried.failed)})")
+            return
+        found = tried.result
+        if isinstance(found, bytes):
+            path = f"visualisations/{file_part(key)}/step-{step:06d}.png"
+            self._scope.add([Artifact(path, found)])
             return
         if found is None:
             self._say(key, f"{key!r} is {_seen(value)}, not one number; it is not recorded")
             return
-        self._channel.log({f"{key}/{name}": one for name, one in found.items()}, step, 1)
+        self._channel.record({f"{key}/{name}": one for name, one in found.items()}, step, 1)
         self._say(
             key,
             f"{key!r} is {_seen(value)}, not one number: {key}/min, {key}/mean and {key}/max are "
             "recorded",
         )
 
+    def _sorted_out(self, values: Mapping[Any, Any]) -> tuple[dict[str, Any], dict[Any, Any]]:
+        """Return what is numbers, and the rest."""
+        numbers: dict[str, Any] = {}
+        others: dict[Any, Any] = {}
+        for key, value in values.items():
+            tried = self.repeats.of(partial(_named, key, value))
+            if tried.result is None:
+                others[key] = value
+            else:
+                name, number = tried.result
+                numbers[name] = number
+        return numbers, others
+
     def _say(self, key: str, line: str) -> None:
         self._scope.guard.tell(f"log {key}", f"{line} ({_where()}).")
 
 
-def _sorted_out(values: Mapping[Any, Any]) -> tuple[dict[str, Any], dict[Any, Any]]:
-    """Return what is numbers, and the rest."""
-    numbers: dict[str, Any] = {}
-    others: dict[Any, Any] = {}
-    for key, value in values.items():
-        try:
-            numbers[as_name(key)] = as_number(key, value)
-        except Exception:  # also of an object whose attributes raise
-            others[key] = value
-    return numbers, others
+def _named(key: Any, value: Any) -> tuple[str, Any]:
+    return as_name(key), as_number(key, value)
 
 
 def _png_of(value: Any) -> bytes | None:

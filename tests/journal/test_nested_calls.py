@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import dis
 import gc
 import itertools
 import random
 import signal
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,6 +18,7 @@ import pytest
 from cvtrack_magics.journal.points import Cursor, StoredStream
 from cvtrack_magics.journal.stored import stream_files
 from cvtrack_magics.metrics.channel import Channel
+from tests.interruptions import Ending, raises_at
 
 STEPS = 6_000
 LATE = 20
@@ -131,7 +130,7 @@ def test_an_exception_after_any_call_costs_no_call_that_returned(tmp_path: Path,
     for first in (2, 3):  # a call of either set
         for place in itertools.count():
             step += 1 + (step - first) % 2
-            if not _raises_at(place, call):
+            if raises_at(place, call, Late) is Ending.BEYOND:
                 returned.add(step)
                 break
             step += 1
@@ -141,45 +140,6 @@ def test_an_exception_after_any_call_costs_no_call_that_returned(tmp_path: Path,
     found = stored(tmp_path)["x"]
     assert returned <= set(found)
     assert len(found) == len(set(found))
-
-
-def _raises_at(place: int, call: Callable[[], None]) -> bool:
-    """Make a call that ends with ``Late`` at one place; whether it has so many.
-
-    The places are those where Python lets a signal's handler run: behind a call, at a
-    function's beginning, and where a loop goes round.
-    """
-    seen = 0
-
-    def trace(frame: FrameType, event: str, argument: Any) -> Any:
-        nonlocal seen
-        frame.f_trace_opcodes = True
-        if event == "opcode" and frame.f_code is not call.__code__ and _may_interrupt(frame):
-            if seen == place:
-                sys.settrace(None)
-                raise Late
-            seen += 1
-        return trace
-
-    gc.disable()  # what is raised in a callback of the collector reaches nobody
-    sys.settrace(trace)
-    try:
-        call()
-    except Late:
-        return True
-    finally:
-        sys.settrace(None)
-        gc.enable()
-    return False
-
-
-def _may_interrupt(frame: FrameType) -> bool:
-    before = frame.f_lasti - 2
-    code = frame.f_code.co_code
-    while before > 0 and dis.opname[code[before]] == "CACHE":
-        before -= 2
-    name = dis.opname[code[before]] if before >= 0 else ""
-    return name.startswith(("CALL", "JUMP_BACKWARD", "JUMP_ABSOLUTE", "RESUME"))
 
 
 def test_a_mark_that_an_exception_left_behind_holds_no_row_up(tmp_path: Path) -> None:
