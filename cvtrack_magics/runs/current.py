@@ -11,6 +11,8 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from cvtrack_magics.errors import UsageProblem
+
 if TYPE_CHECKING:
     from cvtrack_magics.metrics.channel import Channel
     from cvtrack_magics.runs.session import Session
@@ -33,6 +35,7 @@ class _Current:
         self.lock = threading.RLock()
         self.make: Callable[[], Session] = _for_script
         self.session: Session | None = None
+        self.making = False
         self.channel: Channel | None = None
         """Where log() writes: the innermost open run's channel, looked up in one step."""
 
@@ -55,6 +58,8 @@ def use(make: Callable[[], Session] | None) -> None:
 
 def log_to(channel: Channel | None) -> None:
     """Say where log() writes from now on."""
+    if channel is not None:  # before a signal's handler can come in between
+        from cvtrack_magics.runs import longlog  # noqa: F401
     _current.channel = channel
 
 
@@ -69,9 +74,19 @@ def get_session() -> Session:
     if session is None:
         with _current.lock:
             if _current.session is None:
-                _current.session = _current.make()
+                _current.session = _made()
             session = _current.session
     return session
+
+
+def _made() -> Session:
+    if _current.making:  # a signal's handler came in between; the lock keeps other threads away
+        raise UsageProblem("The session is being made.", "Try again a moment later.")
+    try:
+        _current.making = True
+        return _current.make()
+    finally:
+        _current.making = False
 
 
 def prepare_soon() -> None:

@@ -65,6 +65,11 @@ def log(
         and channel.main.write(metrics, step)  # type: ignore[arg-type]
     ):
         return
-    from cvtrack_magics.runs.longlog import log_any
+    try:
+        from cvtrack_magics.runs.longlog import log_any
+    except ImportError:
+        if channel is not None:
+            raise
+        return  # a signal's handler logs while this is imported, before a run is open
 
     log_any(metrics, value, step, every, kw)

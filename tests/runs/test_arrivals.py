@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import itertools
+import subprocess
+import sys
 from collections.abc import Callable
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -141,3 +144,39 @@ def test_faults_of_our_own_code_are_ours() -> None:
     assert not is_ours(caught(lambda: int("a")))
     assert not is_ours(Late())
     assert not is_ours(TimeoutError())
+
+
+HANDLER = """
+import signal, sys
+from cvtrack_magics import log, mlrun
+calls = []
+def handler(*_):
+    calls.append("cvtrack_magics.runs.longlog" in sys.modules)
+    log({"h": 1.0}, step=len(calls))
+signal.signal(signal.SIGALRM, handler)
+signal.setitimer(signal.ITIMER_REAL, 0.001, 0.001)
+with mlrun("r"):
+    log({"x": 1}, step=0)
+    before = len(calls)
+    while len(calls) < before + 20:
+        log({"x": 1.0}, step=1)
+    signal.setitimer(signal.ITIMER_REAL, 0)
+assert False in calls and True in calls
+"""
+
+
+def test_a_handler_that_logs_from_before_the_first_run_on(store: str, tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(HANDLER)
+    ran = subprocess.run(
+        [sys.executable, str(script)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=240,
+    )
+    assert ran.returncode == 0, ran.stderr
+    (found,) = runs_of(store).values()
+    steps = [at for at, _ in points(store, found, "h")]
+    assert len(steps) >= 20
+    assert steps == list(range(steps[0], steps[-1] + 1))
