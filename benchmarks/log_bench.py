@@ -180,6 +180,12 @@ class Bench:
             started = home.start("cost", "--steps", steps, "--work", self._work)
             return home.result("cost", started, patience)
 
+    def train(self, entry: Entry, kind: str, every: int, blocks: int) -> Found:
+        """Measure how much longer the steps of a training loop take with two calls in each."""
+        with self._home(entry) as home:
+            more = ("--kind", kind, "--every", every, "--steps", blocks, "--work", 2 * self._work)
+            return home.result("train", home.start("train", *more), 300)
+
     def queryable(self, entry: Entry, steps: int, patience: float = 120) -> Found:
         """Measure the time until another process sees all points."""
         with self._home(entry) as home:

@@ -18,9 +18,11 @@ from typing import Any
 
 from benchmarks.log_points import KEYS, Board, wrong
 from benchmarks.log_subjects import SUBJECTS, Nothing
-from benchmarks.log_work import work
+from benchmarks.log_work import conv_steps, python_steps, work
 
 Found = dict[str, Any]
+BLOCK_S = 1.5
+SETTLING_S = 5.0  # a long run's points are then sent as they are for the rest of it
 
 
 def resident(field: str = "VmRSS") -> float:
@@ -121,12 +123,48 @@ def survived(subject: Nothing, given: argparse.Namespace) -> Found:
     return {"lost": wrong(subject.read(Path.cwd(), given.since), given.steps)}
 
 
+def train(subject: Nothing, given: argparse.Namespace) -> Found:
+    """Time blocks of a training loop, with logging and without in turn; return the ratio.
+
+    Both are timed in one process, because its allocator is not another's. What waits to be
+    sent is let go before a block without logging begins.
+    """
+    log = subject.open(Path.cwd())
+    step = (conv_steps if given.kind == "conv" else python_steps)(given.work)
+    done = 0
+
+    def block(seconds: float, calls: int) -> float:
+        nonlocal done
+        begin, first = time.perf_counter(), done
+        while time.perf_counter() - begin < seconds:
+            step()
+            if calls and done % given.every == 0:
+                for number in range(calls):
+                    log(done * calls + number)
+            done += 1
+        return (time.perf_counter() - begin) / (done - first)
+
+    block(SETTLING_S, 2)
+    with_it, without = [], []
+    for _ in range(given.steps):
+        with_it.append(block(BLOCK_S, 2))
+        time.sleep(SETTLING_S / 2)
+        without.append(block(BLOCK_S, 0))
+    subject.close()
+    return {
+        "with_s": statistics.median(with_it),
+        "without_s": statistics.median(without),
+        "ratio": statistics.median(a / b for a, b in zip(with_it, without, strict=True)),
+    }
+
+
 MEASURES: dict[str, Callable[[Nothing, argparse.Namespace], Found]] = {
     "cost": cost,
     "fill": fill,
     "watch": watch,
     "burst": burst,
     "survived": survived,
+    "train": train,
 }
 
 
@@ -141,6 +179,8 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=1000)
     parser.add_argument("--work", type=int, default=0, help="rounds of work before each step")
     parser.add_argument("--since", type=int, default=0, help="runs that began before do not count")
+    parser.add_argument("--kind", choices=("conv", "python"), default="conv")
+    parser.add_argument("--every", type=int, default=1, help="steps from one call to the next")
     parser.add_argument("--patience", type=float, default=120, help="seconds")
     given = parser.parse_args()
     os.chdir(given.home)

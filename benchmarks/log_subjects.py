@@ -90,6 +90,17 @@ class Ours(OnMlflow):
         self._run.end()
 
 
+class OursThread(Ours):
+    """The package where no process beside the kernel may be."""
+
+    label = "cvtrack_magics, sender = 'thread'"
+
+    def open(self, home: Path) -> Log:
+        """Open a run that a thread of this process sends."""
+        os.environ["CVTRACK_SENDER"] = "thread"
+        return super().open(home)
+
+
 class Mlflow(OnMlflow):
     """``mlflow.log_metrics``, one call a step."""
 
@@ -247,6 +258,7 @@ def _nothing(step: int) -> None:
 SUBJECTS: dict[str, type[Nothing]] = {
     "nothing": Nothing,
     "ours": Ours,
+    "ours-thread": OursThread,
     "mlflow": Mlflow,
     "mlflow-async": MlflowAsync,
     "mlflow-batch": MlflowBatch,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 
 def work(rounds: int) -> float:
@@ -21,3 +22,22 @@ def rounds_for(seconds: float) -> int:
         work(rounds)
         best = min(best, time.perf_counter() - start)
     return round(rounds * seconds / best)
+
+
+def python_steps(rounds: int) -> Callable[[], object]:
+    """Return a step that is Python alone, and keeps the interpreter."""
+    return lambda: work(rounds)
+
+
+def conv_steps(_: int) -> Callable[[], object]:
+    """Return a step of a small network on one core: it lets the interpreter go, and comes back."""
+    import torch
+
+    torch.set_num_threads(1)
+    conv = torch.nn.Conv2d(8, 8, 3, padding=1)
+    images = torch.randn(4, 8, 64, 64)
+
+    def step() -> float:
+        return float(conv(torch.relu(conv(images))).mean())
+
+    return step

@@ -122,7 +122,10 @@ def is_private(folder: Path) -> bool:
 
 
 def _is_own(path: Path, closed: bool) -> bool:
-    found = path.lstat()
+    try:
+        found = path.lstat()
+    except FileNotFoundError:  # sent and removed since it was listed
+        return True
     if not (stat.S_ISDIR(found.st_mode) or stat.S_ISREG(found.st_mode)):
         return False
     if not _CHECKED:
@@ -131,4 +134,5 @@ def _is_own(path: Path, closed: bool) -> bool:
 
 
 def _raise(error: OSError) -> None:
-    raise error
+    if not isinstance(error, FileNotFoundError):
+        raise error

@@ -8,6 +8,7 @@ import shutil
 import socket
 import sys
 import tempfile
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, fields, replace
@@ -28,6 +29,8 @@ CREATED_TOLERANCE = 2.0  # seconds; the clock behind a process's age is coarse
 NOTE = "run.json"
 CLAIM = "claim"
 HEALED = "healed"
+NEW, REMOVED = ".new-", ".removed-"
+STALE = 86_400.0  # seconds after which a folder that was not made to its end is deleted
 FORMAT = 2
 
 
@@ -108,16 +111,16 @@ class RunFolder:
     @classmethod
     def make(cls, root: Path, note: RunNote) -> RunFolder:
         """Make the folder of a new run; raises :class:`OSError` when it cannot be made."""
-        path = root / note.key
         root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path = root / f"{NEW}{note.key}"
         path.mkdir(mode=0o700)
         try:
             folder = cls(path, note)
             folder.change()
+            return cls(path.rename(root / note.key), note)  # nobody finds it without its note
         except OSError:
             shutil.rmtree(path, ignore_errors=True)
             raise
-        return folder
 
     def change(self, **values: object) -> None:
         """Change what the note says, at once and as a whole."""
@@ -182,36 +185,35 @@ class RunFolder:
     def size(self) -> int:
         """Bytes on disk."""
         total = 0
-        for path in self.path.rglob("*"):
-            with suppress(OSError):
-                total += path.stat().st_size
+        with suppress(OSError):  # it may be sent and removed meanwhile
+            for path in self.path.rglob("*"):
+                with suppress(OSError):
+                    total += path.stat().st_size
         return total
 
     @property
     def last_change(self) -> int:
         """When the process that held the run last wrote here, in Unix milliseconds."""
         times = []
-        for path in self.path.iterdir():
-            if path.suffix in (".rows", ".jsonl"):
-                with suppress(OSError):
-                    times.append(path.stat().st_mtime)
+        with suppress(OSError):
+            for path in self.path.iterdir():
+                if path.suffix in (".rows", ".jsonl"):
+                    with suppress(OSError):
+                        times.append(path.stat().st_mtime)
         return int(max(times, default=self.note.started / 1000) * 1000)
 
     def remove(self) -> None:
-        """Delete the folder; the note goes last, so that a half-deleted one is still known.
+        """Delete the folder, which leaves the journal first and at once.
 
-        Where nothing can be deleted the store has the run all the same; the next look at
-        the journal finds it sent.
+        Nobody may find it half deleted, and take what is sent for what waits. Where nothing
+        can be deleted the store has the run all the same; the next look at the journal finds
+        it sent.
         """
         with suppress(OSError):
-            for path in sorted(self.path.iterdir(), key=lambda item: item.name == NOTE):
-                if path.is_dir() and not path.is_symlink():
-                    shutil.rmtree(path, ignore_errors=True)
-                else:
-                    path.unlink(missing_ok=True)
+            gone = self.path.with_name(REMOVED + self.path.name)
+            self.path.rename(gone)
+            shutil.rmtree(gone, ignore_errors=True)
         self.let_go()
-        with suppress(OSError):
-            self.path.rmdir()
 
     def set_aside(self, root: Path, lines: list[str]) -> Path:
         """Move the folder out of the journal, with what could not be read of it; return where."""
@@ -346,7 +348,7 @@ def read_journal(root: Path) -> tuple[list[RunFolder], list[Unreadable]]:
                 raise PermissionError("it is not your own alone")
             note = read_note(path)
         except (OSError, ValueError, TypeError) as error:
-            if any(path.iterdir()):
+            if _has_files(path):
                 others.append(Unreadable(path, str(error)))
             continue
         if note.key == name:
@@ -354,6 +356,23 @@ def read_journal(root: Path) -> tuple[list[RunFolder], list[Unreadable]]:
         else:
             others.append(Unreadable(path, f"its {NOTE} is that of another folder"))
     return sorted(found, key=lambda item: (item.note.started, item.note.key)), others
+
+
+def _has_files(path: Path) -> bool:
+    try:
+        return any(path.iterdir())
+    except OSError:  # it is gone by now, or cannot be looked into
+        return path.exists()
+
+
+def tidy(root: Path) -> None:
+    """Delete what is left of folders whose process ended while it made or deleted them."""
+    for path in root.glob(f"{REMOVED}*"):
+        shutil.rmtree(path, ignore_errors=True)
+    for path in root.glob(f"{NEW}*"):
+        with suppress(OSError):
+            if time.time() - path.lstat().st_mtime > STALE:
+                shutil.rmtree(path, ignore_errors=True)
 
 
 def read_folders(root: Path) -> list[RunFolder]:

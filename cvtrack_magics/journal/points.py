@@ -30,6 +30,8 @@ __all__ = ["Cursor", "MetricSet", "StoredSegment", "StoredStream", "Stream"]
 # what packing says to a set that is new, a step or value that is no number, and a full segment
 _NOT_THIS_WAY = (AttributeError, IndexError, KeyError, TypeError, struct.error)
 
+READINGS = 5  # of two clocks, of which the best is taken
+
 NoRoom = Callable[[OSError], None]
 
 
@@ -194,7 +196,7 @@ class Stream:
         self.ready = {}
 
     def _next_segment(self, least: int) -> None:
-        self._shift = max(self._shift, time.time_ns() - time.monotonic_ns())
+        self._shift = max(self._shift, _shift_now())
         size = max(FIRST_BYTES if self.count == 0 else MORE_BYTES, HEADER.size + least)
         segment = None
         number = self.count
@@ -223,6 +225,14 @@ class Stream:
                 return number, Segment(path, size, self._shift)
             except FileExistsError:  # an earlier try was interrupted
                 number += 1
+
+
+def _shift_now() -> int:
+    """Return by how much the wall clock is ahead of the monotonic one, in ns.
+
+    A pause between the two readings makes it look less; never more.
+    """
+    return max(time.time_ns() - time.monotonic_ns() for _ in range(READINGS))
 
 
 _WRITERS = {way.__code__ for way in (Stream.write, Stream.add, Stream._write_nested)}

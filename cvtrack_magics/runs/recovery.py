@@ -6,7 +6,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from cvtrack_magics.journal.facts import read_facts
-from cvtrack_magics.journal.folder import RunFolder, Unreadable, me, read_folders
+from cvtrack_magics.journal.folder import RunFolder, Unreadable, me, read_folders, tidy
 from cvtrack_magics.journal.points import Cursor, StoredStream
 from cvtrack_magics.records import End
 from cvtrack_magics.runs.delivery import Delivery
@@ -23,6 +23,7 @@ def left_behind(root: Path, open_here: Collection[str]) -> list[RunFolder]:
     open_here : collection of str
         Keys of the runs that this process holds.
     """
+    tidy(root)
     host, pid, created = me()
     found = []
     for folder in read_folders(root):

@@ -32,6 +32,7 @@ from cvtrack_magics.store.tracking import Tracking
 
 IDLE = 60.0  # seconds without a run after which the process ends
 AFTERWARDS = 120.0  # seconds that what a kernel left is tried to be sent
+SOON = 3.0  # seconds that a failed try of that is waited after at most
 INTERVAL = 0.5  # seconds between two looks at the journals
 
 
@@ -224,6 +225,8 @@ class Work:
             for delivery in left:
                 if delivery.next_try <= time.monotonic():
                     delivery.try_to_advance(TURN)
+                    soon = max(delivery.not_before, time.monotonic() + SOON)
+                    delivery.next_try = min(delivery.next_try, soon)
             left = [delivery for delivery in left if not delivery.done]
             if all(delivery.next_try > time.monotonic() for delivery in left):
                 time.sleep(0.1)

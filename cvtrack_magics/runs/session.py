@@ -52,6 +52,7 @@ else:
 SIBLINGS = 5  # curves of how many nested runs are drawn behind the next one's
 EARLIER = 50  # places in the notebook whose last curves are kept
 MOST_CARDS = 3  # cards of child runs of one run under one cell
+LEFT_TO_OTHERS, AGAIN = 300.0, 2.0  # seconds that another process's runs are looked after
 CURVE = 1000  # points that are kept of a curve for the plots of later runs
 
 
@@ -134,6 +135,7 @@ class Session:
             mlflow().tracking.fluent  # noqa: B018 (the import is what is wanted)
             self._send_what_was_left()
             self.machine_records()
+            self._look_after_others()
 
     def _send_what_was_left(self) -> None:
         from cvtrack_magics.runs.sync import in_words
@@ -143,6 +145,15 @@ class Session:
             for delivery in found:
                 self.backlog.wait(delivery, self.config.close_timeout)
             self.host.say(in_words(found))
+
+    def _look_after_others(self) -> None:
+        """Take up what another process was sending when that is gone before all is sent."""
+        from cvtrack_magics.runs.sync import sent_elsewhere
+
+        until = time.monotonic() + LEFT_TO_OTHERS
+        while sent_elsewhere(self) and time.monotonic() < until:
+            time.sleep(AGAIN)
+            self.recover()
 
     def recover(self) -> list[Delivery]:
         """Take up the runs that no living process holds, and begin to send them."""

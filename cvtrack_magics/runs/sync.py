@@ -89,13 +89,18 @@ def mlsync(
     """
     session = get_session()
     session.recover()
+    until = time.monotonic() + (0.0 if show else timeout)
     deliveries = _ended(session)
-    if not show:
-        deliveries = _send(session, timeout, progress)
-    items = [_item(delivery) for delivery in deliveries]
-    known = {delivery.note.key for delivery in deliveries}
-    folders, others = read_journal(session.journal)
-    items += [_other(folder) for folder in folders if folder.note.key not in known | _left(folder)]
+    while True:
+        if not show:
+            deliveries = _send(session, max(0.0, until - time.monotonic()), progress)
+        items = [_item(delivery) for delivery in deliveries]
+        known = {delivery.note.key for delivery in deliveries}
+        folders, others = read_journal(session.journal)
+        rest = [_other(one) for one in folders if one.note.key not in known | _left(one)]
+        if time.monotonic() > until or all(item.state == "open" for item in rest):
+            break  # nobody died since it was looked for the dead
+    items += rest
     others = list({item.path: item for item in [*session.unreadable, *others]}.values())
     unreadable = [f"{item.path.name}: {item.why}; the folder is left as it is" for item in others]
     aside = [line for delivery in deliveries for line in delivery.notices if delivery.aside]
@@ -113,7 +118,7 @@ def _send(
     """Wait for what is sent here, and for what another process sends at this moment."""
     began = looked = time.monotonic()
     found = {item.note.key: item for item in _ended(session)}
-    elsewhere = _sent_elsewhere(session)
+    elsewhere = sent_elsewhere(session)
     session.sender.hurry()
     session.backlog.hurry()
     while time.monotonic() < began + timeout:
@@ -127,11 +132,11 @@ def _send(
         if elsewhere and time.monotonic() > looked + LOOK:
             looked = time.monotonic()
             found |= {item.note.key: item for item in session.recover()}
-            elsewhere = _sent_elsewhere(session)
+            elsewhere = sent_elsewhere(session)
     return list(found.values())
 
 
-def _sent_elsewhere(session: Session) -> bool:
+def sent_elsewhere(session: Session) -> bool:
     """Whether runs that nobody writes any more are another process's to send."""
     return any(
         not (folder.note.key in session.keys or folder.left or folder.alive)
