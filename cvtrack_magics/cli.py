@@ -27,6 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     _add_sync(commands)
     _add_gate(commands)
+    _add_processes(commands)
     with any_encoding():
         options = parser.parse_args(arguments)
         code = int(options.perform(options))
@@ -78,6 +79,42 @@ def _add_gate(commands: Any) -> None:
     gate.add_argument("--junit", metavar="FILE", help="write it as JUnit XML")
     gate.add_argument("--summary", metavar="FILE", help="append it as GitHub-flavoured Markdown")
     gate.set_defaults(perform=_gate)
+
+
+def _add_processes(commands: Any) -> None:
+    ps = commands.add_parser(
+        "ps",
+        help="list the processes that kernels keep beside them",
+        description="List the processes that send long runs and that watch for a kernel's end.",
+    )
+    ps.add_argument("--json", action="store_true", help="say it as JSON")
+    ps.set_defaults(perform=_ps)
+    stop = commands.add_parser(
+        "stop",
+        help="end those processes",
+        description="End the processes that send long runs and that watch for a kernel's end. "
+        "Nothing is lost: a kernel that lives goes on by itself, and what one left that is gone "
+        "is sent at the next load or by 'cvtrack sync'.",
+    )
+    stop.add_argument("pid", nargs="*", type=int, help="all of them when none is named")
+    stop.set_defaults(perform=_stop_processes)
+
+
+def _ps(options: argparse.Namespace) -> int:
+    from cvtrack_magics.delivery.processes import beside
+
+    found = beside()
+    lines = "\n".join(map(str, found)) or "No process runs beside a kernel."
+    say(json.dumps([asdict(item) for item in found], indent=2) if options.json else lines)
+    return PASSED
+
+
+def _stop_processes(options: argparse.Namespace) -> int:
+    from cvtrack_magics.delivery.processes import stop
+
+    ended = stop(options.pid)
+    say("\n".join(f"ended {item}" for item in ended) or "No such process runs.")
+    return PASSED if ended or not options.pid else ERROR
 
 
 def _sync(options: argparse.Namespace) -> int:

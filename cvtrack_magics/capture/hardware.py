@@ -9,6 +9,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import psutil
+
 from cvtrack_magics.capture.gpus import gpus
 from cvtrack_magics.capture.meter import ResourceMeter, ResourceUse
 
@@ -137,6 +139,31 @@ def memory_limit() -> int:
     # Version 1 writes "no limit" as a number near 2**63.
     sizes = [int(text) for text in limits if text.isdigit() and int(text) < 2**60]
     return min(sizes, default=0)
+
+
+def memory_left() -> int:
+    """Return how many bytes of memory may still be used, of the machine's and the cgroup's."""
+    left = [psutil.virtual_memory().available]
+    for folder in _cgroup_folders():
+        limit, used = (_read(folder / name).strip() for name in ("memory.max", "memory.current"))
+        if limit.isdigit() and used.isdigit():
+            kept = _statistic(_read(folder / "memory.stat"), "inactive_file")
+            left.append(int(limit) - int(used) + kept)  # cached files give way
+    folder = _CGROUP / "memory"
+    limit = _read(folder / "memory.limit_in_bytes").strip()
+    used = _read(folder / "memory.usage_in_bytes").strip()
+    if limit.isdigit() and used.isdigit():
+        kept = _statistic(_read(folder / "memory.stat"), "total_inactive_file")
+        left.append(int(limit) - int(used) + kept)
+    return max(0, min(left))
+
+
+def _statistic(text: str, name: str) -> int:
+    for line in text.splitlines():
+        key, _, value = line.partition(" ")
+        if key == name and value.strip().isdigit():
+            return int(value)
+    return 0
 
 
 def _cgroup_folders() -> list[Path]:

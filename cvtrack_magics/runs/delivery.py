@@ -23,7 +23,7 @@ from cvtrack_magics.redact import in_one_line
 from cvtrack_magics.runs.refused import set_aside
 from cvtrack_magics.store import answers, late
 from cvtrack_magics.store.probe import probe
-from cvtrack_magics.store.refusals import is_no
+from cvtrack_magics.store.refusals import is_denied, is_no
 from cvtrack_magics.store.tracking import OpenRun, Tracking
 from cvtrack_magics.store.writer import METRICS_PER_CALL, FilesHeld, Point
 
@@ -112,6 +112,8 @@ class Delivery:
         self.why = ""
         self.answered = False
         """Whether the store answered no at the last try; asking again may change nothing."""
+        self.denied = False
+        """Whether the last try failed because the store wants other credentials."""
         self.only_files = False
         """Whether the last try failed for files alone; the store has all the rest."""
         self.next_try = 0.0
@@ -198,7 +200,7 @@ class Delivery:
         except Exception as error:
             self.failures += 1
             self.failed_try = began
-            self.answered = is_no(error)
+            self.answered, self.denied = is_no(error), is_denied(error)
             self.why = _reason(error)
             self.only_files = isinstance(error, FilesHeld)
             first, longest = PAUSES
@@ -233,7 +235,7 @@ class Delivery:
             self._send_points(run)  # what was logged before the end, to the last point
             self._finish(run, end)
         self.failures, self.why, self.next_try, self.not_before = 0, "", 0.0, 0.0
-        self.answered = False
+        self.answered = self.denied = False
         return more
 
     def _run(self, uri: str) -> OpenRun:

@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from cvtrack_magics.capture.hardware import memory_left
 from cvtrack_magics.journal.folder import Sent
 from cvtrack_magics.runs.delivery import Delivery
 
@@ -28,7 +29,12 @@ AFTER = 3.0  # seconds that a run is open before it is handed over
 AGAIN = 60.0  # seconds after which a process that ended by itself may be started once more
 PREFIXES = ("MLFLOW_", "DATABRICKS_", "AWS_", "AZURE_", "GOOGLE_")
 """Environment that says how a store is reached; a process with an older one is replaced."""
+LEAST_MEMORY = 500_000_000  # bytes that must be left for a process that imports MLflow
 _OURS = ("MLFLOW_TRACKING_URI", "MLFLOW_RUN_ID", "MLFLOW_EXPERIMENT")
+
+_HERE = "the points of this run are sent by a thread of this kernel, which slows a fast loop down"
+REFUSED = f"The store takes nothing from a process beside this one; {_HERE}."
+NO_MEMORY = f"Less than {LEAST_MEMORY // 1_000_000} MB of memory are left; {_HERE}."
 
 
 @dataclass(eq=False)
@@ -86,6 +92,8 @@ class Outside:
         self._lock = threading.RLock()
         self._outsiders: dict[str, Outsider] = {}
         self._not_before: dict[str, float] = {}
+        self._refused: dict[str, Mapping[str, str]] = {}
+        """The environments in which a store took nothing from such a process."""
         self._stopped = False
 
     @property
@@ -103,7 +111,10 @@ class Outside:
         except Exception:  # without its credentials nobody can send it
             return False
         with self._lock:
-            outsider = self._outsider(uri)
+            if self._is_refused(uri):
+                _tell_once(delivery, REFUSED)
+                return False
+            outsider = self._outsider(uri, delivery)
             if outsider is None or not outsider.ready:
                 return False
             folder = delivery.folder
@@ -149,7 +160,10 @@ class Outside:
         for uri, outsider in outsiders:
             changed = _changed_since(outsider.environment)
             for key, delivery in list(outsider.deliveries.items()):
-                if delivery.in_memory or (changed and delivery.failures):
+                refused = bool(delivery.failures and delivery.denied)
+                if refused and not changed:
+                    self._refused[uri] = outsider.environment
+                if delivery.in_memory or refused or (changed and delivery.failures):
                     outsider.say({"key": key, "release": True})
             if changed and not outsider.deliveries:
                 self._end(uri, outsider)
@@ -169,13 +183,21 @@ class Outside:
 
     # -- the process
 
-    def _outsider(self, uri: str) -> Outsider | None:
+    def _is_refused(self, uri: str) -> bool:
+        """Whether the store takes nothing from a process with today's environment."""
+        before = self._refused.get(uri)
+        return before is not None and not _changed_since(before)
+
+    def _outsider(self, uri: str, delivery: Delivery) -> Outsider | None:
         found = self._outsiders.get(uri)
         if found is not None and found.lives:
             return found
         if time.monotonic() < self._not_before.get(uri, 0.0):
             return None
         self._not_before[uri] = time.monotonic() + AGAIN
+        if memory_left() < LEAST_MEMORY:
+            _tell_once(delivery, NO_MEMORY)
+            return None
         environment = dict(os.environ)
         try:
             process = _start({**environment, "MLFLOW_TRACKING_URI": uri})
@@ -242,10 +264,16 @@ def _apply(delivery: Delivery, said: Mapping[str, Any]) -> None:
         delivery.failed_try = now - float(said["failed_ago"])
     delivery.not_before = now + float(said["wait"]) if said["wait"] else 0.0
     delivery.why, delivery.answered = str(said["why"]), bool(said["answered"])
+    delivery.denied = bool(said["denied"])
     delivery.only_files = bool(said["only_files"])
     delivery.notices += [line for line in said["notices"] if line not in delivery.notices]
     delivery.aside = Path(said["aside"]) if said["aside"] else None
     delivery.done = bool(said["done"])
+
+
+def _tell_once(delivery: Delivery, line: str) -> None:
+    if line not in delivery.notices:
+        delivery.notices.append(line)
 
 
 def _changed_since(before: Mapping[str, str]) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 from cvtrack_magics.journal import liveness
 from cvtrack_magics.runs.delivery import Delivery
@@ -143,7 +144,8 @@ class _Lane:
                 now = time.monotonic()
                 due = [item for item in self.deliveries if item.next_try <= now]
             liveness.beat()
-            self._hand_over(due)
+            with suppress(Exception):  # what cannot be sent from outside is sent from here
+                self._hand_over(due)
             more = False
             for delivery in [item for item in due if item.elsewhere is None]:
                 more |= delivery.try_to_advance(TURN)

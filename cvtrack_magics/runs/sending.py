@@ -85,6 +85,7 @@ class GrowingRun:
             "wait": max(0.0, delivery.not_before - now),
             "why": delivery.why,
             "answered": delivery.answered,
+            "denied": delivery.denied,
             "only_files": delivery.only_files,
             "notices": delivery.notices,
             "aside": str(delivery.aside or ""),

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
 import os
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -238,3 +241,94 @@ def test_a_killed_kernels_run_is_ended_by_the_process(store: str, tmp_path: Path
     check(store, "killed", int(ran.stdout), "KILLED")
     assert not list((tmp_path / "home" / "state" / "cvtrack_magics").glob("journal/*/run.json"))
     print(f"KILLED after {time.monotonic() - began:.1f} s")
+
+
+class Door(BaseHTTPRequestHandler):
+    """Lets requests with a header through to a server, and asks the others to log in."""
+
+    protocol_version = "HTTP/1.1"
+    upstream = 0
+    refused = 0
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+    def _answer(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        if self.headers.get("X-Door") != "open" and self.path != "/health":
+            type(self).refused += 1
+            self._say(401, b"who are you?", "text/plain")
+            return
+        there = http.client.HTTPConnection("127.0.0.1", self.upstream)
+        kept = {k: v for k, v in self.headers.items() if k.lower() not in ("host", "connection")}
+        there.request(self.command, self.path, body, kept)
+        answer = there.getresponse()
+        kind = answer.headers.get("Content-Type", "text/plain")
+        self._say(answer.status, answer.read(), kind)
+        there.close()
+
+    def _say(self, status: int, body: bytes, kind: str) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _answer
+
+
+@pytest.mark.server
+def test_a_login_that_only_this_process_has_is_used_from_here(
+    server: Any, script: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import mlflow
+    from mlflow.tracking.request_header import registry
+    from mlflow.tracking.request_header.abstract_request_header_provider import (
+        RequestHeaderProvider,
+    )
+
+    class Key(RequestHeaderProvider):
+        def in_context(self) -> bool:
+            return True
+
+        def request_headers(self) -> dict[str, str]:
+            return {"X-Door": "open"}
+
+    known = registry._request_header_provider_registry
+    monkeypatch.setattr(known, "_registry", [*known, Key()])
+    monkeypatch.setattr(Door, "upstream", int(server.uri.rpartition(":")[2]))
+    door = ThreadingHTTPServer(("127.0.0.1", 0), Door)
+    threading.Thread(target=door.serve_forever, daemon=True).start()
+    uri = f"http://127.0.0.1:{door.server_port}"
+    mlflow.set_tracking_uri(uri)
+    try:
+        with mlrun("door", output=False) as run:
+            found = handed_over()
+            count(0, 500)
+            until(lambda: Door.refused > 0)
+            until(lambda: found.elsewhere is None)
+            until(lambda: found.sent.points == 1000)
+            time.sleep(1.0)  # longer than AGAIN: it stays here
+            refused = Door.refused
+            count(500, 600)
+            until(lambda: found.sent.points == 1200)
+        assert Door.refused == refused
+        check(uri, "door", 600)
+        assert [line for line in run.summary.notices if "process beside this one" in line]
+    finally:
+        door.shutdown()
+        door.server_close()
+        mlflow.set_tracking_uri("")
+
+
+def test_where_little_memory_is_left_the_thread_sends(
+    store: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outside, "memory_left", lambda: 400_000_000)
+    with mlrun("small", output=False) as run:
+        count(0, 100)
+        until(lambda: delivery().sent.points == 200)
+        time.sleep(0.5)
+        assert delivery().elsewhere is None
+    check(store, "small", 100)
+    assert len([line for line in run.summary.notices if "500 MB of memory" in line]) == 1
