@@ -2,28 +2,48 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from cvtrack_magics.errors import UsageProblem
+from cvtrack_magics.integers import whole
 from cvtrack_magics.vision import foreign
-from cvtrack_magics.vision.masks import Mask, encode
+from cvtrack_magics.vision.masks import Mask, boxes_of, encode
 
 
-def decode(segmentation: Any, height: int, width: int) -> Mask:
-    """Return COCO's polygons or run lengths, compressed or not, as a mask."""
+def decode(segmentation: Any, height: int, width: int, what: str = "segmentation") -> Mask:
+    """Return COCO's polygons or run lengths, compressed or not, as a mask.
+
+    Raises
+    ------
+    UsageProblem
+        They are neither, or the mask is of another size than the image.
+    """
     if isinstance(segmentation, Mapping):
-        return Mask(*foreign.run_lengths(segmentation, "segmentation"))
-    polygons = foreign.polygons(segmentation, "segmentation")
-    height, width = foreign.checked_size(height, width, "segmentation")
+        mask = Mask(*foreign.run_lengths(segmentation, what))
+        if (mask.height, mask.width) != (height, width):
+            raise UsageProblem(
+                f"{what}: the mask is {mask.height} × {mask.width}, the image {height} × {width}."
+            )
+        return mask
+    polygons = foreign.polygons(_nested(segmentation), what)
+    height, width = foreign.checked_size(height, width, what)
     if not polygons:
         return encode(np.zeros((height, width), bool))
     coco = mask_tools()
     return encode(coco.decode(coco.merge(coco.frPyObjects(polygons, height, width))))
+
+
+def _nested(segmentation: Any) -> Any:
+    """Return polygons as a list of them; some tools write a single one flat."""
+    flat = isinstance(segmentation, (list, tuple)) and bool(segmentation)
+    flat = flat and all(isinstance(one, (int, float)) for one in segmentation)
+    return [segmentation] if flat else segmentation
 
 
 def mask_tools() -> Any:
@@ -44,6 +64,22 @@ def load(file: Any, what: str) -> Any:
     return foreign.read_json(Path(file).expanduser(), what)
 
 
+def key_of(value: Any, what: str) -> int | str:
+    """Return an id as what it is looked up by: files mix ``7``, ``7.0`` and ``"7"``.
+
+    Raises
+    ------
+    UsageProblem
+        It is neither a number nor a name.
+    """
+    if isinstance(value, str) and value:
+        return int(value) if value.isdecimal() and str(int(value)) == value else value
+    number = whole(value)
+    if number is None or isinstance(value, bool):
+        raise UsageProblem(f"{what} is {foreign.shown(value)}, expected a number or a name.")
+    return number
+
+
 class CocoData:
     """Annotations of a data set by image, and results beside them.
 
@@ -52,48 +88,208 @@ class CocoData:
     truth : dict or path
         ``images``, ``annotations`` and ``categories``.
     results : list, path or None
-        ``image_id``, ``category_id``, ``bbox`` and ``score`` each.
+        ``image_id``, ``category_id``, ``score``, and ``bbox`` or what it is found from.
+    folder : path, optional
+        Where the pictures are, which are read then.
+    masks : bool
+        Whether each object needs a mask.
+    ranged : bool
+        Whether the values of black and white are said; without, pictures of 16 bits become 8.
+    notes : list of str
+        Takes what had two readings.
     """
 
-    def __init__(self, truth: Any, results: Any = None) -> None:
+    def __init__(
+        self,
+        truth: Any,
+        results: Any,
+        *,
+        folder: Any,
+        masks: bool,
+        ranged: bool,
+        notes: list[str],
+    ) -> None:
         data = load(truth, "truth")
         if not isinstance(data, Mapping) or not {"images", "categories"} <= set(data):
             raise UsageProblem("truth: expected COCO's images, annotations and categories.")
-        self.images = sorted(data["images"], key=lambda image: str(image["id"]).zfill(20))
-        categories = sorted(data["categories"], key=lambda category: int(category["id"]))
-        self.classes = tuple(str(category["name"]) for category in categories)
-        self._index = {int(category["id"]): at for at, category in enumerate(categories)}
-        self.truth = self._by_image(data.get("annotations", ()), "truth")
+        self._masks, self._ranged = masks, ranged
+        images = _by_key(data["images"], "truth: images")
+        order = sorted(images, key=lambda key: str(key).zfill(20))
+        self.images = [images[key] for key in order]
+        self._places = {key: at for at, key in enumerate(order)}
+        categories = _by_key(data["categories"], "truth: categories")
+        ids = sorted(categories, key=lambda key: str(key).zfill(20))
+        self._index = {key: at for at, key in enumerate(ids)}
+        self.classes = tuple(_name_of(categories[key], key, notes) for key in ids)
+        self.pictures = None if folder is None else self._read(folder, notes)
+        self.sizes = self._sizes()
+        self.truth = self._by_image(data.get("annotations") or (), "truth", scored=False)
         said = load(results, "predictions") if results is not None else ()
         if isinstance(said, Mapping):
-            said = said.get("annotations", ())
-        self.predictions = self._by_image(said, "predictions")
+            said = said.get("annotations") or ()
+        self.predictions = self._by_image(said, "predictions", scored=True)
 
-    def _by_image(self, items: Sequence[Mapping[str, Any]], what: str) -> list[list[Any]]:
-        known = {image["id"] for image in self.images}
-        found: dict[Any, list[Any]] = defaultdict(list)
-        for item in items:
-            if item["image_id"] not in known:
-                raise UsageProblem(
-                    f"{what}: image {item['image_id']!r} is not in the file's images."
-                )
-            category = int(item["category_id"])
-            if category not in self._index:
-                raise UsageProblem(f"{what}: category {category} is not in the file's categories.")
-            found[item["image_id"]].append({**item, "category_id": self._index[category]})
-        return [found[image["id"]] for image in self.images]
-
-    @property
-    def sizes(self) -> Any:
-        """Heights and widths, int64 N × 2."""
-        sizes = [(image["height"], image["width"]) for image in self.images]
-        return np.array(sizes, np.int64).reshape(-1, 2)
-
-    def pictures(self, folder: Any) -> list[Any]:
-        """Return the images of a folder, as PIL images."""
+    def _read(self, folder: Any, notes: list[str]) -> list[Any]:
+        """Return the images of a folder, of the size that the file says."""
         root = Path(folder).expanduser()
-        paths = [
-            foreign.below(root, image.get("file_name"), "images: file_name")
-            for image in self.images
-        ]
-        return [foreign.picture(path, "images") for path in paths]
+        turned = deep = 0
+        found = []
+        for image in self.images:
+            path = foreign.below(root, image.get("file_name"), "images: file_name")
+            file = foreign.picture(path, "images")
+            picture, said = file.stored, _said_size(image)
+            if file.upright is not None:
+                if said == _size(file.upright) != _size(picture):
+                    picture = file.upright
+                else:
+                    turned += 1
+            if said not in (None, _size(picture)):
+                height, width = _size(picture)
+                raise UsageProblem(
+                    f"images: {foreign.shown(path.name)} is {height} × {width}, but the file says "
+                    f"{said[0]} × {said[1]}."
+                )
+            if file.sixteen and not self._ranged:
+                deep += 1
+                picture = (np.asarray(picture, np.float64) / 257 + 0.5).astype(np.uint8)
+            found.append(picture)
+        if turned:
+            notes.append(
+                f"{turned} of {len(found)} pictures are stored turned (EXIF orientation); "
+                "they are taken as they are stored."
+            )
+        if deep:
+            notes.append(
+                f"{deep} of {len(found)} pictures have 16 bits; 65535 is taken as white "
+                "(value_range= says otherwise)."
+            )
+        return found
+
+    def _sizes(self) -> npt.NDArray[np.int64]:
+        """Return heights and widths, int64 N × 2."""
+        if self.pictures is not None:
+            return np.array([_size(one) for one in self.pictures], np.int64).reshape(-1, 2)
+        said = [_said_size(image) for image in self.images]
+        for image, size in zip(self.images, said, strict=True):
+            if size is None:
+                raise UsageProblem(
+                    f"truth: image {foreign.shown(image['id'])} has no height and width.",
+                    "Give images=, the folder of the pictures.",
+                )
+        return np.array(said, np.int64).reshape(-1, 2)
+
+    def _by_image(self, items: Any, what: str, *, scored: bool) -> list[list[dict[str, Any]]]:
+        if isinstance(items, (str, bytes)) or not isinstance(items, Sequence):
+            raise UsageProblem(f"{what}: expected a list of objects, saw {foreign.shown(items)}.")
+        found: list[list[dict[str, Any]]] = [[] for _ in self.images]
+        for number, item in enumerate(items):
+            where = f"{what}: object {number}"
+            if not isinstance(item, Mapping):
+                raise UsageProblem(f"{where} is {foreign.shown(item)}, expected a dict.")
+            image = key_of(item.get("image_id"), f"{where}: image_id")
+            where = f"{where} (image {foreign.shown(image)})"
+            if image not in self._places:
+                raise UsageProblem(f"{where}: the file's images do not have this one.")
+            category = key_of(item.get("category_id"), f"{where}: category_id")
+            if category not in self._index:
+                raise UsageProblem(
+                    f"{where}: category {foreign.shown(category)} is not in the file's categories."
+                )
+            at = self._places[image]
+            found[at].append(self._object(item, self._index[category], at, where, scored))
+        return found
+
+    def _object(
+        self, item: Mapping[str, Any], category: int, at: int, where: str, scored: bool
+    ) -> dict[str, Any]:
+        height, width = map(int, self.sizes[at])
+        made = {**item, "category_id": category, "bbox": _box_of(item, height, width, where)}
+        made.pop("segmentation", None)
+        if self._masks:
+            if not _given(item.get("segmentation")):
+                raise UsageProblem(f"{where} has no segmentation, which masks=True needs.")
+            made["segmentation"] = decode(item["segmentation"], height, width, where).coco()
+        if scored and not _is_number(item.get("score")):
+            raise UsageProblem(f"{where}: score is {foreign.shown(item.get('score'))}.")
+        return made
+
+
+def _by_key(items: Any, what: str) -> dict[int | str, Mapping[str, Any]]:
+    """Return the entries of a list by their ids."""
+    found: dict[int | str, Mapping[str, Any]] = {}
+    if isinstance(items, (str, bytes, Mapping)) or not isinstance(items, Sequence):
+        raise UsageProblem(f"{what}: expected a list, saw {foreign.shown(items)}.")
+    for item in items:
+        if not isinstance(item, Mapping):
+            raise UsageProblem(f"{what}: expected dicts with an id, saw {foreign.shown(item)}.")
+        key = key_of(item.get("id"), f"{what}: an id")
+        if key in found:
+            raise UsageProblem(f"{what}: id {foreign.shown(key)} occurs twice.")
+        found[key] = item
+    return found
+
+
+def _name_of(category: Mapping[str, Any], key: int | str, notes: list[str]) -> str:
+    name = category.get("name")
+    if isinstance(name, str) and name:
+        return name
+    notes.append(f"Category {key} has no name in the file; its id stands for it.")
+    return str(key)
+
+
+def _said_size(image: Mapping[str, Any]) -> tuple[int, int] | None:
+    """Return what a file says of an image's height and width, if it does."""
+    sides = [image.get("height"), image.get("width")]
+    if None in sides:
+        return None
+    what = f"truth: image {foreign.shown(image['id'])}"
+    return foreign.checked_size(whole(sides[0]), whole(sides[1]), what)
+
+
+def _size(picture: Any) -> tuple[int, int]:
+    """Return the height and width of a PIL image or of an array."""
+    height, width = np.shape(picture)[:2] if hasattr(picture, "shape") else picture.size[::-1]
+    return int(height), int(width)
+
+
+def _given(value: Any) -> bool:
+    return value is not None and (not hasattr(value, "__len__") or len(value) > 0)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
+
+
+def _box_of(item: Mapping[str, Any], height: int, width: int, where: str) -> list[float]:
+    """Return an object's box, x y w h; where it has none, that of its mask or key points.
+
+    COCO's own results of segmentation and of key points have no box; its API makes it so.
+    """
+    box = item.get("bbox")
+    if box is not None:
+        fits = isinstance(box, (list, tuple)) and len(box) == 4
+        if not fits or not all(_is_number(one) and math.isfinite(one) for one in box):
+            raise UsageProblem(f"{where}: bbox is {foreign.shown(box)}, expected 4 numbers.")
+        return [float(one) for one in box]
+    segmentation = item.get("segmentation")
+    if isinstance(segmentation, Mapping):
+        left, top, right, bottom = boxes_of([decode(segmentation, height, width, where)])[0]
+        return [float(left), float(top), float(right - left), float(bottom - top)]
+    xs: list[float] = []
+    ys: list[float] = []
+    if _given(segmentation):
+        polygons = foreign.polygons(_nested(segmentation), where)
+        xs = [x for polygon in polygons for x in polygon[::2]]
+        ys = [y for polygon in polygons for y in polygon[1::2]]
+    elif _given(item.get("keypoints")):
+        xs, ys = _points_of(item["keypoints"], where)
+    if not xs:
+        raise UsageProblem(f"{where} has no bbox, and no segmentation or keypoints to find it.")
+    return [min(xs), min(ys), max(xs) - min(xs), max(ys) - min(ys)]
+
+
+def _points_of(keypoints: Any, where: str) -> tuple[list[float], list[float]]:
+    flat = isinstance(keypoints, (list, tuple)) and len(keypoints) % 3 == 0
+    if not flat or not all(_is_number(one) and math.isfinite(one) for one in keypoints):
+        raise UsageProblem(f"{where}: keypoints are {foreign.shown(keypoints)}, expected x, y, v.")
+    return [float(x) for x in keypoints[::3]], [float(y) for y in keypoints[1::3]]

@@ -6,6 +6,7 @@ import json
 import math
 import stat
 import warnings
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ _FORMATS = (
     "AVIF", "BMP", "DIB", "GIF", "ICO", "JPEG", "JPEG2000", "MPO", "PCX", "PNG", "PPM", "TGA",
     "TIFF", "WEBP",
 )  # fmt: skip
+ORIENTATION = 0x0112  # EXIF's tag: 1 is upright
 TEXT_LIMIT = 4_000_000_000
 """Bytes of a JSON file; may be set higher."""
 COORDINATE_LIMIT = 1e6
@@ -106,15 +108,29 @@ def below(folder: Path, name: Any, what: str) -> Path:
     return folder / name
 
 
-def picture(path: Path, what: str) -> Any:
-    """Return a picture as a PIL image, grey or RGB; its size is looked at before it is decoded.
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A picture of a file.
+
+    ``stored`` is a PIL image, RGB or grey of 8, 16 or 32 bits; ``upright`` is what its EXIF
+    orientation makes of it, None where it says nothing. ``sixteen`` is whether the file's format
+    says that white is 65535.
+    """
+
+    stored: Any
+    upright: Any
+    sixteen: bool
+
+
+def picture(path: Path, what: str) -> Picture:
+    """Return a picture; its size is looked at before it is decoded.
 
     Raises
     ------
     UsageProblem
         There is none, it cannot be read, or it is larger than Pillow's limit.
     """
-    from PIL import Image
+    from PIL import Image, ImageOps
 
     regular(path, what)
     try:
@@ -124,7 +140,11 @@ def picture(path: Path, what: str) -> Any:
             formats = [name for name in _FORMATS if name in Image.OPEN]
             with Image.open(path, formats=formats) as opened:
                 checked_size(opened.height, opened.width, f"{what}: {shown(path.name)}")
-                return opened.convert("L" if opened.mode == "L" else "RGB")
+                stored = opened.copy() if is_grey(opened) else opened.convert("RGB")
+                turned = opened.getexif().get(ORIENTATION, 1) in range(2, 9)
+                upright = ImageOps.exif_transpose(stored) if turned else None
+                sixteen = opened.format == "PNG" and stored.mode.startswith("I")
+                return Picture(stored, upright, sixteen)
     except UsageProblem:
         raise
     except Image.DecompressionBombError:
@@ -135,6 +155,11 @@ def picture(path: Path, what: str) -> Any:
     except Exception as error:
         said = str(error).split("\n", 1)[0][:120]
         raise UsageProblem(f"{what}: {shown(str(path))} cannot be read ({said}).") from None
+
+
+def is_grey(picture: Any) -> bool:
+    """Whether a PIL image is one plane of numbers; Pillow would cut those above 255."""
+    return picture.mode in ("L", "I", "F") or picture.mode.startswith("I;16")
 
 
 def run_lengths(segmentation: Any, what: str) -> tuple[int, int, npt.NDArray[np.uint32]]:

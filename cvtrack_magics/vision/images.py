@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from cvtrack_magics.errors import UsageProblem
 from cvtrack_magics.vision.arrays import Array, shape_of, to_array
+from cvtrack_magics.vision.foreign import is_grey
 
 Layout: TypeAlias = Literal["CHW", "HWC", "HW"]
 Range: TypeAlias = tuple[float, float] | Literal["imagenet"]
@@ -23,6 +24,7 @@ IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 _CHANNELS = (1, 3, 4)
 _SLACK = 1e-3
+_MODES = ("RGB", "RGBA")
 
 
 def to_images(
@@ -88,13 +90,27 @@ def _singles(value: Any, layout: Layout | None) -> list[Array]:
 
 def _single(item: Any) -> Array:
     if _is_pil(item):
-        if item.mode not in ("L", "RGB", "RGBA"):
-            item = item.convert("RGBA" if "transparency" in item.info else "RGB")
-        return np.asarray(item)
+        return _of_pil(item)
     array = to_array(item, "images")
     if array.ndim not in (2, 3):
         raise UsageProblem(f"images: expected C×H×W, H×W×C or H×W, saw {shape_of(array)}.")
     return array
+
+
+def _of_pil(item: Any) -> Array:
+    """Return the values of a PIL image: its own where it has one plane, else RGB or RGBA."""
+    if is_grey(item):  # 16 and 32 bits, whose range is asked for as an array's is
+        return np.asarray(item)
+    clear = item.mode in ("LA", "PA", "La", "RGBa") or "transparency" in item.info
+    try:
+        if item.mode == "La":
+            item = item.convert("LA")
+        return np.asarray(item if item.mode in ("RGB", "RGBA") else item.convert(_MODES[clear]))
+    except ValueError as error:
+        raise UsageProblem(
+            f"images: a PIL image of mode {item.mode} cannot be shown ({error}).",
+            "Give image.convert('RGB').",
+        ) from None
 
 
 def _is_pil(value: Any) -> bool:

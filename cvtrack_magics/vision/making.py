@@ -15,6 +15,7 @@ from cvtrack_magics.vision.samples import Samples
 from cvtrack_magics.vision.tasks import Detections, Task, TaskData
 
 if TYPE_CHECKING:
+    from cvtrack_magics.vision.images import Range
     from cvtrack_magics.vision.predictions import Predictions
 
 
@@ -267,7 +268,13 @@ class Making:
 
     @classmethod
     def from_coco(
-        cls, truth: Any, predictions: Any = None, *, images: Any = None, masks: bool = False
+        cls,
+        truth: Any,
+        predictions: Any = None,
+        *,
+        images: Any = None,
+        masks: bool = False,
+        value_range: Range | None = None,
     ) -> Predictions:
         """Return what COCO's files hold: the truth, and results of any model.
 
@@ -276,26 +283,33 @@ class Making:
         truth : path or dict
             ``images``, ``annotations`` and ``categories``.
         predictions : path or list, optional
-            Results: ``image_id``, ``category_id``, ``bbox``, ``score`` and, with ``masks``,
-            ``segmentation``.
+            Results: ``image_id``, ``category_id``, ``score``, and ``bbox``, ``segmentation``
+            or ``keypoints``.
         images : path, optional
-            The folder of the images.
+            The folder of the images; needed where the file does not say their sizes.
         masks : bool
             Read instance masks too.
+        value_range : (float, float), optional
+            The values of black and white of pictures of more than 8 bits; 0 and 65535 for
+            PNG's 16 bits.
         """
         from cvtrack_magics.vision.coco import CocoData
 
-        coco = CocoData(truth, predictions)
+        notes: list[str] = []
+        ranged = value_range is not None
+        coco = CocoData(truth, predictions, folder=images, masks=masks, ranged=ranged, notes=notes)
         return _objects(
             cls,
-            (None if images is None else coco.pictures(images), coco.truth, coco.predictions),
+            (coco.pictures, coco.truth, coco.predictions),
             coco.classes,
             Form(None, masked=masks),
             {
                 "ids": [str(image["id"]) for image in coco.images],
                 "names": [str(image.get("file_name", "")) for image in coco.images],
                 "sizes": coco.sizes,
+                "value_range": value_range,
             },
+            notes=notes,
         )
 
     @classmethod
@@ -312,10 +326,12 @@ def _objects(
     classes: Any,
     form: Form,
     about: dict[str, Any],
+    *,
+    notes: list[str] | None = None,
 ) -> Predictions:
     images, truth, said = objects
     common = Samples.of(images, None, **about)
-    notes: list[str] = []
+    notes = [] if notes is None else notes
     mine = read_boxes(truth, common.sizes, "truth", form, scored=False, notes=notes)
     theirs = read_boxes(said, common.sizes, "predictions", form, scored=True, notes=notes)
     names = read_names(classes, mine, theirs)

@@ -100,7 +100,9 @@ def test_the_limit_of_pictures_can_be_raised(
     with pytest.raises(UsageProblem, match="MAX_IMAGE_PIXELS raises it"):
         Predictions.from_coco(coco("a.png"), [], images=tmp_path)
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", None)
-    Predictions.from_coco(coco("a.png"), [], images=tmp_path)
+    data = coco("a.png")
+    data["images"][0].update(height=40, width=40)
+    assert Predictions.from_coco(data, [], images=tmp_path).sizes.tolist() == [[40, 40]]
 
 
 SEGMENTS: list[Any] = [
