@@ -91,7 +91,12 @@ CAM = (
     .option("--layer", default="", help="the layer's name; found for torchvision's families")
     .option("--class", dest="target", default="", metavar="C", help="index or name; else predicted")
     .option("--classes", default="", metavar="EXPR", help="names of the classes")
-    .option("--range", default="", metavar="EXPR", help="'imagenet' or (black, white)")
+    .option(
+        "--range",
+        default="",
+        metavar="EXPR",
+        help="(black, white), 'imagenet', 'clip' or (means, deviations)",
+    )
     .option("--name", default="grad_cam", help="of the picture in the run")
 )
 

@@ -41,8 +41,9 @@ def mlcam(
         The class to explain; the predicted one otherwise.
     classes : sequence of str
         Names by index.
-    value_range : (float, float) or 'imagenet', optional
-        What is black and white in the inputs; recognised where only one reading is possible.
+    value_range : (float, float), str or (means, deviations), optional
+        What is black and white in the inputs, or what they were normalised with ('imagenet',
+        'clip' …); recognised where only one reading is possible.
     name : str
         Of ``visualisations/<name>.png``.
     """

@@ -7,7 +7,7 @@ the error names both and the argument that decides.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -15,13 +15,12 @@ import numpy.typing as npt
 from cvtrack_magics.errors import UsageProblem
 from cvtrack_magics.vision.arrays import Array, shape_of, to_array
 from cvtrack_magics.vision.foreign import is_grey
+from cvtrack_magics.vision.normalisation import Statistics, statistics_of, told_by, undone
 
 Layout: TypeAlias = Literal["CHW", "HWC", "HW"]
-Range: TypeAlias = tuple[float, float] | Literal["imagenet"]
+Range: TypeAlias = tuple[float, float] | Statistics | str
 Image: TypeAlias = npt.NDArray[np.uint8]
 
-IMAGENET_MEAN = (0.485, 0.456, 0.406)
-IMAGENET_STD = (0.229, 0.224, 0.225)
 _CHANNELS = (1, 3, 4)
 _SLACK = 1e-3
 _MODES = ("RGB", "RGBA")
@@ -38,10 +37,11 @@ def to_images(
         A batch N×C×H×W, N×H×W×C or N×H×W, or a list of single images of any sizes.
     layout : {'CHW', 'HWC', 'HW'}, optional
         The order of a single image's axes; recognised when the channels can be only one axis.
-    value_range : (float, float) or 'imagenet', optional
-        The values of black and white, or images normalised with ImageNet's mean and
-        deviation. Recognised for 8-bit images, 0..1, 0..255 and values that only
-        ImageNet's normalisation gives.
+    value_range : (float, float), str or (means, deviations), optional
+        The values of black and white, or what the images were normalised with: 'imagenet',
+        'clip', 'cifar10', 'cifar100', 'half', or a mean and a deviation for each channel.
+        Recognised for 8-bit images, 0..1, 0..255 and normalisations that can be told
+        (:mod:`cvtrack_magics.vision.normalisation`).
 
     Raises
     ------
@@ -166,16 +166,18 @@ def _recognise(images: list[Array]) -> Range:
         return (0.0, 1.0)
     if low >= -_SLACK and 128 <= high <= 255 + _SLACK:
         return (0.0, 255.0)
-    if low < 0 and _like_imagenet(images):
-        if low < -1 - _SLACK or high > 1 + _SLACK:
-            return "imagenet"
+    names = told_by(images) if low < 0 else []
+    if len(names) == 1:
+        return names[0]
+    if names:
+        *others, last = map(repr, names)
         raise UsageProblem(
-            f"{seen} can be normalised in two ways.",
-            "Say value_range='imagenet' or value_range=(-1, 1).",
+            f"{seen} can be normalised in several ways.",
+            f"Say value_range={', '.join(others)} or {last}, or value_range=(means, deviations).",
         )
     raise UsageProblem(
-        f"{seen} are neither 0..1, 0..255 nor ImageNet-normalised.",
-        "Say value_range=(black, white).",
+        f"{seen} are neither 0..1, 0..255 nor normalised in a known way.",
+        "Say value_range=(black, white) or value_range=(means, deviations).",
     )
 
 
@@ -187,29 +189,11 @@ def _extremes(images: list[Array]) -> tuple[float, float]:
     return float(min(v.min() for v in known)), float(max(v.max() for v in known))
 
 
-def _like_imagenet(images: list[Array]) -> bool:
-    """Whether every channel lies within what ImageNet's normalisation makes of 0..1."""
-    if any(image.ndim != 3 or image.shape[-1] != 3 for image in images):
-        return False
-    mean, std = np.array(IMAGENET_MEAN), np.array(IMAGENET_STD)
-    black, white = -mean / std - 1e-2, (1 - mean) / std + 1e-2
-    return all(
-        bool(np.all(np.nanmin(image, axis=(0, 1)) >= black))
-        and bool(np.all(np.nanmax(image, axis=(0, 1)) <= white))
-        for image in images
-        if np.isfinite(image).all()
-    )
-
-
 def _to_8_bit(image: Array, range_: Range) -> Image:
-    if range_ == "imagenet":
-        if image.ndim != 3 or image.shape[-1] != 3:
-            raise UsageProblem(
-                f"images: ImageNet's normalisation has 3 channels, saw {shape_of(image)}."
-            )
-        image = image * np.array(IMAGENET_STD, np.float32) + np.array(IMAGENET_MEAN, np.float32)
+    if isinstance(range_, str) or any(map(np.ndim, range_)):
+        image = undone(image, statistics_of(range_))
         range_ = (0.0, 1.0)
-    black, white = range_
+    black, white = cast("tuple[float, float]", range_)
     if not (np.isfinite(black) and np.isfinite(white)) or black == white:
         raise UsageProblem(f"value_range={range_}: black and white must differ.")
     if image.dtype == np.uint8 and (black, white) == (0.0, 255.0):

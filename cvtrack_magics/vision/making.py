@@ -145,8 +145,8 @@ class Making:
         **about
             ``ids`` (N names that are the same in every run; the digest of the picture
             otherwise), ``names`` (N captions), ``layout`` ('CHW', 'HWC'), ``value_range``
-            ((black, white) or 'imagenet'), ``sizes`` (N × 2, height and width) and
-            ``seconds`` (what the model took).
+            ((black, white), 'imagenet', 'clip' … or (means, deviations)), ``sizes`` (N × 2,
+            height and width) and ``seconds`` (what the model took).
         """
         objects = (images, truth, predictions)
         return _objects(cls, objects, classes, Form(box_format, masked=False), about)
