@@ -107,6 +107,11 @@ class Channel:
                 self._put(group, at, clock)
             self._next.update(dict.fromkeys(group, at + 1))
 
+    def written(self) -> tuple[int, ...]:
+        """Return what differs when anything was written since."""
+        streams = [(one.count, one.at, len(one.nested)) for one in (self.main, self.other)]
+        return (*streams[0], *streams[1], len(self._on_device))
+
     def log_at(self, metrics: Mapping[str, float], step: int, unix_ms: int) -> None:
         """Write values down that were logged at a given time (Unix milliseconds)."""
         behind = time.time_ns() - unix_ms * 1_000_000

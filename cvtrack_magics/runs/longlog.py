@@ -14,7 +14,7 @@ from cvtrack_magics.names import file_part
 from cvtrack_magics.records import Artifact
 from cvtrack_magics.redact import kind_and_line
 from cvtrack_magics.runs.current import get_session
-from cvtrack_magics.runs.repeats import Repeats, is_ours
+from cvtrack_magics.runs.repeats import TRIES, Repeats, is_ours
 from cvtrack_magics.text import kind_of, text_of
 
 if TYPE_CHECKING:
@@ -31,34 +31,42 @@ def log_any(metrics: Any, value: Any, step: Any, every: Any, named: Mapping[str,
 
     What it raises is what arrived from outside (:mod:`cvtrack_magics.runs.repeats`).
     """
-    try:
-        session = get_session()
-        channel = session.channel()
-        scope = session.current
-    except Exception as error:  # nothing of ours ends a training
-        if not is_ours(error):
-            raise
-        return
+    repeats = Repeats()
+    scope, channel = repeats.of(_open_run).result or (None, None)
     if channel is None or scope is None:
         return
-    call = _Call(scope, channel)
-    try:
-        call.log(metrics, value, step, every, named)
-    except Exception as error:
-        if not is_ours(error):
-            raise
-        scope.guard.tell("log", f"log() could not record a call ({kind_and_line(error)}).")
-    if call.repeats.arrived is not None:
-        raise call.repeats.arrived
+    failed: Exception | None = None
+    for _ in range(TRIES):
+        before = channel.written()
+        try:
+            _Call(scope, channel, repeats).log(metrics, value, step, every, named)
+        except Exception as error:
+            failed = failed or error
+            if channel.written() == before:
+                continue  # what comes again is a fault of ours
+            if not is_ours(error):
+                raise
+            break  # some of it is written, and would be twice
+        arrived = failed or repeats.arrived
+        if arrived is not None:
+            raise arrived
+        return
+    if failed is not None:  # nothing of ours ends a training
+        scope.guard.tell("log", f"log() could not record a call ({kind_and_line(failed)}).")
+
+
+def _open_run() -> tuple[RunScope | None, Channel | None]:
+    session = get_session()
+    return session.current, session.channel()
 
 
 class _Call:
     """One call."""
 
-    def __init__(self, scope: RunScope, channel: Channel) -> None:
+    def __init__(self, scope: RunScope, channel: Channel, repeats: Repeats) -> None:
         self._scope = scope
         self._channel = channel
-        self.repeats = Repeats()
+        self._repeats = repeats
 
     def log(
         self, metrics: Any, value: Any, step: Any, every: Any, named: Mapping[str, Any]
@@ -88,7 +96,7 @@ class _Call:
     def _step(self, step: Any) -> int | None:
         if step is None:
             return None
-        tried = self.repeats.of(lambda: as_step(step))
+        tried = self._repeats.of(lambda: as_step(step))
         if tried.failed is not None:
             self._say(
                 "step", f"step={text_of(step)[:40]} is no whole number; the calls were counted"
@@ -105,7 +113,7 @@ class _Call:
         if not (isinstance(key, str) and key):
             self._say("name", f"a metric's name is {_seen(key)}, not text; it is not recorded")
             return
-        tried = self.repeats.of(lambda: _png_of(value) or _summary(value))
+        tried = self._repeats.of(lambda: _png_of(value) or _summary(value))
         if tried.failed is not None:
             self._say(key, f"{key!r} could not be read ({kind_and_line(tried.failed)})")
             return
@@ -129,7 +137,7 @@ class _Call:
         numbers: dict[str, Any] = {}
         others: dict[Any, Any] = {}
         for key, value in values.items():
-            tried = self.repeats.of(partial(_named, key, value))
+            tried = self._repeats.of(partial(_named, key, value))
             if tried.result is None:
                 others[key] = value
             else:
