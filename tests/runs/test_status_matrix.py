@@ -36,7 +36,7 @@ def statuses(store: str) -> dict[str, str]:
     return {run.info.run_name: run.info.status for run in runs}
 
 
-def settled(store: str, wanted: dict[str, str], timeout: float = 60) -> dict[str, str]:
+def settled(store: str, wanted: dict[str, str], timeout: float = 20) -> dict[str, str]:
     """Wait until no run of the store is running any more, then return the statuses."""
     deadline = time.monotonic() + timeout
     while time.monotonic() < deadline and statuses(store) != wanted:

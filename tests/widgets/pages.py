@@ -147,11 +147,6 @@ class Plot:
         """What the page has asked for or done, beside its greeting."""
         return [message for message in self.sent if message != {"kind": "hello"}]
 
-    @property
-    def acted(self) -> list[Any]:
-        """What was done with the buttons; a slow page may ask for its points meanwhile."""
-        return [message for message in self.sent if message["kind"] == "action"]
-
 
 def drawn(page: Any, at: int = 0) -> list[list[float | None]]:
     """Return the columns that a plot draws now: x, raw curves, smooth ones, other runs'."""

@@ -21,6 +21,7 @@ def shown(page: Any) -> list[str]:
 
 def live(page: Any) -> Plot:
     plot = Plot(page)
+    plot.push({})  # a page that hears of no points asks for them after 1.5 s
     plot.tell(kind="live", actions=ALL)
     return plot
 
@@ -45,7 +46,7 @@ def test_stop_answers_at_once_and_is_sent_once(page: Any) -> None:
     stop.focus()
     page.keyboard.press("Enter")
     page.wait_for_timeout(60)
-    assert plot.acted == [{"kind": "action", "action": "stop", "text": ""}]
+    assert plot.asked == [{"kind": "action", "action": "stop", "text": ""}]
     stop = page.locator(".cv-stop")
     assert stop.text_content() == "Stopping …"
     assert stop.is_disabled()
@@ -53,7 +54,7 @@ def test_stop_answers_at_once_and_is_sent_once(page: Any) -> None:
     plot.state(control={"state": "stopping", "note": ""})
     assert page.locator(".cv-control").text_content() == "stopping at the next step …"
     assert stop.is_disabled()
-    assert len(plot.acted) == 1
+    assert len(plot.asked) == 1
     plot.state(control={"state": "stopped", "note": "at step 412"})
     plot.push({}, status="KILLED")
     assert page.locator(".cv-control").text_content() == "stopped at step 412"
@@ -81,7 +82,7 @@ def test_pause_becomes_resume_and_back(page: Any) -> None:
     plot.state(control={"state": "running", "note": ""})
     assert button.text_content() == "Pause"
     assert not page.locator(".cv-control").is_visible()
-    assert [message["action"] for message in plot.acted] == ["pause", "resume"]
+    assert [message["action"] for message in plot.asked] == ["pause", "resume"]
 
 
 def test_a_mark_is_typed_sent_with_enter_and_left_with_escape(page: Any) -> None:
@@ -94,13 +95,13 @@ def test_a_mark_is_typed_sent_with_enter_and_left_with_escape(page: Any) -> None
     page.keyboard.type("abc")
     page.keyboard.press("Escape")
     page.wait_for_timeout(60)
-    assert plot.acted == []
+    assert plot.asked == []
     assert mark.evaluate("(node) => node === document.activeElement")
     page.keyboard.press("Enter")
     page.keyboard.type(" <b>lr halved</b> ")
     page.keyboard.press("Shift+Enter")
     page.wait_for_timeout(60)
-    assert plot.acted == [{"kind": "action", "action": "mark", "text": "<b>lr halved</b>"}]
+    assert plot.asked == [{"kind": "action", "action": "mark", "text": "<b>lr halved</b>"}]
     assert not field.is_visible()
     assert page.evaluate("heard").count("Enter") == 1  # the one that opened the field
     mark.click()
