@@ -22,6 +22,9 @@ from typing import Any
 LOOK = 0.5  # seconds between two looks at the lock
 TRIES = (0.0, 5.0, 20.0)  # seconds to wait before each try of sending
 SEND_TIMEOUT = 120.0  # seconds that one try may take
+QUIET = {"CVTRACK_WATCH": "0", "MLFLOW_DISABLE_TELEMETRY": "true"}
+"""Environment of a process that only sends. MLflow's telemetry changes the environment in a
+thread of its own, and a request that reads the environment just then fails."""
 
 
 @dataclass
@@ -91,7 +94,7 @@ def _sender(watched: Watched, uri: str) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         [*command, "--timeout", str(SEND_TIMEOUT / 2)],
         cwd=journal,  # nobody's modules lie there
-        env={**watched.stores[uri], "MLFLOW_TRACKING_URI": uri, "CVTRACK_WATCH": "0"},
+        env={**watched.stores[uri], "MLFLOW_TRACKING_URI": uri, **QUIET},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

@@ -116,6 +116,8 @@ class Delivery:
         """Whether the last try failed because the store wants other credentials."""
         self.only_files = False
         """Whether the last try failed for files alone; the store has all the rest."""
+        self.settled = False
+        """Whether the last try failed in a way that another one at once would not change."""
         self.next_try = 0.0
         self.not_before = 0.0
         """Until when the server asked to be left alone (monotonic seconds)."""
@@ -203,6 +205,8 @@ class Delivery:
             self.answered, self.denied = is_no(error), is_denied(error)
             self.why = _reason(error)
             self.only_files = isinstance(error, FilesHeld)
+            away = isinstance(error, StoreUnavailable)
+            self.settled = self.answered or self.only_files or away or self.failures > 1
             first, longest = PAUSES
             pause = min(longest, first * 2 ** min(self.failures - 1, 8))
             asked = answers.seconds_to_wait(error)
@@ -235,7 +239,7 @@ class Delivery:
             self._send_points(run)  # what was logged before the end, to the last point
             self._finish(run, end)
         self.failures, self.why, self.next_try, self.not_before = 0, "", 0.0, 0.0
-        self.answered = self.denied = False
+        self.answered = self.denied = self.settled = False
         return more
 
     def _run(self, uri: str) -> OpenRun:

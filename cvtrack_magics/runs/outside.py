@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from cvtrack_magics.capture.hardware import memory_left
+from cvtrack_magics.delivery import watcher
 from cvtrack_magics.journal.folder import Sent
 from cvtrack_magics.runs.delivery import Delivery
 
@@ -298,7 +299,7 @@ def _start(environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         cwd="/",
-        env={**environment, "CVTRACK_WATCH": "0"},
+        env={**environment, **watcher.QUIET},
         start_new_session=True,
     )
 

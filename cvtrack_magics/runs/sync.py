@@ -126,7 +126,7 @@ def _send(
         total = sum(item.logged() for item in deliveries)
         if progress is not None:
             progress(total - sum(item.waiting for item in deliveries), total)
-        if not elsewhere and all(item.done or item.failed_try > began for item in deliveries):
+        if not elsewhere and all(item.done or _failed(item, began) for item in deliveries):
             break
         time.sleep(0.05)
         if elsewhere and time.monotonic() > looked + LOOK:
@@ -134,6 +134,11 @@ def _send(
             found |= {item.note.key: item for item in session.recover()}
             elsewhere = sent_elsewhere(session)
     return list(found.values())
+
+
+def _failed(delivery: Delivery, began: float) -> bool:
+    """Whether it was tried since, and once more where a single failure says little."""
+    return delivery.failed_try > began and delivery.settled
 
 
 def sent_elsewhere(session: Session) -> bool:

@@ -379,3 +379,29 @@ def test_a_backlog_that_hangs_does_not_hold_up_a_new_run(store: str, tmp_path: P
     assert "still" not in ran.stdout
     assert runs_of(store)["new"].info.status == "FINISHED"
     assert float(ran.stdout.split("took ")[1]) < 15
+
+
+def test_a_try_that_says_little_is_made_once_more(
+    store: str, tmp_path: Path, script: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from cvtrack_magics.runs.sync import mlsync
+    from cvtrack_magics.store.tracking import Tracking
+
+    run_script(tmp_path, uri=closed_uri())
+    repoint(store)
+    plainly, tries = Tracking.write_points, []
+
+    def at_second(self: Tracking, *arguments: Any) -> Any:
+        tries.append(time.monotonic())
+        if len(tries) == 1:
+            raise KeyError("_SOMEBODY_ELSES")
+        return plainly(self, *arguments)
+
+    monkeypatch.setattr(Tracking, "write_points", at_second)
+    report = mlsync(timeout=60)
+    assert len(tries) > 1
+    assert [(item.name, item.state) for item in sorted(report.items, key=lambda i: i.name)] == [
+        ("inner", "sent"),
+        ("outer", "sent"),
+    ]
+    assert len(points(store, runs_of(store)["inner"], "a")) == 2500
