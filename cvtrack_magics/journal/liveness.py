@@ -6,6 +6,8 @@ ends, whatever the clock does, and in whatever namespace the process counts; a f
 does not inherit it. Closing any descriptor of the file would drop it, so this process opens
 its own file once and never again.
 
+The file says which runs the process has open, innermost last, for the workers that it starts.
+
 Where the file system knows no locks across machines, a process on another machine still counts
 as alive while its file was touched lately, by the file server's clock.
 """
@@ -18,12 +20,14 @@ import sys
 import threading
 import time
 import uuid
+from collections.abc import Sequence
 from pathlib import Path
 
 FOLDER = "alive"
 BEAT = 30.0  # seconds between two touches of the lock file
 SILENT = 150.0  # seconds without a touch after which another machine counts as gone
 STALE = 86_400.0  # seconds after which a lock file that nobody holds is tidied away
+_KEYS = 4096  # bytes of a lock file that keys of open runs may take; written and read at once
 
 
 def boot_id() -> str:
@@ -72,6 +76,13 @@ class Holder:
             with contextlib.suppress(OSError, ValueError):
                 os.utime(self._handle)
 
+    def show(self, keys: Sequence[str]) -> None:
+        """Write into the lock file which runs are open, the innermost last."""
+        said = "\n".join(keys).encode()[-_KEYS:]
+        if self._handle is not None and hasattr(os, "pwrite"):
+            with contextlib.suppress(OSError):
+                os.pwrite(self._handle, said.ljust(_KEYS), 0)
+
 
 class _Held:
     """The locks of this process, by journal."""
@@ -110,6 +121,36 @@ def hold(root: Path) -> str:
     Empty where the journal is on a file system that cannot be written to or has no locks.
     """
     return _held.of(root).name
+
+
+def show(root: Path, keys: Sequence[str]) -> Path | None:
+    """Say which runs this process has open, the innermost last.
+
+    Returns
+    -------
+    Path or None
+        The lock file, which says so; None where there is none.
+    """
+    holder = _held.of(root)
+    holder.show(keys)
+    return root.parent / FOLDER / holder.name if holder.name else None
+
+
+def shown(path: Path) -> list[str]:
+    """Return what the process that holds a lock file has open, the innermost run last.
+
+    A process must not ask for its own file: closing it drops the lock.
+    """
+    try:
+        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
+        try:
+            said = os.read(handle, _KEYS)
+        finally:
+            os.close(handle)
+    except OSError:
+        return []
+    keys = said.decode("ascii", "replace").split()
+    return [key for key in keys if key.isalnum()]
 
 
 def beat() -> None:

@@ -165,7 +165,7 @@ class CellHooks:
                 held.note_cell(frame.facts.cell_id or frame.facts.source, error)
         session = current.peek()
         if session is not None and not self.frames:
-            session.end_cell()
+            session.writing.end_cell()
 
     def _close(self, frame: Frame, scope: RunScope, error: BaseException | None) -> None:
         from cvtrack_magics.runs.session import outcome_of

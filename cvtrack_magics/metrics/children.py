@@ -1,8 +1,9 @@
-"""What forked children log: each to streams of its own, beside those of its parent."""
+"""What worker processes log: each to streams of its own, beside those of its parent."""
 
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -10,27 +11,14 @@ from cvtrack_magics.journal.points import Cursor
 from cvtrack_magics.journal.stored import GrowingStream, stream_files
 
 
-class _Forks:
-    """How often this process was forked; until then there is nothing to look for."""
-
-    count = 0
-
-    def add(self) -> None:
-        self.count += 1
-
-
-_forks = _Forks()
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_parent=_forks.add)
-
-
 def child_names() -> tuple[str, str]:
-    """Return the names of this process's streams in the folder of a run of its parent."""
-    return f"p{os.getpid()}", f"q{os.getpid()}"
+    """Return new names for this process's streams in the folder of a run of its parent."""
+    mark = f"{os.getpid()}x{time.time_ns():x}"  # numbers of processes come again
+    return f"p{mark}", f"q{mark}"
 
 
 class ChildStreams:
-    """One reader of what forked children add to a run's folder.
+    """One reader of what worker processes add to a run's folder.
 
     Parameters
     ----------
@@ -55,7 +43,7 @@ class ChildStreams:
 
     def look(self) -> dict[str, Cursor]:
         """Take up what was added; return readers of the streams that are new."""
-        if self._folder is None or not _forks.count:
+        if self._folder is None:
             return {}
         try:
             names = [name for name in stream_files(self._folder) if name not in self._own]

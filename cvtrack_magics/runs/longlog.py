@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from cvtrack_magics.metrics.channel import Channel
-    from cvtrack_magics.runs.scope import RunScope
+    from cvtrack_magics.runs.writing import Place
 
 SMALLEST = 8  # pixels on a side of floats between 0 and 1 that are taken for an image
 
@@ -32,14 +32,15 @@ def log_any(metrics: Any, value: Any, step: Any, every: Any, named: Mapping[str,
     What it raises is what arrived from outside (:mod:`cvtrack_magics.runs.repeats`).
     """
     repeats = Repeats()
-    scope, channel = repeats.of(_open_run).result or (None, None)
-    if channel is None or scope is None:
+    found = repeats.of(_written_to).result
+    if found is None:
         return
+    place, channel = found
     failed: Exception | None = None
     for _ in range(TRIES):
         before = channel.written()
         try:
-            _Call(scope, channel, repeats).log(metrics, value, step, every, named)
+            _Call(place, channel, repeats).log(metrics, value, step, every, named)
         except Exception as error:
             failed = failed or error
             if channel.written() == before:
@@ -52,19 +53,18 @@ def log_any(metrics: Any, value: Any, step: Any, every: Any, named: Mapping[str,
             raise arrived
         return
     if failed is not None:  # nothing of ours ends a training
-        scope.guard.tell("log", f"log() could not record a call ({kind_and_line(failed)}).")
+        place.tell("log", f"log() could not record a call ({kind_and_line(failed)}).")
 
 
-def _open_run() -> tuple[RunScope | None, Channel | None]:
-    session = get_session()
-    return session.current, session.channel()
+def _written_to() -> tuple[Place, Channel] | None:
+    return get_session().writing.now()
 
 
 class _Call:
     """One call."""
 
-    def __init__(self, scope: RunScope, channel: Channel, repeats: Repeats) -> None:
-        self._scope = scope
+    def __init__(self, place: Place, channel: Channel, repeats: Repeats) -> None:
+        self._place = place
         self._channel = channel
         self._repeats = repeats
 
@@ -80,7 +80,7 @@ class _Call:
             self._channel.record(numbers, step, every)
         if not others:
             return
-        at = self._scope.step_of(step)
+        at = self._place.step_of(step)
         if at % every == 0:
             for key, other in others.items():
                 self._other(key, other, at)
@@ -120,7 +120,7 @@ class _Call:
         found = tried.result
         if isinstance(found, bytes):
             path = f"visualisations/{file_part(key)}/step-{step:06d}.png"
-            self._scope.add([Artifact(path, found)])
+            self._place.add([Artifact(path, found)])
             return
         if found is None:
             self._say(key, f"{key!r} is {_seen(value)}, not one number; it is not recorded")
@@ -146,7 +146,7 @@ class _Call:
         return numbers, others
 
     def _say(self, key: str, line: str) -> None:
-        self._scope.guard.tell(f"log {key}", f"{line} ({_where()}).")
+        self._place.tell(f"log {key}", f"{line} ({_where()}).")
 
 
 def _named(key: Any, value: Any) -> tuple[str, Any]:

@@ -54,7 +54,7 @@ def log_predictions(
     made = predictions_of(predictions, task)
     session = get_session()
     scope = session.current
-    if scope is None or session.channel() is None:
+    if scope is None or session.writing.now() is None:
         return
     at = scope.step_of(step, scope.albums.next_step(name))
     scope.albums.add(name, made, at, range(min(picture, len(made))))

@@ -24,7 +24,7 @@ from cvtrack_magics.records import (
     Tag,
 )
 from cvtrack_magics.redact import kind_and_line
-from cvtrack_magics.runs import current, opening, resume
+from cvtrack_magics.runs import opening, resume
 from cvtrack_magics.runs.albums import Albums
 from cvtrack_magics.runs.closing import last_facts
 from cvtrack_magics.runs.control import Control
@@ -211,6 +211,10 @@ class RunScope:
 
     # -- while open
 
+    def tell(self, key: str, line: str) -> None:
+        """Say a line once for the run."""
+        self.guard.tell(key, line)
+
     def step_of(self, given: int | None, otherwise: int | None = None) -> int:
         """Return a step as given, or that of the loop the run is in, or the last one logged."""
         step = given if given is not None else self.control.step_now()
@@ -381,7 +385,7 @@ class RunScope:
             self._leave(self.run, end.outcome)
             with self._attempt("let MLflow's calls be"):
                 self.guests = self.session.guests.close(self.kept, self.run)
-        current.log_to(None)  # what other threads log from here on is not this run's
+        self.session.writing.goes_to(None)  # what other threads log from here on is not this run's
         if hasattr(self, "kept"):
             try:
                 self.kept.end(self.stretch.beside(last) if self.run else last, end)

@@ -15,16 +15,15 @@ from weakref import WeakKeyDictionary
 from cvtrack_magics.config import CvTrack
 from cvtrack_magics.errors import UsageProblem
 from cvtrack_magics.lazy import Lazy
-from cvtrack_magics.metrics.channel import Channel
 from cvtrack_magics.metrics.pump import Pump
 from cvtrack_magics.metrics.series import Series
 from cvtrack_magics.records import Notice, Outcome, Record, Replaces, RunSummary, Tag
-from cvtrack_magics.runs import current
 from cvtrack_magics.runs.host import CellFacts, Host
 from cvtrack_magics.runs.process import ProcessEnd
 from cvtrack_magics.runs.sender import Sender
 from cvtrack_magics.runs.spec import RunSpec
 from cvtrack_magics.runs.switching import ShortSwitches
+from cvtrack_magics.runs.writing import Writing
 from cvtrack_magics.secrets import Masker
 from cvtrack_magics.secrets.records import RecordMasker
 from cvtrack_magics.store.detours import Detours
@@ -104,8 +103,7 @@ class Session:
         self.looked_at = ""
         """The id of the last run that ended with predictions logged."""
         self._told_of_state = ""
-        self.unrecorded = 0
-        """How often log() was called in the running cell, or in the script, for nothing."""
+        self.writing = Writing(self)
         self._cards: WeakKeyDictionary[RunScope, int] = WeakKeyDictionary()
         """How many cards of child runs the running cell, or the script, has, by their parent."""
         self._pid = os.getpid()
@@ -132,6 +130,7 @@ class Session:
         from cvtrack_magics.store.client import mlflow
 
         with suppress(Exception):
+            self.writing.show()
             mlflow().tracking.fluent  # noqa: B018 (the import is what is wanted)
             self._send_what_was_left()
             self.machine_records()
@@ -224,7 +223,7 @@ class Session:
         self.scopes.append(scope)
         try:
             scope.open(tags, opening, extra)
-            current.log_to(scope.channel)
+            self.writing.goes_to(scope)
         except BaseException as error:  # an interrupt too leaves no half-open run behind
             self.close(scope, outcome_of(error), error)
             raise
@@ -304,7 +303,7 @@ class Session:
             self.looked_at = scope.run_id if scope.albums.used else self.looked_at
             return summary
         finally:
-            current.log_to(self.scopes[-1].channel if self.scopes else None)
+            self.writing.goes_to(self.current)
             if not self.scopes:
                 self.process.release()
                 self.switches.end()
@@ -403,37 +402,9 @@ class Session:
     # -- metrics
 
     def begin_cell(self) -> None:
-        """Say again from now on when nothing is recorded, and show cards of child runs."""
-        self.unrecorded = 0
+        """Show cards of child runs again, and say again when nothing is recorded."""
+        self.writing.begin_cell()
         self._cards.clear()
-
-    def end_cell(self) -> None:
-        """Say how often ``log()`` was called in the cell with no run open."""
-        if self.unrecorded > 1:
-            self.host.say(
-                f"cvtrack: log() was called {self.unrecorded:,} times without a run in this cell; "
-                "none of it was recorded."
-            )
-        self.unrecorded = 0
-
-    def channel(self) -> Channel | None:
-        """Return the innermost open run's channel; says once in a cell when there is none."""
-        scope = next((item for item in reversed(self.scopes) if item.is_open), None)
-        if scope is not None:
-            channel = scope.kept.here
-            if channel is not None:
-                current.log_to(channel)
-                return channel
-        self.unrecorded += 1
-        if self.unrecorded == 1:
-            self.host.say(
-                "cvtrack: log() was called with no run open; nothing is recorded. "
-                "Start the cell with %%mlrun NAME."
-                if not self.scopes
-                else "cvtrack: log() was called in a worker process; nothing is recorded. "
-                "Return the value, and log it in the process that opened the run."
-            )
-        return None
 
 
 def _label_of(scope: RunScope) -> str:

@@ -6,8 +6,10 @@ import math
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from tests.faults.schedule import RunPlan
+if TYPE_CHECKING:
+    from tests.faults.schedule import RunPlan
 
 ODD = (math.nan, math.inf, -math.inf, 5e-324, -2.5e-310, 1.7976931348623157e308, 0.0, 1e-17)
 PREFIX = "p/"

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.faults.calls import PREFIX, as_stored, calls_of
+from tests.faults.calls import PREFIX, Call, as_stored, calls_of
+from tests.faults.company import LOGGING, PLAIN_POINT, extra_calls
 from tests.faults.schedule import RunPlan, Schedule, VictimPlan
 from tests.faults.servers import MlflowServer
 from tests.faults.victim import CONFIG, child_of
@@ -43,6 +45,10 @@ class Acked:
     config: bool = False
     calls: dict[int, list[tuple[int, int]]] = field(default_factory=dict)
     """By thread: (before, after) of each call that returned, in Unix milliseconds."""
+    extra: dict[str, list[tuple[int, int]]] = field(default_factory=dict)
+    """The same of children and of who comes late."""
+    plain: dict[str, tuple[int, int]] = field(default_factory=dict)
+    """The same of MLflow's own calls, by what they write."""
 
 
 def acked_by(folder: Path, victim: VictimPlan) -> dict[str, Acked]:
@@ -63,6 +69,10 @@ def acked_by(folder: Path, victim: VictimPlan) -> dict[str, Acked]:
         what = said["what"]
         if what == "log":
             run.calls.setdefault(said["thread"], []).append((said["before"], said["at"]))
+        elif what in LOGGING:
+            run.extra.setdefault(what, []).append((said["before"], said["at"]))
+        elif what == "plain":
+            run.plain[said["name"]] = (said["before"], said["at"])
         elif what in ("facts", "config"):
             setattr(run, what, True)
         else:
@@ -124,10 +134,11 @@ class Check:
                 self.problem(f"{name}: {rows[0][2]}, though it was never seen open")
             return
         self.verdict.runs += 1
-        slowest = max((b - a for calls in acked.calls.values() for a, b in calls), default=0)
+        waited = [*acked.calls.values(), list(acked.plain.values())]
+        slowest = max((b - a for calls in waited for a, b in calls), default=0)
         self.verdict.slowest = max(self.verdict.slowest, slowest)
         if slowest > SLOWEST:
-            self.problem(f"{name}: the loop waited {slowest} ms in one call of log()")
+            self.problem(f"{name}: the loop waited {slowest} ms in one call")
         if len(rows) != 1:
             self.problem(f"{name}: {len(rows)} runs in the store instead of one")
             if not rows:
@@ -180,16 +191,15 @@ class Check:
         wanted: set[Key] = set()
         optional: set[Key] = set()
         wrong_times: list[str] = []
-        for thread in range(acked.plan.threads):
-            calls = acked.calls.get(thread, [])
-            for number, call in enumerate(calls_of(self.schedule.seed, acked.plan, thread)):
+        for calls, planned, alone in self._sources(acked):
+            for number, call in enumerate(planned):
                 points = {(key, step, as_stored(value)) for key, step, value in call.points}
                 if number >= len(calls):
                     optional |= points  # the one that was under way
                     break
                 before, after = calls[number]
                 # log() beside a run that another thread is ending may come too late for it
-                late = acked.plan.threads > 1 and (
+                late = not alone and (
                     after >= (acked.closing or math.inf) or after >= (ended or math.inf)
                 )
                 if late and not self._killed(acked):
@@ -201,6 +211,10 @@ class Check:
                     for point in points
                     if point in times and not before - CLOCK <= times[point] <= after + CLOCK
                 ]
+        if "metric" in acked.plain:
+            wanted.add(PLAIN_POINT)
+        elif "plain" in acked.plan.company:
+            optional.add(PLAIN_POINT)
         self.verdict.points += len(wanted)
         lost = wanted - set(stored)
         foreign = set(stored) - wanted - optional
@@ -211,6 +225,20 @@ class Check:
                 self.problem(f"{name}: {len(found)} of {len(wanted)} points {what}, as {some}")
         if wrong_times:
             self.problem(f"{name}: {len(wrong_times)} points have wrong times: {wrong_times[:3]}")
+
+    def _sources(
+        self, acked: Acked
+    ) -> Iterator[tuple[list[tuple[int, int]], Iterable[Call], bool]]:
+        """Yield who logs: the calls that returned, all that were planned, and whether alone.
+
+        Who logs beside the one that ends the run may come too late for it.
+        """
+        seed, plan = self.schedule.seed, acked.plan
+        for thread in range(plan.threads):
+            yield acked.calls.get(thread, []), calls_of(seed, plan, thread), plan.threads == 1
+        for who in LOGGING:
+            if who in plan.company:
+                yield acked.extra.get(who, []), extra_calls(seed, plan, who), who == "late"
 
     def _killed(self, acked: Acked) -> bool:
         return any(
@@ -239,6 +267,15 @@ class Check:
             for key, value in needed.items():
                 if found.get(key) != value:
                     self.problem(f"{name}: {what} {key} is {found.get(key)!r}, not {value!r}")
+        folder = Path(self.server.artifacts, self.experiment, run_id, "artifacts")
+        for what in acked.plain:
+            kind, _, key = what.partition(" ")
+            if kind == "file" and not (folder / key).exists():
+                self.problem(f"{name}: MLflow's own call for file {key} is lost")
+            elif kind in ("param", "tag"):
+                value = (parameters if kind == "param" else tags).get(key)
+                if value != name:
+                    self.problem(f"{name}: MLflow's own call for {kind} {key} left {value!r}")
         if acked.config:
             path = Path(self.server.artifacts, self.experiment, run_id, "artifacts", "configs")
             file = path / f"{name}.yaml"

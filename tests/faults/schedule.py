@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass, replace
 
+from tests.faults.company import company_of
 from tests.faults.proxy import Fault
 
 COUNT = 200
@@ -32,6 +33,8 @@ class RunPlan:
     counted: bool = False
     child: int = 0
     """Calls in a run nested under it; 0 for none."""
+    company: tuple[str, ...] = ()
+    """What else goes on in it (:mod:`tests.faults.company`)."""
 
 
 @dataclass(frozen=True)
@@ -84,11 +87,13 @@ class Schedule:
         met = {f"proxy: {event.fault.kind}" for event in self.events if event.fault}
         server = {f"server: {self.rough}"} if self.rough else set()
         beside = {"sync beside a living run"} if self.syncs_beside else set()
+        company = {f"company: {c}" for v in self.victims for r in v.runs for c in r.company}
         return (
             ends
             | met
             | server
             | beside
+            | company
             | {
                 f"settle: {self.settle}",
                 f"host: {self.host}",
@@ -105,6 +110,7 @@ class Schedule:
                 f"{r.calls}x{r.threads}@{r.pace * 1000:.1f}ms"
                 + ("#" if r.counted else "")
                 + (f"+child {r.child}" if r.child else "")
+                + "".join(f"+{kind}" for kind in r.company)
                 for r in victim.runs
             )
             at = f"@{victim.end_at:.2f}" if victim.end in BY_PARENT else ""
@@ -150,6 +156,7 @@ def schedule_of(seed: int) -> Schedule:
     if draw.random() < 0.2:
         beside = tuple(sorted(draw.uniform(0.1, length) for _ in range(draw.choice((1, 2)))))
     clock = draw.choice(("start", "open", "open"))
+    victims = tuple(_with_company(seed, victim, host) for victim in victims)
     return Schedule(seed, store, host, victims, events, settle, settle_events, beside, rough, clock)
 
 
@@ -175,6 +182,12 @@ def _victim(draw: random.Random, name: str, length: float, host: str, rough: str
         start_at=draw.uniform(0.0, spread),
         close_timeout=draw.choice((0.5, 1.0, 3.0)),
     )
+
+
+def _with_company(seed: int, victim: VictimPlan, host: str) -> VictimPlan:
+    draw = random.Random(f"company {seed} {victim.name}")
+    runs = tuple(replace(run, company=company_of(draw, host)) for run in victim.runs)
+    return replace(victim, runs=runs)
 
 
 def _fault(draw: random.Random) -> Fault:

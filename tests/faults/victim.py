@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.faults.calls import calls_of
+from tests.faults.company import Company, as_people_have_it
 from tests.faults.schedule import RunPlan, VictimPlan, schedule_of
 
 CONFIG = "made: by the test\nof: {name}\n"
@@ -60,7 +61,8 @@ class Victim:
         for run in self.plan.runs:
             last = run is self.plan.runs[-1]
             self.opening(run.name)
-            with mlrun(run.name, tags={"by": run.name}, params={"lr": 0.1, "of": run.name}):
+            ours = mlrun(run.name, tags={"by": run.name}, params={"lr": 0.1, "of": run.name})
+            with ours:
                 self.body(run)
                 if run.child:
                     self._child(run, last=last)
@@ -68,6 +70,7 @@ class Victim:
                     self.end(run.name)
                 self.closing(run.name)
             self.acks.say("closed", run=run.name)
+            Company(self.seed, run, self.acks, self.folder).late(ours.run_id)
         self.acks.say("over")
 
     def _child(self, run: RunPlan, *, last: bool) -> None:
@@ -105,6 +108,8 @@ class Victim:
         config.write_text(CONFIG.format(name=run.name))
         mlconfig(config)
         self.acks.say("config", run=run.name)
+        company = Company(self.seed, run, self.acks, self.folder)
+        company.begin()
         stop = threading.Event()
         others = [
             threading.Thread(target=self._loop, args=(run, n, stop)) for n in range(1, run.threads)
@@ -112,25 +117,37 @@ class Victim:
         for thread in others:
             thread.start()
         try:
-            self._loop(run, 0, stop)
+            self._loop(run, 0, stop, company.halfway)
         except BaseException:
             stop.set()
             raise
         finally:
             for thread in others:
                 thread.join()
+            company.end(hurried=stop.is_set())
 
-    def _loop(self, run: RunPlan, thread: int, stop: threading.Event) -> None:
+    def _loop(
+        self,
+        run: RunPlan,
+        thread: int,
+        stop: threading.Event,
+        halfway: Callable[[], None] = lambda: None,
+    ) -> None:
         from cvtrack_magics import log
 
         for number, call in enumerate(calls_of(self.seed, run, thread)):
             if stop.is_set():
                 return
+            if number == run.calls // 2:
+                halfway()
+            metrics, step = call.metrics, call.step
+            if "numbers" in run.company:
+                metrics, step = as_people_have_it(call, number)
             before = now()
-            if call.step is None:
-                log(call.metrics)
+            if step is None:
+                log(metrics)
             else:
-                log(call.metrics, step=call.step)
+                log(metrics, step=step)
             self.acks.say("log", run=run.name, thread=thread, n=number, before=before)
             if run.pace:
                 time.sleep(run.pace)

@@ -1,0 +1,80 @@
+"""The run that is open in the process above: the one that this worker was started by.
+
+A worker that is spawned (by multiprocessing, joblib or a shell) inherits no memory, but the
+environment. That names the lock file of the process above and the run that was open there when
+the worker was started; the lock file says which runs are open now. What a worker logs goes to
+streams of its own in that run's folder, be it spawned or forked.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from cvtrack_magics.journal import liveness
+from cvtrack_magics.metrics.channel import Channel
+from cvtrack_magics.metrics.children import child_names
+
+VARIABLE = "CVTRACK_RUN"
+LOOK = 1.0  # seconds between two looks whether the process above still lives
+
+
+def show(journal: Path, keys: Sequence[str]) -> None:
+    """Say which runs are open here, the innermost last, to workers that are there and to come."""
+    path = liveness.show(journal, keys)
+    if path is None:
+        os.environ.pop(VARIABLE, None)
+    else:
+        os.environ[VARIABLE] = f"{path}#{keys[-1] if keys else ''}"
+
+
+class Above:
+    """Where this process logs as the worker of another; there is one for each process."""
+
+    def __init__(self) -> None:
+        self.in_child()
+
+    def in_child(self) -> None:
+        """Take up what the environment says at this process's start."""
+        self._said, _, self._birth = os.environ.get(VARIABLE, "").rpartition("#")
+        self._channel: tuple[str, Channel] | None = None
+        self._lives_until = 0.0
+
+    @property
+    def told(self) -> bool:
+        """Whether there is a process above that says which runs it has open."""
+        return bool(self._said)
+
+    def channel(self, no_room: Callable[[OSError], None]) -> Channel | None:
+        """Return the channel of the run that was open at the worker's start, or is open now.
+
+        None where no process is above, it is gone, or it has no run open. ``no_room`` is told
+        when the disk has no room for what is logged.
+        """
+        if not self._said:
+            return None
+        lock = Path(self._said)
+        open_now = liveness.shown(lock)
+        if not open_now or not self._lives(lock):
+            return None
+        key = self._birth if self._birth in open_now else open_now[-1]
+        if self._channel is None or self._channel[0] != key:
+            folder = lock.parent.parent / "journal" / key
+            self._channel = (key, Channel(folder, no_room, child_names()))
+        return self._channel[1]
+
+    def _lives(self, lock: Path) -> bool:
+        now = time.monotonic()
+        if now > self._lives_until:
+            root = lock.parent.parent / "journal"
+            if not liveness.is_alive(root, lock.name, liveness.boot_id()):
+                return False
+            self._lives_until = now + LOOK
+        return True
+
+
+above = Above()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=above.in_child)

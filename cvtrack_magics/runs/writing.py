@@ -1,0 +1,155 @@
+"""Where ``log()`` of this process writes, and what it says where it cannot."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, Protocol
+
+from cvtrack_magics.metrics.channel import Channel
+from cvtrack_magics.records import Record
+from cvtrack_magics.runs import current
+from cvtrack_magics.runs.above import above, show
+from cvtrack_magics.runs.host import ScriptHost
+
+if TYPE_CHECKING:
+    from cvtrack_magics.runs.scope import RunScope
+    from cvtrack_magics.runs.session import Session
+
+
+class Place(Protocol):
+    """What takes that of a call of ``log()`` which is no number."""
+
+    def tell(self, key: str, line: str) -> None:
+        """Say a line, once for a key."""
+
+    def step_of(self, given: int | None) -> int:
+        """Return a step as given, or the one that was reached."""
+
+    def add(self, records: Iterable[Record]) -> Any:
+        """Record facts."""
+
+
+class Worker:
+    """The place of a worker process, whose numbers arrive and nothing else.
+
+    Parameters
+    ----------
+    session : Session
+        Says what is not recorded.
+    channel : Channel
+        Where the numbers go.
+    """
+
+    def __init__(self, session: Session, channel: Channel) -> None:
+        self.channel = channel
+        self._session = session
+        self._said: set[str] = set()
+
+    def tell(self, key: str, line: str) -> None:
+        """Say a line, once for a key."""
+        if key not in self._said:
+            self._said.add(key)
+            self._session.host.say(f"cvtrack (worker {os.getpid()}): {line}")
+
+    def step_of(self, given: int | None) -> int:
+        """Return a step as given, or the last one logged here."""
+        return self.channel.last_step if given is None else given
+
+    def add(self, records: Iterable[Record]) -> None:
+        """Say that there is no way for files."""
+        del records
+        self.tell(
+            "files",
+            "figures and images that log() is given in a worker process are not recorded. Return "
+            "them, and log them in the process that opened the run.",
+        )
+
+
+class Writing:
+    """Knows the run that ``log()`` writes into.
+
+    Parameters
+    ----------
+    session : Session
+        Whose runs they are.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._pid = os.getpid()
+        self._lock = threading.RLock()
+        self._worker: Worker | None = None
+        self._unrecorded = 0
+        """How often log() was called in the running cell, or in the script, for nothing."""
+
+    def begin_cell(self) -> None:
+        """Say again from now on when nothing is recorded."""
+        self._unrecorded = 0
+
+    def end_cell(self) -> None:
+        """Say how often ``log()`` was called in the cell with no run open."""
+        if self._unrecorded > 1:
+            self._session.host.say(
+                f"cvtrack: log() was called {self._unrecorded:,} times without a run in this "
+                "cell; none of it was recorded."
+            )
+        self._unrecorded = 0
+
+    def goes_to(self, scope: RunScope | None) -> None:
+        """Let ``log()`` write into a run from now on."""
+        current.log_to(scope.channel if scope is not None else None)
+        self.show()
+
+    def show(self) -> None:
+        """Let the workers of this process know its open runs."""
+        if os.getpid() != self._pid:
+            return  # a forked worker has no runs that others could log into
+        with self._lock:
+            open_here = [s.kept.note.key for s in self._session.scopes if s.is_open]
+            show(self._session.journal, open_here)
+
+    def now(self) -> tuple[Place, Channel] | None:
+        """Return the run to write into; says once in a cell when there is none."""
+        scopes = self._session.scopes
+        scope = next((item for item in reversed(scopes) if item.is_open), None)
+        if os.getpid() == self._pid and scope is not None:
+            current.log_to(scope.channel)
+            return scope, scope.channel
+        channel = self._above(scope)
+        if channel is not None:
+            if self._worker is None or self._worker.channel is not channel:
+                self._worker = Worker(self._session, channel)
+            return self._worker, channel
+        self._say_nothing_is_recorded()
+        return None
+
+    def _above(self, scope: RunScope | None) -> Channel | None:
+        """Return the channel of a run of the process above.
+
+        A notebook that was started from within a run is no worker of it.
+        """
+        forked = os.getpid() != self._pid
+        if above.told and (forked or isinstance(self._session.host, ScriptHost)):
+            return above.channel(self._no_room)
+        return scope.kept.here if scope is not None else None
+
+    def _no_room(self, error: OSError) -> None:
+        self._session.host.say(
+            f"cvtrack (worker {os.getpid()}): nothing can be written to the run's folder "
+            f"({error.strerror or error}); what this worker logs from now on is lost."
+        )
+
+    def _say_nothing_is_recorded(self) -> None:
+        self._unrecorded += 1
+        if self._unrecorded > 1:
+            return
+        forked = os.getpid() != self._pid
+        self._session.host.say(
+            "cvtrack: log() was called in a worker process; nothing is recorded, since the "
+            "process that started it has no run open. Return the value, and log it there."
+            if forked
+            else "cvtrack: log() was called with no run open; nothing is recorded. "
+            "Start the cell with %%mlrun NAME."
+        )

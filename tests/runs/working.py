@@ -1,0 +1,71 @@
+"""What the workers of the tests do."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+from typing import Any
+
+from cvtrack_magics import log, mlrun
+
+
+def count(start: int, stop: int) -> None:
+    """Log numbers from one to another."""
+    for step in range(start, stop):
+        log({"worker": float(step)}, step=step)
+
+
+def count_when(event: Any, start: int, stop: int) -> None:
+    """Log numbers when it is time."""
+    event.wait(60)
+    count(start, stop)
+
+
+def count_and_die(start: int, stop: int) -> None:
+    """Log numbers, and be killed."""
+    count(start, stop)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def through_another(start: int, stop: int) -> None:
+    """Let a worker of this worker do half of it."""
+    middle = (start + stop) // 2
+    worker = multiprocessing.get_context("fork").Process(target=count, args=(start, middle))
+    worker.start()
+    worker.join()
+    count(middle, stop)
+
+
+def of_rank(rank: int, many: int) -> None:
+    """Log the numbers of one of several ranks."""
+    count(rank * many, rank * many + many)
+
+
+def pictures(many: int) -> None:
+    """Log what is a number, what is an image and what is neither."""
+    import numpy as np
+
+    for step in range(many):
+        log({"loss": step, "seen": np.zeros((16, 16, 3), np.uint8), "what": object()}, step=step)
+
+
+def own_run(start: int, stop: int) -> None:
+    """Log into a run of this process, and after it into the one above."""
+    with mlrun("own"):
+        count(start, stop)
+    log({"worker": float(stop)}, step=stop)
+
+
+class Logged:
+    """A data set of numbers that logs each as it is asked for."""
+
+    def __init__(self, many: int) -> None:
+        self._many = many
+
+    def __len__(self) -> int:
+        return self._many
+
+    def __getitem__(self, at: int) -> int:
+        log({"worker": float(at)}, step=at)
+        return at
