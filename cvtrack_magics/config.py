@@ -31,6 +31,11 @@ class CvTrack(Configurable):
     close_timeout = Float(
         10.0, help="Seconds a cell waits at its end for the store; the rest is sent afterwards."
     ).tag(config=True)
+    exit_timeout = Float(
+        60.0,
+        help="Seconds a script, or IPython in a terminal, waits at its end until its runs are in "
+        "the store.",
+    ).tag(config=True)
     send_interval = Float(0.5, help="Seconds between two batches of metrics.").tag(config=True)
     sender = Enum(
         ("process", "thread"),

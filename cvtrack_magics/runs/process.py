@@ -18,7 +18,7 @@ class ProcessEnd:
     Parameters
     ----------
     stop : callable
-        Ends what is open.
+        Ends what is open, and is told whether there is time to send the rest.
 
     Notes
     -----
@@ -26,7 +26,7 @@ class ProcessEnd:
     reverse order, so ours is registered anew, behind it, each time a run is opened.
     """
 
-    def __init__(self, stop: Callable[[], None]) -> None:
+    def __init__(self, stop: Callable[[bool], None]) -> None:
         self._stop = stop
         self._pid = os.getpid()
         self._old_sigterm: Any = None
@@ -41,24 +41,28 @@ class ProcessEnd:
                 self._old_sigterm = signal.signal(signal.SIGTERM, self._on_sigterm)
 
     def release(self) -> None:
-        """Give the handlers back; no run is open."""
-        atexit.unregister(self._at_exit)
+        """Give the signal's handler back: no run is open. What waits is sent at the exit."""
         if self._old_sigterm is not None:
             with suppress(ValueError, OSError):
                 if signal.getsignal(signal.SIGTERM) == self._on_sigterm:
                     signal.signal(signal.SIGTERM, self._old_sigterm)
             self._old_sigterm = None
 
-    def _at_exit(self) -> None:
+    def forget(self) -> None:
+        """Give all handlers back; nothing is left to end or to send."""
+        self.release()
+        atexit.unregister(self._at_exit)
+
+    def _at_exit(self, *, in_time: bool = True) -> None:
         if os.getpid() != self._pid:  # a forked worker inherits the handlers, not the runs
             return
         self.ending = True
         with suppress(Exception):
-            self._stop()
+            self._stop(in_time)
 
     def _on_sigterm(self, number: int, frame: FrameType | None) -> None:
         old = self._old_sigterm
-        self._at_exit()
+        self._at_exit(in_time=False)
         if callable(old):
             old(number, frame)
         else:

@@ -11,6 +11,7 @@ from cvtrack_magics.journal import liveness
 from cvtrack_magics.runs.delivery import Delivery
 from cvtrack_magics.runs.outside import Outside
 
+SOON = 1.0  # seconds of waiting at the process's end that nothing is said of
 TURN = 0.25  # seconds that one run may send while another of its store waits
 
 
@@ -91,6 +92,33 @@ class Sender:
                 self._changed.wait(min(left, 0.5))
         return True
 
+    def drain(self, timeout: float, say: Callable[[str], None]) -> None:
+        """Wait until all that has ended is in the store, as long as the store takes it.
+
+        Parameters
+        ----------
+        timeout : float
+            Seconds.
+        say : callable
+            Told once what is waited for, where it takes long.
+        """
+        began, told = time.monotonic(), False
+        self.hurry()
+        while time.monotonic() < began + timeout:
+            left = [d for d in self.deliveries if d.end is not None and not failed(d, began)]
+            if not left:
+                return
+            if not told and time.monotonic() > began + SOON:
+                told = True
+                points = sum(delivery.waiting for delivery in left)
+                say(
+                    f"cvtrack: waiting at most {timeout:.0f} s until {points:,} points of "
+                    f"{len(left)} run{'s' * (len(left) > 1)} are in the store. Ctrl-C ends that; "
+                    "'cvtrack sync' sends them later."
+                )
+            with self._changed:
+                self._changed.wait(0.05)
+
     def flush(self, delivery: Delivery, timeout: float) -> bool:
         """Wait until what was logged so far is in the store; False when it is not."""
         began = time.monotonic()
@@ -111,6 +139,11 @@ class Sender:
                 lane.stopped = True
             self._changed.notify_all()
         self._outside.stop()
+
+
+def failed(delivery: Delivery, since: float) -> bool:
+    """Whether a try since failed, and once more where a single failure says little."""
+    return delivery.failed_try > since and delivery.settled
 
 
 class _Lane:

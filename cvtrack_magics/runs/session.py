@@ -93,7 +93,7 @@ class Session:
         self._recovery_lock = threading.Lock()
         self._modules: list[Path] = []
         self._modules_key: tuple[int, str] = (0, "")
-        self.process = ProcessEnd(self.stop)
+        self.process = ProcessEnd(self._stop_at_exit)
         self.switches = ShortSwitches()
         self._before: dict[tuple[str, str, str], tuple[str, dict[str, Series]]] = {}
         self._guests: Guests | None = None
@@ -165,13 +165,10 @@ class Session:
                 self.backlog.open(delivery)
         return found
 
-    def stop(self, outcome: Outcome = "KILLED") -> None:
+    def stop(self) -> None:
         """End what is open and give everything back."""
-        while self.scopes:
-            scope = self.scopes[-1]
-            error = scope.failure
-            self.close(scope, outcome if error is None else outcome_of(error), error)
-        self.process.release()
+        self._close_all()
+        self.process.forget()
         with suppress(Exception):
             self.tracking.release()
         if self._sampler is not None:
@@ -179,6 +176,20 @@ class Session:
         self.sender.stop()
         self.backlog.stop()
         self.pump.stop()
+
+    def _close_all(self) -> None:
+        while self.scopes:
+            scope = self.scopes[-1]
+            error = scope.failure
+            self.close(scope, "KILLED" if error is None else outcome_of(error), error)
+
+    def _stop_at_exit(self, in_time: bool) -> None:
+        """Stop at the process's end; a script's container may go with it, a kernel's stays."""
+        self._close_all()
+        if in_time and not self.host.interactive_display:
+            with suppress(KeyboardInterrupt):
+                self.sender.drain(self.config.exit_timeout, self.host.say)
+        self.stop()
 
     def masking(self) -> RecordMasker:
         """Return what masks the secrets of one run, by the settings of now."""

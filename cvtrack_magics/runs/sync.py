@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from cvtrack_magics.journal.folder import RunFolder, read_folders, read_journal
 from cvtrack_magics.runs.current import get_session
 from cvtrack_magics.runs.delivery import Delivery
+from cvtrack_magics.runs.sender import failed
 from cvtrack_magics.runs.session import Session
 
 LOOK = 0.25  # seconds between two looks at what another process sends
@@ -126,7 +127,7 @@ def _send(
         total = sum(item.logged() for item in deliveries)
         if progress is not None:
             progress(total - sum(item.waiting for item in deliveries), total)
-        if not elsewhere and all(item.done or _failed(item, began) for item in deliveries):
+        if not elsewhere and all(item.done or failed(item, began) for item in deliveries):
             break
         time.sleep(0.05)
         if elsewhere and time.monotonic() > looked + LOOK:
@@ -134,11 +135,6 @@ def _send(
             found |= {item.note.key: item for item in session.recover()}
             elsewhere = sent_elsewhere(session)
     return list(found.values())
-
-
-def _failed(delivery: Delivery, began: float) -> bool:
-    """Whether it was tried since, and once more where a single failure says little."""
-    return delivery.failed_try > began and delivery.settled
 
 
 def sent_elsewhere(session: Session) -> bool:

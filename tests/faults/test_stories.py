@@ -20,7 +20,8 @@ import pathlib, time
 from cvtrack_magics import log, mlconfig, mlparams, mlrun, mltags
 from cvtrack_magics.runs.current import get_session
 
-get_session().config.close_timeout = {patience}
+config = get_session().config
+config.close_timeout = config.exit_timeout = {patience}
 slowest = 0.0
 with mlrun("train", tags={{"by": "story"}}, params={{"lr": 0.1}}):
     mltags(phase="one")

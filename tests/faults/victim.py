@@ -89,7 +89,8 @@ class Victim:
         """Set what the schedule sets, and say that the process is there."""
         from cvtrack_magics.runs.current import get_session
 
-        get_session().config.close_timeout = self.plan.close_timeout
+        config = get_session().config
+        config.close_timeout = config.exit_timeout = self.plan.close_timeout
         self.acks.say("started", pid=os.getpid())
 
     def opening(self, name: str) -> None:
