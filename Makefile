@@ -56,6 +56,7 @@ format: $(VENV)/.dev  ## let ruff put the code in order
 
 faults: $(VENV)/.dev postgres  ## play 200 schedules of kills, stops and broken servers
 	$(BIN)/python -m tests.faults
+	$(BIN)/python -m tests.faults.kills 50
 
 bench: $(VENV)/.dev  ## measure ours beside the peers
 	$(BIN)/python -m benchmarks
