@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeAlias
 
 from cvtrack_magics.errors import UsageProblem
 from cvtrack_magics.release.promotion.entries import (
@@ -20,6 +20,7 @@ from cvtrack_magics.release.promotion.history import (
     back_to,
     entries_of,
     line_of,
+    passed_verdicts,
     turns_so_far,
 )
 from cvtrack_magics.release.promotion.plans import (
@@ -32,7 +33,10 @@ from cvtrack_magics.release.promotion.plans import (
 from cvtrack_magics.release.promotion.section import require_champion, section
 from cvtrack_magics.release.promotion.turns import PATIENT, Say, Terms, silent
 from cvtrack_magics.release.promotion.verdicts import Keep, record_verdict
-from cvtrack_magics.store.registry import Registry
+from cvtrack_magics.store.registry import Registry, Version
+
+Unproved: TypeAlias = Callable[[Version, list[Entry]], str]
+"""Says why a version cannot be returned to, from it and the verdicts that it passed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +150,7 @@ def rollback(
     who: str,
     reason: str,
     expected_champion: str | None = None,
+    unproved: Unproved = lambda *_: "",
     step: Say = silent,
     terms: Terms = PATIENT,
 ) -> Promotion:
@@ -162,13 +167,16 @@ def rollback(
         Who asks for it, and why.
     expected_champion : str, optional
         The version to be rolled back; by default the champion at the time of the call.
+    unproved : callable, optional
+        Says why the version that is returned to cannot be, from it and from the verdicts that
+        it passed, the newest first; ``""`` where it can.
     step, terms
         As in :func:`promote`.
 
     Raises
     ------
     UsageProblem
-        There is no champion, or nothing to go back to.
+        There is no champion, nothing to go back to, or nothing that is proved.
     PromotionConflict, PromotionBusy, LostTurn
         As in :func:`promote`.
     """
@@ -187,6 +195,12 @@ def rollback(
             raise UsageProblem(
                 f"There is nothing to roll {name!r} back to from version {before}.",
                 "--promote makes another version the champion.",
+            )
+        why = unproved(found.versions[after], passed_verdicts(found.versions[after]))
+        if why:
+            raise UsageProblem(
+                f"{name!r} cannot be rolled back to version {after}: {why}",
+                f"%mlgate {name} --version {after} … --promote judges it now.",
             )
         entry = Entry(
             id=new_id(),

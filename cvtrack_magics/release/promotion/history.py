@@ -9,6 +9,8 @@ from cvtrack_magics.release.promotion.entries import PASSED, PROMOTED, ROLLED_BA
 from cvtrack_magics.release.promotion.plans import PREVIOUS, Found, champion_of, look
 from cvtrack_magics.store.registry import Registry, Version
 
+GAP = 1_000_000  # changes whose versions, and records with them, may have been deleted
+
 
 @dataclass(frozen=True, slots=True)
 class Why:
@@ -54,9 +56,14 @@ def entries_of(versions: Iterable[Version]) -> list[Entry]:
 
 
 def changes_in(entries: Iterable[Entry]) -> list[Entry]:
-    """Return promotions and rollbacks in the order in which they took place."""
+    """Return promotions and rollbacks in the order in which they took place.
+
+    One whose turn is far beyond the number of records is somebody else's writing: it would take
+    all turns there are, and no later change could be told from it.
+    """
     changes = [entry for entry in entries if entry.what in (PROMOTED, ROLLED_BACK)]
-    return sorted(changes, key=lambda e: (e.turn, e.time, e.id))
+    most = len(changes) + GAP
+    return sorted((e for e in changes if e.turn <= most), key=lambda e: (e.turn, e.time, e.id))
 
 
 def why(registry: Registry, name: str) -> Why:
@@ -81,6 +88,12 @@ def why(registry: Registry, name: str) -> Why:
     verdict_id = "" if rests_on is None else rests_on.verdict
     verdict = next((e for e in entries if e.id == verdict_id and e.what == PASSED), None)
     return Why(number, change, verdict, _line(name, number, change, verdict))
+
+
+def passed_verdicts(version: Version) -> list[Entry]:
+    """Return the verdicts that a version passed, the newest first."""
+    passed = [entry for entry in entries_of([version]) if entry.what == PASSED]
+    return sorted(passed, key=lambda entry: entry.id, reverse=True)
 
 
 def last_change(entries: Iterable[Entry], champion: str) -> Entry | None:

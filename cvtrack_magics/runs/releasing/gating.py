@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import getpass
+import hashlib
 import json
 import time
 from collections.abc import Callable, Sequence
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from cvtrack_magics.errors import CvtrackError, UsageProblem
 from cvtrack_magics.records import Artifact
+from cvtrack_magics.redact import kind_and_line
 from cvtrack_magics.runs.current import get_session
 from cvtrack_magics.runs.releasing.asked import demanded, functions
 from cvtrack_magics.runs.releasing.candidates import gather
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from cvtrack_magics.widgets.listing import Listing
 
 FIGURES = 8
+MOST_VERDICTS = 20  # passed verdicts whose files are looked for
 
 
 class GateRefused(CvtrackError):
@@ -267,9 +270,39 @@ def back(name: str, *, reason: str = "", who: str = "") -> Listing:
     from cvtrack_magics.widgets.listing import Listing
 
     done = promotion.rollback(
-        registry(), name, who=who or getpass.getuser(), reason=reason, step=_tell_of_waiting
+        registry(),
+        name,
+        who=who or getpass.getuser(),
+        reason=reason,
+        unproved=_unproved,
+        step=_tell_of_waiting,
     )
     return Listing(f"{name} was rolled back.", result=done, where=_done(done), passed=True)
+
+
+def _unproved(version: Version, passed: list[Entry]) -> str:
+    """Say why a version cannot be returned to: no passed verdict, with its file, is there."""
+    if not passed:
+        return "no verdict of the gate on it has passed."
+    faults = []
+    for verdict in passed[:MOST_VERDICTS]:
+        fault = _fault_of(version, verdict)
+        if not fault:
+            return ""
+        faults.append(fault)
+    return faults[0]
+
+
+def _fault_of(version: Version, verdict: Entry) -> str:
+    path = f"governance/gate/{verdict.id}.json"
+    tracking = get_session().tracking
+    try:
+        kept = tracking.read_file(tracking.run_of(version.run_id), path)
+    except Exception as error:
+        return f"its verdict {path} cannot be read ({kind_and_line(error)})."
+    if hashlib.sha256(kept).hexdigest() != verdict.sha256:
+        return f"its verdict {path} is not the one that passed."
+    return ""
 
 
 def past(name: str) -> Listing:

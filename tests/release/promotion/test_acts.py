@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from typing import Any
 
 import pytest
 
@@ -250,6 +251,37 @@ def test_history_has_everything_in_order_and_strangers_do_not_break_it(
         ("promoted", "2"),
     ]
     assert repair(registry, name, who="bob") == (f"Removed an unreadable intention of {name!r}.",)
+    assert rollback(registry, name, who="bob", reason="bad").version == "1"
+
+
+@pytest.mark.parametrize("turn", [2**53 - 1, 2**53 - 2, 10**9])
+def test_a_strangers_record_does_not_take_all_turns(registry: Registry, turn: int) -> None:
+    name = new_model(registry.uri, 3)
+    put(registry, name, "1", "2")
+    forged = encode(changes_of(registry, name)[-1]).replace('"turn":2', f'"turn":{turn}')
+    registry.set_tag(name, PREFIX + "20200102T030405.678902Z-0a1b2c3d", forged, "1")
+    put(registry, name, "3")
+    assert [entry.what for entry in history(registry, name)][-2:] == ["passed", "promoted"]
+    told = why(registry, name)
+    assert told.version == "3"
+    assert told.change is not None
+    assert told.change.turn == 3
+    assert rollback(registry, name, who="bob", reason="bad").version == "2"
+
+
+def test_a_rollback_may_ask_for_a_proof(registry: Registry) -> None:
+    name = new_model(registry.uri, 3)
+    put(registry, name, "1", "2")
+    asked: list[tuple[str, list[str]]] = []
+
+    def unproved(version: Any, passed: Any) -> str:
+        asked.append((version.version, [entry.what for entry in passed]))
+        return "its verdict is gone."
+
+    with pytest.raises(UsageProblem, match="back to version 1: its verdict is gone"):
+        rollback(registry, name, who="bob", reason="bad", unproved=unproved)
+    assert asked == [("1", ["passed"])]
+    assert registry.aliases(name) == {"champion": "2", "previous": "1"}
     assert rollback(registry, name, who="bob", reason="bad").version == "1"
 
 

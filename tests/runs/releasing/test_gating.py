@@ -77,6 +77,43 @@ def test_the_verdict_is_kept_with_the_run(make: Version, store: str) -> None:
     assert file.path.rsplit("/", 1)[-1].removesuffix(".json") in tag
 
 
+@pytest.mark.parametrize("how", ["no verdict", "refused", "file is gone", "file was changed"])
+def test_a_rollback_goes_only_to_what_passed(make: Version, store: str, how: str) -> None:
+    import mlflow
+
+    run_id = make("first", 30)
+    make("better", 2)
+    if how in ("no verdict", "refused"):
+        if how == "refused":
+            mlgate("shapes", version="1", require=["test/top1_acc >= 1.1"], soft=True)
+        registry(store).set_alias("shapes", "champion", "1")  # by hand
+    else:
+        mlgate("shapes", version="1", require=["test/top1_acc >= 0.5"], promote=True)
+    mlgate("shapes", version="2", require=["test/top1_acc >= 0.5"], promote=True)
+    client = mlflow.MlflowClient()
+    if "file" in how:
+        [file] = client.list_artifacts(run_id, "governance/gate")
+        folder = Path(client.get_run(run_id).info.artifact_uri.removeprefix("file://"))
+        if how == "file is gone":
+            (folder / file.path).unlink()
+        else:
+            (folder / file.path).write_text((folder / file.path).read_text() + " ")
+    said = {
+        "no verdict": "no verdict of the gate on it has passed",
+        "refused": "no verdict of the gate on it has passed",
+        "file is gone": "cannot be read",
+        "file was changed": "is not the one that passed",
+    }[how]
+    with pytest.raises(UsageProblem, match=f"back to version 1: .*{said}") as caught:
+        mlgate("shapes", rollback=True, reason="a fault")
+    assert "%mlgate shapes --version 1" in str(caught.value)
+    assert registry(store).aliases("shapes")["champion"] == "2"
+    # judged anew it can be gone back to
+    mlgate("shapes", version="1", require=["test/top1_acc >= 0.5"])
+    back = mlgate("shapes", rollback=True, reason="a fault")
+    assert "Version 1 is the champion" in repr(back)
+
+
 def test_both_measured_now_on_data_that_is_given(make: Version) -> None:
     make("first", 30)
     mlgate("shapes", require=["test/top1_acc >= 0.85"], promote=True)
