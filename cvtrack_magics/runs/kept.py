@@ -161,6 +161,8 @@ class KeptRun:
         )
         if said not in self._notices:
             self._notices.append(said)
+            with suppress(Exception):  # said at once: there may be no end of the cell to say it at
+                self.session.host.say(f"cvtrack: {said}")
 
     def opened(self, run: OpenRun) -> None:
         """Take up the id that the store gave the run."""

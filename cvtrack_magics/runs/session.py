@@ -189,6 +189,13 @@ class Session:
         if in_time and not self.host.interactive_display:
             with suppress(KeyboardInterrupt):
                 self.sender.drain(self.config.exit_timeout, self.host.say)
+        for delivery in self.sender.deliveries:
+            if delivery.in_memory:
+                self.host.say(
+                    f"cvtrack: what run {delivery.note.name!r} had in memory only, for want of "
+                    f"room on disk, is lost with this process ({delivery.waiting:,} points and "
+                    "its end are not in the store)."
+                )
         self.stop()
 
     def masking(self) -> RecordMasker:

@@ -240,6 +240,19 @@ def test_no_room_on_the_disk_and_a_server_that_is_up(story: Story, how: str) -> 
     assert process.status == 0, process.said
     assert story.statuses() == {"train": "FINISHED"}, process.said
     assert story.points("train", "loss") == losses(3000), process.said
+    at_once = process.said.index("cvtrack: Nothing can be written to the state folder")
+    assert at_once < process.said.index("FINISHED train")
+
+
+def test_what_is_lost_with_a_process_is_named(story: Story) -> None:
+    story.state.parent.mkdir(exist_ok=True)
+    story.state.write_text("a file stands where the folder should be")
+    story.proxy.set(Fault("refuse"))
+    process = story.run(train(steps=50, patience=1))
+    assert process.status == 0, process.said
+    assert "what run 'train' had in memory only" in process.said
+    assert "is lost with this process (100 points" in process.said
+    assert story.statuses() == {}
 
 
 def _tiny(folder: Path) -> bool:
