@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from cvtrack_magics.journal import liveness
+from cvtrack_magics.journal.folder import RunNote, read_note
 from cvtrack_magics.metrics.channel import Channel
 from cvtrack_magics.metrics.children import child_names
 
@@ -39,7 +40,7 @@ class Above:
     def in_child(self) -> None:
         """Take up what the environment says at this process's start."""
         self._said, _, self._birth = os.environ.get(VARIABLE, "").rpartition("#")
-        self._channel: tuple[str, Channel] | None = None
+        self._channel: tuple[Path, Channel] | None = None
         self._lives_until = 0.0
 
     @property
@@ -53,6 +54,22 @@ class Above:
         None where no process is above, it is gone, or it has no run open. ``no_room`` is told
         when the disk has no room for what is logged.
         """
+        folder = self._folder()
+        if folder is None:
+            return None
+        if self._channel is None or self._channel[0] != folder:
+            self._channel = (folder, Channel(folder, no_room, child_names()))
+        return self._channel[1]
+
+    def note(self) -> RunNote | None:
+        """Return what is known of that run, for runs that are nested in it."""
+        folder = self._folder()
+        try:
+            return None if folder is None else read_note(folder)
+        except (OSError, ValueError, TypeError):
+            return None
+
+    def _folder(self) -> Path | None:
         if not self._said:
             return None
         lock = Path(self._said)
@@ -60,10 +77,7 @@ class Above:
         if not open_now or not self._lives(lock):
             return None
         key = self._birth if self._birth in open_now else open_now[-1]
-        if self._channel is None or self._channel[0] != key:
-            folder = lock.parent.parent / "journal" / key
-            self._channel = (key, Channel(folder, no_room, child_names()))
-        return self._channel[1]
+        return lock.parent.parent / "journal" / key
 
     def _lives(self, lock: Path) -> bool:
         now = time.monotonic()

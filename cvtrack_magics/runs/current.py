@@ -9,23 +9,25 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from cvtrack_magics.errors import UsageProblem
 
 if TYPE_CHECKING:
+    from cvtrack_magics.config import CvTrack
     from cvtrack_magics.metrics.channel import Channel
     from cvtrack_magics.runs.session import Session
 
 HEAD_START = 0.05  # seconds that what follows the loading has the interpreter to itself
 
 
-def _for_script() -> Session:
+def _for_script(config: CvTrack | None = None) -> Session:
     from cvtrack_magics.config import CvTrack
     from cvtrack_magics.runs.host import ScriptHost
     from cvtrack_magics.runs.session import Session
 
-    return Session(ScriptHost(), CvTrack())
+    return Session(ScriptHost(), config or CvTrack())
 
 
 class _Current:
@@ -38,10 +40,20 @@ class _Current:
         self.making = False
         self.channel: Channel | None = None
         """Where log() writes: the innermost open run's channel, looked up in one step."""
+        self.forked_from: Session | None = None
+        """The session of the process that this one was forked by; its runs are not ours."""
 
     def in_child(self) -> None:
-        """Keep a forked worker from writing into its parent's runs."""
+        """Let a forked worker begin a session of its own, with the settings of its parent's.
+
+        The threads that would send the parent's runs are not here, and their locks may be held.
+        """
         self.channel = None
+        self.lock = threading.RLock()
+        self.making = False
+        if self.session is not None:
+            self.forked_from, config = self.session, self.session.config
+            self.session, self.make = None, partial(_for_script, config)
 
 
 _current = _Current()
@@ -61,6 +73,11 @@ def log_to(channel: Channel | None) -> None:
     if channel is not None:  # before a signal's handler can come in between
         from cvtrack_magics.runs import longlog  # noqa: F401
     _current.channel = channel
+
+
+def forked_from() -> Session | None:
+    """Return the session of the process that this one was forked by, if it had one."""
+    return _current.forked_from
 
 
 def peek() -> Session | None:

@@ -48,6 +48,8 @@ class KeptRun:
         A run that is in the store already and that other code will end.
     tags : mapping, optional
         The tags it is opened with.
+    above : RunNote, optional
+        The run of another process that it is nested in.
     """
 
     def __init__(
@@ -59,6 +61,7 @@ class KeptRun:
         *,
         run: OpenRun | None = None,
         tags: Mapping[str, str] | None = None,
+        above: RunNote | None = None,
     ) -> None:
         self.session = session
         self._notices = notices
@@ -75,8 +78,8 @@ class KeptRun:
             host=host,
             pid=pid,
             created=created,
-            parent_key=parent.note.key if parent else "",
-            parent_run_id=parent.delivery.run_id if parent else "",
+            parent_key=parent.note.key if parent else above.key if above else "",
+            parent_run_id=parent.delivery.run_id if parent else above.run_id if above else "",
             run_id=run.run_id if run else "",
             experiment_id=run.experiment_id if run else experiment_id,
             experiment=run.experiment if run else experiment,

@@ -42,6 +42,7 @@ from cvtrack_magics.store.late import RUN_KEY
 from cvtrack_magics.store.tracking import OpenRun
 
 if TYPE_CHECKING:
+    from cvtrack_magics.journal.folder import RunNote
     from cvtrack_magics.runs.guests import Way
     from cvtrack_magics.runs.precedence import Opening
     from cvtrack_magics.runs.session import Session
@@ -62,16 +63,24 @@ class RunScope:
         The cell the run is opened in.
     parent : RunScope, optional
         The run it is nested under.
+    above : RunNote, optional
+        The run of another process that it is nested under, in a worker.
     """
 
     def __init__(
-        self, session: Session, spec: RunSpec, cell: CellFacts, parent: RunScope | None
+        self,
+        session: Session,
+        spec: RunSpec,
+        cell: CellFacts,
+        parent: RunScope | None,
+        above: RunNote | None = None,
     ) -> None:
         self.session = session
         self._asked_name = spec.name
         self.spec = replace(spec, name=session.masking().text(spec.name))
         self.cell = cell
         self.parent = parent
+        self.above = above
         self.run: OpenRun | None = None
         self.outcome: Outcome | None = None
         self.notices: list[str] = []
@@ -94,7 +103,7 @@ class RunScope:
             session.host,
             session.config,
             self.spec,
-            parent.name if parent else "",
+            parent.name if parent else above.name if above else "",
             self.control.act,
         )
         self._way: Way | None = None
@@ -149,6 +158,8 @@ class RunScope:
             try:
                 if self.parent and self.parent.run and self.parent.run.local:
                     raise StoreUnavailable(f"Run {self.parent.name!r} is on disk so far.")
+                if self.above and not self.above.run_id:
+                    raise StoreUnavailable(f"Run {self.above.name!r} is on disk so far.")
                 self.run = opening.in_store(
                     self, {**self.kept.note.tags, RUN_KEY: self.kept.note.key}
                 )
@@ -184,7 +195,9 @@ class RunScope:
 
     def _open_journal(self, tags: dict[str, str]) -> None:
         parent = self.parent.kept if self.parent else None
-        self.kept = KeptRun(self.session, self._asked_name, parent, self.notices, tags=tags)
+        self.kept = KeptRun(
+            self.session, self._asked_name, parent, self.notices, tags=tags, above=self.above
+        )
         self.channel = self.kept.channel
 
     def _find_baseline(self) -> None:

@@ -106,7 +106,6 @@ class Session:
         self.writing = Writing(self)
         self._cards: WeakKeyDictionary[RunScope, int] = WeakKeyDictionary()
         """How many cards of child runs the running cell, or the script, has, by their parent."""
-        self._pid = os.getpid()
 
     # -- life
 
@@ -214,7 +213,8 @@ class Session:
         """Open a run; raises :class:`UsageProblem` when that makes no sense here."""
         cell = cell or CellFacts()
         parent = self._parent_of(spec)
-        scope = scopes.RunScope(self, spec, cell, parent)
+        above = self.writing.above() if spec.nested and parent is None else None
+        scope = scopes.RunScope(self, spec, cell, parent, above)
         if spec.resume:
             resume.refuse_open(self, spec.name)
         scope.notices += self._beside(spec)
@@ -228,6 +228,8 @@ class Session:
             pending=self.pending,
         )
         tags = {**surroundings.cell_tags(cell, self.host.notebook()), **opening.tags}
+        if above is not None and above.run_id:
+            tags["mlflow.parentRunId"] = above.run_id
         self.process.hold()
         self.switches.begin()
         self.pending = []
@@ -255,7 +257,8 @@ class Session:
     def _parent_of(self, spec: RunSpec) -> RunScope | None:
         current = self.current
         if spec.nested:
-            if current is None and self._foreign_run() is None:
+            above = self.writing.above() is not None
+            if current is None and not above and self._foreign_run() is None:
                 raise UsageProblem(
                     f"--nested has no open run to put {spec.name!r} under.",
                     "Open one with '%mlrun NAME' in a cell above, or leave out --nested.",
@@ -296,11 +299,10 @@ class Session:
     ) -> RunSummary:
         """Close a run, and any that is still open inside it, with the true outcome.
 
-        A forked child closes nothing: the run is its parent's, and the threads that would
-        send it, with the locks they may hold, are there.
+        A forked child closes no run of its parent's: the threads that would send it, with the
+        locks they may hold, are there.
         """
-        if os.getpid() != self._pid:
-            self.scopes.clear()
+        if os.getpid() != scope.channel.pid:
             return RunSummary(scope.name, scope.run_id, "", outcome, 0.0, "", kept=False)
         try:
             while scope in self.scopes and self.scopes[-1] is not scope:

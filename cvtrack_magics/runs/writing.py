@@ -14,6 +14,7 @@ from cvtrack_magics.runs.above import above, show
 from cvtrack_magics.runs.host import ScriptHost
 
 if TYPE_CHECKING:
+    from cvtrack_magics.journal.folder import RunNote
     from cvtrack_magics.runs.scope import RunScope
     from cvtrack_magics.runs.session import Session
 
@@ -78,7 +79,6 @@ class Writing:
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self._pid = os.getpid()
         self._lock = threading.RLock()
         self._worker: Worker | None = None
         self._unrecorded = 0
@@ -104,8 +104,6 @@ class Writing:
 
     def show(self) -> None:
         """Let the workers of this process know its open runs."""
-        if os.getpid() != self._pid:
-            return  # a forked worker has no runs that others could log into
         with self._lock:
             open_here = [s.kept.note.key for s in self._session.scopes if s.is_open]
             show(self._session.journal, open_here)
@@ -114,10 +112,10 @@ class Writing:
         """Return the run to write into; says once in a cell when there is none."""
         scopes = self._session.scopes
         scope = next((item for item in reversed(scopes) if item.is_open), None)
-        if os.getpid() == self._pid and scope is not None:
+        if scope is not None:
             current.log_to(scope.channel)
             return scope, scope.channel
-        channel = self._above(scope)
+        channel = self._above()
         if channel is not None:
             if self._worker is None or self._worker.channel is not channel:
                 self._worker = Worker(self._session, channel)
@@ -125,14 +123,25 @@ class Writing:
         self._say_nothing_is_recorded()
         return None
 
-    def _above(self, scope: RunScope | None) -> Channel | None:
-        """Return the channel of a run of the process above.
+    def above(self) -> RunNote | None:
+        """Return the run of the process above that runs of this one are nested in."""
+        return above.note() if self._is_worker else None
+
+    @property
+    def _is_worker(self) -> bool:
+        """Whether this process works for another.
 
         A notebook that was started from within a run is no worker of it.
         """
-        forked = os.getpid() != self._pid
-        if above.told and (forked or isinstance(self._session.host, ScriptHost)):
+        return isinstance(self._session.host, ScriptHost) and above.told
+
+    def _above(self) -> Channel | None:
+        """Return the channel of a run of the process above."""
+        if self._is_worker:
             return above.channel(self._no_room)
+        parent = current.forked_from()  # whose file system knows no locks
+        scopes = parent.scopes if parent is not None else []
+        scope = next((item for item in reversed(scopes) if item.is_open), None)
         return scope.kept.here if scope is not None else None
 
     def _no_room(self, error: OSError) -> None:
@@ -145,11 +154,10 @@ class Writing:
         self._unrecorded += 1
         if self._unrecorded > 1:
             return
-        forked = os.getpid() != self._pid
         self._session.host.say(
             "cvtrack: log() was called in a worker process; nothing is recorded, since the "
             "process that started it has no run open. Return the value, and log it there."
-            if forked
+            if current.forked_from() is not None
             else "cvtrack: log() was called with no run open; nothing is recorded. "
             "Start the cell with %%mlrun NAME."
         )

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import closed_uri
+from tests.runs.test_sync import repoint
 from tests.store_views import points, runs_of
 
 HEAD = """
@@ -197,6 +199,101 @@ def test_a_run_of_a_workers_own_is_its_own(store: str, tmp_path: Path) -> None:
     assert set(found) == {"above", "own"}, ran.stderr
     assert points(store, found["own"], "worker") == [(at, float(at)) for at in range(10)]
     assert points(store, found["above"], "worker") == [(10, 10.0)]
+
+
+@pytest.mark.parametrize("context", ["spawn", "fork"])
+def test_a_workers_runs_are_nested_where_it_was_started(
+    context: str, store: str, tmp_path: Path
+) -> None:
+    ran = run_script(
+        f"""
+        with mlrun("search"):
+            with mp.get_context("{context}").Pool(2) as pool:
+                pool.map(working.trial, range(4))
+            log({{"mine": 1.0}}, step=0)
+        """,
+        tmp_path,
+    )
+    found = runs_of(store)
+    trials = {f"trial {at}" for at in range(4)}
+    assert set(found) == {"search", *trials}, ran.stdout + ran.stderr
+    parent = found["search"]
+    assert {run.info.status for run in found.values()} == {"FINISHED"}, ran.stderr
+    for name in trials:
+        assert found[name].data.tags["mlflow.parentRunId"] == parent.info.run_id
+        at = float(name.split()[1])
+        assert points(store, found[name], "acc") == [(step, at + step) for step in range(20)]
+        assert found[name].data.params["at"] == name.split()[1]
+    assert points(store, parent, "mine") == [(0, 1.0)]
+
+
+@pytest.mark.parametrize("context", ["spawn", "fork"])
+def test_a_workers_nested_runs_find_their_parent_later(
+    context: str, store: str, tmp_path: Path
+) -> None:
+    ran = run_script(
+        f"""
+        with mlrun("search"):
+            with mp.get_context("{context}").Pool(2) as pool:
+                pool.map(working.trial, range(2))
+        """,
+        tmp_path,
+        MLFLOW_TRACKING_URI=closed_uri(),
+        CVTRACK_WATCH="0",
+    )
+    repoint(store)
+    done = subprocess.run(
+        [sys.executable, "-m", "cvtrack_magics", "sync"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr + ran.stdout
+    found = runs_of(store)
+    assert set(found) == {"search", "trial 0", "trial 1"}, ran.stdout + ran.stderr
+    for name in ("trial 0", "trial 1"):
+        assert found[name].data.tags["mlflow.parentRunId"] == found["search"].info.run_id
+        assert len(points(store, found[name], "acc")) == 20
+
+
+@pytest.mark.parametrize("context", ["spawn", "fork"])
+def test_a_worker_with_no_run_above_says_so(context: str, store: str, tmp_path: Path) -> None:
+    ran = run_script(
+        f"""
+        with mlrun("before"):
+            pool = mp.get_context("{context}").Pool(1)
+            pool.apply(working.count, (0, 5))
+        try:
+            pool.apply(working.trial, (7,))
+        except Exception as error:
+            print("said:", error)
+        pool.terminate()
+        """,
+        tmp_path,
+    )
+    assert "has no open run to put 'trial 7' under" in ran.stdout, ran.stderr
+    assert set(runs_of(store)) == {"before"}
+
+
+def test_a_forked_child_closes_no_run_of_its_parents(store: str, tmp_path: Path) -> None:
+    ran = run_script(
+        """
+        with mlrun("r") as run:
+            log({"mine": 0.0}, step=0)
+            pid = os.fork()
+            if not pid:
+                log({"worker": 0.0}, step=0)
+                sys.exit(0)
+            os.waitpid(pid, 0)
+            time.sleep(0.2)
+            log({"mine": 1.0}, step=1)
+        """,
+        tmp_path,
+    )
+    run = runs_of(store)["r"]
+    assert run.info.status == "FINISHED", ran.stdout + ran.stderr
+    assert points(store, run, "mine") == [(0, 0.0), (1, 1.0)]
+    assert points(store, run, "worker") == [(0, 0.0)]
 
 
 def test_a_notebook_that_is_started_in_a_run_is_no_worker(store: str, tmp_path: Path) -> None:

@@ -57,6 +57,13 @@ def own_run(start: int, stop: int) -> None:
     log({"worker": float(stop)}, step=stop)
 
 
+def trial(at: int) -> None:
+    """Be one trial of a search."""
+    with mlrun(f"trial {at}", nested=True, params={"at": at}, output=False):
+        for step in range(20):
+            log({"acc": float(at + step)}, step=step)
+
+
 class Logged:
     """A data set of numbers that logs each as it is asked for."""
 
