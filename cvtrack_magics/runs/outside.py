@@ -142,6 +142,8 @@ class Outside:
         sound = not (delivery.failures or delivery.in_memory or delivery.only_here)
         known = delivery.folder is not None and bool(delivery.run_id)
         known = known and ":memory:" not in delivery.note.uri
+        if delivery.note.parent_key and delivery.parent is None:
+            return False  # one of many workers, which would have a process each
         open_ = delivery.end is None and not delivery.done
         return known and open_ and sound and long_open and not self._stopped and self._allowed()
 
