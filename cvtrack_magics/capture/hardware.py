@@ -9,8 +9,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import psutil
-
 from cvtrack_magics.capture.gpus import gpus
 from cvtrack_magics.capture.meter import ResourceMeter, ResourceUse
 
@@ -143,6 +141,8 @@ def memory_limit() -> int:
 
 def memory_left() -> int:
     """Return how many bytes of memory may still be used, of the machine's and the cgroup's."""
+    import psutil
+
     left = [psutil.virtual_memory().available]
     for folder in _cgroup_folders():
         limit, used = (_read(folder / name).strip() for name in ("memory.max", "memory.current"))

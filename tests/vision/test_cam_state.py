@@ -202,7 +202,7 @@ def test_a_misspelt_layer_gets_the_nearest_name() -> None:
         (torch.zeros(2, 3, 8, 8, dtype=torch.uint8), "saw 2×3×8×8 of uint8"),
         (torch.zeros(8, 8), "expected N×C×H×W or C×H×W, saw 8×8"),
         ([torch.zeros(3, 8, 8), torch.zeros(3, 8, 9)], "images of one size"),
-        (torch.full((1, 3, 8, 8), 77.0), "neither 0..1, 0..255 nor ImageNet"),
+        (torch.full((1, 3, 8, 8), 77.0), "neither 0..1, 0..255 nor normalised in a known way"),
         (np.array(["a"]), "expected numbers"),
     ],
 )
