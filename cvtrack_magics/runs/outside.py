@@ -265,7 +265,7 @@ def _apply(delivery: Delivery, said: Mapping[str, Any]) -> None:
         delivery.failed_try = now - float(said["failed_ago"])
     delivery.not_before = now + float(said["wait"]) if said["wait"] else 0.0
     delivery.why, delivery.answered = str(said["why"]), bool(said["answered"])
-    delivery.denied = bool(said["denied"])
+    delivery.denied, delivery.settled = bool(said["denied"]), bool(said["settled"])
     delivery.only_files = bool(said["only_files"])
     delivery.notices += [line for line in said["notices"] if line not in delivery.notices]
     delivery.aside = Path(said["aside"]) if said["aside"] else None

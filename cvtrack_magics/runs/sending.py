@@ -86,6 +86,7 @@ class GrowingRun:
             "why": delivery.why,
             "answered": delivery.answered,
             "denied": delivery.denied,
+            "settled": delivery.settled,
             "only_files": delivery.only_files,
             "notices": delivery.notices,
             "aside": str(delivery.aside or ""),
