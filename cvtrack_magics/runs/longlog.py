@@ -34,6 +34,8 @@ def log_any(metrics: Any, value: Any, step: Any, every: Any, named: Mapping[str,
     repeats = Repeats()
     scope, channel = repeats.of(_open_run).result or (None, None)
     if channel is None or scope is None:
+        if repeats.arrived is not None:
+            raise repeats.arrived
         return
     failed: Exception | None = None
     for _ in range(TRIES):
