@@ -34,6 +34,8 @@ def log_any(metrics: Any, value: Any, step: Any, every: Any, named: Mapping[str,
     repeats = Repeats()
     found = repeats.of(_written_to).result
     if found is None:
+        if repeats.arrived is not None:
+            raise repeats.arrived
         return
     place, channel = found
     failed: Exception | None = None

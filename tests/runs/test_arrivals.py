@@ -113,6 +113,25 @@ def test_a_picture_during_which_it_arrives_is_kept(store: str) -> None:
     assert "visualisations/x/step-000000.png" in artifact_names(store, found)
 
 
+def test_what_arrives_where_no_run_is_open_is_raised_too(
+    store: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from cvtrack_magics.runs import longlog
+
+    plainly, asked = longlog.get_session, []
+
+    def late() -> Any:
+        asked.append(1)
+        if len(asked) == 1:
+            raise Late
+        return plainly()
+
+    monkeypatch.setattr(longlog, "get_session", late)
+    with pytest.raises(Late):
+        log(loss=1.0)
+    log(loss=1.0)
+
+
 def test_what_comes_again_is_the_values() -> None:
     asked = []
 

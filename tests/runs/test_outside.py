@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import json
 import os
 import signal
 import threading
@@ -16,8 +17,13 @@ from typing import Any
 import pytest
 
 from cvtrack_magics import log, mlparams, mlrun
+from cvtrack_magics.errors import StoreUnavailable
+from cvtrack_magics.journal.folder import RunFolder, RunNote, me
 from cvtrack_magics.runs import current, outside
 from cvtrack_magics.runs.delivery import Delivery
+from cvtrack_magics.runs.sending import GrowingRun
+from cvtrack_magics.store.tracking import Tracking
+from tests.conftest import closed_uri
 from tests.store_views import artifact_names, points, runs_of
 
 
@@ -241,6 +247,26 @@ def test_a_killed_kernels_run_is_ended_by_the_process(store: str, tmp_path: Path
     check(store, "killed", int(ran.stdout), "KILLED")
     assert not list((tmp_path / "home" / "state" / "cvtrack_magics").glob("journal/*/run.json"))
     print(f"KILLED after {time.monotonic() - began:.1f} s")
+
+
+@pytest.mark.parametrize("error", [StoreUnavailable("It is away."), KeyError("x")])
+def test_the_kernel_knows_what_a_failed_try_of_the_process_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    tracking = Tracking(closed_uri(), 1.0)
+    folder = RunFolder.make(tmp_path, RunNote("k" * 32, "r", closed_uri(), 1, *me()))
+    there, here = GrowingRun(tracking, folder, ""), Delivery(tracking, folder.note, {}, lambda: 0)
+
+    def fails(turn: float) -> bool:
+        raise error
+
+    monkeypatch.setattr(there.delivery, "advance", fails)
+    for tried in (1, 2):
+        there.delivery.try_to_advance()
+        outside._apply(here, json.loads(json.dumps(there.state())))
+        assert (here.failures, here.why) == (tried, there.delivery.why)
+        # %mlsync waits for as long as one more try may say something else
+        assert here.settled is (isinstance(error, StoreUnavailable) or tried == 2)
 
 
 class Door(BaseHTTPRequestHandler):
