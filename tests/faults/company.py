@@ -128,7 +128,7 @@ class Company:
             if not self._forked:
                 self._be_a_child()
         if "spawned" in self._run.company:
-            words = (str(self._seed), self._run.name, str(self._folder))
+            words = (str(self._seed), self._run.name, str(self._folder), str(os.getpid()))
             self._spawned = subprocess.Popen(
                 [sys.executable, "-m", "tests.faults.company", *words],
                 cwd=Path(__file__).parents[2],
@@ -177,7 +177,9 @@ class Company:
             for number, call in enumerate(extra_calls(self._seed, self._run, "late")):
                 ((key, step, value),) = call.points
                 before = _now()
-                client.log_metric(run_id, key, value, step=step)
+                on_its_way = client.log_metric(run_id, key, value, step=step)
+                if on_its_way is not None:  # MLflow's queue: a failure shows there only
+                    on_its_way.wait()
                 self._acks.say("late", run=self._run.name, n=number, before=before)
         except Exception as error:  # its own call failed: nothing is acknowledged
             print(f"late: {type(error).__name__}", flush=True)
@@ -209,12 +211,14 @@ def _now() -> int:
     return time.time_ns() // 1_000_000
 
 
-def main(seed: str, name: str, folder: str) -> None:
-    """Be a spawned child."""
+def main(seed: str, name: str, folder: str, parent: str) -> None:
+    """Be a spawned child, as long as its parent lives: without it nothing is recorded."""
     from tests.faults.schedule import schedule_of
     from tests.faults.victim import Acks, child_of
 
     _die_with_parent()
+    if os.getppid() != int(parent):  # it died before that was asked for
+        return
     for victim in schedule_of(int(seed)).victims:
         for run in victim.runs:
             for one in (run, child_of(run)):
