@@ -189,7 +189,7 @@ class Books:
         for kept in self.journals:
             delivery, sender = kept.delivery, kept.session.sender
             left = until - time.monotonic()
-            if delivery.done or delivery.failures or not delivery.run_id or left <= 0:
+            if delivery.done or delivery.tried.failures or not delivery.run_id or left <= 0:
                 continue
             if delivery.end is not None:
                 sender.wait(delivery, left)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
-from cvtrack_magics.errors import CvtrackError, StoreUnavailable
+from cvtrack_magics.errors import StoreUnavailable
 from cvtrack_magics.journal.acknowledged import Place
 from cvtrack_magics.journal.facts import Batch
 from cvtrack_magics.journal.folder import RunFolder, RunNote, Sent
@@ -19,11 +19,10 @@ from cvtrack_magics.journal.liveness import boot_id
 from cvtrack_magics.journal.points import Cursor
 from cvtrack_magics.journal.rows import Rows
 from cvtrack_magics.records import Artifact, End, Notice
-from cvtrack_magics.redact import in_one_line
 from cvtrack_magics.runs.refused import set_aside
-from cvtrack_magics.store import answers, late
+from cvtrack_magics.runs.tries import Tried
+from cvtrack_magics.store import late
 from cvtrack_magics.store.probe import probe
-from cvtrack_magics.store.refusals import is_denied, is_no
 from cvtrack_magics.store.tracking import OpenRun, Tracking
 from cvtrack_magics.store.writer import METRICS_PER_CALL, FilesHeld, Point
 
@@ -106,21 +105,8 @@ class Delivery:
         """Where the journal was moved because not all of it could be read."""
         self.notices: list[str] = []
         self.done = False
-        self.failures = 0
-        self.failed_try = 0.0
-        """When the last try that failed began (monotonic seconds)."""
-        self.why = ""
-        self.answered = False
-        """Whether the store answered no at the last try; asking again may change nothing."""
-        self.denied = False
-        """Whether the last try failed because the store wants other credentials."""
-        self.only_files = False
-        """Whether the last try failed for files alone; the store has all the rest."""
-        self.settled = False
-        """Whether the last try failed in a way that another one at once would not change."""
+        self.tried = Tried()
         self.next_try = 0.0
-        self.not_before = 0.0
-        """Until when the server asked to be left alone (monotonic seconds)."""
         self._ending: Ending = "set"
         self._note = note
         self._uri = uri
@@ -200,18 +186,10 @@ class Delivery:
         try:
             return self.advance(turn)
         except Exception as error:
-            self.failures += 1
-            self.failed_try = began
-            self.answered, self.denied = is_no(error), is_denied(error)
-            self.why = _reason(error)
-            self.only_files = isinstance(error, FilesHeld)
-            away = isinstance(error, StoreUnavailable)
-            self.settled = self.answered or self.only_files or away or self.failures > 1
+            self.tried = self.tried.and_failed(error, began)
             first, longest = PAUSES
-            pause = min(longest, first * 2 ** min(self.failures - 1, 8))
-            asked = answers.seconds_to_wait(error)
-            self.not_before = time.monotonic() + asked if asked else 0.0
-            self.next_try = time.monotonic() + max(pause, asked)
+            pause = min(longest, first * 2 ** min(self.tried.failures - 1, 8))
+            self.next_try = max(time.monotonic() + pause, self.tried.not_before)
             return False
 
     def advance(self, turn: float = math.inf) -> bool:
@@ -223,7 +201,7 @@ class Delivery:
             return False
         until = time.monotonic() + turn
         uri = self.full_uri()
-        if self.failures or not self.run_id:
+        if self.tried.failures or not self.run_id:
             probe(uri, self.tracking.connect_timeout)
         run = self._run(uri)
         end = self.end
@@ -238,8 +216,7 @@ class Delivery:
             self._send_facts(run)
             self._send_points(run)  # what was logged before the end, to the last point
             self._finish(run, end)
-        self.failures, self.why, self.next_try, self.not_before = 0, "", 0.0, 0.0
-        self.answered = self.denied = self.settled = False
+        self.tried, self.next_try = Tried(), 0.0
         return more
 
     def _run(self, uri: str) -> OpenRun:
@@ -398,9 +375,3 @@ def _files_of(batches: Sequence[Batch]) -> list[Batch]:
         for batch in batches
     ]
     return [batch for batch in some if batch.records or batch.files is not None]
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, CvtrackError):
-        return str(error) if is_no(error) else error.problem
-    return in_one_line(error)

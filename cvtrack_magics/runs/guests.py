@@ -57,7 +57,7 @@ class Way(Books):
     @property
     def reachable(self) -> bool:
         """Whether the store took the last thing it was sent."""
-        return not self.kept.delivery.failures
+        return not self.kept.delivery.tried.failures
 
     @property
     def masking(self) -> RecordMasker:
@@ -167,7 +167,7 @@ class Guests:
         until = time.monotonic() + timeout
         for kept in ended:
             left = until - time.monotonic()
-            if left > 0 and not (kept.delivery.done or kept.delivery.failures):
+            if left > 0 and not (kept.delivery.done or kept.delivery.tried.failures):
                 self._session.sender.wait(kept.delivery, left)
 
     def _let_go(self, last: OpenRun) -> None:

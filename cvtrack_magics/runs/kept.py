@@ -23,6 +23,7 @@ from cvtrack_magics.metrics.children import ChildStreams, child_names
 from cvtrack_magics.records import End, Record
 from cvtrack_magics.redact import redact
 from cvtrack_magics.runs.delivery import Delivery
+from cvtrack_magics.runs.tries import Tried
 from cvtrack_magics.store import fluent, late
 from cvtrack_magics.store.tracking import OpenRun
 from cvtrack_magics.store.uris import absolute
@@ -176,7 +177,7 @@ class KeptRun:
     def goes_on_in(self, run_id: str) -> None:
         """Send to a run that the store has, as soon as the store answers again."""
         self.delivery.change(run_id=run_id)
-        self.delivery.failures = 1  # so that the store is looked for first
+        self.delivery.tried = Tried(failures=1)  # so that the store is looked for first
 
     def open_on_disk(self, tags: dict[str, str]) -> OpenRun:
         """Open the run without the store; MLflow's functions take it for the active one."""
@@ -256,12 +257,12 @@ class KeptRun:
         delivery = self.delivery
         if delivery.done:
             return ""
-        why = delivery.why or "The store is slow."
+        why = delivery.tried.why or "The store is slow."
         where = "in memory only" if self._full or not delivery.folder else "on disk"
-        if delivery.only_files:
+        if delivery.tried.only_files:
             return f"{why} Those of run {self.note.name!r} wait {where}; %mlsync sends them."
         what = f"{delivery.waiting:,} points and the end of run {self.note.name!r} wait {where}"
-        if delivery.answered:
+        if delivery.tried.answered:
             return f"{_sentence(why)} {what}; %mlsync sends them when that is mended."
         return f"{why} {what} and are sent when the store answers; %mlsync shows what waits."
 

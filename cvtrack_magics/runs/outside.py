@@ -25,6 +25,7 @@ from cvtrack_magics.capture.hardware import memory_left
 from cvtrack_magics.delivery import watcher
 from cvtrack_magics.journal.folder import Sent
 from cvtrack_magics.runs.delivery import Delivery
+from cvtrack_magics.runs.tries import Tried
 
 AFTER = 3.0  # seconds that a run is open before it is handed over
 AGAIN = 60.0  # seconds after which a process that ended by itself may be started once more
@@ -139,7 +140,7 @@ class Outside:
 
     def _may_take(self, delivery: Delivery) -> bool:
         long_open = time.monotonic() - delivery.opened_at > AFTER
-        sound = not (delivery.failures or delivery.in_memory or delivery.only_here)
+        sound = not (delivery.tried.failures or delivery.in_memory or delivery.only_here)
         known = delivery.folder is not None and bool(delivery.run_id)
         known = known and ":memory:" not in delivery.note.uri
         if delivery.note.parent_key and delivery.parent is None:
@@ -163,10 +164,10 @@ class Outside:
         for uri, outsider in outsiders:
             changed = _changed_since(outsider.environment)
             for key, delivery in list(outsider.deliveries.items()):
-                refused = bool(delivery.failures and delivery.denied)
+                refused = bool(delivery.tried.denied)
                 if refused and not changed:
                     self._refused[uri] = outsider.environment
-                if delivery.in_memory or refused or (changed and delivery.failures):
+                if delivery.in_memory or refused or (changed and delivery.tried.failures):
                     outsider.say({"key": key, "release": True})
             if changed and not outsider.deliveries:
                 self._end(uri, outsider)
@@ -261,14 +262,7 @@ def _apply(delivery: Delivery, said: Mapping[str, Any]) -> None:
             break
         delivery.facts.popleft()
     delivery.on_sent({name: place[0] for name, place in places.items()})
-    now = time.monotonic()
-    delivery.failures = int(said["failures"])
-    if delivery.failures:
-        delivery.failed_try = now - float(said["failed_ago"])
-    delivery.not_before = now + float(said["wait"]) if said["wait"] else 0.0
-    delivery.why, delivery.answered = str(said["why"]), bool(said["answered"])
-    delivery.denied, delivery.settled = bool(said["denied"]), bool(said["settled"])
-    delivery.only_files = bool(said["only_files"])
+    delivery.tried = Tried.heard(said["tried"])
     delivery.notices += [line for line in said["notices"] if line not in delivery.notices]
     delivery.aside = Path(said["aside"]) if said["aside"] else None
     delivery.done = bool(said["done"])

@@ -59,7 +59,7 @@ class Sender:
             for lane in self._lanes.values():
                 lane.hurry = True
                 for delivery in lane.deliveries:
-                    delivery.next_try = delivery.not_before
+                    delivery.next_try = delivery.tried.not_before
             self._changed.notify_all()
         self._outside.hurry()
 
@@ -85,8 +85,7 @@ class Sender:
         with self._changed:
             while not delivery.done:
                 left = began + timeout - time.monotonic()
-                failed = delivery.failed_try > began  # a try of before says nothing about now
-                failed = failed or delivery.not_before > time.monotonic()
+                failed = delivery.tried.failed_since(began) or delivery.tried.asked_to_wait
                 if left <= 0 or (failed and not patient) or self._stopped:
                     return False
                 self._changed.wait(min(left, 0.5))
@@ -105,7 +104,8 @@ class Sender:
         began, told = time.monotonic(), False
         self.hurry()
         while time.monotonic() < began + timeout:
-            left = [d for d in self.deliveries if d.end is not None and not failed(d, began)]
+            ended = [item for item in self.deliveries if item.end is not None]
+            left = [item for item in ended if not item.tried.said_no_since(began)]
             if not left:
                 return
             if not told and time.monotonic() > began + SOON:
@@ -125,8 +125,8 @@ class Sender:
         self.hurry()
         while delivery.waiting or delivery.facts:
             late = time.monotonic() > began + timeout
-            asked_to_wait = delivery.not_before > time.monotonic()
-            if late or asked_to_wait or delivery.failed_try > began or delivery.done:
+            failed = delivery.tried.failed_since(began) or delivery.tried.asked_to_wait
+            if late or failed or delivery.done:
                 return False
             time.sleep(0.005)
         return True
@@ -139,11 +139,6 @@ class Sender:
                 lane.stopped = True
             self._changed.notify_all()
         self._outside.stop()
-
-
-def failed(delivery: Delivery, since: float) -> bool:
-    """Whether a try since failed, and once more where a single failure says little."""
-    return delivery.failed_try > since and delivery.settled
 
 
 class _Lane:

@@ -75,19 +75,12 @@ class GrowingRun:
 
     def state(self) -> dict[str, Any]:
         """Return how far the run is, for the kernel."""
-        delivery, now = self.delivery, time.monotonic()
+        delivery = self.delivery
         return {
             "key": delivery.note.key,
             "sent": [delivery.sent.facts, delivery.sent.points, dict(delivery.sent.streams)],
             "done": delivery.done,
-            "failures": delivery.failures,
-            "failed_ago": now - delivery.failed_try if delivery.failures else None,
-            "wait": max(0.0, delivery.not_before - now),
-            "why": delivery.why,
-            "answered": delivery.answered,
-            "denied": delivery.denied,
-            "settled": delivery.settled,
-            "only_files": delivery.only_files,
+            "tried": delivery.tried.told(),
             "notices": delivery.notices,
             "aside": str(delivery.aside or ""),
         }
@@ -181,7 +174,7 @@ class Work:
         if "hurry" in said:
             self.say({"heard": True})
             for run in self._runs.values():
-                run.delivery.next_try = run.delivery.not_before
+                run.delivery.next_try = run.delivery.tried.not_before
         elif "open" in said:
             self._open(said)
         elif said.get("key") in self._runs:
@@ -227,7 +220,7 @@ class Work:
             for delivery in left:
                 if delivery.next_try <= time.monotonic():
                     delivery.try_to_advance(TURN)
-                    soon = max(delivery.not_before, time.monotonic() + SOON)
+                    soon = max(delivery.tried.not_before, time.monotonic() + SOON)
                     delivery.next_try = min(delivery.next_try, soon)
             left = [delivery for delivery in left if not delivery.done]
             if all(delivery.next_try > time.monotonic() for delivery in left):

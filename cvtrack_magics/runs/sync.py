@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from cvtrack_magics.journal.folder import RunFolder, read_folders, read_journal
 from cvtrack_magics.runs.current import get_session
 from cvtrack_magics.runs.delivery import Delivery
-from cvtrack_magics.runs.sender import failed
 from cvtrack_magics.runs.session import Session
 
 LOOK = 0.25  # seconds between two looks at what another process sends
@@ -127,7 +126,8 @@ def _send(
         total = sum(item.logged() for item in deliveries)
         if progress is not None:
             progress(total - sum(item.waiting for item in deliveries), total)
-        if not elsewhere and all(item.done or failed(item, began) for item in deliveries):
+        answers = [item.done or item.tried.said_no_since(began) for item in deliveries]
+        if not elsewhere and all(answers):
             break
         time.sleep(0.05)
         if elsewhere and time.monotonic() > looked + LOOK:
@@ -167,7 +167,7 @@ def _item(delivery: Delivery) -> Item:
         points=delivery.logged() if delivery.done else delivery.waiting,
         size=size,
         status=delivery.end.outcome if delivery.end else "",
-        why="" if delivery.done else delivery.why or "not tried yet",
+        why="" if delivery.done else delivery.tried.why or "not tried yet",
     )
 
 
@@ -185,18 +185,18 @@ def in_words(found: Sequence[Delivery]) -> str:
         )
     if others:
         lines.append(f"cvtrack: {_names(others)} waited on disk and is in the store now.")
-    going = [item for item in waiting if not item.failures]
+    going = [item for item in waiting if not item.tried.failures]
     if going:
         points = sum(item.waiting for item in going)
         lines.append(
             f"cvtrack: {_names(going)} waited on disk and is being sent ({points:,} points)."
         )
-    waiting = [item for item in waiting if item.failures]
+    waiting = [item for item in waiting if item.tried.failures]
     if waiting:
         size = sum(item.folder.size for item in waiting if item.folder)
         lines.append(
             f"cvtrack: {_names(waiting)} still waits on disk, {size / 1e6:.1f} MB "
-            f"({waiting[0].why}) Type %mlsync when the store answers."
+            f"({waiting[0].tried.why}) Type %mlsync when the store answers."
         )
     return "\n".join(lines)
 

@@ -264,9 +264,9 @@ def test_the_kernel_knows_what_a_failed_try_of_the_process_says(
     for tried in (1, 2):
         there.delivery.try_to_advance()
         outside._apply(here, json.loads(json.dumps(there.state())))
-        assert (here.failures, here.why) == (tried, there.delivery.why)
+        assert (here.tried.failures, here.tried.why) == (tried, there.delivery.tried.why)
         # %mlsync waits for as long as one more try may say something else
-        assert here.settled is (isinstance(error, StoreUnavailable) or tried == 2)
+        assert here.tried.settled is (isinstance(error, StoreUnavailable) or tried == 2)
 
 
 class Door(BaseHTTPRequestHandler):
