@@ -69,7 +69,7 @@ class KeptRun:
         self._full = False
         self.masking = session.masking()
         uri = run.uri if run else absolute(session.tracking.uri)
-        experiment_id, experiment = session.tracking.experiment_now()
+        experiment_id, experiment = self._experiment(parent.delivery.note if parent else above)
         host, pid, created = me()
         self.note: RunNote = RunNote(
             key=uuid.uuid4().hex,
@@ -126,6 +126,12 @@ class KeptRun:
                     dict(os.environ),
                 )
             )
+
+    def _experiment(self, above: RunNote | None) -> tuple[str, str]:
+        """Return id and name of the experiment, as far as known; a nested run stays in its own."""
+        if above is not None and (above.experiment_id or above.experiment):
+            return above.experiment_id, above.experiment
+        return self.session.tracking.experiment_now()
 
     def _hold(self, session: Session) -> str:
         """Return the name of this process's lock; empty where there can be no journal."""

@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,10 @@ _OURS = ("MLFLOW_TRACKING_URI", "MLFLOW_RUN_ID", "MLFLOW_EXPERIMENT")
 
 _HERE = "the points of this run are sent by a thread of this kernel, which slows a fast loop down"
 REFUSED = f"The store takes nothing from a process beside this one; {_HERE}."
+VERSION = version("cvtrack_magics")  # of the code in memory; read before it can be replaced
+UPDATED = (
+    f"cvtrack_magics was updated since this kernel loaded version {VERSION}; {_HERE}. Restart it."
+)
 NO_MEMORY = f"Less than {LEAST_MEMORY // 1_000_000} MB of memory are left; {_HERE}."
 
 
@@ -96,6 +101,8 @@ class Outside:
         self._not_before: dict[str, float] = {}
         self._refused: dict[str, Mapping[str, str]] = {}
         """The environments in which a store took nothing from such a process."""
+        self._updated = False
+        """Whether a process that is started now would be of another version."""
         self._stopped = False
 
     @property
@@ -113,8 +120,8 @@ class Outside:
         except Exception:  # without its credentials nobody can send it
             return False
         with self._lock:
-            if self._is_refused(uri):
-                _tell_once(delivery, REFUSED)
+            if self._updated or self._is_refused(uri):
+                _tell_once(delivery, UPDATED if self._updated else REFUSED)
                 return False
             outsider = self._outsider(uri, delivery)
             if outsider is None or not outsider.ready:
@@ -216,9 +223,11 @@ class Outside:
     def _read(self, outsider: Outsider) -> None:
         pipe = outsider.process.stdout
         assert pipe is not None
-        with suppress(OSError, ValueError):
+        try:
             for line in pipe:
                 self._take(outsider, json.loads(line))
+        except Exception:  # whatever it says: the thread goes on from what is sent
+            outsider.process.kill()
         outsider.ready = False
         with suppress(subprocess.TimeoutExpired):
             outsider.process.wait(1.0)
@@ -227,7 +236,10 @@ class Outside:
 
     def _take(self, outsider: Outsider, said: Mapping[str, Any]) -> None:
         if "hello" in said:
-            outsider.ready = True
+            outsider.ready = said.get("version") == VERSION
+            if not outsider.ready:
+                self._updated = True
+                _close(outsider.process)
             return
         if "heard" in said:
             outsider.hurried = False

@@ -17,6 +17,7 @@ import signal
 import sys
 import time
 from collections.abc import Mapping
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -116,7 +117,7 @@ class Work:
 
     def run(self) -> None:
         """Send until there is nothing to send any more, or nobody to send it for."""
-        self.say({"hello": os.getpid()})
+        self.say({"hello": os.getpid(), "version": version("cvtrack_magics")})
         idle_since, more = time.monotonic(), False
         while self.kernel_lives and not (self.closed and not self._runs):
             self.hear(0.0 if more else INTERVAL)
@@ -142,7 +143,7 @@ class Work:
 
     def _tell(self, run: GrowingRun) -> None:
         state = run.state()
-        news = {**state, "failed_ago": 0.0, "wait": 0.0}
+        news = {**state, "tried": run.delivery.tried}  # whose times do not run on
         if news != self._told.get(state["key"]):
             self.say(state)
             self._told[state["key"]] = news

@@ -7,6 +7,8 @@ import http.client
 import json
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -232,9 +234,6 @@ with cv.mlrun("killed", output=False):
 
 
 def test_a_killed_kernels_run_is_ended_by_the_process(store: str, tmp_path: Path) -> None:
-    import subprocess
-    import sys
-
     ran = subprocess.run(
         [sys.executable, "-c", KILLED],
         env={**os.environ, "CVTRACK_SENDER": "process", "MLFLOW_TRACKING_URI": store},
@@ -267,6 +266,54 @@ def test_the_kernel_knows_what_a_failed_try_of_the_process_says(
         assert (here.tried.failures, here.tried.why) == (tried, there.delivery.tried.why)
         # %mlsync waits for as long as one more try may say something else
         assert here.tried.settled is (isinstance(error, StoreUnavailable) or tried == 2)
+
+
+def test_a_process_of_another_version_is_not_used(
+    store: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outside, "VERSION", "0.0.1")
+    with mlrun("old", output=False):
+        count(0, 500)
+        found = delivery()
+        until(lambda: outside.UPDATED in found.notices)
+        count(500, 1_000)
+        assert found.elsewhere is None
+    check(store, "old", 1_000)
+
+
+BABEL = """
+import json, sys
+print(json.dumps({"hello": 1, "version": sys.argv[1]}), flush=True)
+key = json.loads(sys.stdin.readline())["open"].rsplit("/", 1)[1]
+print(sys.argv[2].replace("?", key), flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.mark.parametrize(
+    "line", ["no JSON", "[]", '{"key": "?"}', '{"key": "?", "sent": [1]}', "{}"]
+)
+def test_what_a_process_says_that_nobody_understands_stops_nothing(
+    store: str, monkeypatch: pytest.MonkeyPatch, line: str
+) -> None:
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start(_: object) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-c", BABEL, outside.VERSION, line]
+        pipe = subprocess.PIPE
+        started.append(subprocess.Popen(command, stdin=pipe, stdout=pipe))
+        return started[-1]
+
+    monkeypatch.setattr(outside, "_start", start)
+    monkeypatch.setattr(outside, "AGAIN", 60.0)
+    with mlrun("babel", output=False):
+        count(0, 500)
+        until(lambda: started and started[0].poll() is not None)
+        assert started[0].returncode == -signal.SIGKILL  # it was handed the run, and lost it
+        count(500, 1_000)
+        until(lambda: delivery().elsewhere is None)
+        count(1_000, 1_500)
+    check(store, "babel", 1_500)
 
 
 class Door(BaseHTTPRequestHandler):
