@@ -51,6 +51,7 @@ else:
 SIBLINGS = 5  # curves of how many nested runs are drawn behind the next one's
 EARLIER = 50  # places in the notebook whose last curves are kept
 MOST_CARDS = 3  # cards of child runs of one run under one cell
+GRACE = 5.0  # seconds that a process waits that is told to go; many are killed ten after that
 LEFT_TO_OTHERS, AGAIN = 300.0, 2.0  # seconds that another process's runs are looked after
 CURVE = 1000  # points that are kept of a curve for the plots of later runs
 
@@ -185,9 +186,10 @@ class Session:
     def _stop_at_exit(self, in_time: bool) -> None:
         """Stop at the process's end; a script's container may go with it, a kernel's stays."""
         self._close_all()
-        if in_time and not self.host.interactive_display:
+        if not self.host.interactive_display:
+            patience = self.config.exit_timeout
             with suppress(KeyboardInterrupt):
-                self.sender.drain(self.config.exit_timeout, self.host.say)
+                self.sender.drain(patience if in_time else min(patience, GRACE), self.host.say)
         for delivery in self.sender.deliveries:
             if delivery.in_memory:
                 self.host.say(

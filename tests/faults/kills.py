@@ -81,7 +81,7 @@ class Life:
 
     def stored(self) -> tuple[str, set[tuple[str, int, float]], int]:
         """Return status, points and their number, as the store has them."""
-        uri = f"file:{self.folder}/mlflow.db?mode=ro"
+        uri = f"file:{self.folder}/mlflow.db?mode=rw"  # a journal that was left has to be undone
         with closing(sqlite3.connect(uri, uri=True, timeout=20)) as store:
             rows = store.execute("SELECT run_uuid, status FROM runs").fetchall()
             if len(rows) != 1:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -18,10 +19,12 @@ MANY = 4000
 SCRIPT = """
 import os, sys, time
 from cvtrack_magics import log, mlrun
+from cvtrack_magics.runs import sender
 from cvtrack_magics.runs.current import get_session
 from cvtrack_magics.store.tracking import Tracking
 
 config = get_session().config
+sender.SOON = float(sys.argv[3])
 config.close_timeout, config.exit_timeout = 0.01, float(sys.argv[1])
 plainly = Tracking.write_points
 def slowly(self, run, points):
@@ -34,11 +37,11 @@ with mlrun("a"):
 """
 
 
-def ran(exit_timeout: float, pause: float, uri: str) -> tuple[float, str, int]:
+def ran(exit_timeout: float, pause: float, uri: str, soon: float = 1.0) -> tuple[float, str, int]:
     """Return for how long the script ran, what it said and how it ended."""
     began = time.monotonic()
     done = subprocess.run(
-        [sys.executable, "-c", SCRIPT.format(many=MANY), str(exit_timeout), str(pause)],
+        [sys.executable, "-c", SCRIPT.format(many=MANY), str(exit_timeout), str(pause), str(soon)],
         capture_output=True,
         text=True,
         check=False,
@@ -57,7 +60,7 @@ def test_a_script_waits_until_all_is_sent(store: str) -> None:
 
 
 def test_what_is_sent_at_once_is_not_spoken_of(store: str) -> None:
-    _, said, code = ran(60, 0.0, store)
+    _, said, code = ran(60, 0.0, store, soon=30.0)
     assert code == 0, said
     assert runs_of(store)["a"].info.status == "FINISHED"
     assert "waiting at most" not in said
@@ -86,7 +89,7 @@ def test_it_does_not_wait_for_a_store_that_is_away(tmp_path: Path) -> None:
 def test_a_run_that_is_left_open_is_ended_and_sent(store: str) -> None:
     code = SCRIPT.replace('with mlrun("a"):', 'mlrun("a")\nif True:').format(many=MANY)
     done = subprocess.run(
-        [sys.executable, "-c", code, "60", "0.3"], capture_output=True, text=True, check=False
+        [sys.executable, "-c", code, "60", "0.3", "1"], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
     run = runs_of(store)["a"]
@@ -94,20 +97,39 @@ def test_a_run_that_is_left_open_is_ended_and_sent(store: str) -> None:
     assert len(points(store, run, "loss")) == MANY
 
 
-@pytest.mark.parametrize("way", ["kill", "term"])
-def test_nobody_who_is_told_to_go_waits(way: str, store: str) -> None:
+def told_to_go(number: int, pause: float) -> subprocess.CompletedProcess[str]:
+    """Run a script that gets a signal in its run."""
     code = SCRIPT.format(many=MANY)
-    end = {"kill": "os.kill(os.getpid(), 9)", "term": "os.kill(os.getpid(), 15)"}[way]
     done = subprocess.run(
-        [sys.executable, "-c", f"{code}\n    {end}\n", "3600", "3600"],
+        [
+            sys.executable,
+            "-c",
+            f"{code}\n    os.kill(os.getpid(), {number})\n",
+            "3600",
+            str(pause),
+            "1",
+        ],
         capture_output=True,
         text=True,
         check=False,
         timeout=120,
         env={**os.environ, "CVTRACK_WATCH": "0"},
     )
-    assert done.returncode in (-9, -15)
-    assert "waiting at most" not in done.stdout
+    assert done.returncode == -number
+    return done
+
+
+def test_who_is_told_to_go_sends_what_can_be_sent_soon(store: str) -> None:
+    told_to_go(signal.SIGTERM, 0.3)  # longer than the end of a run waits here
+    run = runs_of(store)["a"]
+    assert run.info.status == "KILLED"
+    assert len(points(store, run, "loss")) == MANY
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_nobody_who_is_told_to_go_waits_long(number: int, store: str) -> None:
+    done = told_to_go(number, 3600)
+    assert "3600" not in done.stdout
     subprocess.run([sys.executable, "-m", "cvtrack_magics", "sync"], check=True)
     run = runs_of(store)["a"]
     assert run.info.status == "KILLED"
