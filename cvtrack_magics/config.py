@@ -1,14 +1,21 @@
-"""Every default in one place; ``%config CvTrack`` lists and sets them."""
+"""Every default in one place; ``%config CvTrack`` lists and sets them.
+
+An environment variable ``CVTRACK_<OPTION>`` sets one for a whole process, scripts included.
+"""
 
 from __future__ import annotations
 
 import os
+import warnings
 from pathlib import Path
+from typing import Any
 
-from traitlets import Bool, Enum, Float, Integer, List, Unicode, default
+from traitlets import Bool, Enum, Float, Integer, List, TraitError, Unicode, default
 from traitlets.config import Configurable
 
 from cvtrack_magics.private import private_folder
+
+ENVIRONMENT = "CVTRACK_"
 
 
 class CvTrack(Configurable):
@@ -29,7 +36,7 @@ class CvTrack(Configurable):
         3.0, help="Seconds to wait for the tracking store before the cell runs unrecorded."
     ).tag(config=True)
     close_timeout = Float(
-        10.0, help="Seconds a cell waits at its end for the store; the rest is sent afterwards."
+        2.0, help="Seconds a cell waits at its end for the store; the rest is sent afterwards."
     ).tag(config=True)
     exit_timeout = Float(
         60.0,
@@ -40,11 +47,11 @@ class CvTrack(Configurable):
     sender = Enum(
         ("process", "thread"),
         help="Who sends a run that lasts: a process beside the kernel, which costs the training "
-        "nothing, or a thread of the kernel. CVTRACK_SENDER sets it too.",
+        "nothing, or a thread of the kernel.",
     ).tag(config=True)
     watch = Bool(
         help="Start a small process at the first run, which ends the runs of this kernel as "
-        "KILLED in the store when the kernel is killed. CVTRACK_WATCH=0 switches it off too.",
+        "KILLED in the store when the kernel is killed.",
     ).tag(config=True)
     plot_interval = Float(0.25, help="Seconds between two refreshes of the live plot.").tag(
         config=True
@@ -90,12 +97,24 @@ class CvTrack(Configurable):
 
     @default("sender")
     def _default_sender(self) -> str:
-        said = os.environ.get("CVTRACK_SENDER", "")
-        return "thread" if said == "thread" or os.name != "posix" else "process"
+        return "thread" if os.name != "posix" else "process"
 
     @default("watch")
     def _default_watch(self) -> bool:
-        return os.name == "posix" and os.environ.get("CVTRACK_WATCH", "1") != "0"
+        return os.name == "posix"
+
+    def __init__(self, **values: Any) -> None:
+        super().__init__(**values)
+        for name, option in self.traits(config=True).items():
+            said = os.environ.get(f"{ENVIRONMENT}{name.upper()}")
+            if said is None or name in values:
+                continue
+            try:
+                setattr(self, name, option.from_string(said))
+            except (TraitError, ValueError):
+                problem = f"{ENVIRONMENT}{name.upper()}={said} is no value of this option"
+                default = f"{getattr(self, name)!r} is used: {option.help}"
+                warnings.warn(f"{problem}; {default}", stacklevel=2)
 
     state_problem = ""
     _state: tuple[Path, Path, str] | None = None

@@ -35,6 +35,7 @@ def own_world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]
     monkeypatch.setenv("XDG_STATE_HOME", str(home / "state"))
     monkeypatch.setenv("CVTRACK_WATCH", "0")  # the watcher's own tests switch it on
     monkeypatch.setenv("CVTRACK_SENDER", "thread")  # so do those of the sending process
+    monkeypatch.setenv("CVTRACK_CLOSE_TIMEOUT", "30")  # a busy machine is no slow store
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'mlflow.db'}")
     monkeypatch.delenv("MLFLOW_RUN_ID", raising=False)
     for name in ("MLFLOW_EXPERIMENT_ID", "MLFLOW_EXPERIMENT_NAME"):

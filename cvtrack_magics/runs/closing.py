@@ -14,6 +14,8 @@ from cvtrack_magics.runs.surroundings import safely
 if TYPE_CHECKING:
     from cvtrack_magics.runs.scope import RunScope
 
+GATHERED, HURRIED = 10.0, 3.0  # seconds that the end of a run, of a process, waits for that
+
 
 def last_facts(
     scope: RunScope, use: ResourceUse, ended: int, error: BaseException | None
@@ -34,9 +36,10 @@ def last_facts(
         What ended it.
     """
     session, control = scope.session, scope.control
+    patience = HURRIED if session.process.ending else GATHERED
     last = safely(
         "the surroundings",
-        lambda: scope.not_said_otherwise(scope.gathering.finish(session.config.close_timeout)),
+        lambda: scope.not_said_otherwise(scope.gathering.finish(patience)),
     )
     last += safely("predictions", lambda: scope.albums.finish(hurry=session.process.ending))
     last += safely("the last points of the plot", lambda: _last_points(scope))
@@ -66,7 +69,7 @@ def _resources(scope: RunScope, use: ResourceUse, ended: int) -> list[Record]:
 
 def _best(scope: RunScope, use: ResourceUse, ended: int) -> list[Record]:
     own = scope.channel.history.series
-    whole = scope.stretch.curves(own, scope.session.config.close_timeout)
+    whole = scope.stretch.curves(own, GATHERED)
     if whole is None:
         return [Notice("Not recorded: best values, for the earlier curves could not be read.")]
     return [*best_records(whole, scope.stretch.total(use).wall_s, ended, own)]

@@ -68,6 +68,7 @@ class Gathering:
     def finish(self, timeout: float) -> list[Record]:
         """Return what was gathered and not delivered; wait at most ``timeout`` seconds."""
         self._ended.set()
+        self._opened.set()  # a signal may end a run that is being opened
         self._thread.join(timeout)
         records = self._taken()
         if self._code and not self._asked_git:

@@ -11,6 +11,12 @@ from contextlib import suppress
 from types import FrameType
 from typing import Any
 
+LONGEST = 20.0  # seconds after a signal; what is not sent by then is on disk
+STUCK = (
+    b"cvtrack: this process was told to end and was stuck where the signal came; it is ended now. "
+    b"'cvtrack sync' sends what is on disk.\n"
+)
+
 
 class ProcessEnd:
     """Acts when the process exits or is told to terminate, while runs are open.
@@ -62,9 +68,22 @@ class ProcessEnd:
 
     def _on_sigterm(self, number: int, frame: FrameType | None) -> None:
         old = self._old_sigterm
+        # the code that the signal came into may hold what we need: the end comes all the same
+        net = threading.Timer(LONGEST, _end_now, (number,))
+        net.daemon = True
+        with suppress(RuntimeError):
+            net.start()
         self._at_exit(in_time=False)
+        net.cancel()
         if callable(old):
             old(number, frame)
         else:
             signal.signal(number, signal.SIG_DFL)
             signal.raise_signal(number)
+
+
+def _end_now(number: int) -> None:
+    """End this process from a thread, whatever the main one waits for."""
+    with suppress(OSError):
+        os.write(2, STUCK)
+    os._exit(128 + number)  # as shells count what a signal has ended

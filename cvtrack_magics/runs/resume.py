@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 
 _STEP = re.compile(r"step_([0-9]+)\.npz")
 RUNS = 10  # runs that have ended that this process remembers
+BEFORE = 10.0  # seconds that the run that goes on is waited for, until all of it is in the store
 REMEMBERED = 1000  # points that this process keeps of a curve of a run that has ended
 _OF_A_STRETCH = ("error.type", "error.message", "stopped_at_step")
 """Tags about how a stretch ended; they would be wrong of the run that goes on."""
@@ -176,7 +177,7 @@ def _finish_sending(session: Session, name: str) -> None:
     for sender in (session.sender, session.backlog):
         for delivery in sender.deliveries:
             if delivery.note.name == name and delivery.end is not None:
-                sender.wait(delivery, session.config.close_timeout)
+                sender.wait(delivery, BEFORE)
 
 
 def _open_here(session: Session) -> set[str]:

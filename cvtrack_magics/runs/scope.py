@@ -371,7 +371,8 @@ class RunScope:
         told = len(self.notices)
         with self._attempt("show the summary"):
             self._show(summary)
-            resume.remember(self, use)
+            if hasattr(self, "kept"):
+                resume.remember(self, use)
         for notice in self.notices[told:]:
             with contextlib.suppress(Exception):
                 self.session.host.say(f"cvtrack: {notice}")

@@ -51,6 +51,7 @@ else:
 SIBLINGS = 5  # curves of how many nested runs are drawn behind the next one's
 EARLIER = 50  # places in the notebook whose last curves are kept
 MOST_CARDS = 3  # cards of child runs of one run under one cell
+LEFT = 10.0  # seconds after which it is said what becomes of runs that others left
 GRACE = 5.0  # seconds that a process waits that is told to go; many are killed ten after that
 LEFT_TO_OTHERS, AGAIN = 300.0, 2.0  # seconds that another process's runs are looked after
 CURVE = 1000  # points that are kept of a curve for the plots of later runs
@@ -142,7 +143,7 @@ class Session:
         found = self.recover()
         if found:
             for delivery in found:
-                self.backlog.wait(delivery, self.config.close_timeout)
+                self.backlog.wait(delivery, LEFT)
             self.host.say(in_words(found))
 
     def _look_after_others(self) -> None:

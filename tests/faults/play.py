@@ -24,7 +24,7 @@ SIGNALS = {"kill": signal.SIGKILL, "term": signal.SIGTERM, "int": signal.SIGINT}
 START_TIMEOUT = 60.0
 END_TIMEOUT = 100.0
 SYNC_TIMEOUT = 60.0
-ARRIVAL = 20.0  # seconds that something sent in the background has to arrive
+ARRIVAL = 90.0  # seconds that something sent in the background has to arrive
 
 
 @dataclass

@@ -6,6 +6,7 @@ What ``log()`` returned from stands in the file of acknowledgements: one line, o
 
 from __future__ import annotations
 
+import faulthandler
 import json
 import os
 import signal
@@ -20,6 +21,7 @@ from tests.faults.calls import calls_of
 from tests.faults.company import Company, as_people_have_it
 from tests.faults.schedule import RunPlan, VictimPlan, schedule_of
 
+HANGS = 85.0  # seconds after which a victim says where it is; after a hundred it is wrong
 CONFIG = "made: by the test\nof: {name}\n"
 
 
@@ -196,6 +198,7 @@ def victim_of(seed: int, name: str, folder: str) -> Victim:
 
 def main(seed: str, name: str, folder: str) -> None:
     """Play a victim in this process."""
+    faulthandler.dump_traceback_later(HANGS)
     if os.environ["CVTRACK_SENDER"] == "process":
         from tests.faults.helper import prefork
 

@@ -1,0 +1,106 @@
+"""A signal that ends the process may come at any place while a run is opened."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from tests.store_views import runs_of
+
+PLACES = {
+    "before the journal": "runs.kept.KeptRun._hold",
+    "in the journal": "journal.folder.RunFolder.make",
+    "before the store": "store.probe.probe",
+    "in the store": "store.tracking.mlflow",
+    "after the store": "runs.kept.KeptRun.opened",
+    "in the plot": "metrics.pump.Pump.open",
+    "at the sender": "runs.sender.Sender.open",
+    "in what is said": "runs.stretch.Stretch.fit",
+}
+
+SCRIPT = """
+import functools, importlib, signal, sys
+from cvtrack_magics import log, mlrun
+from cvtrack_magics.runs import closing, process
+from cvtrack_magics.runs.current import get_session
+
+get_session().prepare()
+closing.HURRIED = closing.GATHERED = 3600.0
+process.LONGEST = 3600.0
+*path, name = sys.argv[1].split(".")
+for count in range(len(path), 0, -1):
+    try:
+        owner = importlib.import_module("cvtrack_magics." + ".".join(path[:count]))
+        break
+    except ImportError:
+        pass
+for part in path[count:]:
+    owner = getattr(owner, part)
+plain = owner.__dict__[name]
+call = getattr(plain, "__func__", plain)
+told = []
+@functools.wraps(call)
+def comes(*args, **kwargs):
+    if not told:
+        told.append(1)
+        signal.raise_signal(signal.SIGTERM)
+    return call(*args, **kwargs)
+setattr(owner, name, type(plain)(comes) if call is not plain else comes)
+with mlrun("a"):
+    log({"loss": 1.0})
+print("told" if told else "never told")
+"""
+
+
+def ran(script: str, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", script, *words],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+        env={**os.environ, "CVTRACK_EXIT_TIMEOUT": "5", "CVTRACK_CLOSE_TIMEOUT": "5"},
+    )
+
+
+@pytest.mark.parametrize("place", list(PLACES))
+def test_a_run_that_is_being_opened(place: str, store: str) -> None:
+    done = ran(SCRIPT, PLACES[place])
+    assert done.returncode == -signal.SIGTERM, done.stdout + done.stderr
+    assert "Could not" not in done.stdout + done.stderr
+    subprocess.run([sys.executable, "-m", "cvtrack_magics", "sync"], check=True)
+    assert {run.info.status for run in runs_of(store).values()} <= {"KILLED"}
+
+
+HELD = """
+import signal, threading
+from cvtrack_magics import log, mlrun
+from cvtrack_magics.runs import process
+from cvtrack_magics.store.tracking import Tracking
+
+process.LONGEST = 1.0
+lock = threading.Lock()
+plainly = Tracking.end_run
+def needs(*args):
+    with lock:
+        return plainly(*args)
+Tracking.end_run = needs
+with mlrun("a"):
+    log({"loss": 1.0})
+    with lock:
+        signal.raise_signal(signal.SIGTERM)
+"""
+
+
+def test_what_the_signal_interrupts_may_hold_what_we_need(store: str) -> None:
+    done = ran(HELD)
+    assert done.returncode == 128 + signal.SIGTERM
+    assert "'cvtrack sync' sends what is on disk" in done.stderr
+    subprocess.run([sys.executable, "-m", "cvtrack_magics", "sync"], check=True)
+    (run,) = runs_of(store).values()
+    assert run.info.status == "KILLED"
+    assert run.data.metrics["loss"] == 1.0
