@@ -188,7 +188,8 @@ class Delivery:
         except Exception as error:
             self.tried = self.tried.and_failed(error, began)
             first, longest = PAUSES
-            pause = min(longest, first * 2 ** min(self.tried.failures - 1, 8))
+            doublings = 0 if self._waits_for_parent else min(self.tried.failures - 1, 8)
+            pause = min(longest, first * 2**doublings)
             self.next_try = max(time.monotonic() + pause, self.tried.not_before)
             return False
 
@@ -219,11 +220,17 @@ class Delivery:
         self.tried, self.next_try = Tried(), 0.0
         return more
 
+    @property
+    def _waits_for_parent(self) -> bool:
+        """Whether the run it is nested in has to be created first."""
+        parent, known = self.parent, self.run_id or self._note.parent_run_id
+        return parent is not None and not (known or parent.run_id)
+
     def _run(self, uri: str) -> OpenRun:
         note = self._note
         if not note.run_id:
             parent = note.parent_run_id or (self.parent.run_id if self.parent else "")
-            if self.parent is not None and not parent:
+            if self._waits_for_parent:
                 raise StoreUnavailable(f"The run that {note.name!r} is nested in was not sent yet.")
             self.created_late = True
             run_id, experiment_id, experiment = late.create_run(uri, note, parent)
