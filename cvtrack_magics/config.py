@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import warnings
+from ast import literal_eval
 from pathlib import Path
 from typing import Any
 
@@ -110,8 +111,9 @@ class CvTrack(Configurable):
             if said is None or name in values:
                 continue
             try:
-                setattr(self, name, option.from_string(said))
-            except (TraitError, ValueError):
+                is_list = isinstance(option, List)  # whose from_string wants an object
+                setattr(self, name, literal_eval(said) if is_list else option.from_string(said))
+            except (TraitError, ValueError, SyntaxError):
                 problem = f"{ENVIRONMENT}{name.upper()}={said} is no value of this option"
                 default = f"{getattr(self, name)!r} is used: {option.help}"
                 warnings.warn(f"{problem}; {default}", stacklevel=2)

@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 from typing import Any, TextIO
 
 from cvtrack_magics.secrets.escape import printable
+from cvtrack_magics.text import visible
 
 PLAIN = "cvtrack_plain"
 """The name of the error handler that writes signs in letters."""
@@ -92,7 +93,7 @@ def say(text: object, stream: TextIO | None = None) -> str:
     stream = sys.stdout if stream is None else stream
     if stream is None:  # a Python without a console
         return "there is no standard output"
-    line = f"{printable(str(text))}\n"
+    line = f"{visible(printable(str(text)))}\n"
     try:
         try:
             stream.write(line)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+from cvtrack_magics.text import visible
+
 
 class CvtrackError(Exception):
     """What went wrong, and what to type instead.
@@ -25,6 +27,7 @@ class CvtrackError(Exception):
     label = ""
 
     def __init__(self, problem: str, hint: str = "") -> None:
+        problem, hint = visible(problem), visible(hint)
         super().__init__(problem if not hint else f"{problem} {hint}")
         self.problem = problem
         self.hint = hint

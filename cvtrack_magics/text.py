@@ -2,7 +2,28 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
+
+# Control characters (a terminal's colours and commands begin with one), and marks that
+# reorder text; a line break and a tab do no harm.
+_COMMANDS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]+")
+
+
+def visible(text: str) -> str:
+    """Return a text that tells a terminal nothing but what to show.
+
+    Parameters
+    ----------
+    text : str
+        Of a server, a file or a user; may have several lines.
+
+    Returns
+    -------
+    str
+        Control characters and marks that reorder text are one space.
+    """
+    return _COMMANDS.sub(" ", text)
 
 
 def text_of(thing: Any) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from IPython.core.magic import Magics, line_magic, magics_class, no_var_expand
 
+from cvtrack_magics.console import say
 from cvtrack_magics.lazy import Lazy
 from cvtrack_magics.magics.parser import Line, evaluate
 from cvtrack_magics.magics.progress import WorkBar
@@ -100,7 +101,7 @@ class FactMagics(Magics):
         named = [_named(text, self.shell.user_ns) for text in options.values]
         names, values = zip(*named, strict=True)
         said = facts.mlparams(*values, prefix=options.prefix, names=names)
-        print(said)
+        say(said)
         if options.show:
             from cvtrack_magics.records import Param
 
@@ -114,7 +115,7 @@ class FactMagics(Magics):
         """See CONFIG."""
         options = CONFIG.read(line)
         value = self._file_or_value(options.value, "%mlconfig")
-        print(facts.mlconfig(value, name=options.name or _identifier(options.value, "config")))
+        say(facts.mlconfig(value, name=options.name or _identifier(options.value, "config")))
 
     @line_magic
     @SEED.document
@@ -130,7 +131,7 @@ class FactMagics(Magics):
     def mlenv(self, line: str) -> None:
         """See ENV."""
         if ENV.read(line).packages:
-            print(facts.requirements())
+            say(facts.requirements())
         else:
             show(Table(("what", "here"), facts.mlenv().items()))
 
@@ -150,13 +151,13 @@ class FactMagics(Magics):
                 source=options.source,
                 progress=bar.update,
             )
-        print(said)
+        say(said)
 
     @line_magic
     @AUTOLOG.document
     def mlautolog(self, line: str) -> None:
         """See AUTOLOG."""
-        print(facts.mlautolog(AUTOLOG.read(line).mode))
+        say(facts.mlautolog(AUTOLOG.read(line).mode))
 
     def _file_or_value(self, text: str, magic: str) -> Any:
         """Return a path when the word looks like one, else the value of the expression."""

@@ -7,6 +7,7 @@ import re
 from IPython.core.error import UsageError
 from IPython.core.magic import Magics, line_magic, magics_class
 
+from cvtrack_magics.console import say
 from cvtrack_magics.errors import did_you_mean
 from cvtrack_magics.magics import facts, gate, release, runs, sync, vision
 from cvtrack_magics.magics.parser import Line
@@ -57,7 +58,7 @@ class HelpMagics(Magics):
             rows = [(parser.prog, _in_short(parser), parser.example) for parser in LINES.values()]
             show(Table(("magic", "what it does", "for example"), rows))
         elif name in LINES:
-            print(LINES[name].format_help())
+            say(LINES[name].format_help())
         else:
             raise UsageError(f"There is no magic %{name}.{did_you_mean(name, LINES)}")
 

@@ -6,6 +6,8 @@ import time
 from types import TracebackType
 from typing import TextIO
 
+from cvtrack_magics.text import visible
+
 SHOW_AFTER = 1.0  # seconds; shorter work needs no bar
 REFRESH = 0.2
 
@@ -28,7 +30,7 @@ class WorkBar:
     def __init__(self, what: str, stream: TextIO, unit: str, scale: float = 1) -> None:
         self._unit = unit
         self._scale = scale
-        self._what = what
+        self._what = visible(what)
         self._stream = stream
         self._start = time.monotonic()
         self._shown = 0.0

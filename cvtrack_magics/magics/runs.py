@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from IPython.core.error import UsageError
 from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class, no_var_expand
 
+from cvtrack_magics.console import say
 from cvtrack_magics.errors import CvtrackError
 from cvtrack_magics.lazy import Lazy
 from cvtrack_magics.magics.cells import BODY_BELOW, CellHooks
@@ -101,7 +102,7 @@ class RunMagics(Magics):
     @EXPERIMENT.document
     def mlexperiment(self, line: str) -> None:
         """See EXPERIMENT."""
-        print(api.mlexperiment(EXPERIMENT.read(line).name))
+        say(api.mlexperiment(EXPERIMENT.read(line).name))
 
     @no_var_expand
     @line_cell_magic
@@ -184,7 +185,7 @@ class RunMagics(Magics):
         if options.clear:
             self.session.tags.clear()
         if options.tags:
-            print(api.mltags(**pairs(options.tags, "%mltags")))
+            say(api.mltags(**pairs(options.tags, "%mltags")))
         self._show_tags()
 
     def _show_tags(self) -> None:

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from typing import Any
 
+from cvtrack_magics.text import visible
+
 
 class Table:
     """Rows with a header; ``_repr_html_`` and ``__repr__`` show the same cells.
@@ -24,8 +26,8 @@ class Table:
         self, header: Sequence[str], rows: Iterable[Sequence[object]], title: str = ""
     ) -> None:
         self.header = tuple(header)
-        self.rows = [tuple(str(cell) for cell in row) for row in rows]
-        self.title = title
+        self.rows = [tuple(visible(str(cell)) for cell in row) for row in rows]
+        self.title = visible(title)
 
     def __repr__(self) -> str:
         widths = [

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from IPython.core.magic import Magics, line_magic, magics_class
 
+from cvtrack_magics.console import say
 from cvtrack_magics.lazy import Lazy
 from cvtrack_magics.magics.parser import Line
 from cvtrack_magics.magics.progress import WorkBar
@@ -39,4 +40,4 @@ class SyncMagics(Magics):
         options = SYNC.read(line)
         with WorkBar("sending", sys.stderr, "points") as bar:
             report = sync.mlsync(show=options.show, timeout=options.timeout, progress=bar.update)
-        print(report)
+        say(report)

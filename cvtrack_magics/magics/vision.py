@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from IPython.core.error import UsageError
 from IPython.core.magic import Magics, line_magic, magics_class, no_var_expand
 
+from cvtrack_magics.console import say
 from cvtrack_magics.lazy import Lazy
 from cvtrack_magics.magics.parser import Line, evaluate
 from cvtrack_magics.magics.progress import WorkBar
@@ -161,7 +162,7 @@ class VisionMagics(Magics):
         )
         show(grid)
         if options.save:
-            print(f"Written to {grid.save(options.save)}")
+            say(f"Written to {grid.save(options.save)}")
 
     @no_var_expand
     @line_magic

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from cvtrack_magics.console import say
 from cvtrack_magics.secrets import printable
+from cvtrack_magics.text import visible
 
 if TYPE_CHECKING:
     from cvtrack_magics.capture.session import Cell
@@ -110,7 +111,7 @@ def write_over(text: str) -> None:
     with suppress(OSError, ValueError):
         if terminal is not None and terminal.isatty():
             # below the stream, whose text is recorded as the run's output
-            shown = f"\r\x1b[2K{text}".encode(terminal.encoding or "utf-8", "replace")
+            shown = f"\r\x1b[2K{visible(text)}".encode(terminal.encoding or "utf-8", "replace")
             os.write(terminal.fileno(), shown)
 
 

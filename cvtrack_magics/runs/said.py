@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from cvtrack_magics.records import Record
+from cvtrack_magics.text import visible
 
 
 class Said:
@@ -15,4 +16,4 @@ class Said:
         self.records = tuple(records)
 
     def __repr__(self) -> str:
-        return self.text
+        return visible(self.text)

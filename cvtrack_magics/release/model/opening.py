@@ -13,6 +13,7 @@ from cvtrack_magics.redact import in_one_line
 from cvtrack_magics.release.model.serving import network as networks
 from cvtrack_magics.release.model.serving.model import DESCRIPTION, Model, read_description
 from cvtrack_magics.release.model.serving.rejected import Rejected
+from cvtrack_magics.text import visible
 
 OURS = "cvtrack_serving_"
 _LONGEST = 10_000_000  # bytes of an MLmodel file
@@ -51,7 +52,8 @@ class Loaded:
             raise UsageProblem(str(error)) from error
 
     def __repr__(self) -> str:
-        return f"A model of the kind {self.kind!r}; predict(images) runs it.\n{self.describe()}"
+        about = visible(self.describe())
+        return f"A model of the kind {self.kind!r}; predict(images) runs it.\n{about}"
 
     def describe(self) -> str:
         """Return what the model is, in a few lines of plain text."""
