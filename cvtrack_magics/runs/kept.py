@@ -67,6 +67,7 @@ class KeptRun:
         self.session = session
         self._notices = notices
         self._full = False
+        self._told: set[str] = set()
         self.masking = session.masking()
         uri = run.uri if run else absolute(session.tracking.uri)
         experiment_id, experiment = self._experiment(parent.delivery.note if parent else above)
@@ -108,6 +109,7 @@ class KeptRun:
             uri=uri,
         )
         self.delivery.on_sent = self.channel.drop
+        self.delivery.in_memory = self._full
         self._path = path
         self.delivery.more_cursors = ChildStreams(path, (MAIN, OTHER)).look
         self.delivery.cursors_from = self._cursors_from
@@ -169,10 +171,13 @@ class KeptRun:
             f"({error.strerror or error}): what this run logs is only in memory until it is "
             "sent. Make room, or set %config CvTrack.state_folder, and keep the kernel alive."
         )
-        if said not in self._notices:
+        if said in self._told:
+            return
+        self._told.add(said)
+        try:  # at once: there may be no end of the cell to say it at
+            self.session.host.say(f"cvtrack: {said}")
+        except Exception:
             self._notices.append(said)
-            with suppress(Exception):  # said at once: there may be no end of the cell to say it at
-                self.session.host.say(f"cvtrack: {said}")
 
     def opened(self, run: OpenRun) -> None:
         """Take up the id that the store gave the run."""
@@ -273,15 +278,16 @@ class KeptRun:
         return f"{why} {what} and are sent when the store answers; %mlsync shows what waits."
 
 
-def kept_because(error: StoreUnavailable, name: str) -> str:
-    """Say why a run was opened on disk, and when it is sent."""
+def kept_because(error: StoreUnavailable, name: str, *, in_memory: bool) -> str:
+    """Say why a run was opened without its store, and when it is sent."""
+    where = "in memory only" if in_memory else "on disk"
     if error.answered:
         return (
-            f"{_sentence(error.problem)} Run {name!r} is kept on disk; %mlsync says what is "
+            f"{_sentence(error.problem)} Run {name!r} is kept {where}; %mlsync says what is "
             "missing, and sends it when that is mended."
         )
     return (
-        f"{error.problem} Run {name!r} is kept on disk and sent when the store answers; "
+        f"{error.problem} Run {name!r} is kept {where} and sent when the store answers; "
         "%mlsync shows what waits."
     )
 

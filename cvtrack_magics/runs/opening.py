@@ -39,7 +39,7 @@ def in_store(scope: RunScope, tags: dict[str, str]) -> OpenRun:
 
 def on_disk(scope: RunScope, tags: dict[str, str], error: StoreUnavailable) -> tuple[OpenRun, str]:
     """Open a run while the store is away; return it with the line that says so."""
-    away = kept_because(error, scope.name)
+    away = kept_because(error, scope.name, in_memory=scope.kept.delivery.in_memory)
     if not scope.spec.resume:
         return scope.kept.open_on_disk(tags), away
     known = resume.known_here(scope)

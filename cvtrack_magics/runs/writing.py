@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Protocol
 
 from cvtrack_magics.metrics.channel import Channel
@@ -106,7 +107,8 @@ class Writing:
         """Let the workers of this process know its open runs."""
         with self._lock:
             open_here = [s.kept.note.key for s in self._session.scopes if s.is_open]
-            show(self._session.journal, open_here)
+            with suppress(OSError):  # no room, no folder: the run is kept all the same
+                show(self._session.journal, open_here)
 
     def now(self) -> tuple[Place, Channel] | None:
         """Return the run to write into; says once in a cell when there is none."""
