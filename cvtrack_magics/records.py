@@ -135,6 +135,7 @@ class Refused(Notice):
         )
 
 
+Kept: TypeAlias = Literal["on disk", "in memory only", ""]
 Record: TypeAlias = Param | Tag | Metric | Artifact | Dataset | Replaces | Call | Notice
 
 
@@ -144,8 +145,8 @@ class RunSummary:
 
     ``duration`` is wall time in seconds. ``url`` is a web address of the run's page,
     or ``""`` for a local store. ``recorded`` lists in a few words what was recorded.
-    ``kept`` is true of a run that is in the store or waits for it on disk; with an empty
-    ``run_id`` it waits. ``children`` are the runs nested in it that have ended.
+    ``kept`` says where a run is that the store may not have yet, whose ``run_id`` is empty then;
+    it is empty where nothing was recorded. ``children`` are the runs nested in it that have ended.
     """
 
     name: str
@@ -161,5 +162,12 @@ class RunSummary:
     params: int = 0
     recorded: tuple[str, ...] = ()
     notices: tuple[str, ...] = ()
-    kept: bool = True
+    kept: Kept = "on disk"
     children: tuple[RunSummary, ...] = ()
+
+    @property
+    def known_as(self) -> str:
+        """What the run is found by, in words: the first half of its id, or where it is kept."""
+        if self.run_id:
+            return f"run {self.run_id[:8]}"
+        return f"kept {self.kept}" if self.kept else "not recorded"

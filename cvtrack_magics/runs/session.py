@@ -306,7 +306,7 @@ class Session:
         locks they may hold, are there.
         """
         if os.getpid() != scope.channel.pid:
-            return RunSummary(scope.name, scope.run_id, "", outcome, 0.0, "", kept=False)
+            return RunSummary(scope.name, scope.run_id, "", outcome, 0.0, "", kept="")
         try:
             while scope in self.scopes and self.scopes[-1] is not scope:
                 self.close(self.scopes[-1], outcome, error)

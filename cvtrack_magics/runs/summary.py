@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from cvtrack_magics.errors import CvtrackError
 from cvtrack_magics.names import safe_key
-from cvtrack_magics.records import Outcome, RunSummary
+from cvtrack_magics.records import Kept, Outcome, RunSummary
 from cvtrack_magics.runs import surroundings
 from cvtrack_magics.runs.ending import is_summary
 from cvtrack_magics.runs.view import SYSTEM
@@ -42,7 +42,7 @@ def summary_of(
         duration=duration,
         store=place,
         url=url,
-        kept=scope.run is not None,
+        kept=_kept(scope),
         parent=scope.parent.name if scope.parent else "",
         error=_one_line(error),
         metrics={
@@ -57,6 +57,12 @@ def summary_of(
     )
 
 
+def _kept(scope: RunScope) -> Kept:
+    if scope.run is None:
+        return ""
+    return "in memory only" if scope.kept.delivery.in_memory else "on disk"
+
+
 def least_summary(scope: RunScope, outcome: Outcome, error: BaseException | None) -> RunSummary:
     """Return what can be said of a run whatever is broken around it."""
     return RunSummary(
@@ -66,7 +72,7 @@ def least_summary(scope: RunScope, outcome: Outcome, error: BaseException | None
         status=outcome,
         duration=0.0,
         store="",
-        kept=scope.run is not None,
+        kept=_kept(scope),
         error=_one_line(error),
         notices=tuple(scope.notices),
     )

@@ -183,7 +183,7 @@ def _head(summary: RunSummary) -> str:
         f"background:{COLORS[summary.status]}; color:#fff; border-radius:4px; "
         "padding:1px 7px; font-size:12px; white-space:nowrap"
     )
-    run = "kept on disk" if summary.kept else "not recorded"
+    run = html_text(summary.known_as)
     if summary.run_id:
         run = f"run <code>{html_text(summary.run_id[:8])}</code>"
     return (
@@ -272,11 +272,9 @@ def _terminal(
     children: Sequence[str],
 ) -> str:
     """Write the card in a few aligned lines."""
-    run = "kept on disk" if summary.kept else "not recorded"
-    run = f"run {plain(summary.run_id[:8])}" if summary.run_id else run
     lines = [
         f"{SIGNS[summary.status]} {summary.status} {shorten(summary.name, 60)}"
-        f" {run} in {duration(summary.duration)}"
+        f" {plain(summary.known_as)} in {duration(summary.duration)}"
     ]
     if summary.run_id:
         place = [shorten(summary.experiment, 60)]

@@ -116,9 +116,7 @@ def children_text(children: Sequence[RunSummary], digits: int = 4) -> list[str]:
 def line_bundle(child: RunSummary, digits: int = 4) -> dict[str, str]:
     """Return the one line that a child run has where there are many; no notice is cut."""
     words = [f"{SIGNS[child.status]} {child.status} {shorten(child.name, 60)}"]
-    run = "kept on disk" if child.kept else "not recorded"
-    run = f"run {plain(child.run_id[:8])}" if child.run_id else run
-    words[0] += f" {run} in {duration(child.duration)}"
+    words[0] += f" {plain(child.known_as)} in {duration(child.duration)}"
     words += [
         f"{shorten(name, 40)} {number(child.metrics[name], digits)}" for name in columns_of([child])
     ]

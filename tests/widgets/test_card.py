@@ -6,6 +6,7 @@ from html.parser import HTMLParser
 
 import pytest
 
+from cvtrack_magics.records import Kept
 from cvtrack_magics.widgets.card import header_bundle, live_bundle, summary_bundle
 from cvtrack_magics.widgets.extras import Mark
 from cvtrack_magics.widgets.picture import curves_png
@@ -238,10 +239,14 @@ def test_the_lines_shown_while_a_run_is_open() -> None:
     assert header_bundle("n")["text/plain"] == "▶ n"
 
 
-def test_a_run_the_store_does_not_have_yet_says_so() -> None:
-    bundle = summary_bundle(summary(run_id="", experiment="", store=""), None, None)
-    assert "kept on disk" in bundle["text/plain"].splitlines()[0]
-    assert "kept on disk" in Page(bundle["text/html"]).text
+@pytest.mark.parametrize(
+    ("kept", "words"),
+    [("on disk", "kept on disk"), ("in memory only", "kept in memory only"), ("", "not recorded")],
+)
+def test_a_run_the_store_does_not_have_yet_says_so(kept: Kept, words: str) -> None:
+    bundle = summary_bundle(summary(run_id="", experiment="", store="", kept=kept), None, None)
+    assert words in bundle["text/plain"].splitlines()[0]
+    assert words in Page(bundle["text/html"]).text
     assert "store" not in Page(bundle["text/html"]).text
 
 
