@@ -42,6 +42,7 @@ class RunNote:
     ``run_id`` is empty until the store has the run. ``guest`` marks a run that other code
     opened; that code ends it. ``owner`` is the lock file that its process holds
     (:mod:`cvtrack_magics.journal.liveness`), ``boot`` the start of the machine it runs on.
+    ``stretch`` counts how often the run was opened, from 1: it may be resumed.
     """
 
     key: str
@@ -60,6 +61,7 @@ class RunNote:
     tags: Mapping[str, str] = field(default_factory=dict)
     owner: str = ""
     boot: str = ""
+    stretch: int = 1
     format: int = FORMAT
 
     @property
@@ -305,6 +307,7 @@ def _is_sound(note: RunNote) -> bool:
         all(isinstance(item, str) for item in texts)
         and isinstance(note.started, int)
         and isinstance(note.pid, int)
+        and isinstance(note.stretch, int)
         and isinstance(note.created, (int, float))
         and isinstance(note.tags, Mapping)
         and all(isinstance(item, str) for pair in note.tags.items() for item in pair)

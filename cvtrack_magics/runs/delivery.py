@@ -94,6 +94,8 @@ class Delivery:
         """Gives readers of all streams anew, from the places that are sent."""
         self.only_here: set[int] = set()
         """Numbers of the batches of facts that found no room on disk."""
+        self.left = False
+        """Whether the process that recorded the run is gone; another one may resume it."""
         self.in_memory = False
         """Whether some of the run is in memory only, for want of room."""
         self.opened_at = time.monotonic()
@@ -328,7 +330,9 @@ class Delivery:
                 self.folder.acknowledge(self.sent)
 
     def _finish(self, run: OpenRun, end: End) -> None:
-        if self.ending == "set":
+        if self.left and late.was_resumed(run.uri, run.run_id, self._note.stretch):
+            pass  # who resumed it meanwhile ends it
+        elif self.ending == "set":
             self.tracking.end_run(run, end.outcome, end.ended)
         elif self.ending == "kill":
             late.kill_if_running(run.uri, run.run_id, end.ended)

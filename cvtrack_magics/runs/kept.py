@@ -179,15 +179,18 @@ class KeptRun:
         except Exception:
             self._notices.append(said)
 
-    def opened(self, run: OpenRun) -> None:
-        """Take up the id that the store gave the run."""
+    def opened(self, run: OpenRun, stretch: int) -> None:
+        """Take up the id that the store gave the run, and how often it was opened."""
         self.delivery.change(
-            run_id=run.run_id, experiment_id=run.experiment_id, experiment=run.experiment
+            run_id=run.run_id,
+            experiment_id=run.experiment_id,
+            experiment=run.experiment,
+            stretch=stretch,
         )
 
-    def goes_on_in(self, run_id: str) -> None:
+    def goes_on_in(self, run_id: str, stretch: int) -> None:
         """Send to a run that the store has, as soon as the store answers again."""
-        self.delivery.change(run_id=run_id)
+        self.delivery.change(run_id=run_id, stretch=stretch)
         self.delivery.tried = Tried(failures=1)  # so that the store is looked for first
 
     def open_on_disk(self, tags: dict[str, str]) -> OpenRun:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from cvtrack_magics.errors import StoreUnavailable
@@ -12,7 +13,7 @@ from cvtrack_magics.records import Tag
 from cvtrack_magics.runs import resume
 from cvtrack_magics.runs.kept import kept_because
 from cvtrack_magics.runs.stretch import Stretch
-from cvtrack_magics.store.late import RUN_KEY
+from cvtrack_magics.store.late import RUN_KEY, goes_on_as
 from cvtrack_magics.store.tracking import OpenRun
 
 if TYPE_CHECKING:
@@ -30,8 +31,11 @@ def in_store(scope: RunScope, tags: dict[str, str]) -> OpenRun:
         parent_id = parent.run_id if parent else ""
         known = resume.in_store(scope.session, scope.name, parent_id, scope.notices)
         if known is not None:
-            run = tracking.resume_run(known.run_id, nested=nested)
             scope.stretch = Stretch(known.earlier)
+            # before it is RUNNING again: whoever still sends what was left must not end it then
+            with suppress(Exception):
+                goes_on_as(tracking.uri, known.run_id, scope.stretch.number)
+            run = tracking.resume_run(known.run_id, nested=nested)
             return run
         scope.notices.append(f"No earlier run {scope.name!r} to resume: a new one was opened.")
     return tracking.open_run(scope.name, tags, nested=nested)
@@ -53,7 +57,7 @@ def on_disk(scope: RunScope, tags: dict[str, str], error: StoreUnavailable) -> t
     scope.tags[RUN_KEY] = known.key
     run = scope.kept.open_on_disk({**tags, RUN_KEY: known.key})
     if known.run_id:
-        scope.kept.goes_on_in(known.run_id)
+        scope.kept.goes_on_in(known.run_id, scope.stretch.number)
     scope.notices.append(
         f"Run {scope.name!r} goes on from what {known.where} knows of it, to step "
         f"{scope.stretch.last_step}; the store may know more."

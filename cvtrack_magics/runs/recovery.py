@@ -82,6 +82,7 @@ def revive(tracking: Tracking, folder: RunFolder, parent: Delivery | None) -> De
         folder=folder,
         parent=parent,
     )
+    delivery.left = True
     end = None
     for batch in facts.batches:
         end = batch.end or end

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 
 _STEP = re.compile(r"step_([0-9]+)\.npz")
 RUNS = 10  # runs that have ended that this process remembers
+AGAIN = 0.2  # seconds between two looks at what another process sends
 BEFORE = 10.0  # seconds that the run that goes on is waited for, until all of it is in the store
 REMEMBERED = 1000  # points that this process keeps of a curve of a run that has ended
 _OF_A_STRETCH = ("error.type", "error.message", "stopped_at_step")
@@ -173,11 +174,19 @@ def marks_of(tags: Mapping[str, str]) -> list[tuple[int, str]]:
 
 
 def _finish_sending(session: Session, name: str) -> None:
-    session.recover()
-    for sender in (session.sender, session.backlog):
-        for delivery in sender.deliveries:
-            if delivery.note.name == name and delivery.end is not None:
-                sender.wait(delivery, BEFORE)
+    """Wait, for some seconds, until what was left of a run is in the store, whoever sends it."""
+    from cvtrack_magics.runs.sync import sent_elsewhere
+
+    until = time.monotonic() + BEFORE
+    while True:
+        session.recover()
+        for sender in (session.sender, session.backlog):
+            for delivery in sender.deliveries:
+                if delivery.note.name == name and delivery.end is not None:
+                    sender.wait(delivery, until - time.monotonic())
+        if not sent_elsewhere(session, name) or time.monotonic() > until:
+            return
+        time.sleep(AGAIN)
 
 
 def _open_here(session: Session) -> set[str]:

@@ -163,7 +163,7 @@ class RunScope:
                 self.run = opening.in_store(
                     self, {**self.kept.note.tags, RUN_KEY: self.kept.note.key}
                 )
-                self.kept.opened(self.run)
+                self.kept.opened(self.run, self.stretch.number)
             except StoreUnavailable as error:
                 self.run, self._away = opening.on_disk(self, tags, error)
                 self.notices.append(self._away)

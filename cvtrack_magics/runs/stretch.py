@@ -15,9 +15,9 @@ from cvtrack_magics.names import safe_key
 from cvtrack_magics.records import Artifact, Notice, Param, Record, Tag
 from cvtrack_magics.runs.ending import is_summary
 from cvtrack_magics.runs.surroundings import RESOURCES
+from cvtrack_magics.store.late import STRETCHES
 
-COUNT = "cvtrack.stretches"
-"""Tag with the number of stretches that a run was recorded in."""
+COUNT = STRETCHES
 PREFIX = "stretch."
 
 NOTHING = ResourceUse(0.0, 0.0, 0, None)

@@ -137,11 +137,12 @@ def _send(
     return list(found.values())
 
 
-def sent_elsewhere(session: Session) -> bool:
-    """Whether runs that nobody writes any more are another process's to send."""
+def sent_elsewhere(session: Session, name: str = "") -> bool:
+    """Whether runs that nobody writes any more, of a name or of any, are another one's to send."""
     return any(
         not (folder.note.key in session.keys or folder.left or folder.alive)
         for folder in read_folders(session.journal)
+        if name in ("", folder.note.name)
     )
 
 

@@ -12,6 +12,8 @@ from cvtrack_magics.store.refusals import is_refusal
 from cvtrack_magics.store.uris import absolute
 
 RUN_KEY = "cvtrack.run_key"
+STRETCHES = "cvtrack.stretches"
+"""Tag with the number of stretches that a run was recorded in."""
 """Tag by which a run is found again when the store's answer to its creation was lost."""
 
 
@@ -130,6 +132,19 @@ def kill_if_running(uri: str, run_id: str, ended: int) -> bool:
             return False
         client.set_terminated(run_id, "KILLED", ended)
         return True
+
+
+def goes_on_as(uri: str, run_id: str, stretch: int) -> None:
+    """Say in the store that a run is resumed: the end of an earlier stretch is not its end."""
+    with quietly():
+        client_of(uri).set_tag(run_id, STRETCHES, str(stretch))
+
+
+def was_resumed(uri: str, run_id: str, stretch: int) -> bool:
+    """Whether a later stretch of a run was opened since one of a number."""
+    with quietly():
+        said = client_of(uri).get_run(run_id).data.tags.get(STRETCHES, "")
+    return said.isdigit() and int(said) > stretch
 
 
 def resolved_tags(tags: dict[str, str]) -> dict[str, str]:
