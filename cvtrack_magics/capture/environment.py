@@ -16,7 +16,7 @@ from cvtrack_magics.capture.packages import (
     requirements_text,
     version_of,
 )
-from cvtrack_magics.records import Artifact, Param, Tag
+from cvtrack_magics.records import Artifact, Notice, Param, Tag
 
 __all__ = [
     "PackageLine",
@@ -100,12 +100,19 @@ def cudnn_version() -> str:
     return ""
 
 
-def environment_records() -> list[Param | Tag | Artifact]:
+def _replaced(package: PackageLine) -> str:
+    return (
+        f"{package.name} {package.version} was imported before {package.on_disk} was installed; "
+        "it is what runs, and what is recorded. Restart the kernel to use the other."
+    )
+
+
+def environment_records() -> list[Param | Tag | Artifact | Notice]:
     """Return the software and hardware as records.
 
     Returns
     -------
-    list of Param and Artifact
+    list of Param, Artifact and Notice
         ``python_version``, ``pytorch_version``, ``torchvision_version``,
         ``cuda_version``, ``cudnn_version``, ``gpu_model`` and ``num_gpus`` as
         parameters (what is not installed is left out);
@@ -126,7 +133,11 @@ def environment_records() -> list[Param | Tag | Artifact]:
         "hardware": hardware_facts(),
         "packages": {package.name: package.version for package in packages()},
     }
+    since = {package.name: package.on_disk for package in packages() if package.on_disk}
+    if since:
+        whole["installed after their import"] = since
     return [
+        *(Notice(_replaced(package)) for package in packages() if package.on_disk),
         *(Param(key, text) for key, text in known.items() if text),
         Artifact("environment/requirements.txt", content=requirements_text()),
         Artifact(

@@ -7,11 +7,12 @@ import os
 import platform
 import re
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
+from cvtrack_magics.capture.machine.replaced import version_in_memory
 from cvtrack_magics.capture.machine.requirements import editable_line, requirement_lines
 from cvtrack_magics.capture.values import hide_tokens
 
@@ -31,12 +32,18 @@ class PackageLine:
         Its line of a requirements file.
     editable : bool
         Whether it is an editable install.
+    installed : float
+        When it was installed, in Unix seconds; 0 where that is not known.
+    on_disk : str
+        The version that was installed after the imported one; empty where it is the same.
     """
 
     name: str
     version: str
     line: str
     editable: bool = False
+    installed: float = field(default=0.0, compare=False)
+    on_disk: str = ""
 
 
 _NORMALIZE = re.compile(r"[-_.]+")
@@ -51,14 +58,23 @@ def packages() -> list[PackageLine]:
     list of PackageLine
         Where two folders of ``sys.path`` hold the same project, the first counts, but
         a bare ``egg-info`` of a source folder never hides the real install of the
-        same version. Read once, and again when a folder of ``sys.path`` has changed.
+        same version. Read once, and again when a folder of ``sys.path`` has changed. What
+        was imported before it was installed anew has the version in memory, which runs.
     """
     global _cache  # noqa: PLW0603 -- a memo of what is on disk, not state of a session
     folders = _folders()
     key = tuple(folders)
     if _cache is None or _cache[0] != key:
         _cache = (key, tuple(_read_all([path for path, _ in folders])))
-    return list(_cache[1])
+    return [_as_imported(package) for package in _cache[1]]
+
+
+def _as_imported(package: PackageLine) -> PackageLine:
+    version = version_in_memory(package.name, package.version, package.installed)
+    if not version:
+        return package
+    line = f"{package.name}=={version}  # {package.version} was installed after its import"
+    return replace(package, version=version, line=line, on_disk=package.version)
 
 
 def _folders() -> list[tuple[str, int]]:
@@ -107,12 +123,13 @@ def _read_folder(folder: str) -> list[tuple[PackageLine, bool]]:
     except OSError:
         return []
     # pip --target --upgrade leaves the older metadata beside the newer: the last install counts
-    for _, name in sorted(infos):
+    for changed, name in sorted(infos):
         path = os.path.join(folder, name)
         if name.startswith("~"):  # what pip leaves behind after a broken uninstall
             continue
         package = _read_info(path, name)
         if package is not None:
+            package = replace(package, installed=-changed / 1e9)
             kept.append((package, name.endswith(".dist-info")))
     return kept
 

@@ -101,8 +101,11 @@ class Gathering:
         now = self._session.machine_records()
         if not self._machine or now is self._machine:
             return []
-        known = {item.path: item for item in self._machine if isinstance(item, Artifact)}
-        return [i for i in now if isinstance(i, Artifact) and known.get(i.path) != i]
+        return [
+            item
+            for item in now
+            if isinstance(item, Artifact | Notice) and item not in self._machine
+        ]
 
     def _work(self) -> None:
         # beside each other, because git may hang where a file server does
