@@ -48,7 +48,7 @@ def version_in_memory(project: str, installed: str, since: float) -> str:
     said = vars(module).get("__version__") if isinstance(module, ModuleType) else None
     if module is None or not isinstance(said, str) or said == installed:
         return ""
-    another = _public(said) not in ("", _public(installed)) and since > _process_start()
+    another = _are_two(said, installed) and since > _process_start()
     return said if another and not _is_written_on_disk(module, said) else ""
 
 
@@ -59,13 +59,14 @@ def _process_start() -> float:
     return float(psutil.Process().create_time())
 
 
-def _public(version: str) -> str:
+def _are_two(one: str, other: str) -> bool:
+    """Whether two versions differ in more than spelling and local build."""
     from packaging.version import InvalidVersion, Version
 
     try:
-        return Version(version).public
+        return Version(Version(one).public) != Version(Version(other).public)
     except InvalidVersion:
-        return ""
+        return False
 
 
 def _is_written_on_disk(module: ModuleType, version: str) -> bool:
