@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+HOMES = 500  # of our own displays, the newest, of which it is known whether they were cleared
 MOST_BYTES = 16_000_000
 """Of what is kept for all cells; the oldest are words only from there on."""
 
@@ -47,7 +49,10 @@ class Displays:
         self._shell = shell
         self._kept: list[Display] = []
         self._size = 0
-        self._ours = False
+        self._here = threading.local()
+        self._homes: dict[str, str] = {}
+        """The requests, one a cell that runs, whose outputs our own displays are among."""
+        self._gone: set[str] = set()
         publisher = shell.display_pub
         self._listens = hasattr(publisher, "register_hook") and not getattr(
             publisher, "store_display_history", False
@@ -66,11 +71,15 @@ class Displays:
     @contextmanager
     def ours(self) -> Iterator[None]:
         """Keep words only of what is displayed meanwhile: the run has the rest."""
-        self._ours = True
+        self._here.ours = True
         try:
             yield
         finally:
-            self._ours = False
+            self._here.ours = False
+
+    def is_gone(self, key: str) -> bool:
+        """Whether a display of our own was cleared away with its cell's other outputs."""
+        return key in self._gone
 
     def among(self, count: int, outputs: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """Return a cell's outputs with what it displayed in its place among them."""
@@ -85,9 +94,33 @@ class Displays:
     def _take(self, message: Any) -> Any:
         kind = message.get("msg_type") or message.get("header", {}).get("msg_type")
         content = message.get("content", {})
+        cell = str((message.get("parent_header") or {}).get("msg_id", ""))
         if kind in ("display_data", "update_display_data"):
             self._keep(content, update=kind == "update_display_data")
+        if kind == "display_data" and self._are_ours:
+            self._note_home(str(content.get("transient", {}).get("display_id", "")), cell)
+        elif kind == "clear_output":
+            self._clear(cell)
         return message
+
+    @property
+    def _are_ours(self) -> bool:
+        return getattr(self._here, "ours", False)
+
+    def _note_home(self, key: str, cell: str) -> None:
+        self._homes.pop(key, None)
+        self._homes[key] = cell
+        self._gone.discard(key)
+        for old in list(self._homes)[:-HOMES]:
+            del self._homes[old]
+            self._gone.discard(old)
+
+    def _clear(self, cell: str) -> None:
+        self._gone |= {key for key, home in self._homes.items() if home == cell}
+        count = self._count()
+        for display in [one for one in self._kept if one.count == count]:
+            self._size -= display.size
+            self._kept.remove(display)
 
     def _keep(self, content: Mapping[str, Any], *, update: bool) -> None:
         key = str(content.get("transient", {}).get("display_id", ""))
@@ -99,15 +132,18 @@ class Displays:
                     display.data = data
                     self._add(display)
             return
-        history = self._shell.history_manager
-        count = len(history.input_hist_raw) - 1  # execution_count is one more in some versions
-        known = getattr(history, "outputs", {}).get(count, ())
+        count = self._count()
+        known = getattr(self._shell.history_manager, "outputs", {}).get(count, ())
         display = Display(count, len(known), key, data)
         self._kept.append(display)
         self._add(display)
 
+    def _count(self) -> int:
+        # execution_count is one more in some versions
+        return len(self._shell.history_manager.input_hist_raw) - 1
+
     def _add(self, display: Display) -> None:
-        if self._ours:
+        if self._are_ours:
             display.in_words()
         self._size += display.size
         for old in self._kept:

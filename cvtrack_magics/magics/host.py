@@ -79,6 +79,23 @@ class ShellHost:
                 dict(bundle), metadata={}, transient={"display_id": display_id}
             )
 
+    def is_gone(self, display_id: str) -> bool:
+        """Whether an output was cleared away with its cell's others."""
+        return self.displays.is_gone(display_id)
+
+    def show_again(self, bundle: Mapping[str, Any], display_id: str) -> None:
+        """Publish an output that was cleared away, in its cell, from any thread."""
+        context = self._contexts.get(display_id)
+        if context is None:
+            return
+        with self.displays.ours():
+            context.copy().run(
+                self.shell.display_pub.publish,
+                dict(encodable(bundle)),
+                metadata={},
+                transient={"display_id": display_id},
+            )
+
     def update(self, bundle: Mapping[str, Any], display_id: str) -> None:
         """Replace an output where that can be shown."""
         if not self.interactive_display:

@@ -44,6 +44,12 @@ class Host(Protocol):
     def update(self, bundle: Mapping[str, Any], display_id: str) -> None:
         """Replace an output shown before; callable from any thread."""
 
+    def is_gone(self, display_id: str) -> bool:
+        """Whether an output shown before was cleared away by code of the cell."""
+
+    def show_again(self, bundle: Mapping[str, Any], display_id: str) -> None:
+        """Show an output that was cleared away in its cell once more; from any thread."""
+
     def say(self, text: str) -> None:
         """Show one plain line."""
 
@@ -79,6 +85,14 @@ class ScriptHost:
         self.say(str(bundle.get("text/plain", "")))
 
     update = show
+
+    def is_gone(self, display_id: str) -> bool:
+        """Return False: what is printed stays."""
+        del display_id
+        return False
+
+    def show_again(self, bundle: Mapping[str, Any], display_id: str) -> None:
+        """Do nothing."""
 
     def say(self, text: str) -> None:
         """Print one line."""

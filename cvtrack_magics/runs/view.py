@@ -178,7 +178,10 @@ class RunView:
                     earlier(self._plot)
                 self._waiting.clear()
             act(self._plot)
-            if begin and self._header and time.monotonic() >= self._next_update:
+            if begin and self._header and self._host.is_gone(self._display_id):
+                # clear_output(), as loops have it that draw anew, takes what is ours along
+                self._host.show_again(self._words(), self._display_id)
+            elif begin and self._header and time.monotonic() >= self._next_update:
                 self._update()
 
     def _update(self) -> None:

@@ -272,3 +272,34 @@ def test_unloading_gives_back_what_was_there(kernel: Kernel) -> None:
     kernel.run("import mlflow; assert mlflow.active_run() is None").check()
     kernel.run("%load_ext cvtrack_magics").check()
     kernel.run("%%mlrun x\n1").check()
+
+
+CLEARS = """%%mlrun draws
+import time
+from IPython.display import clear_output
+for step in range(8):
+    log(a=step)
+    time.sleep(0.6)
+    clear_output(wait=True)
+    print("drawn", step)
+"""
+
+
+def test_a_loop_that_clears_its_output_keeps_the_runs(kernel: Kernel, store: str) -> None:
+    kernel.run("from cvtrack_magics import log").check()
+    ran = kernel.run(CLEARS).check()
+    shown = [o["content"] for o in ran.outputs if o["type"] == "display_data"]
+    header = shown[0]["transient"]["display_id"]
+    again = [one for one in shown[1:] if one["transient"]["display_id"] == header]
+    assert again, "the header and the plot were never shown again"
+    assert "cvtrack-live" in str(again[-1]["data"]["text/html"])
+    assert len(shown) == len(again) + 2  # the header at first, and the card
+    assert points(store, runs_of(store)["draws"], "a")[-1] == (7, 7.0)
+
+
+def test_another_cell_that_clears_its_output_leaves_ours_alone(kernel: Kernel) -> None:
+    kernel.run("from cvtrack_magics import log").check()
+    ran = kernel.run("%mlrun held").check()
+    ran = kernel.run(CLEARS.partition("\n")[2]).check()
+    assert not [o for o in ran.outputs if o["type"] == "display_data"]
+    kernel.run("%mlend").check()

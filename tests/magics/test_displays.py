@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from types import SimpleNamespace
 from typing import Any
 
@@ -92,3 +93,59 @@ def test_each_is_in_its_place(kept: Displays) -> None:
 def test_nothing_is_left_after_unloading(kept: Displays) -> None:
     kept.remove()
     assert kept._shell.display_pub.hooks == []
+
+
+def say(kept: Displays, kind: str, cell: str, key: str = "") -> None:
+    content = {"data": {"text/plain": "words"}, "transient": {"display_id": key}}
+    message = {"msg_type": kind, "content": content, "parent_header": {"msg_id": cell}}
+    for hook in kept._shell.display_pub.hooks:
+        hook(message)
+
+
+def test_what_is_ours_is_known_to_be_cleared_with_its_own_cell(kept: Displays) -> None:
+    with kept.ours():
+        say(kept, "display_data", "cell 1", "header")
+    say(kept, "clear_output", "cell 2")
+    assert not kept.is_gone("header")
+    say(kept, "clear_output", "cell 1")
+    assert kept.is_gone("header")
+    with kept.ours():
+        say(kept, "update_display_data", "cell 1", "header")
+    assert kept.is_gone("header")  # an update brings nothing back
+    with kept.ours():
+        say(kept, "display_data", "cell 1", "header")
+    assert not kept.is_gone("header")
+
+
+def test_a_users_display_is_none_of_ours(kept: Displays) -> None:
+    say(kept, "display_data", "cell 1", "theirs")
+    say(kept, "clear_output", "cell 1")
+    assert not kept.is_gone("theirs")
+
+
+def test_what_was_cleared_is_not_among_the_cells_outputs(kept: Displays) -> None:
+    show(kept, "first")
+    say(kept, "clear_output", "cell 1")
+    show(kept, "second")
+    assert texts(kept) == ["second"]
+    assert kept._size == sum(len(v) for one in kept.among(1, []) for v in one["data"].values())
+
+
+def test_only_the_newest_of_ours_are_looked_after(
+    kept: Displays, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(displays, "HOMES", 3)
+    with kept.ours():
+        for number in range(10):
+            say(kept, "display_data", "cell 1", str(number))
+    say(kept, "clear_output", "cell 1")
+    assert [kept.is_gone(str(number)) for number in range(10)] == [False] * 7 + [True] * 3
+    assert len(kept._homes) == 3
+
+
+def test_what_another_thread_displays_meanwhile_is_the_users(kept: Displays) -> None:
+    with kept.ours():
+        thread = threading.Thread(target=lambda: show(kept, "a figure"))
+        thread.start()
+        thread.join()
+    assert texts(kept) == ["a figure"]

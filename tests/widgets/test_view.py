@@ -106,3 +106,24 @@ def test_a_run_without_points_shows_header_and_card(
     shown.open(None)
     shown.close(summary(), {})
     assert [how for how, _, _ in notebook.seen] == ["show", "show"]
+
+
+def test_what_the_cell_cleared_away_is_shown_again(
+    notebook: Notebook, shown: view.RunView, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone: set[str] = set()
+    monkeypatch.setattr(notebook, "is_gone", gone.__contains__)
+
+    def again(bundle: Mapping[str, Any], display_id: str) -> None:
+        gone.discard(display_id)
+        notebook.seen.append(("again", dict(bundle), display_id))
+
+    monkeypatch.setattr(notebook, "show_again", again)
+    shown.open(None)
+    shown.refresh({"a": series([1.0])})
+    gone.add(notebook.seen[0][2])
+    for step in range(1, 5):
+        shown.refresh({"a": series([step], steps=[step])})
+    assert [how for how, _, _ in notebook.seen] == ["show", "update", "again"]
+    assert notebook.seen[2][2] == notebook.seen[0][2]
+    assert "step 1 · a 1" in notebook.seen[2][1]["text/html"]
