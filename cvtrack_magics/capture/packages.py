@@ -238,3 +238,13 @@ def version_of(project: str) -> str:
         if _NORMALIZE.sub("-", package.name).lower() == wanted:
             return package.version
     return ""
+
+
+def own_version() -> str:
+    """Return the version of this package that is on disk now; ``""`` where it is not installed."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("cvtrack_magics")
+    except PackageNotFoundError:
+        return ""

@@ -36,7 +36,7 @@ class StreamTee:
 
     def __init__(self, limit: int = LIMIT) -> None:
         self._log = _Log(limit)
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal may come into it, and its handler print
         self._taps: list[_Tap] = []
 
     @property

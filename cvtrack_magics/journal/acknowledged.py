@@ -14,6 +14,7 @@ from cvtrack_magics.journal.stored import read_regular
 
 FILE = "acknowledged.bin"
 FILE_1 = "sent.bin"
+LARGE = "acknowledged.large"
 SLOT = 8192
 _HEAD = struct.Struct("<IQI")  # CRC-32 of what follows, number of the note, its length
 _FORMAT_1 = struct.Struct("<6Q")
@@ -43,8 +44,9 @@ class Acknowledgements:
     """The file in a run's folder that says how much the store has.
 
     Two slots are written in turn, each with its number and a CRC-32; the newest whole one
-    counts. A note that is lost or damaged only means that more is sent again, which a store
-    takes as the same.
+    counts. A note that is larger than a slot, of a run of some hundred workers, is a file of its
+    own, which is replaced. A note that is lost or damaged only means that more is sent again,
+    which a store takes as the same.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -54,10 +56,13 @@ class Acknowledgements:
     def write(self, sent: Sent) -> None:
         """Note how much the store has; raises :class:`OSError`."""
         text = json.dumps([sent.facts, sent.points, dict(sent.streams)]).encode()
-        if len(text) > SLOT - _HEAD.size:
-            return
         self._number += 1
         body = _HEAD.pack(0, self._number, len(text))[4:] + text
+        if len(text) > SLOT - _HEAD.size:
+            new = self._folder / f"{LARGE}.new"
+            new.write_bytes(struct.pack("<I", crc32(body)) + body)
+            new.replace(self._folder / LARGE)
+            return
         handle = os.open(self._folder / FILE, os.O_WRONLY | os.O_CREAT, 0o600)
         try:
             os.lseek(handle, self._number % 2 * SLOT, os.SEEK_SET)
@@ -69,6 +74,7 @@ class Acknowledgements:
         """Return how much the store has, as far as that can be read."""
         data = read_regular(self._folder / FILE) or b""
         found = [self._slot(data[start : start + SLOT]) for start in (0, SLOT)]
+        found.append(self._slot(read_regular(self._folder / LARGE) or b""))
         newest = max((item for item in found if item is not None), default=None, key=_number)
         if newest is None:
             return _read_format_1(self._folder)

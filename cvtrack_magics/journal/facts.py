@@ -80,7 +80,7 @@ class FactLog:
     def __init__(self, folder: Path | None, no_room: Callable[[OSError], None]) -> None:
         self._folder = folder
         self._no_room = no_room
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal may come into it, and end the run
         self._count = 0
 
     def add(
@@ -108,9 +108,13 @@ class FactLog:
                 self._append(number, [*plain, *([end] if end else [])], kept, checks, ends or {})
             except OSError as error:
                 self._no_room(error)
-                with suppress(OSError):
-                    shutil.rmtree(files, ignore_errors=True)
+                shutil.rmtree(files, ignore_errors=True)
                 return Batch(number, tuple(records), None, end)
+            except BaseException:  # a batch that is not there must not be looked for
+                if self._count == number:
+                    self._count -= 1
+                shutil.rmtree(files, ignore_errors=True)
+                raise
             return Batch(number, tuple(plain), kept, end)
 
     def _append(

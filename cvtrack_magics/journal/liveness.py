@@ -88,15 +88,20 @@ class _Held:
     """The locks of this process, by journal."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal's handler may ask while it is asked for
         self._holders: dict[Path, Holder] = {}
 
     def of(self, root: Path) -> Holder:
         with self._lock:
-            holder = self._holders.get(root)
-            if holder is None or holder.pid != os.getpid():
-                holder = self._holders[root] = Holder(root)
-            return holder
+            found = self._here(root)
+            if found is None:
+                made = Holder(root)
+                found = self._holders[root] = self._here(root) or made
+            return found
+
+    def _here(self, root: Path) -> Holder | None:
+        found = self._holders.get(root)
+        return found if found is not None and found.pid == os.getpid() else None
 
     def names(self) -> set[str]:
         return {h.name for h in list(self._holders.values()) if h.pid == os.getpid()}
@@ -107,7 +112,7 @@ class _Held:
 
     def in_child(self) -> None:
         """Begin anew after a fork: the lock may be held by a thread that is not here."""
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
 
 
 _held = _Held()

@@ -81,6 +81,10 @@ class Displays:
         """Whether a display of our own was cleared away with its cell's other outputs."""
         return key in self._gone
 
+    def is_back(self, key: str) -> None:
+        """Note that one is shown again; a thread's displays are not heard here."""
+        self._gone.discard(key)
+
     def among(self, count: int, outputs: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """Return a cell's outputs with what it displayed in its place among them."""
         found: list[dict[str, Any]] = []

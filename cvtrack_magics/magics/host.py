@@ -85,6 +85,7 @@ class ShellHost:
 
     def show_again(self, bundle: Mapping[str, Any], display_id: str) -> None:
         """Publish an output that was cleared away, in its cell, from any thread."""
+        self.displays.is_back(display_id)
         context = self._contexts.get(display_id)
         if context is None:
             return

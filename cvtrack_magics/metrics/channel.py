@@ -59,6 +59,7 @@ class Channel:
         self.main = Stream(folder, names[0], tell)
         self.other = Stream(folder, names[1], tell)
         self.pid = os.getpid()
+        self._alone = names != (MAIN, OTHER)  # a worker's, which nobody drains
         self._children = ChildStreams(folder, names)
         self.owner = 0
         self.lost = 0
@@ -135,6 +136,8 @@ class Channel:
         on_device = {name: value for name, value in values.items() if type(value) is not float}
         if on_device:
             self._on_device.append((on_device, step, clock))
+            if self._alone:
+                self.settle()
             values = {name: value for name, value in values.items() if name not in on_device}
             if not values:
                 return

@@ -23,7 +23,7 @@ class Pump:
     def __init__(self, interval: float) -> None:
         self._interval = interval
         self._channels: dict[Channel, Callable[[], None] | None] = {}
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._stopped = threading.Event()
         self._thread: threading.Thread | None = None
         self._apart = time.time_ns() - time.monotonic_ns()

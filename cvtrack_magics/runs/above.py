@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from cvtrack_magics.journal import liveness
@@ -22,10 +23,22 @@ VARIABLE = "CVTRACK_RUN"
 LOOK = 1.0  # seconds between two looks whether the process above still lives
 
 
-def show(journal: Path, keys: Sequence[str]) -> None:
-    """Say which runs are open here, the innermost last, to workers that are there and to come."""
-    path = liveness.show(journal, keys)
-    if path is None:
+def show(open_here: Mapping[Path, Sequence[str]]) -> None:
+    """Say which runs are open here, to workers that are there and to come.
+
+    Parameters
+    ----------
+    open_here : mapping of Path to sequence of str
+        The keys of the open runs of each journal, the innermost last; the journal of the
+        innermost of all is the last, and one that has no run open any more has none.
+    """
+    path, keys = None, list[str]()
+    for journal, here in open_here.items():
+        with suppress(OSError):  # no room, no folder: the runs are kept all the same
+            path, keys = liveness.show(journal, here), list(here)
+    if above.inherited and not any(open_here.values()):
+        os.environ[VARIABLE] = above.inherited  # its children are workers of the run above, too
+    elif path is None:
         os.environ.pop(VARIABLE, None)
     else:
         os.environ[VARIABLE] = f"{path}#{keys[-1] if keys else ''}"
@@ -39,7 +52,8 @@ class Above:
 
     def in_child(self) -> None:
         """Take up what the environment says at this process's start."""
-        self._said, _, self._birth = os.environ.get(VARIABLE, "").rpartition("#")
+        self.inherited = os.environ.get(VARIABLE, "")
+        self._said, _, self._birth = self.inherited.rpartition("#")
         self._channel: tuple[Path, Channel] | None = None
         self._lives_until = 0.0
 

@@ -69,7 +69,7 @@ def _resources(scope: RunScope, use: ResourceUse, ended: int) -> list[Record]:
 
 def _best(scope: RunScope, use: ResourceUse, ended: int) -> list[Record]:
     own = scope.channel.history.series
-    whole = scope.stretch.curves(own, GATHERED)
+    whole = scope.stretch.curves(own, HURRIED if scope.session.process.ending else GATHERED)
     if whole is None:
         return [Notice("Not recorded: best values, for the earlier curves could not be read.")]
     return [*best_records(whole, scope.stretch.total(use).wall_s, ended, own)]

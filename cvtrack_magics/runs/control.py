@@ -162,7 +162,7 @@ class Pauses:
     """How long the loops have waited; those of several threads wait together."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._waiting = 0
         self._since = 0.0
         self._before = 0.0

@@ -14,7 +14,7 @@ from typing import Any, Literal, TypeAlias
 from cvtrack_magics.errors import StoreUnavailable
 from cvtrack_magics.journal.acknowledged import Place
 from cvtrack_magics.journal.facts import Batch
-from cvtrack_magics.journal.folder import RunFolder, RunNote, Sent
+from cvtrack_magics.journal.folder import RunFolder, RunNote, Sent, read_note
 from cvtrack_magics.journal.liveness import boot_id
 from cvtrack_magics.journal.points import Cursor
 from cvtrack_magics.journal.rows import Rows
@@ -29,6 +29,7 @@ from cvtrack_magics.store.writer import METRICS_PER_CALL, FilesHeld, Point
 Ending: TypeAlias = Literal["set", "kill", "leave"]
 """Set the run's status, kill it where it still counts as running, or leave that to others."""
 
+BEHIND_MS = 3_000.0  # how long after its end a run may have been resumed meanwhile
 HELD_PAUSE = 30.0  # seconds after which files that the store did not take are tried again
 PAUSES = (0.5, 30.0)  # seconds between two tries: the first, and the longest
 
@@ -94,6 +95,9 @@ class Delivery:
         """Gives readers of all streams anew, from the places that are sent."""
         self.only_here: set[int] = set()
         """Numbers of the batches of facts that found no room on disk."""
+        self.stretch = note.stretch
+        """How often the run had been opened when this began."""
+        self._ended = False
         self.left = False
         """Whether the process that recorded the run is gone; another one may resume it."""
         self.in_memory = False
@@ -135,6 +139,7 @@ class Delivery:
     def change(self, **values: Any) -> None:
         """Learn something about the run."""
         self._note = replace(self._note, **values)
+        self.stretch = values.get("stretch", self.stretch)
         if self.elsewhere is not None and self.elsewhere({"note": values}):
             return
         if self.folder is not None:
@@ -225,17 +230,30 @@ class Delivery:
     @property
     def _waits_for_parent(self) -> bool:
         """Whether the run it is nested in has to be created first."""
-        parent, known = self.parent, self.run_id or self._note.parent_run_id
-        return parent is not None and not (known or parent.run_id)
+        return not self.run_id and self._parent_id() == ""
+
+    def _parent_id(self) -> str | None:
+        """Return the id of the run it is nested in; empty where that is not in the store yet.
+
+        None where it is nested in none, or in one that nothing is known of any more here.
+        """
+        if self._note.parent_run_id or self.parent is not None:
+            return self._note.parent_run_id or (self.parent.run_id if self.parent else "")
+        if not self._note.parent_key or self.folder is None:
+            return None
+        try:  # the run of another process
+            return read_note(self.folder.path.parent / self._note.parent_key).run_id
+        except (OSError, ValueError, TypeError):
+            return None
 
     def _run(self, uri: str) -> OpenRun:
         note = self._note
         if not note.run_id:
-            parent = note.parent_run_id or (self.parent.run_id if self.parent else "")
-            if self._waits_for_parent:
+            parent = self._parent_id()
+            if parent == "":
                 raise StoreUnavailable(f"The run that {note.name!r} is nested in was not sent yet.")
             self.created_late = True
-            run_id, experiment_id, experiment = late.create_run(uri, note, parent)
+            run_id, experiment_id, experiment = late.create_run(uri, note, parent or "")
             self.change(run_id=run_id, experiment_id=experiment_id, experiment=experiment)
             note = self._note
         return OpenRun(
@@ -329,13 +347,22 @@ class Delivery:
             with suppress(OSError):
                 self.folder.acknowledge(self.sent)
 
-    def _finish(self, run: OpenRun, end: End) -> None:
-        if self.left and late.was_resumed(run.uri, run.run_id, self._note.stretch):
-            pass  # who resumed it meanwhile ends it
+    def _set_end(self, run: OpenRun, end: End) -> None:
+        """Give the run its end, once; it is not ours to give where the run was resumed since."""
+        if self._ended or self.ending == "leave":
+            return
+        behind = abs(time.time() * 1000 - end.ended) > BEHIND_MS
+        behind = behind or self.left or self.tried.failures > 0
+        if behind and late.was_resumed(run.uri, run.run_id, self.stretch):
+            pass
         elif self.ending == "set":
             self.tracking.end_run(run, end.outcome, end.ended)
-        elif self.ending == "kill":
+        else:
             late.kill_if_running(run.uri, run.run_id, end.ended)
+        self._ended = True
+
+    def _finish(self, run: OpenRun, end: End) -> None:
+        self._set_end(run, end)
         if self.created_late:
             late.remove_twins(run.uri, run.experiment_id, self._note.key, run.run_id)
         if self._held and self._why_held is not None:

@@ -48,7 +48,7 @@ class Gathering:
         self._deliver = deliver
         self._records: list[Record] = []
         self._modules: list[Path] = []
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._asked_git = False
         self._git_is_slow = False
         self._opened = threading.Event()

@@ -188,9 +188,9 @@ class KeptRun:
             stretch=stretch,
         )
 
-    def goes_on_in(self, run_id: str, stretch: int) -> None:
+    def goes_on_in(self, run_id: str) -> None:
         """Send to a run that the store has, as soon as the store answers again."""
-        self.delivery.change(run_id=run_id, stretch=stretch)
+        self.delivery.change(run_id=run_id)
         self.delivery.tried = Tried(failures=1)  # so that the store is looked for first
 
     def open_on_disk(self, tags: dict[str, str]) -> OpenRun:

@@ -28,7 +28,8 @@ def in_store(scope: RunScope, tags: dict[str, str]) -> OpenRun:
     parent = scope.parent
     nested = parent is not None or scope.spec.nested
     if scope.spec.resume:
-        parent_id = parent.run_id if parent else ""
+        above = scope.above.run_id if scope.above else ""
+        parent_id = parent.run_id if parent else above
         known = resume.in_store(scope.session, scope.name, parent_id, scope.notices)
         if known is not None:
             scope.stretch = Stretch(known.earlier)
@@ -54,10 +55,11 @@ def on_disk(scope: RunScope, tags: dict[str, str], error: StoreUnavailable) -> t
         )
         return scope.kept.open_on_disk(tags), away
     scope.stretch = Stretch(known.earlier)
+    scope.kept.delivery.change(stretch=scope.stretch.number)
     scope.tags[RUN_KEY] = known.key
     run = scope.kept.open_on_disk({**tags, RUN_KEY: known.key})
     if known.run_id:
-        scope.kept.goes_on_in(known.run_id, scope.stretch.number)
+        scope.kept.goes_on_in(known.run_id)
     scope.notices.append(
         f"Run {scope.name!r} goes on from what {known.where} knows of it, to step "
         f"{scope.stretch.last_step}; the store may know more."

@@ -18,11 +18,11 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from cvtrack_magics.capture.hardware import memory_left
+from cvtrack_magics.capture.packages import own_version
 from cvtrack_magics.delivery import watcher
 from cvtrack_magics.journal.folder import Sent
 from cvtrack_magics.runs.delivery import Delivery
@@ -37,7 +37,7 @@ _OURS = ("MLFLOW_TRACKING_URI", "MLFLOW_RUN_ID", "MLFLOW_EXPERIMENT")
 
 _HERE = "the points of this run are sent by a thread of this kernel, which slows a fast loop down"
 REFUSED = f"The store takes nothing from a process beside this one; {_HERE}."
-VERSION = version("cvtrack_magics")  # of the code in memory; read before it can be replaced
+VERSION = own_version()  # of the code in memory; read before it can be replaced
 UPDATED = (
     f"cvtrack_magics was updated since this kernel loaded version {VERSION}; {_HERE}. Restart it."
 )

@@ -8,8 +8,9 @@ from pathlib import Path
 from cvtrack_magics.journal.facts import read_facts
 from cvtrack_magics.journal.folder import RunFolder, Unreadable, me, read_folders, tidy
 from cvtrack_magics.journal.points import Cursor, StoredStream
-from cvtrack_magics.records import End
+from cvtrack_magics.records import End, Tag
 from cvtrack_magics.runs.delivery import Delivery
+from cvtrack_magics.store.late import STRETCHES
 from cvtrack_magics.store.tracking import Tracking
 
 
@@ -88,6 +89,9 @@ def revive(tracking: Tracking, folder: RunFolder, parent: Delivery | None) -> De
         end = batch.end or end
         if batch.number > sent.facts:
             delivery.facts.append(batch)
+        for item in batch.records:  # a note of before did not say which stretch it is
+            if isinstance(item, Tag) and item.key == STRETCHES and item.value.isdigit():
+                delivery.stretch = max(delivery.stretch, int(item.value))
     found = [*facts.damage, *(item for one in streams.values() for item in one.damage.values())]
     lines = [str(item) for item in found]
     delivery.damage = lambda: lines

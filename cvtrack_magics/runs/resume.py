@@ -117,7 +117,7 @@ def in_store(session: Session, name: str, parent_id: str, notices: list[str]) ->
 def known_here(scope: RunScope) -> Known | None:
     """Return what this process, or the journal, knows of a run while the store is away."""
     session, wanted = scope.session, scope.kept.note
-    parent = scope.parent.name if scope.parent else ""
+    parent = scope.parent.name if scope.parent else scope.above.name if scope.above else ""
     for known in reversed(session.ended):
         if known.note and _is_same(known.note, wanted) and known.parent == parent:
             return known
@@ -147,7 +147,7 @@ def remember(scope: RunScope, use: ResourceUse) -> None:
         pictures=max(scope.albums.last_step, scope.stretch.earlier.pictures),
         read=lambda: thin,
     )
-    parent = scope.parent.name if scope.parent else ""
+    parent = scope.parent.name if scope.parent else scope.above.name if scope.above else ""
     key = scope.tags.get("cvtrack.run_key") or scope.kept.note.key
     note = scope.kept.delivery.note
     known = Known(scope.run_id, key, earlier, "this process", note, parent)

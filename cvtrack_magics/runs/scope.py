@@ -219,6 +219,8 @@ class RunScope:
 
     def _take_gathered(self, records: list[Record]) -> None:
         records = self.not_said_otherwise(records)
+        self.notices += [item.text for item in records if isinstance(item, Notice)]
+        records = [item for item in records if not isinstance(item, Notice)]
         self._put(self.stretch.fit(records))
         self.recorded += records
 

@@ -105,7 +105,11 @@ class Sender:
         self.hurry()
         while time.monotonic() < began + timeout:
             ended = [item for item in self.deliveries if item.end is not None]
-            left = [item for item in ended if not item.tried.said_no_since(began)]
+            left = [
+                item
+                for item in ended
+                if not item.tried.said_no_since(began) and item.tried.not_before < began + timeout
+            ]
             if not left:
                 return
             if not told and time.monotonic() > began + SOON:

@@ -17,10 +17,10 @@ import signal
 import sys
 import time
 from collections.abc import Mapping
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from cvtrack_magics.capture.packages import own_version
 from cvtrack_magics.journal import liveness
 from cvtrack_magics.journal.facts import GrowingFacts
 from cvtrack_magics.journal.folder import RunFolder, read_note
@@ -117,7 +117,7 @@ class Work:
 
     def run(self) -> None:
         """Send until there is nothing to send any more, or nobody to send it for."""
-        self.say({"hello": os.getpid(), "version": version("cvtrack_magics")})
+        self.say({"hello": os.getpid(), "version": own_version()})
         idle_since, more = time.monotonic(), False
         while self.kernel_lives and not (self.closed and not self._runs):
             self.hear(0.0 if more else INTERVAL)

@@ -91,8 +91,8 @@ class Session:
         self._latest: dict[tuple[str, str, str], str] = {}
         self._machine: list[Record] | None = None
         self._machine_key: object = ()
-        self._machine_lock = threading.Lock()
-        self._recovery_lock = threading.Lock()
+        self._machine_lock = threading.RLock()
+        self._recovery_lock = threading.RLock()
         self._modules: list[Path] = []
         self._modules_key: tuple[int, str] = (0, "")
         self.process = ProcessEnd(self._stop_at_exit)

@@ -6,6 +6,7 @@ import os
 import threading
 from collections.abc import Iterable
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from cvtrack_magics.metrics.channel import Channel
@@ -82,6 +83,7 @@ class Writing:
         self._session = session
         self._lock = threading.RLock()
         self._worker: Worker | None = None
+        self._journals: list[Path] = []
         self._unrecorded = 0
         """How often log() was called in the running cell, or in the script, for nothing."""
 
@@ -106,9 +108,17 @@ class Writing:
     def show(self) -> None:
         """Let the workers of this process know its open runs."""
         with self._lock:
-            open_here = [s.kept.note.key for s in self._session.scopes if s.is_open]
-            with suppress(OSError):  # no room, no folder: the run is kept all the same
-                show(self._session.journal, open_here)
+            here: dict[Path, list[str]] = {journal: [] for journal in self._journals}
+            for scope in self._session.scopes:
+                folder = scope.kept.delivery.folder if scope.is_open else None
+                if folder is not None:  # its own journal: the setting may have changed since
+                    keys = here.pop(folder.path.parent, [])
+                    here[folder.path.parent] = [*keys, folder.note.key]
+            if not any(here.values()):
+                with suppress(OSError):  # no folder can be made
+                    here.setdefault(self._session.journal, [])
+            show(here)
+            self._journals = list(here)
 
     def now(self) -> tuple[Place, Channel] | None:
         """Return the run to write into; says once in a cell when there is none."""

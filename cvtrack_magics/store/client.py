@@ -69,14 +69,14 @@ class _Quiet:
     """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._calls = 0
         self._handlers: list[logging.Handler] = []
         self._request: Any = None
 
     def in_child(self) -> None:
         """Let go of a lock that a thread of the parent held at a fork."""
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
 
     def enter(self) -> None:
         settings = _settings()  # imports MLflow, which may take the lock for long

@@ -50,7 +50,7 @@ class Interception:
         self._pid = os.getpid()
         self._routes: dict[str, Route] = {}
         self._originals: dict[str, Any] = {}
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._pid = os.getpid()
         forked.begin_anew_in_children()
         self._give_back: Callable[[], None] = lambda: None

@@ -12,9 +12,9 @@ from cvtrack_magics.store.refusals import is_refusal
 from cvtrack_magics.store.uris import absolute
 
 RUN_KEY = "cvtrack.run_key"
+"""Tag by which a run is found again when the store's answer to its creation was lost."""
 STRETCHES = "cvtrack.stretches"
 """Tag with the number of stretches that a run was recorded in."""
-"""Tag by which a run is found again when the store's answer to its creation was lost."""
 
 
 def full_uri(noted: str, current: str) -> str:

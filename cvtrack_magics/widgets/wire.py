@@ -32,7 +32,7 @@ class Allowance:
     def __init__(self) -> None:
         self._left = self.BURST
         self._when = time.monotonic()
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
 
     def take(self, wanted: int) -> int:
         """Return how many of the wanted points may go."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
+from cvtrack_magics.capture.machine.replaced import note_import
 from cvtrack_magics.capture.modules import import_root, user_modules
 from cvtrack_magics.records import Artifact, Notice, Record, Tag
 
@@ -30,6 +31,7 @@ def remove() -> None:
 
 def _exec_module(self: SourceFileLoader, module: ModuleType) -> None:
     with suppress(Exception):  # an import never fails for our sake
+        note_import(module.__name__)
         for path in user_modules({"": module}):
             _texts[str(path)] = _read(path)
     _inherited(self, module)

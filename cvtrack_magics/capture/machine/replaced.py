@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import re
-from functools import cache
-from pathlib import Path
+import time
 from types import ModuleType
 
 from cvtrack_magics.capture.loaded import loaded
 
 _MODULES = {
     "beautifulsoup4": "bs4",
-    "msgpack-python": "msgpack",
     "opencv-contrib-python": "cv2",
     "opencv-python": "cv2",
     "opencv-python-headless": "cv2",
@@ -21,8 +19,17 @@ _MODULES = {
     "scikit-learn": "sklearn",
 }
 """Projects whose module has another name."""
-_SOURCES = ("__init__.py", "_version.py", "version.py", "__about__.py")
 _NORMALIZE = re.compile(r"[-_.]+")
+
+_imported: dict[str, float] = {}
+_seen: dict[str, tuple[int, str]] = {}
+"""The module, and the version that was installed, when a project was first seen imported."""
+
+
+def note_import(name: str) -> None:
+    """Note that a module is imported, or reloaded, now."""
+    if "." not in name:
+        _imported[name] = time.time()
 
 
 def version_in_memory(project: str, installed: str, since: float) -> str:
@@ -40,23 +47,33 @@ def version_in_memory(project: str, installed: str, since: float) -> str:
     Returns
     -------
     str
-        Empty where the module is not imported, is the one on disk, or does not say. A
-        module that always calls itself otherwise than its project does is no other one.
+        Empty where the module is not imported, or is the one on disk as far as is known.
+        That it is another one is known when another version was on disk while it was
+        imported already, or when it was imported before this one was installed; what a
+        module calls itself alone says nothing (``cv2`` leaves out a part of it).
     """
     normal = _NORMALIZE.sub("_", project).lower()
-    module = loaded(_MODULES.get(normal.replace("_", "-"), normal))
-    said = vars(module).get("__version__") if isinstance(module, ModuleType) else None
-    if module is None or not isinstance(said, str) or said == installed:
+    name = _MODULES.get(normal.replace("_", "-"), normal)
+    module = loaded(name)
+    if not isinstance(module, ModuleType):
+        _seen.pop(project, None)
         return ""
-    another = _are_two(said, installed) and since > _process_start()
-    return said if another and not _is_written_on_disk(module, said) else ""
+    key, version = _seen.get(project, (0, ""))
+    when = _imported.get(name)
+    if when is not None and when >= since:
+        key, version = id(module), installed
+    elif key != id(module):
+        key, version = id(module), _before(module, installed, when, since)
+    _seen[project] = (key, version)
+    return version if version != installed else ""
 
 
-@cache
-def _process_start() -> float:
-    import psutil
-
-    return float(psutil.Process().create_time())
+def _before(module: ModuleType, installed: str, when: float | None, since: float) -> str:
+    """Return the version of a module that is seen for the first time."""
+    said = vars(module).get("__version__")
+    if when is None or not isinstance(said, str):
+        return installed
+    return said if when < since and _are_two(said, installed) else installed
 
 
 def _are_two(one: str, other: str) -> bool:
@@ -67,20 +84,3 @@ def _are_two(one: str, other: str) -> bool:
         return Version(Version(one).public) != Version(Version(other).public)
     except InvalidVersion:
         return False
-
-
-def _is_written_on_disk(module: ModuleType, version: str) -> bool:
-    """Whether the module's sources, as they are now, have this version as a text."""
-    file = vars(module).get("__file__")
-    if not isinstance(file, str):
-        return False
-    folder = Path(file).parent
-    names = _SOURCES if Path(file).name == "__init__.py" else (Path(file).name,)
-    for name in names:
-        try:
-            text = (folder / name).read_text("utf-8", "replace")
-        except OSError:
-            continue
-        if f'"{version}"' in text or f"'{version}'" in text:
-            return True
-    return False
