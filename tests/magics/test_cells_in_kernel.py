@@ -303,3 +303,15 @@ def test_another_cell_that_clears_its_output_leaves_ours_alone(kernel: Kernel) -
     ran = kernel.run(CLEARS.partition("\n")[2]).check()
     assert not [o for o in ran.outputs if o["type"] == "display_data"]
     kernel.run("%mlend").check()
+
+
+def test_what_was_cleared_once_is_shown_again_once(kernel: Kernel) -> None:
+    kernel.run("from cvtrack_magics import log").check()
+    ran = kernel.run(
+        "%%mlrun once\nimport time\nfrom IPython.display import clear_output\n"
+        "log(a=0)\ntime.sleep(1)\nclear_output()\n"
+        "for step in range(1, 30):\n    log(a=step)\n    time.sleep(0.1)"
+    ).check()
+    shown = [o["content"] for o in ran.outputs if o["type"] == "display_data"]
+    header = shown[0]["transient"]["display_id"]
+    assert sum(one["transient"]["display_id"] == header for one in shown) == 2

@@ -7,14 +7,21 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import IO
 
 import mlflow
 import pytest
 
 from cvtrack_magics import log, mlrun
-from cvtrack_magics.journal.folder import read_folders
+from cvtrack_magics.journal.facts import Batch
+from cvtrack_magics.journal.folder import RunNote, me, read_folders
+from cvtrack_magics.records import End
 from cvtrack_magics.runs import resume
+from cvtrack_magics.runs.delivery import Delivery
+from cvtrack_magics.store.late import goes_on_as
+from cvtrack_magics.store.tracking import OpenRun, Tracking
+from cvtrack_magics.store.writer import FilesHeld
 from tests.runs.test_sync import journal
 from tests.store_views import points, runs_of
 
@@ -151,3 +158,64 @@ def test_who_died_while_sending_is_no_reason_to_wait(store: str) -> None:
     assert points(store, run, "a") == [(step, float(step)) for step in range(4)]
     assert run.info.status == "FINISHED"
     assert mlflow.active_run() is None
+
+
+TWICE = """
+import os
+from cvtrack_magics import log, mlrun
+from cvtrack_magics.runs.current import get_session
+get_session().config.close_timeout = get_session().config.exit_timeout = 0.1
+try:
+    with mlrun("d", output=False):
+        log({"a": 0.0}, step=0)
+        raise KeyError("the first stretch fails")
+except KeyError:
+    pass
+with mlrun("d", resume=True, output=False):
+    log({"a": 1.0}, step=1)
+os._exit(0)
+"""
+
+
+def test_two_stretches_that_were_recorded_without_the_store(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there, gone = tmp_path / "there", tmp_path / "gone"
+    there.mkdir()
+    store = f"sqlite:///{there}/mlflow.db"
+    mlflow.MlflowClient(store).search_experiments()  # makes the tables
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", store)
+    there.rename(gone)
+    done = subprocess.run([sys.executable, "-c", TWICE], check=False, capture_output=True)
+    assert done.returncode == 0, done.stderr
+    gone.rename(there)
+    subprocess.run([sys.executable, "-m", "cvtrack_magics", "sync"], check=True)
+    (run,) = runs_of(store).values()
+    assert run.info.status == "FINISHED"
+    assert run.data.tags["cvtrack.stretches"] == "2"
+    assert points(store, run, "a") == [(0, 0.0), (1, 1.0)]
+
+
+@pytest.mark.parametrize("resumed", [False, True])
+def test_a_late_end_is_set_once_and_only_where_it_is_the_runs(
+    store: str, monkeypatch: pytest.MonkeyPatch, resumed: bool
+) -> None:
+    client = mlflow.MlflowClient(store)
+    info = client.create_run("0").info
+    tracking = Tracking(store, 3.0)
+    note = RunNote("k" * 32, "d", store, 1, *me(), run_id=info.run_id)
+    delivery = Delivery(tracking, note, {}, lambda: 0, uri=store)
+    delivery.end = End("FAILED", 5_000)  # long ago
+    held = FilesHeld("a file waits")
+    monkeypatch.setattr(delivery, "_held", [Batch(1, (), None, None)])
+    monkeypatch.setattr(delivery, "_why_held", held)
+    if resumed:
+        goes_on_as(store, info.run_id, 2)
+    run = OpenRun(info.run_id, "d", "0", "Default", store, 1, {})
+    with pytest.raises(FilesHeld):
+        delivery._finish(run, delivery.end)
+    assert client.get_run(info.run_id).info.status == ("RUNNING" if resumed else "FAILED")
+    client.set_terminated(info.run_id, "FINISHED")
+    with pytest.raises(FilesHeld):  # it is tried again, for the file
+        delivery._finish(run, delivery.end)
+    assert client.get_run(info.run_id).info.status == "FINISHED"

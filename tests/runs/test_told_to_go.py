@@ -104,3 +104,58 @@ def test_what_the_signal_interrupts_may_hold_what_we_need(store: str) -> None:
     (run,) = runs_of(store).values()
     assert run.info.status == "KILLED"
     assert run.data.metrics["loss"] == 1.0
+
+
+PRINTS = """
+import signal
+from cvtrack_magics import log, mlrun
+from cvtrack_magics.capture import streams
+from cvtrack_magics.runs import process
+
+process.LONGEST = 60.0
+plainly, told = streams._Log.add, []
+def add(self, *words):
+    if not told:
+        told.append(1)
+        signal.raise_signal(signal.SIGTERM)
+    return plainly(self, *words)
+streams._Log.add = add
+with mlrun("a"):
+    log({"loss": 1.0})
+    print("and here it comes")
+"""
+
+
+def test_it_may_come_while_something_is_printed(store: str) -> None:
+    done = ran(PRINTS)
+    assert done.returncode == -signal.SIGTERM, done.stderr
+    (run,) = runs_of(store).values()
+    assert run.info.status == "KILLED"
+
+
+INTERRUPTED = """
+import signal, time
+from cvtrack_magics import log, mlrun
+from cvtrack_magics.runs import process
+from cvtrack_magics.runs.session import Session
+
+process.LONGEST = 0.5
+def stop(self):
+    raise KeyboardInterrupt
+plainly, Session._close_all = Session._close_all, stop
+try:
+    with mlrun("a"):
+        log({"loss": 1.0})
+        signal.raise_signal(signal.SIGTERM)
+except KeyboardInterrupt:
+    time.sleep(2)
+    print("a checkpoint is saved")
+Session._close_all = plainly
+"""
+
+
+@pytest.mark.usefixtures("store")
+def test_an_interrupt_of_its_end_leaves_the_code_its_time() -> None:
+    done = ran(INTERRUPTED)
+    assert "a checkpoint is saved" in done.stdout, done.stderr
+    assert done.returncode == 0

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+import shutil
 import time
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from cvtrack_magics.errors import StoreUnavailable
-from cvtrack_magics.journal.folder import RunNote, me
+from cvtrack_magics.journal.folder import RunFolder, RunNote, me
+from cvtrack_magics.records import End
 from cvtrack_magics.runs import delivery
 from cvtrack_magics.runs.delivery import Delivery
+from cvtrack_magics.runs.sender import Sender
 from cvtrack_magics.runs.tries import Tried
 from cvtrack_magics.store.tracking import Tracking
 from tests.conftest import closed_uri
@@ -75,3 +79,29 @@ def test_how_long_a_server_wants_to_be_left_alone_is_told() -> None:
     assert heard.asked_to_wait
     assert heard.not_before == pytest.approx(tried.not_before, abs=5.0)
     assert not Tried.heard(Tried(1, 1.0, time.monotonic() - 1.0).told()).asked_to_wait
+
+
+def test_a_nested_run_of_a_worker_waits_for_its_parent(tmp_path: Path) -> None:
+    tracking = Tracking(closed_uri(), 1.0)
+    above = RunFolder.make(tmp_path, note("p"))
+    below = RunFolder.make(tmp_path, replace(note("c"), parent_key="p" * 32))
+    child = Delivery(tracking, below.note, {}, lambda: 0, folder=below)
+    assert child._waits_for_parent
+    above.change(run_id="f" * 32)
+    assert not child._waits_for_parent
+    assert child._parent_id() == "f" * 32
+    shutil.rmtree(above.path)  # it is sent, and known by its key only
+    assert not child._waits_for_parent
+
+
+def test_a_script_does_not_wait_for_who_asks_to_be_left_alone() -> None:
+    sender = Sender(0.1, lambda: False)
+    run = Delivery(Tracking(closed_uri(), 0.2), note("p"), {}, lambda: 0)
+    run.end = End("FINISHED", 1)
+    run.next_try = time.monotonic() + 3600.0
+    run.tried = Tried(1, time.monotonic(), time.monotonic() + 3600.0)
+    sender.open(run)
+    said: list[str] = []
+    sender.drain(600.0, said.append)
+    sender.stop()
+    assert not said
