@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -130,9 +130,10 @@ class GrowingStream(StoredStream):
         self._folder, self._name = folder, name
         self._forgotten = 0
 
-    def look(self) -> None:
-        """Take up what was added since the last time."""
-        found = stream_files(self._folder).get(self._name, ())
+    def look(self, files: Mapping[str, Sequence[tuple[int, Path]]] | None = None) -> None:
+        """Take up what was added since the last time; ``files`` are those of the folder now."""
+        files = stream_files(self._folder) if files is None else files
+        found = files.get(self._name, ())
         self._paths.update((n, path) for n, path in found if n >= self._forgotten)
         self._take(last_is_whole=False)
 

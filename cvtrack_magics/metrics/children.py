@@ -46,13 +46,13 @@ class ChildStreams:
         if self._folder is None:
             return {}
         try:
-            names = [name for name in stream_files(self._folder) if name not in self._own]
+            files = stream_files(self._folder)
         except OSError:
             return {}
         new = {}
-        for name in names:
+        for name in [name for name in files if name not in self._own]:
             if name not in self._streams:
                 self._streams[name] = GrowingStream(self._folder, name)
                 new[name] = Cursor(self._streams[name], self._places.get(name, (0, 0)))
-            self._streams[name].look()
+            self._streams[name].look(files)
         return new

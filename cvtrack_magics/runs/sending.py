@@ -62,13 +62,14 @@ class GrowingRun:
         for batch in self._facts.look():
             self.delivery.facts.append(batch)
             self.delivery.end = batch.end or self.delivery.end
-        for name in stream_files(self.folder.path):
+        files = stream_files(self.folder.path)
+        for name in files:
             place = self.delivery.sent.place(name)
             if name not in self._streams:
                 self._streams[name] = GrowingStream(self.folder.path, name)
                 self.delivery.read_also({name: Cursor(self._streams[name], place)})
             self._streams[name].forget(place[0])
-            self._streams[name].look()
+            self._streams[name].look(files)
 
     def _damage(self) -> list[str]:
         streams = [item for one in self._streams.values() for item in one.damage.values()]
