@@ -108,7 +108,7 @@ class CvTrack(Configurable):
         super().__init__(**values)
         for name, option in self.traits(config=True).items():
             said = os.environ.get(f"{ENVIRONMENT}{name.upper()}")
-            if said is None or name in values:
+            if not said or name in values:
                 continue
             try:
                 is_list = isinstance(option, List)  # whose from_string wants an object

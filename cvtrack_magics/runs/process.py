@@ -71,10 +71,13 @@ class ProcessEnd:
         # the code that the signal came into may hold what we need: the end comes all the same
         net = threading.Timer(LONGEST, _end_now, (number,))
         net.daemon = True
-        with suppress(RuntimeError):
-            net.start()
-        self._at_exit(in_time=False)
-        net.cancel()
+        try:
+            if os.getpid() == self._pid:
+                with suppress(RuntimeError):
+                    net.start()
+            self._at_exit(in_time=False)
+        finally:  # an interrupt may come into this, and the code that it came into goes on
+            net.cancel()
         if callable(old):
             old(number, frame)
         else:

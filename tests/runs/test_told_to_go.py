@@ -104,3 +104,31 @@ def test_what_the_signal_interrupts_may_hold_what_we_need(store: str) -> None:
     (run,) = runs_of(store).values()
     assert run.info.status == "KILLED"
     assert run.data.metrics["loss"] == 1.0
+
+
+INTERRUPTED = """
+import signal, time
+from cvtrack_magics import log, mlrun
+from cvtrack_magics.runs import process
+from cvtrack_magics.runs.session import Session
+
+process.LONGEST = 0.5
+def stop(self):
+    raise KeyboardInterrupt
+plainly, Session._close_all = Session._close_all, stop
+try:
+    with mlrun("a"):
+        log({"loss": 1.0})
+        signal.raise_signal(signal.SIGTERM)
+except KeyboardInterrupt:
+    time.sleep(2)
+    print("a checkpoint is saved")
+Session._close_all = plainly
+"""
+
+
+@pytest.mark.usefixtures("store")
+def test_an_interrupt_of_its_end_leaves_the_code_its_time() -> None:
+    done = ran(INTERRUPTED)
+    assert "a checkpoint is saved" in done.stdout, done.stderr
+    assert done.returncode == 0
