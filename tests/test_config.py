@@ -50,3 +50,9 @@ def test_what_is_no_value_is_said_and_changes_nothing(
 def test_what_is_given_counts_more_than_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CVTRACK_CLOSE_TIMEOUT", "7.5")
     assert CvTrack(close_timeout=1.0).close_timeout == 1.0
+
+
+def test_an_empty_variable_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = CvTrack().state_folder
+    monkeypatch.setenv("CVTRACK_STATE_FOLDER", "")
+    assert CvTrack().state_folder == before
