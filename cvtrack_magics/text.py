@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from typing import Any
 
-# Control characters (a terminal's colours and commands begin with one), and marks that
-# reorder text; a line break and a tab do no harm.
-_COMMANDS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]+")
+COMMANDS = "\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069"
+"""Control characters (a terminal's colours and commands begin with one) and marks that reorder
+text, as a class of a pattern; line break and tab are none of them."""
+_COMMANDS = re.compile(f"[{COMMANDS}]+")
 
 
 def visible(text: str) -> str:

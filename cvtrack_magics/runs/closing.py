@@ -14,7 +14,8 @@ from cvtrack_magics.runs.surroundings import safely
 if TYPE_CHECKING:
     from cvtrack_magics.runs.scope import RunScope
 
-GATHERED, HURRIED = 10.0, 3.0  # seconds that the end of a run, of a process, waits for that
+GATHERED = 10.0  # seconds that a run's end waits for what is gathered beside it
+HURRIED = 3.0  # the same where the process ends
 
 
 def last_facts(

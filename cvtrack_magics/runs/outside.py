@@ -171,7 +171,7 @@ class Outside:
         for uri, outsider in outsiders:
             changed = _changed_since(outsider.environment)
             for key, delivery in list(outsider.deliveries.items()):
-                refused = bool(delivery.tried.denied)
+                refused = delivery.tried.denied
                 if refused and not changed:
                     self._refused[uri] = outsider.environment
                 if delivery.in_memory or refused or (changed and delivery.tried.failures):

@@ -7,8 +7,9 @@ import re
 from collections.abc import Callable, Sequence
 from html import escape
 
-# Control characters (terminal colours begin with one) and marks that reorder text.
-_UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]+")
+from cvtrack_magics.text import COMMANDS
+
+_UNSEEN = re.compile(f"[\t\n{COMMANDS}]+")
 
 _LONG = 7  # characters of a tick's label that leave room beside a small plot
 
