@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
-from cvtrack_magics.metrics.series import Series
+from cvtrack_magics.metrics.series import Series, largest_gap
 from cvtrack_magics.records import Tag
 from cvtrack_magics.runs.api import open_run
 from cvtrack_magics.runs.host import CellFacts
@@ -54,18 +53,16 @@ def compare(first: Mapping[str, Series], second: Mapping[str, Series]) -> tuple[
     if set(first) != set(second):
         odd = sorted(set(first) ^ set(second))
         return False, f"only one of the runs logged {', '.join(odd)}"
-    worst, where = 0.0, ""
+    worst, where = -1.0, ""
     for key, series in first.items():
         other = second[key]
-        if len(series) != len(other):
-            return False, f"{key} has {len(series)} points, then {len(other)}"
-        for mine, theirs in zip(series.values, other.values, strict=True):
-            if mine == theirs or (math.isnan(mine) and math.isnan(theirs)):
-                continue
-            gap = abs(mine - theirs)
-            if not gap <= worst:
-                worst, where = gap, key
-    points = sum(len(series) for series in first.values())
+        if series.count != other.count:
+            return False, f"{key} has {series.count} points, then {other.count}"
+        gap = largest_gap(series, other)
+        if gap is not None and not gap <= worst:
+            worst, where = gap, key
+    points = sum(series.count for series in first.values())
     if where:
-        return False, f"the metrics differ, most in {where} (by {worst:.3g})"
+        how_much = f" (by {worst:.3g})" if worst else ""  # 0: where points were not kept
+        return False, f"the metrics differ, most in {where}{how_much}"
     return True, f"all {points} points of {len(first)} metrics agree exactly"

@@ -21,7 +21,7 @@ from cvtrack_magics.journal.points import Cursor, MetricSet, Stream
 from cvtrack_magics.metrics.children import ChildStreams
 from cvtrack_magics.metrics.naming import StoredNames
 from cvtrack_magics.metrics.numbers import as_number, as_step
-from cvtrack_magics.metrics.series import History, Series
+from cvtrack_magics.metrics.series import History, Series, every_point
 
 Refresh = Callable[[Mapping[str, Series]], None]
 """Takes just the new points."""
@@ -60,6 +60,7 @@ class Channel:
         self.other = Stream(folder, names[1], tell)
         self.pid = os.getpid()
         self._alone = names != (MAIN, OTHER)  # a worker's, which nobody drains
+        self._place = (folder, names)
         self._children = ChildStreams(folder, names)
         self.owner = 0
         self.lost = 0
@@ -74,6 +75,7 @@ class Channel:
         self._on_device: deque[tuple[dict[str, Any], int, int]] = deque()
         self._lock = threading.RLock()
         self._drain_lock = threading.RLock()
+        self._drop_lock = threading.RLock()
         self._shown = {MAIN: Cursor(self.main), OTHER: Cursor(self.other)}
         self._dropped = {MAIN: 0, OTHER: 0}
 
@@ -196,7 +198,24 @@ class Channel:
     def count(self) -> int:
         """Return how many points were logged so far."""
         self.drain()
-        return sum(map(len, self.history.series.values()))
+        return sum(series.count for series in self.history.series.values())
+
+    def whole(self, name: str) -> Series | None:
+        """Return all points of a metric, as far as they are here; None where there are none.
+
+        A history that has left some out is read anew, in order of time. What is in the store
+        already may have been let go of: of that, the points that were kept.
+        """
+        self.drain()
+        kept = self.history.series.get(name)
+        if kept is None or kept.is_whole:
+            return kept
+        with self._drop_lock:
+            cursors = [*self.cursors().values(), *ChildStreams(*self._place).look().values()]
+            still_here = every_point(name, (rows for one in cursors for rows in one.read()))
+        found = kept.head(kept.count - still_here.count)
+        found.extend(still_here)
+        return found
 
     def cursors(self, places: Mapping[str, tuple[int, int]] | None = None) -> dict[str, Cursor]:
         """Return the places of one more reader, at the beginning or where another got to."""
@@ -216,11 +235,12 @@ class Channel:
 
     def drop(self, sent: Mapping[str, int]) -> None:
         """Let go of the segments before those that the store and the plot are at."""
-        for name, stream in ((MAIN, self.main), (OTHER, self.other)):
-            passed = min(sent.get(name, 0), self._shown[name].passed)
-            while self._dropped[name] < passed:
-                stream.segments.pop(self._dropped[name]).drop()
-                self._dropped[name] += 1
+        with self._drop_lock:
+            for name, stream in ((MAIN, self.main), (OTHER, self.other)):
+                passed = min(sent.get(name, 0), self._shown[name].passed)
+                while self._dropped[name] < passed:
+                    stream.segments.pop(self._dropped[name]).drop()
+                    self._dropped[name] += 1
 
     def clock_moved(self) -> None:
         """Say that the wall clock was set, or that the machine slept."""

@@ -55,11 +55,10 @@ def best_records(
         if name[0] in "eE" and safe_key(f"best_val_{match['name']}") in found:
             continue
         found[safe_key(f"best_val_{match['name']}")] = best.value
-        steps = np.frombuffer(series.steps, dtype=np.int64)
-        counted = _count_up(steps)
         values = np.frombuffer(series.values, dtype=np.float64)
-        place = int(np.flatnonzero(values == best.value)[0])
-        epochs.append((direction_of(name), float(steps[place] if counted else place)))
+        row = int(np.flatnonzero(values == best.value)[0])
+        at = series.steps[row] if _count_up(series) else series.place(row)
+        epochs.append((direction_of(name), float(at)))
     if not found:
         return []
     found["best_epoch"] = next((at for way, at in epochs if way == "max"), epochs[0][1])
@@ -68,7 +67,13 @@ def best_records(
     return [Metric(key, value, 0, ended) for key, value in found.items() if key not in own]
 
 
-def _count_up(steps: np.ndarray) -> bool:
-    """Whether steps count up by one; a resumed run may have done some of them again."""
-    distinct = np.unique(steps)
+def _count_up(series: Series) -> bool:
+    """Whether steps count up by one; a resumed run may have done some of them again.
+
+    Where not all points are here, they do if there are as many points as steps between the
+    lowest and the highest.
+    """
+    if not series.is_whole:
+        return 0 < series.highest - series.lowest < series.count
+    distinct = np.unique(np.frombuffer(series.steps, dtype=np.int64))
     return len(distinct) > 1 and bool((np.diff(distinct) == 1).all())

@@ -34,7 +34,6 @@ from cvtrack_magics.store.resuming import (
 )
 from cvtrack_magics.store.uris import absolute
 from cvtrack_magics.store.writer import Point
-from cvtrack_magics.widgets.decimate import decimate
 
 if TYPE_CHECKING:
     from cvtrack_magics.runs.scope import RunScope
@@ -117,7 +116,7 @@ def in_store(session: Session, name: str, parent_id: str, notices: list[str]) ->
 def known_here(scope: RunScope) -> Known | None:
     """Return what this process, or the journal, knows of a run while the store is away."""
     session, wanted = scope.session, scope.kept.note
-    parent = scope.parent.name if scope.parent else scope.above.name if scope.above else ""
+    parent = _parent_name(scope)
     for known in reversed(session.ended):
         if known.note and _is_same(known.note, wanted) and known.parent == parent:
             return known
@@ -135,8 +134,8 @@ def remember(scope: RunScope, use: ResourceUse) -> None:
     """Keep what a run that ended has, in case it goes on while the store is away."""
     now = {k: s for k, s in scope.channel.history.series.items() if not k.startswith(UNSEEN)}
     whole = scope.stretch.curves(now) or {}
-    thin = {name: decimate(s, REMEMBERED) for name, s in whole.items()}
-    steps = {safe_key(k): max(s.steps) for k, s in scope.channel.history.series.items() if s}
+    thin = {name: s.decimated(REMEMBERED) for name, s in whole.items()}
+    steps = {safe_key(k): s.highest for k, s in scope.channel.history.series.items() if s}
     before = scope.stretch.earlier.steps
     earlier = Earlier(
         stretch=scope.stretch.number + 1,
@@ -147,11 +146,14 @@ def remember(scope: RunScope, use: ResourceUse) -> None:
         pictures=max(scope.albums.last_step, scope.stretch.earlier.pictures),
         read=lambda: thin,
     )
-    parent = scope.parent.name if scope.parent else scope.above.name if scope.above else ""
     key = scope.tags.get("cvtrack.run_key") or scope.kept.note.key
     note = scope.kept.delivery.note
-    known = Known(scope.run_id, key, earlier, "this process", note, parent)
+    known = Known(scope.run_id, key, earlier, "this process", note, _parent_name(scope))
     scope.session.ended = [*scope.session.ended, known][-RUNS:]
+
+
+def _parent_name(scope: RunScope) -> str:
+    return scope.parent.name if scope.parent else scope.above.name if scope.above else ""
 
 
 def opening_tags(earlier: Earlier) -> list[Record]:
@@ -298,7 +300,7 @@ def _on_disk(folder: RunFolder) -> Known:
         stretch=_stretches(tags) + 1,
         params={item.key: item.value for item in records if isinstance(item, Param)},
         tags=tags,
-        steps={safe_key(name): max(found.steps) for name, found in series.items() if found},
+        steps={safe_key(name): found.highest for name, found in series.items() if found},
         used=ResourceUse(wall, 0.0, 0, None),
         read=lambda: {k: s for k, s in series.items() if not k.startswith(UNSEEN)},
     )

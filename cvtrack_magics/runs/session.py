@@ -400,11 +400,9 @@ class Session:
 
     def remember(self, scope: RunScope, curves: Mapping[str, Series]) -> None:
         """Keep a run's curves, thinned, for the runs after it."""
-        from cvtrack_magics.widgets.decimate import decimate
-
         if not self.host.interactive_display:
             return
-        thin = {name: decimate(s, CURVE) for name, s in curves.items() if len(s) > 1}
+        thin = {name: s.decimated(CURVE) for name, s in curves.items() if len(s) > 1}
         if thin:
             label = _label_of(scope)
             self._before.pop(_place_of(scope), None)

@@ -18,7 +18,6 @@ from cvtrack_magics.runs.surroundings import RESOURCES, known_as
 from cvtrack_magics.store.looking import Looked, look
 from cvtrack_magics.store.resuming import StoredSoFar, histories
 from cvtrack_magics.store.uris import absolute
-from cvtrack_magics.widgets.decimate import decimate
 
 if TYPE_CHECKING:
     from cvtrack_magics.metrics.series import Series
@@ -114,7 +113,7 @@ def _card(found: OpenRun, looked: Looked, digits: int) -> Card:
     names = list(_shown(run))
     read = names[:MOST_CURVES]
     curves: dict[str, Series] = {
-        name: decimate(series, POINTS)
+        name: series.decimated(POINTS)
         for name, series in curves_of(histories(found.uri, run.run_id, read)).items()
         if len(series)
     }

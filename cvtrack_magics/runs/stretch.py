@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 
 from cvtrack_magics.capture.meter import ResourceUse
 from cvtrack_magics.metrics.channel import UNSEEN
-from cvtrack_magics.metrics.series import Series
+from cvtrack_magics.metrics.series import Series, joined
 from cvtrack_magics.names import safe_key
 from cvtrack_magics.records import Artifact, Notice, Param, Record, Tag
 from cvtrack_magics.runs.ending import is_summary
@@ -202,12 +202,3 @@ class Stretch:
             else item
             for item in records
         ]
-
-
-def joined(before: Series, after: Series) -> Series:
-    """Return one series of two."""
-    found = Series(before.steps[:], before.values[:], before.times[:])
-    found.steps.extend(after.steps)
-    found.values.extend(after.values)
-    found.times.extend(after.times)
-    return found

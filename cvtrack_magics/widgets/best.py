@@ -43,6 +43,5 @@ def best_of(name: str, series: Series) -> Best | None:
         row = int(np.where(finite, values, np.inf).argmin())
     else:
         row = int(np.where(finite, values, -np.inf).argmax())
-    steps = np.frombuffer(series.steps, dtype=np.int64)
-    stuck = bool((steps == steps[0]).all())
-    return Best(row if stuck else series.steps[row], series.values[row])
+    step = series.place(row) if series.stands_still else series.steps[row]
+    return Best(step, series.values[row])

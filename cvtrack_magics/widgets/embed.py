@@ -5,11 +5,9 @@ from __future__ import annotations
 import base64
 import json
 import math
-from array import array
 from collections.abc import Iterable, Mapping, Sequence
 
 from cvtrack_magics.metrics.series import Series
-from cvtrack_magics.widgets.decimate import decimate
 from cvtrack_magics.widgets.extras import Baselines, Mark, baselines_json, marks_json
 from cvtrack_magics.widgets.text import html_text, shorten
 
@@ -102,7 +100,7 @@ def _points(history: Mapping[str, Series], share: int) -> list[dict[str, object]
     limit = min(_SERIES_POINTS, max(40, share))
     series: list[dict[str, object]] = []
     for name in names:
-        few = decimate(_counted(history[name]), limit)
+        few = history[name].numbered().decimated(limit)
         series.append(
             {
                 "name": name,
@@ -112,10 +110,3 @@ def _points(history: Mapping[str, Series], share: int) -> list[dict[str, object]
             }
         )
     return series
-
-
-def _counted(series: Series) -> Series:
-    """Give points that all have one step a number each, before some are left out."""
-    if series.steps.count(series.steps[0]) < len(series):
-        return series
-    return Series(array("q", range(len(series))), series.values, series.times)

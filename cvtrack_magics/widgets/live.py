@@ -15,7 +15,7 @@ import anywidget
 import traitlets
 
 from cvtrack_magics.metrics.series import Series
-from cvtrack_magics.widgets.accrue import extend, overlap, restarts, tail
+from cvtrack_magics.widgets.accrue import extend, overlap, restarts
 from cvtrack_magics.widgets.extras import NOTE, Mark, bars_json, baselines_json, marks_json
 from cvtrack_magics.widgets.progress import Bar
 from cvtrack_magics.widgets.text import plain
@@ -111,7 +111,7 @@ class LivePlot:
 
     @property
     def history(self) -> Mapping[str, Series]:
-        """All points pushed so far, by metric name."""
+        """The points pushed so far, by metric name: all, or enough to draw them."""
         return self._series
 
     @property
@@ -173,11 +173,11 @@ class LivePlot:
             known = self._overlays.setdefault(label, {})
             if any(restarts(known.get(name), series) for name, series in history.items()):
                 known.clear()
-                known.update({name: tail(series, 0) for name, series in history.items()})
+                known.update({name: series.tail(0) for name, series in history.items()})
                 self._replay_points(known, "overlay", label)
                 return
             fresh = {
-                name: tail(series, overlap(known.get(name), series))
+                name: series.tail(overlap(known.get(name), series))
                 for name, series in history.items()
             }
             starts = extend(known, fresh)
@@ -253,7 +253,9 @@ class LivePlot:
         """Take the plot out of the page; what was shown under the cell stays the caller's."""
         with self._lock, contextlib.suppress(Exception):
             self._status = "CLOSED" if self._status == "RUNNING" else self._status
+            layout = self._widget.layout  # a widget of its own, which nobody else closes
             self._widget.close()
+            layout.close()
 
     def _young(self) -> bool:
         if time.monotonic() - self._born > _YOUNG_SECONDS:
@@ -325,7 +327,7 @@ class LivePlot:
     ) -> None:
         families = {"run": self._series, "usage": self._usage}
         known = self._overlays.get(label, {}) if family == "overlay" else families[family]
-        ends = {name: len(known[name]) for name in parts}
+        ends = {name: known[name].count for name in parts}
         wanted = sum(len(part) for _, part in parts.values())
         limit = _allowance.take(min(wanted, REPLAY_POINTS) if full else wanted)
         message, buffers = points_message(parts, ends, limit)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from cvtrack_magics.metrics.series import Series
 from cvtrack_magics.widgets.best import Best, best_of
-from cvtrack_magics.widgets.decimate import decimate
 from cvtrack_magics.widgets.extras import Baselines
 from cvtrack_magics.widgets.groups import overlay_color, role_dash, styles_of
 from cvtrack_magics.widgets.text import number, shorten, ticks
@@ -203,9 +201,7 @@ def _points(series: Series) -> tuple[Any, Any]:
     """Return steps and values in order of step; the order of logging where steps stand still."""
     import numpy as np
 
-    if len(series) > 1 and min(series.steps) == max(series.steps):
-        series = Series(array("q", range(len(series))), series.values, series.times)
-    series = decimate(series, _POINTS)
+    series = series.numbered().decimated(_POINTS)
     steps = np.frombuffer(series.steps, dtype=np.int64).astype(np.float64)
     values = np.frombuffer(series.values, dtype=np.float64).copy()
     values[~np.isfinite(values)] = np.nan

@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from cvtrack_magics.metrics.series import Series
-from cvtrack_magics.widgets.decimate import rows_to_keep
 
 REPLAY_POINTS = 24_000
 """Points of all metrics together that a page gets when it asks for everything."""
@@ -68,28 +67,17 @@ def points_message(
         fourth column, ``rows`` (int64), has each point's place in its metric's series.
     """
     total = sum(len(part) for _, part in parts.values())
-    thinned = total > limit
+    thinned = total > limit or not all(part.is_whole for _, part in parts.values())
     steps, values, times, rows = (bytearray() for _ in range(4))
     entries = []
     for name, (start, part) in parts.items():
-        count = len(part)
-        if not thinned or count <= 8:
-            steps += memoryview(part.steps).cast("B") if count else b""
-            values += memoryview(part.values).cast("B") if count else b""
-            times += memoryview(part.times).cast("B") if count else b""
-            if thinned:
-                rows += array("q", range(start, start + count)).tobytes()
-        else:
-            import numpy as np
-
-            logged = np.frombuffer(part.values, dtype=np.float64)
-            chosen = rows_to_keep(logged, limit * count // total)
-            steps += np.frombuffer(part.steps, dtype=np.int64)[chosen].tobytes()
-            values += logged[chosen].tobytes()
-            times += np.frombuffer(part.times, dtype=np.float64)[chosen].tobytes()
-            rows += (start + chosen).astype(np.int64).tobytes()
-            count = len(chosen)
-        entries.append({"name": name, "start": start, "count": count, "end": ends[name]})
+        few = part.decimated(limit * len(part) // total) if total > limit else part
+        steps += few.steps.tobytes()
+        values += few.values.tobytes()
+        times += few.times.tobytes()
+        if thinned:
+            rows += array("q", (start + place for place in few.places())).tobytes()
+        entries.append({"name": name, "start": start, "count": len(few), "end": ends[name]})
     shape = [len(steps) // 8]
     kinds = [("steps", "int64"), ("values", "float64"), ("times", "float64"), ("rows", "int64")]
     sent = kinds if thinned else kinds[:3]

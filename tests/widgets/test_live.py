@@ -173,3 +173,15 @@ def test_without_a_kernel_everything_is_quiet(tmp_path: Path) -> None:
     plot.finish("KILLED")
     plot.close()
     plot.push({})
+
+
+def test_a_plot_that_is_closed_leaves_nothing_behind(wire: Wire) -> None:
+    """Also not the layout, which is a widget of its own: a notebook may have many runs."""
+    wire.run("""
+from ipywidgets.widgets import widget
+open_before = set(widget._instances), set(widget.comm.get_comm_manager().comms)
+for _ in range(20):
+    p = grown_up(); p.push({'a': points(0, [1])}); p.finish('FINISHED'); p.close(); p.close()
+open_after = set(widget._instances), set(widget.comm.get_comm_manager().comms)
+assert open_after == open_before, open_after
+""")

@@ -11,14 +11,14 @@ from tests.kernels import Kernel
 
 SETUP = """
 import threading, time
+from array import array as column
 from cvtrack_magics.metrics.series import Series
 from cvtrack_magics.widgets import live
 from cvtrack_magics.widgets.live import LivePlot
 
 def points(start, values):
-    s = Series()
-    for i, value in enumerate(values):
-        s.append(start + i, value, 1.7e9 + start + i)
+    s, steps = Series(), range(start, start + len(values))
+    s.add(column("q", steps), column("d", values), column("d", (1.7e9 + step for step in steps)))
     return s
 
 def grown_up(title="t"):

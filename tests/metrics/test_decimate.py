@@ -5,7 +5,6 @@ import random
 
 import pytest
 
-from cvtrack_magics.widgets.decimate import decimate
 from tests.widgets.helpers import series
 
 
@@ -18,7 +17,7 @@ def test_extremes_ends_and_gaps_survive(seed: int) -> None:
     limit = rng.choice([8, 20, 51, 400])
     full = series(values)
 
-    few = decimate(full, limit)
+    few = full.decimated(limit)
 
     finite = [v for v in values if math.isfinite(v)]
     kept = [v for v in few.values if math.isfinite(v)]
@@ -32,7 +31,7 @@ def test_extremes_ends_and_gaps_survive(seed: int) -> None:
 
 def test_points_stay_whole() -> None:
     full = series([math.sin(i) for i in range(1000)])
-    few = decimate(full, 100)
+    few = full.decimated(100)
     for step, value, time in zip(few.steps, few.values, few.times, strict=True):
         assert (value, time) == (full.values[step], full.times[step])
 
@@ -41,9 +40,9 @@ def test_a_single_spike_survives_wherever_it_is() -> None:
     for at in range(0, 3000, 7):
         values = [0.0] * 3000
         values[at] = 9.0
-        assert 9.0 in decimate(series(values), 50).values
+        assert 9.0 in series(values).decimated(50).values
 
 
 def test_short_series_are_left_alone() -> None:
     full = series([1.0, 2.0])
-    assert decimate(full, 400) is full
+    assert full.decimated(400) is full

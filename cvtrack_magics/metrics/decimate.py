@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from array import array
 from typing import Any
-
-from cvtrack_magics.metrics.series import Series
 
 
 def rows_to_keep(values: Any, limit: int) -> Any:
@@ -51,31 +48,3 @@ def rows_to_keep(values: Any, limit: int) -> Any:
         kept.append((edges + np.where(inside, part, -np.inf).argmax(1))[some])
         kept.append((edges + inside.argmin(1))[gaps])
     return np.unique(np.concatenate(kept))
-
-
-def decimate(series: Series, limit: int) -> Series:
-    """Return at most ``limit`` points that show the same curve.
-
-    Parameters
-    ----------
-    series : Series
-        The points as they were logged.
-    limit : int
-        The most points to keep; at least 8.
-
-    Returns
-    -------
-    Series
-        ``series`` itself when it is short enough, otherwise what ``rows_to_keep`` chooses.
-    """
-    import numpy as np
-
-    if len(series) <= max(8, limit):
-        return series
-    values = np.frombuffer(series.values, dtype=np.float64)
-    rows = rows_to_keep(values, limit)
-    return Series(
-        array("q", np.frombuffer(series.steps, dtype=np.int64)[rows].tobytes()),
-        array("d", values[rows].tobytes()),
-        array("d", np.frombuffer(series.times, dtype=np.float64)[rows].tobytes()),
-    )
