@@ -39,7 +39,8 @@ test-fast: $(VENV)/.dev  ## run the tests that need neither server nor browser
 notebooks: $(VENV)/.dev  ## run the tutorials and compare every output
 	rm -rf .nbval && cp -r notebooks .nbval
 	cd .nbval && env -u MLFLOW_TRACKING_URI CVTRACK_CLOSE_TIMEOUT=30 XDG_STATE_HOME="$(CURDIR)/.nbval/state" ../$(BIN)/python -m pytest -p no:cacheprovider --override-ini addopts= \
-	  --nbval --nbval-sanitize-with nbval.cfg --nbval-cell-timeout 300 --nbval-kernel-startup-timeout 120 .
+	  --nbval --nbval-sanitize-with nbval.cfg --nbval-cell-timeout 300 --nbval-kernel-startup-timeout 120 \
+	  --numprocesses $(WORKERS) --dist loadfile .
 
 refresh: $(VENV)/.dev  ## execute the tutorials and keep what their cells gave (NOTEBOOKS=names: only those)
 	$(BIN)/python notebooks/refresh.py $(NOTEBOOKS)

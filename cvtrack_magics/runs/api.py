@@ -62,15 +62,15 @@ def mlexperiment(name: str | None = None) -> Said:
         One experiment for each model family or question. Without it, the current one
         and the store are told.
     """
-    tracking = get_session().tracking
+    session = get_session()
+    tracking = session.tracking
     if name is None:
         return Said(f"Experiment {tracking.current_experiment()!r} in {tracking.place}")
     if not name.strip():
         raise UsageProblem("An experiment needs a name.", "%mlexperiment resnet-ablations")
     why = tracking.set_experiment(name)
     tracking.typed_experiment = name
-    for scope in get_session().scopes:
-        scope.guard.chosen(name)
+    session.chose(name)
     if why:
         return Said(
             f"{why} Runs from now on are kept on disk and go to experiment {name!r} "

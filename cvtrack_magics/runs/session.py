@@ -73,6 +73,7 @@ class Session:
         self.config = config
         self.masker = Masker()
         self.tracking = Tracking(config.default_store, config.connect_timeout)
+        self.tracking.caught_up = self.chose
         self.detours = Detours()
         self.pump = Pump(config.plot_interval)
         self.sender = Sender(config.send_interval, lambda: config.sender == "process")
@@ -385,6 +386,11 @@ class Session:
 
             self._guests = Guests(self)
         return self._guests
+
+    def chose(self, experiment: str) -> None:
+        """Let the experiment that was chosen now outlive the runs that are open."""
+        for scope in self.scopes:
+            scope.guard.chosen(experiment)
 
     # -- curves of other runs
 

@@ -6,7 +6,7 @@ import contextlib
 import os
 import tempfile
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from cvtrack_magics.redact import in_one_line, redact
 from cvtrack_magics.store import credentials
 from cvtrack_magics.store.client import client_of, creating, mlflow, quietly
 from cvtrack_magics.store.detours import beside
+from cvtrack_magics.store.first_contact import meet
 from cvtrack_magics.store.refusals import is_denied, is_no, is_refusal
 from cvtrack_magics.store.uris import absolute, sqlite_file
 from cvtrack_magics.store.writer import Doubts, Point, end_run, write, write_points
@@ -66,7 +67,9 @@ class Tracking:
         self._names: dict[tuple[str, str], str] = {}
         self._set_by_us = ""
         self._told = os.environ.get("MLFLOW_TRACKING_URI", "")
-        self._wanted_experiment = ""
+        self._wanted: tuple[str, str | None] | None = None
+        self.caught_up: Callable[[str], None] = lambda _: None
+        """Told the experiment that is the current one now that the store answers."""
         self._doubts = Doubts()
         self.typed_experiment = ""
         """The name that the user gave to %mlexperiment last."""
@@ -141,6 +144,7 @@ class Tracking:
     @contextlib.contextmanager
     def _calling(self, what: str) -> Iterator[None]:
         self.check()
+        meet(self.uri)
         try:
             with quietly():
                 yield
@@ -174,23 +178,50 @@ class Tracking:
             cause = error.__cause__
             if isinstance(cause, Exception) and (is_refusal(cause) or is_denied(cause)):
                 raise
-            self._wanted_experiment = name
+            self._wanted = (name, self._chosen())
             return error.problem
-        self._wanted_experiment = ""
+        self._wanted = None
         return ""
+
+    def _chosen(self) -> str | None:
+        found: str | None = mlflow().tracking.fluent._active_experiment_id
+        return found
+
+    def _waits_for(self) -> str:
+        """Return the experiment that waits for the store, where no other was chosen since."""
+        if self._wanted is not None and self._wanted[1] != self._chosen():
+            self._wanted = None
+        return self._wanted[0] if self._wanted else ""
+
+    def _catch_up(self) -> None:
+        """Make the experiment that waits for the store the current one.
+
+        Raises
+        ------
+        StoreUnavailable
+            The store is still away, or refuses the name.
+        """
+        name = self._waits_for()
+        if not name:
+            return
+        why = self.set_experiment(name)
+        if why:
+            raise StoreUnavailable(why)
+        self.caught_up(name)
 
     def experiment_now(self) -> tuple[str, str]:
         """Return id and name of the current experiment as far as they are known here."""
-        name = self._wanted_experiment or os.environ.get("MLFLOW_EXPERIMENT_NAME", "")
-        chosen = mlflow().tracking.fluent._active_experiment_id
-        chosen = str(chosen or os.environ.get("MLFLOW_EXPERIMENT_ID", ""))
-        if self._wanted_experiment or (name and not chosen):
+        wanted = self._waits_for()
+        name = wanted or os.environ.get("MLFLOW_EXPERIMENT_NAME", "")
+        chosen = str(self._chosen() or os.environ.get("MLFLOW_EXPERIMENT_ID", ""))
+        if wanted or (name and not chosen):
             return "", name
         chosen = chosen or "0"
         return chosen, self._names.get((self.uri, chosen), "Default" if chosen == "0" else "")
 
     def current_experiment(self) -> str:
         """Return the name of the experiment that new runs go to."""
+        self._catch_up()
         with self._calling("read the current experiment"):
             return self._experiment_name(str(mlflow().tracking.fluent._get_experiment_id()))
 
@@ -201,6 +232,7 @@ class Tracking:
 
     def run_names(self, most: int) -> list[str]:
         """Return the names of the newest runs of the current experiment, each once."""
+        self._catch_up()
         with self._calling("list the runs"):
             module = mlflow()
             experiment = module.tracking.fluent._get_experiment_id()
@@ -219,9 +251,7 @@ class Tracking:
 
     def open_run(self, name: str, tags: Mapping[str, str], *, nested: bool) -> OpenRun:
         """Start a run and make it MLflow's active one in this thread."""
-        why = self.set_experiment(self._wanted_experiment) if self._wanted_experiment else ""
-        if why:
-            raise StoreUnavailable(why)
+        self._catch_up()
         with self._calling(f"open run {name!r}"), creating(), beside(nested=nested):
             run = mlflow().start_run(run_name=name, nested=nested, tags=dict(tags))
             return self._opened(run, {})
@@ -237,6 +267,7 @@ class Tracking:
 
         ``parent_id`` is that of its parent, where that matters; the run ``but`` is not meant.
         """
+        self._catch_up()
         with self._calling(f"look up run {name!r}"):
             module = mlflow()
             escaped = name.replace("'", "''")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import mlflow
@@ -80,3 +80,67 @@ def test_a_renamed_experiment_is_still_the_runs(store: str) -> None:
     (found,) = client.search_runs([experiment])
     assert (found.info.run_name, found.info.status) == ("renamed", "FINISHED")
     assert current.get_session().sender.deliveries == []
+
+
+@pytest.fixture
+def away(tmp_path: Path) -> Iterator[Path]:
+    """A store whose folder is not there yet."""
+    folder = tmp_path / "later"
+    mlflow.set_tracking_uri(f"sqlite:///{folder / 'mlflow.db'}")
+    yield folder
+    mlflow.set_tracking_uri(None)
+
+
+def _in_store(folder: Path) -> dict[str, str]:
+    """Return each run's experiment, by the run's name."""
+    client = MlflowClient(f"sqlite:///{folder / 'mlflow.db'}")
+    experiments = {found.experiment_id: found.name for found in client.search_experiments()}
+    runs = client.search_runs(list(experiments))
+    return {run.info.run_name: experiments[run.info.experiment_id] for run in runs}
+
+
+def _first_run() -> None:
+    with mlrun("first", output=False) as run:
+        log({"a": 1.0})
+    assert not [line for line in run.summary.notices if "Undone" in line]
+
+
+def _within_a_run() -> None:
+    assert "'wanted'" in str(mlexperiment())
+
+
+def _nothing() -> None:
+    pass
+
+
+@pytest.mark.parametrize("back", [_nothing, _first_run, _within_a_run])
+@pytest.mark.parametrize("open_meanwhile", [False, True])
+def test_an_experiment_that_was_chosen_while_the_store_was_away_is_that_of_all_runs_since(
+    away: Path, back: Callable[[], None], open_meanwhile: bool
+) -> None:
+    assert "when the store answers" in str(mlexperiment("wanted"))
+    with mlrun("early", output=False):
+        log({"a": 1.0})
+        if open_meanwhile:
+            away.mkdir()
+            if back is _within_a_run:
+                back()
+    away.mkdir(exist_ok=True)
+    back()
+    for name in ("second", "third"):
+        with mlrun(name, output=False) as run:
+            log({"a": 1.0})
+        assert run.summary.experiment == "wanted"
+        assert not [line for line in run.summary.notices if "Undone" in line]
+    assert not mlsync(timeout=30).waiting
+    names = {"early", "second", "third"} | ({"first"} if back is _first_run else set())
+    assert _in_store(away) == dict.fromkeys(names, "wanted")
+
+
+def test_what_was_chosen_after_that_counts_more(away: Path) -> None:
+    mlexperiment("wanted")
+    away.mkdir()
+    mlflow.set_experiment("chosen since")
+    with mlrun("second", output=False):
+        log({"a": 1.0})
+    assert _in_store(away) == {"second": "chosen since"}
