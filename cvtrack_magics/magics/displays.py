@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -76,6 +76,25 @@ class Displays:
             yield
         finally:
             self._here.ours = False
+
+    def hooks_of_others(self) -> list[Any]:
+        """Return who else hears what this thread displays; Colab puts in how to draw widgets."""
+        hooks = getattr(self._shell.display_pub, "_hooks", ())
+        return [hook for hook in hooks if hook != self._take]
+
+    @contextmanager
+    def heard_by(self, hooks: Sequence[Any]) -> Iterator[None]:
+        """Let the hooks of the cell's thread hear what this one displays meanwhile."""
+        publisher = self._shell.display_pub
+        here = getattr(publisher, "_hooks", ())
+        more = [hook for hook in hooks if hook not in here]
+        for hook in more:
+            publisher.register_hook(hook)
+        try:
+            yield
+        finally:
+            for hook in more:
+                publisher.unregister_hook(hook)
 
     def is_gone(self, key: str) -> bool:
         """Whether a display of our own was cleared away with its cell's other outputs."""

@@ -31,6 +31,7 @@ class ShellHost:
         self.unstored: list[str] = []
         self.displays = Displays(shell)
         self._contexts: dict[str, Context] = {}
+        self._hooks: list[Any] = []
         self._publisher: Any = None
         self._figures: list[bytes] = []
         self._open_before: set[int] = set()
@@ -74,6 +75,7 @@ class ShellHost:
             return
         bundle = encodable(bundle)
         self._contexts[display_id] = copy_context()
+        self._hooks = self.displays.hooks_of_others()
         with self.displays.ours():
             self.shell.display_pub.publish(
                 dict(bundle), metadata={}, transient={"display_id": display_id}
@@ -89,7 +91,7 @@ class ShellHost:
         context = self._contexts.get(display_id)
         if context is None:
             return
-        with self.displays.ours():
+        with self.displays.ours(), self.displays.heard_by(self._hooks):
             context.copy().run(
                 self.shell.display_pub.publish,
                 dict(encodable(bundle)),
@@ -103,13 +105,14 @@ class ShellHost:
             return
         # a message belongs to the cell that showed the output, whichever thread sends it
         context = self._contexts.get(display_id) or copy_context()
-        context.copy().run(
-            self.shell.display_pub.publish,
-            dict(encodable(bundle)),
-            metadata={},
-            transient={"display_id": display_id},
-            update=True,
-        )
+        with self.displays.heard_by(self._hooks):
+            context.copy().run(
+                self.shell.display_pub.publish,
+                dict(encodable(bundle)),
+                metadata={},
+                transient={"display_id": display_id},
+                update=True,
+            )
 
     def say(self, text: str) -> None:
         """Print one line."""

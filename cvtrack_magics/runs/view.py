@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from cvtrack_magics.widgets.live import LivePlot
     from cvtrack_magics.widgets.progress import Bar
 
+NEWS_AFTER = 1.0  # seconds after an update that the first values of a metric wait
 WORDS_EVERY = 10.0  # seconds between two updates of what a notebook saved now would say
 
 SYSTEM = UNSEEN  # MLflow too shows metrics under this prefix apart
@@ -60,6 +61,8 @@ class RunView:
         self._plot: LivePlot | None = None
         self._waiting: list[Callable[[LivePlot], None]] = []
         self._bars = ""
+        self._loops: Sequence[Bar] = ()
+        self._told = 0
         self._marks: list[Mark] = []
         self._baselines: dict[str, Mapping[str, float]] = {}
         self._overlays: dict[str, Mapping[str, Series]] = {}
@@ -72,7 +75,9 @@ class RunView:
         if not self._host.interactive_display:
             return
         from cvtrack_magics.widgets.card import header_bundle
+        from cvtrack_magics.widgets.colab import let_draw
 
+        let_draw()
         self._header = header_bundle(
             self._spec.name,
             run_id=run.run_id if run and not run.local else "",
@@ -100,10 +105,10 @@ class RunView:
         header = self._header or header_bundle(self._spec.name, parent=self._parent)
         if self._plot is None:
             return header
-        if needs_view():
-            return self._plot.mimebundle()
-        words = (header, self._key, self._spec.name, self._plot.history, self._digits)
-        return live_bundle(*words, paused=self._paused)
+        place = (header, self._key, self._spec.name, self._plot.history, self._digits)
+        words = live_bundle(*place, bars=self._loops, paused=self._paused)
+        # the words stay beside the view, for a page that cannot draw it
+        return {**self._plot.mimebundle(), **words} if needs_view() else words
 
     def _update_places(self, bundle: Mapping[str, Any]) -> None:
         for place in self._places:
@@ -127,6 +132,7 @@ class RunView:
     def progress(self, bars: Sequence[Bar], offers: Collection[str]) -> None:
         """Show how far loops have come, and offer the buttons that would be honoured."""
         self._with_plot(lambda plot: plot.offer(offers), keep=False)
+        self._loops = bars
         if bars:
             self._with_plot(lambda plot: plot.progress(bars), begin=True)
         if not self._host.interactive_display:
@@ -181,12 +187,19 @@ class RunView:
             if begin and self._header and self._host.is_gone(self._display_id):
                 # clear_output(), as loops have it that draw anew, takes what is ours along
                 self._host.show_again(self._words(), self._display_id)
-            elif begin and self._header and time.monotonic() >= self._next_update:
+            elif begin and self._header and self._is_time_for_words():
                 self._update()
+
+    def _is_time_for_words(self) -> bool:
+        """Whether what a notebook saved now would say is old, or lacks a metric."""
+        news = self._plot is not None and len(self._plot.history) > self._told
+        due = self._next_update - (WORDS_EVERY - NEWS_AFTER if news else 0.0)
+        return time.monotonic() >= due
 
     def _update(self) -> None:
         from cvtrack_magics.widgets.live import needs_view
 
+        self._told = len(self._plot.history) if self._plot is not None else 0
         self._next_update = math.inf if needs_view() else time.monotonic() + WORDS_EVERY
         self._update_places(self._words())
 

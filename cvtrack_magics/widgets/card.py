@@ -12,6 +12,7 @@ from cvtrack_magics.widgets.children import COLORS, SIGNS, children_html, childr
 from cvtrack_magics.widgets.embed import curves_html
 from cvtrack_magics.widgets.extras import Baselines, Mark
 from cvtrack_magics.widgets.groups import panels_of, role_of
+from cvtrack_magics.widgets.progress import Bar, rounds
 from cvtrack_magics.widgets.text import duration, html_text, number, plain, shorten
 
 _ROWS = 12  # rows of metrics on a card
@@ -66,6 +67,7 @@ def live_bundle(
     history: Mapping[str, Series],
     digits: int = 4,
     *,
+    bars: Sequence[Bar] = (),
     paused: bool = False,
 ) -> dict[str, object]:
     """Return the header with the newest values and a place for the live plot below it.
@@ -82,10 +84,13 @@ def live_bundle(
         The points so far; the text is all that a notebook saved now will show of them.
     digits : int
         Significant digits of a metric.
+    bars : sequence of Bar
+        How far the run's loops have come, outermost first.
     paused : bool
         Whether the run waits for its reader.
     """
     words = [f"● {'paused' if paused else 'running'} {shorten(name, 60)}"]
+    words += [f"{shorten(bar.desc or 'loop', 24)} {rounds(bar)}" for bar in bars[:2]]
     steps = [series.steps[-1] for series in history.values() if len(series)]
     words += [f"step {max(steps)}"] if steps else []
     words += [

@@ -29,6 +29,11 @@ class Bar:
     paused: bool = False
 
 
+def rounds(bar: Bar) -> str:
+    """Write how many rounds are done, and of how many."""
+    return f"{bar.done}" if bar.total is None else f"{bar.done}/{bar.total}"
+
+
 def figures(bar: Bar) -> str:
     """Write what stands beside a bar.
 
@@ -39,7 +44,7 @@ def figures(bar: Bar) -> str:
     >>> figures(Bar("e", "epoch", 100, 100, 31.0, 3.2)), figures(Bar("b", "", 7, None, 2, 0.25))
     ('100/100 · 3.2/s · in 0:31', '7 · 4 s each · 0:02')
     """
-    words = [f"{bar.done}" if bar.total is None else f"{bar.done}/{bar.total}"]
+    words = [rounds(bar)]
     known = math.isfinite(bar.rate) and bar.rate > 0
     if known:
         words.append(_speed(bar.rate))

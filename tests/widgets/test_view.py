@@ -12,6 +12,7 @@ from cvtrack_magics.runs import view
 from cvtrack_magics.runs.host import ScriptHost
 from cvtrack_magics.runs.spec import RunSpec
 from cvtrack_magics.widgets import live
+from cvtrack_magics.widgets.progress import Bar
 from tests.widgets.helpers import series, summary
 
 VIEW_MIME = live.VIEW_MIME
@@ -77,6 +78,27 @@ def test_the_words_are_renewed_now_and_then(
     assert said == ["0 · a 0", "40 · a 40", "80 · a 80"]
 
 
+def test_the_first_values_of_a_metric_are_among_the_words_soon(
+    notebook: Notebook, shown: view.RunView, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A notebook that is saved in the middle, or a page that draws no widget, has no more."""
+    now = [100.0]
+    monkeypatch.setattr(view.time, "monotonic", lambda: now[0])
+    shown.open(None)
+    for at, name in enumerate(["", "a", "a", "b", "c"]):
+        now[0] += 0.6
+        bar = Bar("e", "epoch", at, 40, 1.0, 2.0)
+        shown.progress([bar, Bar("b", "", 7, None, 1.0, 2.0)], ())
+        if name:
+            shown.refresh({name: series([at], steps=[at])})
+    said = [bundle["text/plain"].split("running train · ")[1] for _, bundle, _ in notebook.seen[1:]]
+    assert said == [
+        "epoch 0/40 · loop 7",
+        "epoch 2/40 · loop 7 · step 1 · a 1",
+        "epoch 4/40 · loop 7 · step 3 · a 2 · b 3",
+    ]
+
+
 def test_points_before_the_header_are_not_lost(notebook: Notebook, shown: view.RunView) -> None:
     shown.refresh({"a": series([1])})
     assert notebook.seen == []
@@ -96,6 +118,9 @@ def test_where_a_view_is_needed_it_is_displayed_once(
     shown.close(summary(), {"a": series([0, 1, 2])})
     assert [VIEW_MIME in bundle for _, bundle, _ in notebook.seen] == [False, True, False, False]
     assert notebook.seen[-1][1] == notebook.seen[0][1]
+    with_view = notebook.seen[1][1]
+    assert "step 0 · a 0" in with_view["text/html"]  # for a page that cannot draw it
+    assert "step 0 · a 0" in with_view["text/plain"]
     shown.refresh({"a": series([9])})
     assert len(notebook.seen) == 4
 
