@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
@@ -47,6 +48,23 @@ def text_of(thing: Any) -> str:
         raise
     except BaseException as error:
         return f"<{kind_of(thing)} without text: its __str__ raised {kind_of(error)}>"
+
+
+def json_of(text: str | bytes | None) -> Any:
+    """Return what a JSON text of a server, a file or a tag says; ``None`` where it is none.
+
+    One that is nested too deeply to be read is none.
+    """
+    try:
+        return json.loads(text)  # type: ignore[arg-type]
+    except (ValueError, TypeError, RecursionError):  # bytes that are no text are a ValueError
+        return None
+
+
+def json_object(text: str | bytes | None) -> dict[str, Any]:
+    """Return the object that a JSON text says; an empty one where it is anything else."""
+    found = json_of(text)
+    return found if isinstance(found, dict) else {}
 
 
 def kind_of(thing: Any) -> str:

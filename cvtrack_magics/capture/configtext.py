@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Callable
 from typing import Any
 
 from cvtrack_magics.capture.values import HIDDEN, hide_tokens, looks_secret
+from cvtrack_magics.limits import Room
+
+_MOST_NODES = 1_000_000
+_MOST_LEVELS = 100
+_MOST_CHARACTERS = 100_000_000
+_LONGEST_TOML = 1_000_000  # characters; a pattern takes much memory for a text of escapes
 
 
 def secret_keys(value: Any, key: str = "") -> list[str]:
@@ -56,7 +63,7 @@ def hide_secrets(
     try:
         changed = _hide_toml(text) if kind == "toml" else _hide_nodes(text)
         return changed, not secret_keys(parse(changed))
-    except ValueError:  # UsageProblem is one: what we wrote does not parse
+    except (ValueError, RecursionError):  # UsageProblem is one: what we wrote does not parse
         return text, False
 
 
@@ -68,26 +75,31 @@ def _hide_nodes(text: str) -> str:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.YAMLError as error:
         raise ValueError(str(error)) from None
-    _collect(root, "", spans)
-    for start, end in sorted(spans, reverse=True):
+    _collect(root, "", spans, Room(_MOST_NODES, _MOST_LEVELS, _MOST_CHARACTERS))
+    parts, at = [], 0
+    for start, end in sorted(spans):
         # A block scalar ends with its line break, which the next line needs.
         kept = len(text[start:end].rstrip())
-        text = f'{text[:start]}"{HIDDEN}"{text[start + kept :]}'
-    return text
+        parts += [text[at:start], f'"{HIDDEN}"']
+        at = start + kept
+    return "".join([*parts, text[at:]])
 
 
-def _collect(node: Any, key: str, spans: set[tuple[int, int]]) -> None:
+def _collect(node: Any, key: str, spans: set[tuple[int, int]], room: Room) -> None:
     if node is None:
         return
-    if node.id == "mapping":
-        for name, item in node.value:
-            word = str(name.value)
-            _collect(item, f"{key}.{word}" if key else word, spans)
-    elif node.id == "sequence":
-        for index, item in enumerate(node.value):
-            _collect(item, f"{key}.{index}", spans)
-    elif node.value and looks_secret(key, node.value) and not _harmless(node):
-        spans.add((node.start_mark.index, node.end_mark.index))
+    # a merge of merges has more nodes than the content has values
+    room.take(1, len(key))
+    with room.below():
+        if node.id == "mapping":
+            for name, item in node.value:
+                word = str(name.value)
+                _collect(item, f"{key}.{word}" if key else word, spans, room)
+        elif node.id == "sequence":
+            for index, item in enumerate(node.value):
+                _collect(item, f"{key}.{index}", spans, room)
+        elif node.value and looks_secret(key, node.value) and not _harmless(node):
+            spans.add((node.start_mark.index, node.end_mark.index))
 
 
 def _harmless(node: Any) -> bool:
@@ -95,19 +107,23 @@ def _harmless(node: Any) -> bool:
 
 
 _TOML_LINE = re.compile(
-    r"(?P<head>^\s*|[{,]\s*)(?P<key>[\w\-.\"' ]+?)\s*=\s*"
-    r"(?P<value>\"(?:[^\"\\\n]|\\.)*\"|'[^'\n]*'|[^\s,#\[{}\]\"'][^,#\n}\]]*)",
+    r"(?P<head>^[ \t]*|[{,][ \t]*)(?P<key>[\w\-.\"']+(?: +[\w\-.\"']+)*)[ \t]*=[ \t]*"
+    r"(?P<value>\"[^\"\\\n]*(?:\\.[^\"\\\n]*)*\"|'[^'\n]*'|[^\s,#\[{}\]\"'][^,#\n}\]]*)",
     re.MULTILINE,
 )
-_TOML_TABLE = re.compile(r"^\s*\[+\s*([^\]\n]+?)\s*\]+", re.MULTILINE)
+_TOML_TABLE = re.compile(r"^[ \t]*\[+([^\[\]\n]+)\]+", re.MULTILINE)
 
 
 def _hide_toml(text: str) -> str:
-    tables = [(match.start(), match.group(1)) for match in _TOML_TABLE.finditer(text)]
+    if len(text) > _LONGEST_TOML:
+        raise ValueError("it is too long to look for secrets in it")
+    tables = list(_TOML_TABLE.finditer(text))
+    starts = [table.start() for table in tables]
 
     def hidden(match: re.Match[str]) -> str:
-        above = [name for start, name in tables if start < match.start()]
-        key = f"{above[-1]}.{match['key']}" if above else match["key"]
+        above = bisect_left(starts, match.start())
+        table = tables[above - 1][1].strip() if above else ""
+        key = f"{table}.{match['key']}" if table else match["key"]
         if match["value"] in {"true", "false"} or not looks_secret(
             key, match["value"].strip("\"'")
         ):

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 import re
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 from cvtrack_magics.capture.machine.replaced import version_in_memory
 from cvtrack_magics.capture.machine.requirements import editable_line, requirement_lines
 from cvtrack_magics.capture.values import hide_tokens
+from cvtrack_magics.text import json_object
 
 if TYPE_CHECKING:
     from importlib.metadata import Distribution
@@ -180,28 +181,33 @@ def _direct_line(project: str, version: str, path: Path) -> tuple[str, bool]:
     """Return the requirement of an install from a URL (PEP 610), and whether it is editable."""
     plain = f"{project}=={version}"
     try:
-        origin = json.loads(path.read_text(encoding="utf-8"))
+        origin = json_object(path.read_text(encoding="utf-8"))
         url = hide_tokens(str(origin["url"]))
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError):
         return plain, False
     local = _local_path(url)
     subfolder = origin.get("subdirectory")
     fragment = f"subdirectory={subfolder}" if subfolder else ""
-    if (origin.get("dir_info") or {}).get("editable"):
+    if _part(origin, "dir_info").get("editable"):
         return editable_line(project, version, local, url), True
     if local and not os.path.exists(local):
         return f"{plain}  # was installed from a local file that is gone", False
-    version_control = origin.get("vcs_info")
+    version_control = _part(origin, "vcs_info")
     if version_control:
         commit = version_control.get("commit_id", "")
         url = f"{version_control.get('vcs', 'git')}+{url}{'@' + commit if commit else ''}"
-    archive = origin.get("archive_info") or {}
-    hashes = archive.get("hashes") or {}
+    archive = _part(origin, "archive_info")
+    hashes = _part(archive, "hashes")
     if "sha256" in hashes:
         fragment = "&".join(filter(None, [f"sha256={hashes['sha256']}", fragment]))
     elif str(archive.get("hash", "")).startswith("sha256="):
         fragment = "&".join(filter(None, [archive["hash"], fragment]))
     return f"{project} @ {url}{'#' + fragment if fragment else ''}", False
+
+
+def _part(origin: Mapping[str, Any], name: str) -> dict[str, Any]:
+    found = origin.get(name)
+    return found if isinstance(found, dict) else {}
 
 
 def _local_path(url: str) -> str:

@@ -13,10 +13,18 @@ from cvtrack_magics.capture import implicit
 from cvtrack_magics.capture.data.randomness import is_generator
 from cvtrack_magics.capture.values import is_scalar, make_param, plain_value
 from cvtrack_magics.errors import UsageProblem
+from cvtrack_magics.limits import TooMuch
 from cvtrack_magics.records import Artifact, Notice, Param, Tag
 from cvtrack_magics.redact import kind_and_line
 from cvtrack_magics.text import kind_of
 
+MOST = 10_000
+"""Params that are taken of one value."""
+MOST_CHARACTERS = 50_000_000
+"""Characters of all of them, after which no more are taken."""
+
+_MOST_LOOKED_AT = 200_000
+_MOST_LEVELS = 100
 _HINT = (
     "Give a dict, dataclass, Namespace, pydantic or OmegaConf object, a named number or text, "
     "or an optimizer, scheduler, DataLoader, transform, model or loss."
@@ -44,7 +52,8 @@ def describe_params(
     -------
     list of Param, Artifact, Notice and Tag
         Keys are unique. A value over 500 characters is cut, with the whole of it
-        as an artifact. Random generators give nothing.
+        as an artifact. Random generators give nothing. After ``MOST`` params a notice
+        says that there are more.
 
     Raises
     ------
@@ -52,34 +61,72 @@ def describe_params(
         The value has no settings to read.
     """
     records: list[Param | Artifact | Notice | Tag] = []
+    what = f"{name!r}" if name else f"a {kind_of(value)}"
     try:
         if is_generator(value):
             return []
-        for key, leaf in _top_level(value, name):
-            if isinstance(leaf, Tag):
-                records.append(leaf)
-            else:
-                records.extend(make_param(f"{prefix}.{key}" if prefix else key, leaf))
+        for found in _recorded(_top_level(value, name, _Walk()), prefix):
+            records.extend(found)
     except UsageProblem:
         raise
-    except Exception as error:  # attributes that raise, dicts that hold themselves
-        what = f"{name!r}" if name else f"a {kind_of(value)}"
+    except TooMuch as error:
+        records.append(Notice(f"Only {error} of {what} are recorded."))
+    except Exception as error:  # attributes that raise
         records.append(Notice(f"Not all params of {what} could be read: {kind_and_line(error)}"))
     return _unique(records)
 
 
-def _top_level(value: object, name: str) -> Iterator[tuple[str, object]]:
+def _recorded(
+    leaves: Iterator[tuple[str, object]], prefix: str
+) -> Iterator[list[Param | Artifact] | list[Tag]]:
+    left = MOST_CHARACTERS
+    for count, (key, leaf) in enumerate(leaves):
+        if count == MOST or left < 0:
+            raise TooMuch(f"the first {count:,} params")
+        if isinstance(leaf, Tag):
+            yield [leaf]
+            continue
+        made = make_param(f"{prefix}.{key}" if prefix else key, leaf)
+        left -= len(key) + sum(len(_content(item)) for item in made)
+        yield made
+
+
+def _content(record: Param | Artifact) -> str | bytes:
+    return record.value if isinstance(record, Param) else record.content or ""
+
+
+class _Walk:
+    """Counts what is looked at, as few of which may be params."""
+
+    def __init__(self) -> None:
+        self._left = _MOST_LOOKED_AT
+
+    def step(self) -> None:
+        """Count one value.
+
+        Raises
+        ------
+        TooMuch
+            It was one too many.
+        """
+        self._left -= 1
+        if self._left < 0:
+            raise TooMuch(f"the params in the first {_MOST_LOOKED_AT:,} values")
+
+
+def _top_level(value: object, name: str, walk: _Walk) -> Iterator[tuple[str, object]]:
+    walk.step()
     found = implicit.read(value)
     if found is not None:
         yield from found
         return
     mapping = as_mapping(value)
     if mapping is not None:
-        yield from flatten(mapping)
+        yield from _flatten(mapping, walk)
         return
-    if isinstance(value, (list, tuple)) and value and all(map(_is_structured, value)):
+    if isinstance(value, (list, tuple)) and value and all(map(_is_structured, value[:MOST])):
         for item in value:
-            yield from _top_level(item, name)
+            yield from _top_level(item, name, walk)
         return
     if is_scalar(value) or isinstance(value, (list, tuple, set, frozenset, range)) or _array(value):
         if not name:
@@ -87,7 +134,7 @@ def _top_level(value: object, name: str) -> Iterator[tuple[str, object]]:
                 f"A bare {type(value).__name__} has no name to be recorded under.",
                 "Give it as a dict, for example dict(lr=0.1).",
             )
-        yield from _leaves(name, value, ())
+        yield from _leaves(name, value, (), walk)
         return
     kind = type(value).__name__
     raise UsageProblem(f"No parameters can be read from {_called(name)}a {kind}.", _HINT)
@@ -172,18 +219,21 @@ def _class_settings(value: type) -> Mapping[Any, object] | None:
     return settings or None
 
 
-def flatten(mapping: Mapping[Any, object]) -> Iterator[tuple[str, object]]:
+def _flatten(mapping: Mapping[Any, object], walk: _Walk) -> Iterator[tuple[str, object]]:
     """Yield ``(dotted key, leaf)`` of a nested mapping, in order.
 
     Lists of scalars are leaves; lists with structured items are numbered
-    (``layers.0.kind``). A mapping that contains itself ends in ``…``.
+    (``layers.0.kind``). A mapping that contains itself, or is very deep, ends in ``…``.
     """
     for key, item in mapping.items():
-        yield from _leaves(str(key), item, (id(mapping),))
+        yield from _leaves(str(key), item, (id(mapping),), walk)
 
 
-def _leaves(key: str, value: object, above: tuple[int, ...]) -> Iterator[tuple[str, object]]:
-    if id(value) in above:
+def _leaves(
+    key: str, value: object, above: tuple[int, ...], walk: _Walk
+) -> Iterator[tuple[str, object]]:
+    walk.step()
+    if id(value) in above or len(above) > _MOST_LEVELS:
         yield key, "…"
         return
     if is_scalar(value):
@@ -198,10 +248,10 @@ def _leaves(key: str, value: object, above: tuple[int, ...]) -> Iterator[tuple[s
     mapping = None if isinstance(value, type) else as_mapping(value)
     if mapping:
         for inner_key, item in mapping.items():
-            yield from _leaves(f"{key}.{inner_key}", item, above)
-    elif isinstance(value, (list, tuple)) and any(_is_structured(item) for item in value):
+            yield from _leaves(f"{key}.{inner_key}", item, above, walk)
+    elif isinstance(value, (list, tuple)) and any(map(_is_structured, value[:MOST])):
         for index, item in enumerate(value):
-            yield from _leaves(f"{key}.{index}", item, above)
+            yield from _leaves(f"{key}.{index}", item, above, walk)
     elif not is_generator(value):
         yield key, {} if mapping is not None else plain_value(value)
 

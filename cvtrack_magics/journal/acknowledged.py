@@ -92,7 +92,7 @@ class Acknowledgements:
             facts, points, streams = json.loads(data[_HEAD.size : end])
             places = {str(name): (int(at[0]), int(at[1])) for name, at in streams.items()}
             return number, Sent(int(facts), int(points), places)
-        except (ValueError, TypeError, AttributeError, IndexError):
+        except (ValueError, TypeError, AttributeError, IndexError, RecursionError):
             return None
 
 

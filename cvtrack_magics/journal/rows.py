@@ -235,7 +235,7 @@ class SegmentReader:
             return None
         try:
             names = tuple(map(str, json.loads(head[DEFINITION.size :])))
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, RecursionError):
             return None
         return number, self._layout(names, check), stop
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Literal
 
@@ -33,6 +34,8 @@ _HARMLESS = re.compile(
     r"(?i)(?:auto|none|null|true|false|yes|no|on|off|mean|avg|max|min|sum|first|last|all|any|cls|"
     r"pool|learned|learnable|default|default_token|prompt|file|env|required|optional)"
 )
+_LONGEST_NAME = 1000
+_MOST_LOOKED_AT = 100_000  # values of one list
 _PATH = re.compile(r"(?:~|\.{1,2}|[A-Za-z]:)?[\\/][\w.\-\\/ ~]*")
 
 
@@ -45,10 +48,13 @@ def strength(key: str) -> Strength:  # noqa: PLR0911
     key : str
         A dotted name, an identifier of code, a flag or a variable of the environment.
     """
-    *above, last = [part for part in re.split(r"[./]", key) if part] or [""]
+    parts = [part for part in re.split(r"[./]", key) if part]
+    while parts and not _WORDS.search(parts[-1]):  # passwords.0
+        parts.pop()
+    if not parts:
+        return ""
+    *above, last = parts
     words = [word.lower() for word in _WORDS.findall(last)]
-    if not words:  # passwords.0
-        return strength(".".join(above)) if above else ""
     if words[0] in _COUNTS:
         return ""
     while len(words) > 1 and words[-1] in _TAILS:
@@ -81,10 +87,30 @@ def looks_secret(key: str, value: object) -> bool:
     """
     if value is None or isinstance(value, bool) or value == "":
         return False
-    if isinstance(value, (list, tuple)):
-        return any(looks_secret(key, item) for item in value)
-    kind = strength(key)
+    kind = strength(key[-_LONGEST_NAME:])
     if not kind:
+        return False
+    if isinstance(value, (list, tuple)):
+        return _one_is_secret(kind, value)
+    return _is_secret(kind, value)
+
+
+def _one_is_secret(kind: Strength, values: Sequence[object]) -> bool:
+    left, stack = _MOST_LOOKED_AT, list[object]([values])
+    while stack:
+        value = stack.pop()
+        if isinstance(value, (list, tuple)):
+            left -= len(value)
+            if left < 0:  # it may hold itself, and be secret where nobody looked
+                return True
+            stack.extend(value)
+        elif _is_secret(kind, value):
+            return True
+    return False
+
+
+def _is_secret(kind: Strength, value: object) -> bool:
+    if value is None or isinstance(value, bool) or value == "":
         return False
     if not isinstance(value, str):
         return kind == "password" or (kind == "key" and not isinstance(value, (int, float)))

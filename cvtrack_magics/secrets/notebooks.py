@@ -32,11 +32,15 @@ def mask_notebook(text: str, masker: Masker) -> tuple[str, Counter[str]]:
         How many secrets, by the name of their rule.
     """
     try:
-        notebook = json.loads(text)
-        cells = list(notebook["cells"])
-    except (ValueError, KeyError, TypeError, RecursionError):
+        return _mask_cells(text, masker)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         masked = masker.mask(text)
         return masked.text, masked.found
+
+
+def _mask_cells(text: str, masker: Masker) -> tuple[str, Counter[str]]:
+    notebook = json.loads(text)
+    cells = list(notebook["cells"])
     total: Counter[str] = Counter()
     changed = False
     for index, cell in enumerate(cells):

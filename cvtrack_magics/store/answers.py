@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextlib
 import email.utils
 import inspect
-import json
 import threading
 import time
 from collections.abc import Callable
@@ -20,6 +19,7 @@ from urllib.parse import urlsplit
 
 from cvtrack_magics.errors import StoreUnavailable
 from cvtrack_magics.store import credentials
+from cvtrack_magics.text import json_of
 
 LONGEST_PAUSE = 60.0  # seconds that a Retry-After is honoured at most
 _EXPECTED: dict[str, frozenset[str]] = {
@@ -163,10 +163,7 @@ def _is_expected(method: str, path: str, answer: Any) -> bool:
 
 
 def _json(answer: Any) -> Any:
-    try:
-        return json.loads(answer.content)
-    except (ValueError, RecursionError):
-        return None
+    return json_of(answer.content)
 
 
 def _alien(host: str, status: int, answer: Any) -> NotTheStore:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from cvtrack_magics.errors import CvtrackError, UsageProblem
+from cvtrack_magics.limits import yaml_of
 from cvtrack_magics.redact import in_one_line
 from cvtrack_magics.store.client import client_of, creating, mlflow, quietly
 from cvtrack_magics.store.registry import Version
@@ -225,11 +226,9 @@ def flavour_of(mlmodel_text: str) -> str:
 
     ``python_function`` where there is no other, ``""`` where the text is none.
     """
-    import yaml
-
     try:
-        about = yaml.safe_load(mlmodel_text)
-    except yaml.YAMLError:
+        about = yaml_of(mlmodel_text)
+    except Exception:  # YAML's readers of dates and numbers raise what they like
         return ""
     flavours = about.get("flavors") if isinstance(about, dict) else None
     if not isinstance(flavours, dict):

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cvtrack_magics.errors import CvtrackError
 from cvtrack_magics.store.client import client_of, mlflow, quietly
+from cvtrack_magics.text import json_object
+
+MOST_FILES = 100_000
+"""Files and folders of a run."""
+MOST_LEVELS = 64
+MOST_TEXT = 2_000_000_000
+"""Bytes of all texts of a run that are read."""
 
 Seen = tuple[float, int, int]
 """Value, step and Unix milliseconds of the last point of a metric."""
@@ -62,12 +70,18 @@ def read_run(uri: str, run_id: str, wanted: Callable[[str, int], bool]) -> Store
         The run's id.
     wanted : callable
         Told a path and its bytes, says whether the text is to be read.
+
+    Raises
+    ------
+    CvtrackError
+        It has more than ``MOST_FILES``, ``MOST_LEVELS`` or ``MOST_TEXT``: who judges a part
+        of a run could be shown the good part.
     """
     client = client_of(uri)
     with quietly():
         run = client.get_run(run_id)
         experiment = str(client.get_experiment(run.info.experiment_id).name)
-        files = dict(_walk(client, run_id, ""))
+        files = dict(_walk(client, run_id))
         texts = dict(_texts(uri, run_id, [p for p, size in files.items() if wanted(p, size)]))
     info, data = run.info, run.data
     return StoredRun(
@@ -90,20 +104,41 @@ def read_run(uri: str, run_id: str, wanted: Callable[[str, int], bool]) -> Store
     )
 
 
-def _walk(client: Any, run_id: str, folder: str) -> Iterator[tuple[str, int]]:
-    for item in client.list_artifacts(run_id, folder or None):
-        if item.is_dir:
-            yield from _walk(client, run_id, item.path)
-        else:
-            yield str(item.path), int(item.file_size or 0)
+def _walk(client: Any, run_id: str) -> Iterator[tuple[str, int]]:
+    """Yield the files, those of the top first; a folder that lists itself is listed once."""
+    seen, left = {""}, MOST_FILES
+    folders = deque([("", 0)])
+    while folders:
+        folder, level = folders.popleft()
+        for item in client.list_artifacts(run_id, folder or None):
+            path = str(item.path)
+            left -= 1
+            if left < 0 or level >= MOST_LEVELS:
+                raise _too_large(f"{MOST_FILES:,} files or {MOST_LEVELS} levels of folders")
+            if not item.is_dir:
+                yield path, int(item.file_size or 0)
+            elif path not in seen:
+                seen.add(path)
+                folders.append((path, level + 1))
+
+
+def _too_large(what: str) -> CvtrackError:
+    return CvtrackError(
+        f"The run has more than {what}: it is not read.",
+        "Keep what is large as data, beside the run.",
+    )
 
 
 def _texts(uri: str, run_id: str, paths: list[str]) -> Iterator[tuple[str, str]]:
+    left = MOST_TEXT
     with tempfile.TemporaryDirectory(prefix="cvtrack-") as folder:
         for path in paths:
             found = mlflow().artifacts.download_artifacts(
                 run_id=run_id, artifact_path=path, dst_path=folder, tracking_uri=uri
             )
+            left -= Path(found).stat().st_size  # the size that was listed is only said
+            if left < 0:
+                raise _too_large(f"{MOST_TEXT // 1_000_000:,} MB of texts")
             yield path, Path(found).read_bytes().decode("utf-8", "replace")
 
 
@@ -111,8 +146,8 @@ def _inputs(run: Any) -> Iterator[StoredInput]:
     found = run.inputs.dataset_inputs if getattr(run, "inputs", None) else ()
     for item in found:
         tags = {tag.key: tag.value for tag in item.tags}
-        profile = _json(item.dataset.profile)
-        source = _json(item.dataset.source)
+        profile = json_object(item.dataset.profile)
+        source = json_object(item.dataset.source)
         yield StoredInput(
             name=str(item.dataset.name),
             context=str(tags.get("mlflow.data.context", "")),
@@ -120,11 +155,3 @@ def _inputs(run: Any) -> Iterator[StoredInput]:
             source=str(source.get("uri", "")),
             samples=str(profile.get("samples_sha256") or ""),
         )
-
-
-def _json(text: str | None) -> dict[str, Any]:
-    try:
-        found = json.loads(text or "{}")
-    except ValueError:
-        return {}
-    return found if isinstance(found, dict) else {}

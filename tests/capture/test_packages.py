@@ -97,6 +97,25 @@ def test_origins(site: Path, tmp_path: Path) -> None:
     ]
 
 
+URL = "https://host/w.whl"
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("[" * 100_000, "odd==1.0"),
+        ("[]", "odd==1.0"),
+        ("{}", "odd==1.0"),
+        (f'{{"url": "{URL}", "dir_info": [1]}}', f"odd @ {URL}"),
+        (f'{{"url": "{URL}", "vcs_info": "git"}}', f"odd @ {URL}"),
+        (f'{{"url": "{URL}", "archive_info": {{"hashes": [1]}}}}', f"odd @ {URL}"),
+    ],
+)
+def test_an_origin_that_is_none_leaves_the_version(site: Path, text: str, line: str) -> None:
+    dist(site, "odd", "1.0").joinpath("direct_url.json").write_text(text)
+    assert lines() == [line]
+
+
 def test_the_first_folder_of_the_path_counts(
     site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from cvtrack_magics.records import Artifact, Dataset, Param, Record, Tag
 from cvtrack_magics.secrets import Masker
+from cvtrack_magics.secrets.notebooks import mask_notebook
 from cvtrack_magics.secrets.records import RecordMasker
 from tests.secrets.tokens import TOKENS
 
@@ -79,6 +80,23 @@ def test_masked_code_says_so_and_keeps_its_lines() -> None:
         "# coding: utf-8",
         "t = '***hf***'",
     ]
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        '{"source": ' + "[" * 700 + '"TOKEN"' + "]" * 700 + "}",
+        '{"source": ' + "[" * 100_000 + '"TOKEN"',
+        '["TOKEN"]',
+        '"TOKEN"',
+    ],
+    ids=["deep", "deeper", "list", "text"],
+)
+def test_a_notebook_of_any_shape_is_masked(cell: str) -> None:
+    token = TOKENS["hf"]
+    text, found = mask_notebook(f'{{"cells": [{cell.replace("TOKEN", token)}]}}', Masker())
+    assert token not in text
+    assert found
 
 
 def test_a_masked_notebook_says_so_and_has_no_digest_of_what_was_there() -> None:

@@ -233,6 +233,9 @@ def test_names_that_one_may_have() -> None:
         ("text", ""),
         ("{", ""),
         ("!!python/object/apply:os.getcwd []", ""),
+        ("flavors: &a [*a]", ""),
+        ("[" * 5000, ""),
+        ("a: !!timestamp x", ""),
     ],
 )
 def test_flavours(content: str, flavour: str) -> None:

@@ -6,7 +6,6 @@ All of it was written by somebody else, so nothing is taken to be of the kind it
 from __future__ import annotations
 
 import hashlib
-import json
 import math
 import re
 from collections.abc import Iterable, Mapping
@@ -14,7 +13,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from cvtrack_magics.capture.schema import canonical_task
+from cvtrack_magics.limits import yaml_of
 from cvtrack_magics.release.facts import Candidate
+from cvtrack_magics.text import json_object
 
 LATENCY_METRICS = ("p50_latency_ms", "p95_latency_ms", "p99_latency_ms", "throughput_imgs_per_sec")
 GATE_TAG = "cvtrack.gate."
@@ -26,15 +27,7 @@ _TRAINING = ("train", "training")
 
 def json_of(candidate: Candidate, path: str) -> dict[str, Any]:
     """Return a JSON artifact that is an object; empty where it is missing or anything else."""
-    return _object(candidate.texts.get(path, ""))
-
-
-def _object(text: str) -> dict[str, Any]:
-    try:
-        found = json.loads(text)
-    except (ValueError, RecursionError):
-        return {}
-    return found if isinstance(found, dict) else {}
+    return json_object(candidate.texts.get(path))
 
 
 def mapping(value: object) -> Mapping[str, Any]:
@@ -159,11 +152,9 @@ def _steps(value: object) -> list[str]:
 
 
 def _yaml(text: str) -> Mapping[str, Any]:
-    import yaml
-
     try:
-        return mapping(yaml.safe_load(text))
-    except (yaml.YAMLError, ValueError, RecursionError):
+        return mapping(yaml_of(text))
+    except Exception:  # YAML's readers of dates and numbers raise what they like
         return {}
 
 
@@ -184,7 +175,7 @@ def verdicts_of(candidate: Candidate) -> tuple[Verdict, ...]:
     """Return the verdicts on the version, the oldest first: their tags begin with the time."""
     found = []
     for tag, text in sorted(candidate.version.tags.items() if candidate.version else ()):
-        facts = _object(text) if tag.startswith(GATE_TAG) else {}
+        facts = json_object(text) if tag.startswith(GATE_TAG) else {}
         if facts.get("what") in ("passed", "refused"):
             whole = {**_whole_verdict(candidate, tag, facts), **facts}
             found.append(Verdict(tag, facts["what"] == "passed", whole))
@@ -195,7 +186,7 @@ def _whole_verdict(candidate: Candidate, tag: str, facts: Mapping[str, Any]) -> 
     path = f"governance/gate/{tag.removeprefix(GATE_TAG)}.json"
     text = candidate.texts.get(path, "")
     same = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
-    return _object(text) if same == facts.get("sha256") else {}
+    return json_object(text) if same == facts.get("sha256") else {}
 
 
 @dataclass(frozen=True, slots=True)

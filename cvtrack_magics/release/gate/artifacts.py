@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
@@ -12,6 +11,7 @@ from cvtrack_magics.release.gate.measured import mapping
 from cvtrack_magics.release.gate.rules import Found, Rule, compared, missing
 from cvtrack_magics.release.gate.wording import plain
 from cvtrack_magics.release.gate.yamltext import shallow_events
+from cvtrack_magics.text import json_object
 
 CARD = "governance/MODEL_CARD.md"
 ENVIRONMENT = "environment/environment.json"
@@ -50,7 +50,7 @@ def environment(candidate: Candidate, rule: Rule) -> Found:
     text = candidate.texts.get(ENVIRONMENT)
     if text is None:
         return missing(f"there is no {ENVIRONMENT}")
-    known = _json(text)
+    known = json_object(text)
     name = canonicalize_name(rule.subject)
     versions: dict[str, str] = {
         canonicalize_name(str(package)): str(version)
@@ -101,7 +101,7 @@ def _evidence(candidate: Candidate) -> Found:
     if not found:
         return missing("there is no evidence.json of an export; %mlexport makes one")
     for path in found:
-        checks = _json(candidate.texts.get(path, "")).get("checks")
+        checks = json_object(candidate.texts.get(path)).get("checks")
         if not isinstance(checks, list) or not checks:
             return missing(f"{plain(path)} has no checks that can be read")
         failed = sum(mapping(check).get("ok") is not True for check in checks)
@@ -146,10 +146,3 @@ def _keys(node: Any, depth: int) -> Iterator[str]:
         if value.tag != "tag:yaml.org,2002:null" and value.value:
             yield str(key.value)
             yield from (f"{key.value}/{inner}" for inner in _keys(value, depth - 1))
-
-
-def _json(text: str) -> Mapping[str, Any]:
-    try:
-        return mapping(json.loads(text))
-    except (ValueError, RecursionError):
-        return {}

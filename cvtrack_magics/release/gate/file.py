@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cvtrack_magics.errors import UsageProblem, did_you_mean
+from cvtrack_magics.limits import file_bytes
 from cvtrack_magics.redact import in_one_line
 from cvtrack_magics.release.gate.champion import ChampionRule
 from cvtrack_magics.release.gate.parse import is_number, no_digest, parse_rule
@@ -72,8 +73,7 @@ def read_gate(path: str | Path, functions: Mapping[str, Function] | None = None)
     """
     path = Path(path)
     try:
-        with path.open("rb") as file:
-            content = file.read(_LIMIT + 1)
+        content = file_bytes(path, _LIMIT)
         text = content.decode("utf-8-sig")
     except (OSError, ValueError) as error:
         raise UsageProblem(f"{plain(path)} cannot be read: {in_one_line(error)}.") from None

@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from cvtrack_magics.errors import CvtrackError, UsageProblem
+from cvtrack_magics.limits import file_bytes, yaml_of
 from cvtrack_magics.redact import in_one_line
 from cvtrack_magics.release.model.serving import network as networks
 from cvtrack_magics.release.model.serving.model import DESCRIPTION, Model, read_description
 from cvtrack_magics.release.model.serving.rejected import Rejected
-from cvtrack_magics.text import visible
+from cvtrack_magics.text import json_of, visible
 
 OURS = "cvtrack_serving_"
 _LONGEST = 10_000_000  # bytes of an MLmodel file
@@ -96,18 +97,19 @@ def open_model(folder: Path, *, trust: bool = False) -> Loaded:
 
 def read_mlmodel(folder: Path) -> dict[str, Any]:
     """Return the content of a folder's ``MLmodel``; plain YAML, no objects."""
-    import yaml
-
-    path = folder / "MLmodel"
     try:
-        if path.stat().st_size > _LONGEST:
-            raise CvtrackError("MLmodel is too large to be one.")
-        about = yaml.safe_load(path.read_text("utf-8"))
+        content = file_bytes(folder / "MLmodel", _LONGEST)
     except FileNotFoundError:
         raise UsageProblem(
             "There is no model: no file MLmodel.", "Name the model's folder."
         ) from None
-    except (OSError, yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+    except OSError as error:
+        raise CvtrackError(f"MLmodel cannot be read: {in_one_line(error)}") from error
+    if len(content) > _LONGEST:
+        raise CvtrackError("MLmodel is too large to be one.")
+    try:
+        about = yaml_of(content.decode("utf-8"))
+    except Exception as error:  # YAML's readers of dates and numbers raise what they like
         raise CvtrackError(f"MLmodel cannot be read: {in_one_line(error)}") from error
     if not isinstance(about, dict) or not _mapping(about.get("flavors")):
         raise CvtrackError("MLmodel names no flavour.")
@@ -246,10 +248,7 @@ def _signature(about: Mapping[str, Any]) -> Mapping[str, Any]:
     found = {}
     for side in ("inputs", "outputs"):
         text = _mapping(about.get("signature")).get(side)
-        try:
-            found[side] = json.loads(text) if isinstance(text, str) else None
-        except ValueError:
-            found[side] = None
+        found[side] = json_of(text) if isinstance(text, str) else None
     return {side: value for side, value in found.items() if value}
 
 

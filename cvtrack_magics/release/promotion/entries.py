@@ -18,6 +18,7 @@ from datetime import datetime, timezone
 from typing import Any, TypeAlias
 
 from cvtrack_magics.redact import redact
+from cvtrack_magics.text import json_object
 
 PREFIX = "cvtrack.gate."
 LIMIT = 4000  # characters; MLflow takes 5000 in a tag, and an intention has a record in it
@@ -206,13 +207,7 @@ def is_id(text: object) -> bool:
 
 def loaded(value: str) -> dict[str, Any]:
     """Return the JSON object in a tag; an empty one where there is none."""
-    if len(value) > _MOST_READ:
-        return {}
-    try:
-        found = json.loads(value)
-    except (ValueError, RecursionError):
-        return {}
-    return found if isinstance(found, dict) else {}
+    return {} if len(value) > _MOST_READ else json_object(value)
 
 
 def from_json(entry_id: str, version: str, found: Mapping[str, Any]) -> Entry | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -17,6 +16,7 @@ from cvtrack_magics.runs.current import get_session
 from cvtrack_magics.runs.releasing.references import Found, find
 from cvtrack_magics.store.reading import read_run
 from cvtrack_magics.store.uris import absolute
+from cvtrack_magics.text import json_object
 
 SMALL = 4_000_000  # bytes of a text that is read
 TABLES = 200_000_000  # bytes of a table of per-sample scores
@@ -77,30 +77,37 @@ def evaluations_of(texts: Mapping[str, str]) -> Iterator[tuple[str, EvaluationFa
     for path, text in texts.items():
         if not (path.startswith("evaluation/") and path.endswith("/metrics.json")):
             continue
-        facts = _read(text)
+        facts = json_object(text)
         folder = path.rsplit("/", 1)[0]
-        table = _read(texts.get(f"{folder}/samples.json", "{}"))
-        columns = [str(name) for name in table.get("columns", ())]
-        rows = table.get("data", ())
+        table = json_object(texts.get(f"{folder}/samples.json"))
         prefix = str(facts.get("prefix") or folder.removeprefix("evaluation/"))
         yield (
             prefix,
             EvaluationFacts(
                 prefix,
                 facts,
-                {name: [row[at] for row in rows] for at, name in enumerate(columns)},
-                tuple(_number(value) for value in facts.get("replicates") or ()),
+                _columns(table),
+                _numbers(facts.get("replicates")),
             ),
         )
 
 
-def _read(text: str) -> dict[str, Any]:
-    try:
-        found = json.loads(text)
-    except ValueError:
+def _columns(table: Mapping[str, Any]) -> dict[str, list[Any]]:
+    """Return the values by column of a table as MLflow lays it out; none of what is no table."""
+    names, rows = table.get("columns"), table.get("data")
+    if not isinstance(names, list) or not isinstance(rows, list):
         return {}
-    return found if isinstance(found, dict) else {}
+    if not all(isinstance(row, list) and len(row) >= len(names) for row in rows):
+        return {}
+    return {str(name): [row[at] for row in rows] for at, name in enumerate(names)}
+
+
+def _numbers(values: Any) -> tuple[float, ...]:
+    return tuple(map(_number, values)) if isinstance(values, list) else ()
 
 
 def _number(value: Any) -> float:
-    return float(value) if isinstance(value, (int, float)) else math.nan
+    try:
+        return float(value) if isinstance(value, (int, float)) else math.nan
+    except OverflowError:  # an integer beyond all floats
+        return math.nan

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -111,3 +112,15 @@ def test_files(tmp_path: Path) -> None:
         read_gate(tmp_path / "none.yaml")
     with pytest.raises(UsageProblem, match="cannot be read"):
         read_gate(tmp_path)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows has no such files")
+@pytest.mark.parametrize("kind", ["pipe", "device"])
+def test_what_is_no_regular_file_is_not_opened(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "gate.yaml"
+    if kind == "pipe":
+        os.mkfifo(path)
+    else:
+        path.symlink_to("/dev/zero")
+    with pytest.raises(UsageProblem, match=f"cannot be read: it is a {kind}, no regular file"):
+        read_gate(path)

@@ -456,6 +456,24 @@ def test_damaged_folders(copy: Path, tmp_path: Path) -> None:
     assert not Path("ran").exists()
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "flavors: &a [*a]",
+        "flavors: " + "[" * 5000,
+        "flavors: {created: !!timestamp x}",
+        "flavors: {size: 1" + ":10" * 5000 + "}",
+        "a: &a [x, x]\n"
+        + "".join(f"{k}: &{k} [{f'*{j}, ' * 50}]\n" for j, k in ("ab", "bc", "cd")),
+    ],
+)
+def test_an_mlmodel_that_is_endless_is_one_line(tmp_path: Path, text: str) -> None:
+    (tmp_path / "MLmodel").write_text(text)
+    with pytest.raises(CvtrackError, match="MLmodel cannot be read") as caught:
+        open_model(tmp_path)
+    assert "\n" not in str(caught.value)
+
+
 def test_onnx(tmp_path: Path) -> None:
     from cvtrack_magics.store.models import flavour_of, save_onnx
 

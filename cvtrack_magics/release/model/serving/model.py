@@ -39,7 +39,7 @@ def read_description(folder: Path) -> dict[str, Any]:
         description = json.loads((folder / DESCRIPTION).read_text("utf-8"))
         number = description["format"]
         files = [description["network"]["file"], *description["functions"].values()]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise Rejected(f"{DESCRIPTION} is missing or damaged.") from error
     if number != FORMAT:
         raise Rejected(f"the model has format {number}, this code reads {FORMAT}.")

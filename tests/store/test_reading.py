@@ -1,0 +1,98 @@
+"""The files of a run, as a server lists them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from cvtrack_magics.errors import CvtrackError
+from cvtrack_magics.store import reading
+
+Listing = Callable[[str], list[tuple[str, bool]]]
+
+
+class Server:
+    """Lists what it likes."""
+
+    def __init__(self, listing: Listing) -> None:
+        self.listing = listing
+        self.asked: list[str] = []
+
+    def list_artifacts(self, run_id: str, folder: str | None) -> list[Any]:
+        self.asked.append(folder or "")
+        return [
+            SimpleNamespace(path=path, is_dir=is_folder, file_size=None if is_folder else 3)
+            for path, is_folder in self.listing(folder or "")
+        ]
+
+
+def walked(listing: Listing) -> tuple[dict[str, int], list[str]]:
+    server = Server(listing)
+    return dict(reading._walk(server, "r")), server.asked
+
+
+TREE = {
+    "": [("b", True), ("c", True), ("a.txt", False)],
+    "b": [("b/d", True), ("b/x.txt", False)],
+    "b/d": [("b/d/y.txt", False)],
+    "c": [],
+}
+
+
+def test_files_are_listed_from_the_top() -> None:
+    files, asked = walked(lambda folder: TREE[folder])
+    assert list(files.items()) == [("a.txt", 3), ("b/x.txt", 3), ("b/d/y.txt", 3)]
+    assert asked == ["", "b", "c", "b/d"]
+
+
+CIRCLES: dict[str, Listing] = {
+    "the top lists itself": lambda folder: [("", True), ("a.txt", False)],
+    "a folder lists itself": lambda folder: [("b", True), ("a.txt", False)],
+    "a folder lists the one above": lambda folder: [
+        *([("", True)] if folder else [("b", True)]),
+        ("a.txt", False),
+    ],
+    "two list each other": lambda folder: [("b" if folder == "c" else "c", True), ("a.txt", False)],
+}
+
+
+@pytest.mark.parametrize("name", CIRCLES)
+def test_a_circle_of_folders_is_walked_once(name: str) -> None:
+    files, asked = walked(CIRCLES[name])
+    assert files == {"a.txt": 3}
+    assert len(asked) == len(set(asked)) <= 3
+
+
+ENDLESS: dict[str, Listing] = {
+    "levels": lambda folder: [(f"{folder}/a".lstrip("/"), True)],
+    "levels and files": lambda folder: [(f"{folder}/a", True), (f"{folder}/x.txt", False)],
+    "folders": lambda folder: [(f"{folder}/{number}", True) for number in range(30)],
+    "files": lambda folder: [(f"{number}.txt", False) for number in range(1001)],
+    "the same file": lambda folder: [("a.txt", False)] * 1001,
+}
+
+
+@pytest.mark.parametrize("name", ENDLESS)
+def test_a_run_without_end_is_not_read(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading, "MOST_FILES", 1000)
+    with pytest.raises(CvtrackError, match="The run has more than 1,000 files or 64 levels"):
+        walked(ENDLESS[name])
+
+
+def test_the_texts_of_a_run_have_a_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name).write_bytes(b"x" * 600_000)
+
+    def download(*, artifact_path: str, **_: object) -> str:
+        return str(tmp_path / artifact_path)
+
+    artifacts = SimpleNamespace(download_artifacts=download)
+    monkeypatch.setattr(reading, "mlflow", lambda: SimpleNamespace(artifacts=artifacts))
+    assert len(list(reading._texts("", "r", ["a", "b"]))) == 2
+    monkeypatch.setattr(reading, "MOST_TEXT", 1_000_000)
+    with pytest.raises(CvtrackError, match="more than 1 MB of texts"):
+        list(reading._texts("", "r", ["a", "b"]))
