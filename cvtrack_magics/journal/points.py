@@ -22,7 +22,7 @@ from cvtrack_magics.journal.rows import (
     body_struct,
     definition,
 )
-from cvtrack_magics.journal.segments import FIRST_BYTES, MORE_BYTES, Segment
+from cvtrack_magics.journal.segments import FIRST_BYTES, MORE_BYTES, Segment, of_the_system
 from cvtrack_magics.journal.stored import StoredSegment, StoredStream
 
 __all__ = ["Cursor", "MetricSet", "StoredSegment", "StoredStream", "Stream"]
@@ -204,6 +204,8 @@ class Stream:
             try:
                 number, segment = self._on_disk(self._folder, number, size)
             except OSError as error:
+                if not of_the_system(error):
+                    raise
                 self._no_room(error)
         if segment is None:
             segment = Segment(None, size, self._shift)

@@ -14,6 +14,14 @@ MORE_BYTES = 1 << 20
 _ZEROS = bytes(1 << 16)
 
 
+def of_the_system(error: OSError) -> bool:
+    """Whether the system said it, and not a signal's handler that came in between.
+
+    A time-out that a handler raises is an :class:`OSError` too; it has no number.
+    """
+    return error.errno is not None
+
+
 class Segment:
     """One stretch of a stream of rows.
 
