@@ -76,6 +76,8 @@ class Stream:
     stands between the copy and the moving of ``at``, so it is there whole or not at all.
     """
 
+    _make: Callable[[Path, int, int], Segment] = Segment
+
     def __init__(self, folder: Path | None, name: str, no_room: NoRoom) -> None:
         self._folder = folder
         self._name = name
@@ -190,6 +192,10 @@ class Stream:
             row = self.sets[names] = MetricSet(next(self._numbers), names)
         return row
 
+    def on_disk(self) -> int:
+        """Return the offset in the current segment up to which its file has the rows."""
+        return self.at
+
     def clock_moved(self) -> None:
         """Let the next row begin a segment, whose header says the time anew."""
         self.limit = -1
@@ -224,7 +230,7 @@ class Stream:
         while True:
             try:
                 path = folder / f"{self._name}-{number:06d}.rows"
-                return number, Segment(path, size, self._shift)
+                return number, self._make(path, size, self._shift)
             except FileExistsError:  # an earlier try was interrupted
                 number += 1
 
