@@ -55,9 +55,10 @@ format: $(VENV)/.dev  ## let ruff put the code in order
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-faults: $(VENV)/.dev postgres  ## play 200 schedules of kills, stops and broken servers
+faults: $(VENV)/.dev postgres  ## play 200 schedules of kills, stops, broken servers and full disks
 	$(BIN)/python -m tests.faults
 	$(BIN)/python -m tests.faults.kills 50
+	$(BIN)/python -m tests.faults.disks
 
 bench: $(VENV)/.dev  ## measure ours beside the peers
 	$(BIN)/python -m benchmarks

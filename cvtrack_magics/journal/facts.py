@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 from zlib import crc32
 
+from cvtrack_magics.journal.segments import of_the_system
 from cvtrack_magics.journal.stored import Damage, read_regular
 from cvtrack_magics.records import (
     Artifact,
@@ -106,12 +107,12 @@ class FactLog:
                 checks = lay_out(artifacts, files)
                 kept = files if artifacts else None
                 self._append(number, [*plain, *([end] if end else [])], kept, checks, ends or {})
-            except OSError as error:
-                self._no_room(error)
-                shutil.rmtree(files, ignore_errors=True)
-                return Batch(number, tuple(records), None, end)
-            except BaseException:  # a batch that is not there must not be looked for
-                if self._count == number:
+            except BaseException as error:
+                if isinstance(error, OSError) and of_the_system(error):
+                    self._no_room(error)
+                    shutil.rmtree(files, ignore_errors=True)
+                    return Batch(number, tuple(records), None, end)
+                if self._count == number:  # a batch that is not there must not be looked for
                     self._count -= 1
                 shutil.rmtree(files, ignore_errors=True)
                 raise

@@ -22,7 +22,7 @@ from cvtrack_magics.journal.rows import (
     body_struct,
     definition,
 )
-from cvtrack_magics.journal.segments import FIRST_BYTES, MORE_BYTES, Segment
+from cvtrack_magics.journal.segments import FIRST_BYTES, MORE_BYTES, Segment, of_the_system
 from cvtrack_magics.journal.stored import StoredSegment, StoredStream
 
 __all__ = ["Cursor", "MetricSet", "StoredSegment", "StoredStream", "Stream"]
@@ -75,6 +75,8 @@ class Stream:
     An exception may arrive between any two calls: a row is copied by one, and no call
     stands between the copy and the moving of ``at``, so it is there whole or not at all.
     """
+
+    _make: Callable[[Path, int, int], Segment] = Segment
 
     def __init__(self, folder: Path | None, name: str, no_room: NoRoom) -> None:
         self._folder = folder
@@ -190,6 +192,10 @@ class Stream:
             row = self.sets[names] = MetricSet(next(self._numbers), names)
         return row
 
+    def on_disk(self) -> int:
+        """Return the offset in the current segment up to which its file has the rows."""
+        return self.at
+
     def clock_moved(self) -> None:
         """Let the next row begin a segment, whose header says the time anew."""
         self.limit = -1
@@ -204,6 +210,8 @@ class Stream:
             try:
                 number, segment = self._on_disk(self._folder, number, size)
             except OSError as error:
+                if not of_the_system(error):
+                    raise
                 self._no_room(error)
         if segment is None:
             segment = Segment(None, size, self._shift)
@@ -222,7 +230,7 @@ class Stream:
         while True:
             try:
                 path = folder / f"{self._name}-{number:06d}.rows"
-                return number, Segment(path, size, self._shift)
+                return number, self._make(path, size, self._shift)
             except FileExistsError:  # an earlier try was interrupted
                 number += 1
 

@@ -1,17 +1,31 @@
-"""Segments as memory: a mapped file where there is room on disk, plain memory where not."""
+"""Segments as memory: a file where there is room on disk, plain memory where not."""
 
 from __future__ import annotations
 
 import mmap
 import os
+from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
+from operator import attrgetter
 from pathlib import Path
+from typing import TypeVar
 
-from cvtrack_magics.journal.rows import header
+from cvtrack_magics.journal.rows import HEADER, SegmentReader, header
+
+Made = TypeVar("Made")
 
 FIRST_BYTES = 1 << 16  # about 1,200 calls of log() with four metrics
 MORE_BYTES = 1 << 20
 _ZEROS = bytes(1 << 16)
+
+
+def of_the_system(error: OSError) -> bool:
+    """Whether the system said it, and not a signal's handler that came in between.
+
+    A time-out that a handler raises is an :class:`OSError` too; it has no number.
+    """
+    return error.errno is not None
 
 
 class Segment:
@@ -40,7 +54,7 @@ class Segment:
             self.data = mmap.mmap(-1, size)
             self.data[: len(head)] = head
         else:
-            self.data = _reserved(path, size, head)
+            self.data = _reserved(path, size, head, lambda file: mmap.mmap(file, size))
 
     def drop(self) -> None:
         """Forget the segment: every reader is done with it, and the store has it."""
@@ -50,8 +64,84 @@ class Segment:
             self.path.unlink(missing_ok=True)
 
 
-def _reserved(path: Path, size: int, head: bytes) -> mmap.mmap:
-    """Make a file whose every byte has its place on disk.
+class WrittenSegment(Segment):
+    """A segment in memory whose rows are written into its file as well.
+
+    For file systems where a page that has its place on disk is written to another one:
+    whoever writes to a mapped page there is ended (SIGBUS) when the disk is full. A write
+    says so instead. An attribute of the file that forbids such copies (``chattr +C``) would
+    do, until somebody makes a snapshot of it, or a copy that shares its blocks.
+
+    ``kept`` is the offset up to which the rows are in the file. Bytes that are there are
+    never changed, only written again: so a write that was interrupted is made once more.
+
+    Parameters
+    ----------
+    path, size, shift
+        As for :class:`Segment`.
+    """
+
+    def __init__(self, path: Path, size: int, shift: int) -> None:
+        super().__init__(None, size, shift)
+        self._file: _File | None = _reserved(path, size, header(shift, size), _File)
+        self.path = path
+        self.kept = HEADER.size
+
+    def save(self, end: int) -> None:
+        """Write the rows up to an offset into the file; raises :class:`OSError`."""
+        file = self._file
+        while file is not None and self.kept < end:
+            start = self.kept
+            self.kept = start + os.pwrite(file.number, self.data[start:end], start)
+
+    def give_up(self) -> None:
+        """Write no more rows into the file, and blank the part of one that is there."""
+        file, self._file = self._file, None
+        if file is None:
+            return
+        reader = SegmentReader(self.data, verify=False)
+        for _ in reader.read(self.kept):
+            pass
+        part, self.kept = self.kept - reader.at, reader.at
+        try:
+            os.pwrite(file.number, bytes(part), reader.at)
+        except OSError as error:  # then it is damage to a reader, which passes it over
+            if not of_the_system(error):
+                raise
+
+    def settle(self) -> None:
+        """Let go of the memory, once all rows are in the file and no more are added."""
+        if self._file is None or self.kept < self.end:
+            return
+        try:
+            self.data = mmap.mmap(self._file.number, len(self.data), access=mmap.ACCESS_READ)
+        except (OSError, ValueError) as error:  # somebody cut the file: memory has the rows
+            if isinstance(error, OSError) and not of_the_system(error):
+                raise
+        self._file = None
+
+    def drop(self) -> None:
+        """Forget the segment; its memory goes with who looks at it last."""
+        assert self.path is not None
+        self.path.unlink(missing_ok=True)
+
+
+class _File:
+    """An open file that is closed by nobody but its last user.
+
+    Its number would else be that of another file to a call that was interrupted.
+    """
+
+    def __init__(self, file: int) -> None:
+        self.number = os.dup(file)
+        self.close = partial(os.close, self.number)
+
+    # no line of Python runs in it: what a signal's handler raises there would reach nobody
+    __del__ = property(attrgetter("close"))
+
+
+def _reserved(path: Path, size: int, head: bytes, use: Callable[[int], Made]) -> Made:
+    """Make a file whose every byte has its place on disk; return what is made of it.
 
     Writing to a mapped page that has none ends the process (SIGBUS) when the disk is
     full; a write of zeros says so here instead. The file gets its name last, so one without
@@ -65,9 +155,9 @@ def _reserved(path: Path, size: int, head: bytes) -> mmap.mmap:
         left = size - os.write(file, head)
         while left:
             left -= os.write(file, _ZEROS[:left])
-        data = mmap.mmap(file, size)
+        made = use(file)
         new.rename(path)
-        return data
+        return made
     except BaseException:
         new.unlink(missing_ok=True)
         raise

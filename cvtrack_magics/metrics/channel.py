@@ -18,6 +18,7 @@ from typing import Any
 
 from cvtrack_magics.errors import UsageProblem
 from cvtrack_magics.journal.points import Cursor, MetricSet, Stream
+from cvtrack_magics.journal.through import stream_in
 from cvtrack_magics.metrics.children import ChildStreams
 from cvtrack_magics.metrics.naming import StoredNames
 from cvtrack_magics.metrics.numbers import as_number, as_step
@@ -56,8 +57,8 @@ class Channel:
         names: tuple[str, str] = (MAIN, OTHER),
     ) -> None:
         tell = no_room or (lambda _: None)
-        self.main = Stream(folder, names[0], tell)
-        self.other = Stream(folder, names[1], tell)
+        self.main = stream_in(folder, names[0], tell)
+        self.other = stream_in(folder, names[1], tell)
         self.pid = os.getpid()
         self._alone = names != (MAIN, OTHER)  # a worker's, which nobody drains
         self._place = (folder, names)
@@ -228,7 +229,7 @@ class Channel:
     def ends(self) -> dict[str, tuple[int, int]]:
         """Return the segment on disk, and the offset in it, that each stream got to."""
         return {
-            name: (stream.count - 1, stream.at)
+            name: (stream.count - 1, stream.on_disk())
             for name, stream in ((MAIN, self.main), (OTHER, self.other))
             if stream.segment is not None and stream.segment.path is not None
         }

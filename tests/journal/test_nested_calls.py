@@ -15,13 +15,21 @@ from typing import Any
 
 import pytest
 
+from cvtrack_magics.journal import through
+from cvtrack_magics.journal.facts import FactLog
 from cvtrack_magics.journal.points import Cursor, StoredStream
 from cvtrack_magics.journal.stored import stream_files
 from cvtrack_magics.metrics.channel import Channel
+from cvtrack_magics.records import Param
 from tests.interruptions import Ending, raises_at
 
 STEPS = 6_000
 LATE = 20
+
+
+@pytest.fixture(autouse=True, params=["mapped", "written"])
+def disk(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(through, "copies_on_write", lambda _: request.param == "written")
 
 
 class Late(Exception):
@@ -110,11 +118,15 @@ def test_an_exception_inside_log_costs_no_call_that_returned(tmp_path: Path, nam
                 returned.add(i)
             except Late:
                 late += 1
+    log(channel, METRICS[name](i), i)  # writes along what an exception left in memory
     found = stored(tmp_path)["x"]
     assert returned <= set(found)
     assert len(found) == len(set(found))
     channel.drain()
-    assert sorted(channel.history.series["x"].steps) == found
+    whole = channel.whole("x")
+    assert whole is not None
+    assert sorted(whole.steps) == found
+    assert channel.history.series["x"].count == len(found)
 
 
 @pytest.mark.parametrize("name", METRICS)
@@ -140,6 +152,42 @@ def test_an_exception_after_any_call_costs_no_call_that_returned(tmp_path: Path,
     found = stored(tmp_path)["x"]
     assert returned <= set(found)
     assert len(found) == len(set(found))
+
+
+def raised(error: OSError) -> None:
+    raise AssertionError(f"told of a full disk: {error!r}")
+
+
+def test_a_handlers_time_out_is_not_taken_for_a_full_disk(tmp_path: Path) -> None:
+    endings = []
+
+    def call() -> None:
+        log(channel, {"x": 1.0}, 1)
+
+    for place in itertools.count():
+        folder = tmp_path / str(place)
+        folder.mkdir()
+        channel = Channel(folder, raised)
+        log(channel, {"x": 0.0}, 0)
+        channel.clock_moved()  # the next row begins a segment
+        endings.append(raises_at(place, call, TimeoutError))
+        assert all(segment.path is not None for segment in channel.main.segments.values())
+        if endings[-1] is Ending.BEYOND:
+            break
+    assert endings.count(Ending.RAISED) == len(endings) - 1 > 20
+
+
+def test_a_time_out_among_the_facts_is_the_callers(tmp_path: Path) -> None:
+    facts, endings = FactLog(tmp_path, raised), []
+
+    def call() -> None:
+        facts.add([Param("a", "b")])
+
+    for place in itertools.count():
+        endings.append(raises_at(place, call, TimeoutError))
+        if endings[-1] is Ending.BEYOND:
+            break
+    assert endings.count(Ending.RAISED) == len(endings) - 1 > 20
 
 
 def test_a_mark_that_an_exception_left_behind_holds_no_row_up(tmp_path: Path) -> None:
