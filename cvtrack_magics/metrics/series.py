@@ -212,13 +212,16 @@ class Series:
 
     def _keep(self, rows: Any) -> None:
         assert self._whole is not None
-        self._whole.places = array("q", _numbers(self._whole.places)[rows].tobytes())
-        self._sort(rows)
+        whole = self._whole
+        places = array("q", _numbers(whole.places)[rows].tobytes())
+        self._sort(rows, _Whole(places, whole.count, whole.lowest, whole.highest, whole.check))
 
-    def _sort(self, rows: Any) -> None:
-        self.steps = array("q", _numbers(self.steps)[rows].tobytes())
-        self.times = array("d", _values(self.times)[rows].tobytes())
-        self.values = array("d", _values(self.values)[rows].tobytes())
+    def _sort(self, rows: Any, whole: _Whole | None = None) -> None:
+        steps = array("q", _numbers(self.steps)[rows].tobytes())
+        values = array("d", _values(self.values)[rows].tobytes())
+        times = array("d", _values(self.times)[rows].tobytes())
+        # no call from here on: an interrupt leaves all as it was, or all as it will be
+        self.steps, self.values, self.times, self._whole = steps, values, times, whole
 
 
 def joined(before: Series, after: Series) -> Series:
