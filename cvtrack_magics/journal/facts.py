@@ -83,6 +83,7 @@ class FactLog:
         self._no_room = no_room
         self._lock = threading.RLock()  # a signal may come into it, and end the run
         self._count = 0
+        self._written = 0
 
     def add(
         self,
@@ -96,14 +97,15 @@ class FactLog:
         got to: what is missing there afterwards is damage.
         """
         with self._lock:
-            self._count += 1
-            number = self._count
+            number = self._count + 1
             if self._folder is None:
+                self._count = number
                 return Batch(number, tuple(records), None, end)
             files = self._folder / FILES / f"{number:06d}"
             plain = [item for item in records if not isinstance(item, Artifact)]
             artifacts = [item for item in records if isinstance(item, Artifact)]
             try:
+                self._count = number
                 checks = lay_out(artifacts, files)
                 kept = files if artifacts else None
                 self._append(number, [*plain, *([end] if end else [])], kept, checks, ends or {})
@@ -112,9 +114,10 @@ class FactLog:
                     self._no_room(error)
                     shutil.rmtree(files, ignore_errors=True)
                     return Batch(number, tuple(records), None, end)
-                if self._count == number:  # a batch that is not there must not be looked for
-                    self._count -= 1
-                shutil.rmtree(files, ignore_errors=True)
+                if self._written != number:
+                    if self._count == number:  # what is not there must not be looked for
+                        self._count -= 1
+                    shutil.rmtree(files, ignore_errors=True)
                 raise
             return Batch(number, tuple(plain), kept, end)
 
@@ -141,8 +144,10 @@ class FactLog:
             try:
                 while line:
                     line = line[os.write(handle, line) :]
-            except OSError:
-                os.ftruncate(handle, start)
+                self._written = number
+            except BaseException:
+                if self._count == number:  # else a handler has added behind it meanwhile
+                    os.ftruncate(handle, start)
                 raise
         finally:
             os.close(handle)
