@@ -38,15 +38,18 @@ NoRoom = Callable[[OSError], None]
 class MetricSet:
     """The metrics of one call of ``log()``, as a stream knows them.
 
-    ``next`` is the step after that of the newest row, until somebody asked for it.
+    ``next`` is the step after that of the newest row, until somebody asked for it. ``is_own``
+    says whether whoever logs by these names means these metrics: only then the short way is
+    theirs.
     """
 
-    __slots__ = ("definition", "names", "next", "number", "pack", "seed", "size")
+    __slots__ = ("definition", "is_own", "names", "next", "number", "pack", "seed", "size")
 
-    def __init__(self, number: int, names: tuple[str, ...]) -> None:
+    def __init__(self, number: int, names: tuple[str, ...], is_own: bool = True) -> None:
         layout = body_struct(len(names))
         self.number = number
         self.names = names
+        self.is_own = is_own
         self.pack = layout.pack
         self.size = layout.size + CHECK.size
         self.definition, self.seed = definition(number, names)
@@ -86,7 +89,10 @@ class Stream:
         self._numbers = itertools.count(1)
         self.sets: dict[tuple[str, ...], MetricSet] = {}
         self.ready: dict[tuple[str, ...], MetricSet] = {}
+        """The sets of the current segment that the short way may take by their names."""
+        self.defined: dict[tuple[str, ...], MetricSet] = {}
         """The sets that the current segment has a definition of."""
+        self.are_own: Callable[[tuple[str, ...]], bool] = lambda _: True
         self.segments: dict[int, Segment] = {}
         self.segment: Segment | None = None
         self.data: Any = b""
@@ -165,7 +171,7 @@ class Stream:
         """Add a row, making room and naming its set first where that is needed."""
         body = row.pack(row.number, step, clock, *values)
         body += CHECK.pack(crc32(body, row.seed))
-        named = b"" if row.names in self.ready else row.definition
+        named = b"" if row.names in self.defined else row.definition
         if self.at + len(named) + row.size > self.limit:
             named = row.definition
             self._next_segment(len(named) + row.size)
@@ -173,7 +179,9 @@ class Stream:
             end = self.at + len(named)
             self.data[self.at : end] = named
             self.at = end
-            self.ready[row.names] = row
+            self.defined[row.names] = row
+            if row.is_own:
+                self.ready[row.names] = row
         end = self.at + row.size
         self.data[self.at : end] = body
         self.at = end
@@ -189,7 +197,7 @@ class Stream:
                 self.sets.clear()
                 self._numbers = itertools.count(1)
                 self.clock_moved()
-            row = self.sets[names] = MetricSet(next(self._numbers), names)
+            row = self.sets[names] = MetricSet(next(self._numbers), names, self.are_own(names))
         return row
 
     def on_disk(self) -> int:
@@ -199,7 +207,7 @@ class Stream:
     def clock_moved(self) -> None:
         """Let the next row begin a segment, whose header says the time anew."""
         self.limit = -1
-        self.ready = {}
+        self.ready, self.defined = {}, {}
 
     def _next_segment(self, least: int) -> None:
         self._shift = max(self._shift, _shift_now())
@@ -220,7 +228,7 @@ class Stream:
             self.segment.end = self.at
         self.segments[number] = segment
         self.count = number + 1
-        self.ready = {}
+        self.ready, self.defined = {}, {}
         self.data = segment.data
         self.at = HEADER.size
         self.segment = segment

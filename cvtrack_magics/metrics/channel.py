@@ -69,6 +69,7 @@ class Channel:
         self.refresh: Refresh | None = None
         self.step_now: Callable[[], int | None] = lambda: None
         self.names = StoredNames(lambda _: None)
+        self.main.are_own = self.other.are_own = self.names.are_own
         self.least_step: Callable[[str], int] = lambda _: 0
         self._sets: dict[str, list[MetricSet]] = {}
         self._known: set[int] = set()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from cvtrack_magics.metrics.numbers import as_name
@@ -36,6 +36,10 @@ class StoredNames:
         if stored is None:
             stored = self._stored[name] = self._new(name)
         return stored
+
+    def are_own(self, stored: Iterable[str]) -> bool:
+        """Whether all of these stored names are those of the metrics so called, and no others'."""
+        return all(self._of.get(name) == name for name in stored)
 
     def _new(self, name: str) -> str:
         stored = safe_key(name)

@@ -7,10 +7,13 @@ from typing import Any
 from cvtrack_magics.errors import StoreUnavailable
 from cvtrack_magics.journal.folder import RunNote
 from cvtrack_magics.redact import redact
+from cvtrack_magics.store.alone import alone
 from cvtrack_magics.store.client import client_of, creating, mlflow, quietly
 from cvtrack_magics.store.refusals import is_refusal
 from cvtrack_magics.store.uris import absolute
 
+JOURNAL = "cvtrack.journal"
+"""Tag with the key of the journal that a run was created for: each stretch has its own."""
 RUN_KEY = "cvtrack.run_key"
 """Tag by which a run is found again when the store's answer to its creation was lost."""
 STRETCHES = "cvtrack.stretches"
@@ -44,17 +47,18 @@ def create_run(uri: str, note: RunNote, parent_run_id: str) -> tuple[str, str, s
         Run id, experiment id, experiment name. A run of the same key that is there
         already is that run: its creation was answered too late.
     """
-    with creating():
+    key = note.tags.get(RUN_KEY) or note.key  # a resumed run goes on under its first key
+    # two processes may have a stretch of it each: one creates it, and the other finds it
+    with alone(f"run {key}"), creating():
         client = client_of(uri)
         experiment = _experiment(client, uri, note)
-        key = note.tags.get(RUN_KEY) or note.key  # a resumed run goes on under its first key
         found = _twins(client, experiment.experiment_id, key)
         if found:
-            return found[0], str(experiment.experiment_id), str(experiment.name)
-        tags = {**note.tags, RUN_KEY: key, "mlflow.runName": note.name}
+            return str(found[0].info.run_id), str(experiment.experiment_id), str(experiment.name)
+        tags = {**note.tags, RUN_KEY: key, JOURNAL: note.key, "mlflow.runName": note.name}
         if note.parent_key and not parent_run_id:
             parents = _twins(client, experiment.experiment_id, note.parent_key)
-            parent_run_id = parents[0] if parents else ""
+            parent_run_id = str(parents[0].info.run_id) if parents else ""
         if parent_run_id:
             tags["mlflow.parentRunId"] = parent_run_id
         run = client.create_run(experiment.experiment_id, start_time=note.started, tags=tags)
@@ -108,20 +112,33 @@ def _experiment_now(client: Any, uri: str, wanted: str) -> Any:
     return found
 
 
-def _twins(client: Any, experiment_id: str, key: str) -> list[str]:
+def _twins(client: Any, experiment_id: str, key: str) -> list[Any]:
     runs = client.search_runs(
         [experiment_id], f"tags.`{RUN_KEY}` = '{key}'", order_by=["attributes.start_time ASC"]
     )
-    return [str(run.info.run_id) for run in runs]
+    return list(runs)
 
 
 def remove_twins(uri: str, experiment_id: str, key: str, run_id: str) -> None:
-    """Delete the empty runs that late answers to repeated creations left behind."""
+    """Delete the empty runs that late answers to repeated creations left behind.
+
+    Parameters
+    ----------
+    uri, experiment_id : str
+        Where they are.
+    key : str
+        That of the journal they were created for. What was created for another journal is
+        that one's to fill, and what has anything in it is nobody's to delete.
+    run_id : str
+        The run that the journal was sent to.
+    """
     with quietly():
         client = client_of(uri)
         for twin in _twins(client, experiment_id, key):
-            if twin != run_id:
-                client.delete_run(twin)
+            ours = twin.data.tags.get(JOURNAL, key) == key
+            empty = not (twin.data.metrics or twin.data.params)
+            if twin.info.run_id != run_id and ours and empty:
+                client.delete_run(str(twin.info.run_id))
 
 
 def kill_if_running(uri: str, run_id: str, ended: int) -> bool:

@@ -50,6 +50,17 @@ class OpenRun:
         return f"{base}/#/experiments/{self.experiment_id}/runs/{self.run_id}"
 
 
+def _equals(name: str) -> str:
+    """Return what MLflow's filters compare with a name; more than it may be equal to that.
+
+    A text there ends at its first quote, and nothing takes that away from it.
+    """
+    quote = '"' if "'" in name else "'"
+    if quote not in name:
+        return f"= {quote}{name}{quote}"
+    return f"LIKE {quote}{name.replace(quote, '_')}{quote}"
+
+
 class Tracking:
     """The current MLflow tracking store, as the user's environment names it.
 
@@ -270,15 +281,14 @@ class Tracking:
         self._catch_up()
         with self._calling(f"look up run {name!r}"):
             module = mlflow()
-            escaped = name.replace("'", "''")
-            query = f"tags.`mlflow.runName` = '{escaped}'"
+            query = f"tags.`mlflow.runName` {_equals(name)}"
             if parent_id:
                 query += f" and tags.`mlflow.parentRunId` = '{parent_id}'"
             experiment = module.tracking.fluent._get_experiment_id()
             found = module.MlflowClient().search_runs(
-                [experiment], query, order_by=["attributes.start_time DESC"], max_results=2
+                [experiment], query, order_by=["attributes.start_time DESC"], max_results=100
             )
-            ids = [str(run.info.run_id) for run in found]
+            ids = [str(run.info.run_id) for run in found if run.info.run_name == name]
             return next((run_id for run_id in ids if run_id != but), "")
 
     def _opened(self, run: Any, params: Mapping[str, str]) -> OpenRun:

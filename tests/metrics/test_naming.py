@@ -59,3 +59,23 @@ def test_the_summary_shows_the_stored_names(store: str) -> None:
     }
     assert len(points(store, found, "mAP_0.5")) == 6
     assert any("under one name" in line for line in run.summary.notices)
+
+
+@pytest.mark.usefixtures("script")
+@pytest.mark.parametrize("pair", PAIRS)
+@pytest.mark.parametrize("given", [True, False], ids=["step given", "no step"])
+def test_two_names_stay_two_by_every_way_into_the_journal(
+    store: str, pair: tuple[str, str], given: bool
+) -> None:
+    """Floats with a step take a shorter way than all else."""
+    with mlrun("r", code=False, output=False) as run:
+        for value in range(4):
+            for number, name in enumerate(pair):
+                step = {"step": value} if given else {}
+                log({name: 10.0 * number + value}, **step)
+    found = runs_of(store)["r"]
+    assert run.summary is not None
+    shown = [name for name in run.summary.metrics if not name.startswith("resources/")]
+    values = [sorted(value for _, value in points(store, found, name)) for name in shown]
+    assert sorted(values) == [[0.0, 1.0, 2.0, 3.0], [10.0, 11.0, 12.0, 13.0]]
+    assert sum("under one name" in line for line in run.summary.notices) == 1

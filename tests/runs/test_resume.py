@@ -54,6 +54,21 @@ def train(values: list[float], first: int = 0, **options: Any) -> Any:
     return run
 
 
+NAMES = ["it's", 'the "best"', """a'b"c""", "''", "50% 'off'", "a_b", "a%b", "back\\slash", "é 'x'"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_run_is_found_by_any_name(store: str, name: str) -> None:
+    for other in NAMES:
+        with mlrun(other, output=False):
+            log({"a": 1.0}, step=0)
+    with mlrun(name, resume=True, output=False):
+        log({"a": 2.0}, step=1)
+    found = runs_of(store)
+    assert len(found) == len(NAMES)
+    assert points(store, found[name], "a") == [(0, 1.0), (1, 2.0)]
+
+
 def test_best_values_and_steps_are_those_of_the_whole_run(store: str) -> None:
     train([0.1, 0.9, 0.3])
     restart()

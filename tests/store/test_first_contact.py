@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from cvtrack_magics.store import first_contact
+from cvtrack_magics.store import alone, first_contact
 
 fcntl = pytest.importorskip("fcntl", reason="Windows has no such lock")
 
@@ -52,9 +52,9 @@ def test_two_notebooks_begin_at_once_in_a_new_folder(tmp_path: Path) -> None:
 def test_who_holds_the_lock_for_ever_keeps_nobody(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(first_contact, "LONGEST", 0.2)
+    monkeypatch.setattr(alone, "LONGEST", 0.2)
     file = tmp_path / "mlflow.db"
-    with first_contact._lock_of(file).open("w") as held:
+    with alone.lock_of(f"tables of {file}").open("w") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
         first_contact.meet(f"sqlite:///{file}")
     assert file.exists()
@@ -68,7 +68,7 @@ def test_others_wait_until_the_tables_are_there(tmp_path: Path) -> None:
         first_contact.meet(f"sqlite:///{file}")
         met.set()
 
-    with first_contact._lock_of(file).open("w") as held:
+    with alone.lock_of(f"tables of {file}").open("w") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
         thread = threading.Thread(target=meet, daemon=True)
         thread.start()
@@ -89,7 +89,7 @@ def test_other_stores_are_not_waited_for(uri: str) -> None:
 def test_a_lock_that_cannot_be_had_is_done_without(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(first_contact.tempfile, "gettempdir", lambda: str(tmp_path / "none"))
+    monkeypatch.setattr(alone.tempfile, "gettempdir", lambda: str(tmp_path / "none"))
     file = tmp_path / "mlflow.db"
     first_contact.meet(f"sqlite:///{file}")
     assert file.exists()
