@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from cvtrack_magics.metrics.numbers import as_name
 from cvtrack_magics.names import KEY_LIMIT, safe_key
+
+NAME = "cvtrack.name."
+"""A tag that begins so says the name that a run's code gives to the metric stored as the rest."""
 
 
 class StoredNames:
@@ -26,6 +29,8 @@ class StoredNames:
 
     def __init__(self, told: Callable[[str], None]) -> None:
         self.told = told
+        self.altered: Callable[[str, str], None] = lambda *_: None
+        """Told a stored name, and the one that it stands for, where they differ."""
         self._stored: dict[str, str] = {}
         self._of: dict[str, str] = {}
 
@@ -35,7 +40,16 @@ class StoredNames:
         stored = self._stored.get(name)
         if stored is None:
             stored = self._stored[name] = self._new(name)
+            if stored != name:
+                self.altered(stored, name)
         return stored
+
+    def learn(self, stored: Iterable[str], tags: Mapping[str, str]) -> None:
+        """Take up the names that a run has already, with its tags, before it goes on."""
+        for known in stored:
+            name = tags.get(NAME + known, known)
+            self._of.setdefault(known, name)
+            self._stored.setdefault(name, known)
 
     def are_own(self, stored: Iterable[str]) -> bool:
         """Whether all of these stored names are those of the metrics so called, and no others'."""

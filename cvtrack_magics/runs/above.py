@@ -83,6 +83,12 @@ class Above:
         except (OSError, ValueError, TypeError):
             return None
 
+    def has_open(self, key: str = "") -> bool:
+        """Whether the process above lives and has a run open: this one, or any."""
+        lock = Path(self._said)
+        open_now = liveness.shown(lock)
+        return (key in open_now if key else bool(open_now)) and self._lives(lock)
+
     def _folder(self) -> Path | None:
         if not self._said:
             return None

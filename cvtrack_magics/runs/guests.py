@@ -45,6 +45,11 @@ class Way(Books):
         return self.kept.delivery.run_id
 
     @property
+    def is_read(self) -> bool:
+        """Whether somebody reads the points that this process writes to the run's journal."""
+        return self.kept.is_read
+
+    @property
     def said_params(self) -> Mapping[str, str]:
         """The params that MLflow's own calls gave the run."""
         return self._params

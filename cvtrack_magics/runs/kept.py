@@ -22,6 +22,7 @@ from cvtrack_magics.metrics.channel import MAIN, OTHER, Channel
 from cvtrack_magics.metrics.children import ChildStreams, child_names
 from cvtrack_magics.records import End, Record
 from cvtrack_magics.redact import redact
+from cvtrack_magics.runs.above import above
 from cvtrack_magics.runs.delivery import Delivery
 from cvtrack_magics.runs.tries import Tried
 from cvtrack_magics.store import fluent, late
@@ -156,6 +157,14 @@ class KeptRun:
         if self._in_child is None or self._in_child.pid != os.getpid():
             self._in_child = Channel(self._path, None, child_names())
         return self._in_child
+
+    @property
+    def is_read(self) -> bool:
+        """Whether somebody reads what this process writes: in a child, while the run is open."""
+        if os.getpid() == self.channel.pid or not above.told:
+            return True
+        # of a run that other code opened it is not said when it ends
+        return above.has_open("" if self.note.guest else self.note.key)
 
     def _cursors_from(self, places: Mapping[str, Place]) -> dict[str, Cursor]:
         children = ChildStreams(self._path, (MAIN, OTHER), places)

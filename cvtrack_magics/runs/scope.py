@@ -13,6 +13,7 @@ from cvtrack_magics.capture.meter import ResourceMeter, ResourceUse
 from cvtrack_magics.capture.streams import StreamTee
 from cvtrack_magics.errors import StoreUnavailable
 from cvtrack_magics.metrics.channel import Channel
+from cvtrack_magics.metrics.naming import NAME
 from cvtrack_magics.metrics.series import Series
 from cvtrack_magics.records import (
     End,
@@ -175,7 +176,9 @@ class RunScope:
         self.channel.refresh = self.view.refresh
         self.channel.step_now = self.control.step_now
         self.channel.least_step = self._least_step
-        self.channel.names.told = self.notices.append
+        names, earlier = self.channel.names, self.stretch.earlier
+        names.learn(earlier.steps, earlier.tags)
+        names.told, names.altered = self.notices.append, self._tag_name
         self.session.pump.open(self.channel, self._tick)
         self.session.sender.open(self.kept.delivery)
         self._way = self.session.guests.open(self.kept, self.run)
@@ -216,6 +219,10 @@ class RunScope:
     def _least_step(self, name: str) -> int:
         """Return the lowest step of a metric's next point where neither user nor loop says one."""
         return max(self.control.reached, self.stretch.next_step(name) or 0)
+
+    def _tag_name(self, stored: str, name: str) -> None:
+        """Let who goes on with the run, and who looks at it, know what a metric was called."""
+        self.add([Tag(f"{NAME}{stored}", name)])
 
     def _take_gathered(self, records: list[Record]) -> None:
         records = self.not_said_otherwise(records)

@@ -29,7 +29,7 @@ def cleaned(
     name : str
         The method of ``MlflowClient``.
     args, kwargs : tuple and dict
-        Its arguments, the run's id first.
+        Its arguments, the run's id first; of ``create_run`` they are those of a nested one.
     """
     names = _ARGUMENTS.get(name)
     if names is None:
@@ -56,6 +56,8 @@ _ARGUMENTS = {
     "log_batch": ("run_id", "metrics", "params", "tags"),
     "log_artifact": ("run_id", "local_path"),
     "update_run": ("run_id", "status", "name"),
+    "log_inputs": ("run_id", "datasets", "models"),
+    "create_run": ("experiment_id", "start_time", "tags", "run_name"),
 }
 
 
@@ -85,9 +87,29 @@ def _fresh(masker: RecordMasker, name: str, given: dict[str, Any], at: str) -> d
                 ]
     elif name == "update_run" and isinstance(given.get("name"), str):
         given["name"] = masker.text(given["name"], "the run's name")
+    elif name == "create_run":
+        if isinstance(given.get("run_name"), str):
+            given["run_name"] = masker.text(given["run_name"], "a nested run's name")
+        if given.get("tags"):
+            given["tags"] = masker.tags({str(k): str(v) for k, v in given["tags"].items()})
+    elif name == "log_inputs" and given.get("datasets"):
+        given["datasets"] = [_input(masker, item) for item in given["datasets"]]
     elif name == "log_artifact":
         given["local_path"] = _file(masker, given.get("local_path"), at)
     return given
+
+
+def _input(masker: RecordMasker, item: Any) -> Any:
+    """Return a data set as a run's input, without secrets in its source and its tags."""
+    entities, found = mlflow().entities, item.dataset
+    texts = {
+        name: masker.text(text, f"data set {found.name!r}") if isinstance(text, str) else text
+        for name in ("name", "source", "schema", "profile")
+        for text in [getattr(found, name, None)]
+    }
+    dataset = entities.Dataset(digest=found.digest, source_type=found.source_type, **texts)
+    clean = masker.tags({str(tag.key): str(tag.value) for tag in item.tags or ()})
+    return entities.DatasetInput(dataset, [entities.InputTag(*pair) for pair in clean.items()])
 
 
 def _file(masker: RecordMasker, path: Any, at: str) -> Any:

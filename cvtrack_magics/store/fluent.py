@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
 from cvtrack_magics.records import Notice, Outcome
@@ -70,10 +71,10 @@ def leave_run(run: OpenRun, outcome: Outcome) -> list[Notice]:
     functions take for the active run.
     """
     fluent = mlflow().tracking.fluent
-    notices: list[Notice] = []
+    left_open: list[Any] = []
     active = stack()
     if run.run_id not in [entry.info.run_id for entry in active]:
-        return notices
+        return []
     while active:
         top = active.pop()
         monitors = getattr(fluent, "run_id_to_system_metrics_monitor", {})
@@ -83,16 +84,21 @@ def leave_run(run: OpenRun, outcome: Outcome) -> list[Notice]:
             if any(entry.info.run_id == run.run_id for entry in active):
                 continue  # it was entered again, and that was not left
             break
-        notices.append(
-            Notice(
-                f"Run {top.info.run_name!r} was opened inside {run.name!r} and left open; "
-                f"it was ended as {outcome}. Use 'with mlflow.start_run(nested=True):'."
-            )
-        )
-        with quietly():
-            client = client_of(run.uri)
-            client.set_terminated(top.info.run_id, outcome)
-    return notices
+        left_open.append(top)
+    return [Notice(_ended(run, item.info, outcome)) for item in left_open]
+
+
+def _ended(run: OpenRun, child: Any, outcome: Outcome) -> str:
+    """End a run that was left open in one of ours; return what is to be said of it."""
+    said = f"Run {child.run_name!r} was opened inside {run.name!r} and left open; "
+    for uri in dict.fromkeys((run.uri, str(mlflow().get_tracking_uri()))):  # it may be elsewhere
+        with suppress(Exception), quietly():
+            client_of(uri).set_terminated(child.run_id, outcome)
+            return f"{said}it was ended as {outcome}. Use 'with mlflow.start_run(nested=True):'."
+    return (
+        f"{said}its store could not be asked to end it: set its tracking URI, then type "
+        f"MlflowClient().set_terminated({child.run_id!r}, {outcome!r})."
+    )
 
 
 def remember_last(run_id: str) -> None:

@@ -12,12 +12,12 @@ from __future__ import annotations
 import functools
 import os
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from cvtrack_magics.secrets.records import RecordMasker
 from cvtrack_magics.store import forked
-from cvtrack_magics.store.calls import Calls
+from cvtrack_magics.store.calls import PARENT, Calls
 from cvtrack_magics.store.cleaning import cleaned
 from cvtrack_magics.store.client import mlflow, ours
 from cvtrack_magics.store.routes import Route
@@ -108,9 +108,9 @@ class Interception:
     def _wrapped(self, original: Any, ours_instead: Any) -> Any:
         @functools.wraps(original)
         def method(client: Any, *args: Any, **kwargs: Any) -> Any:
-            if ours() or (os.getpid() != self._pid and original.__name__ not in POINTS):
+            if ours() or (self.forked and not self._has_a_way(original.__name__, args, kwargs)):
                 return original(client, *args, **kwargs)
-            masker = self._masker_of(args, kwargs)
+            masker = self._masker_of(original.__name__, args, kwargs)
             if masker is None:
                 return ours_instead(functools.partial(original, client), *args, **kwargs)
             with cleaned(masker, original.__name__, args, kwargs) as (given, named):
@@ -118,8 +118,17 @@ class Interception:
 
         return method
 
-    def _masker_of(self, args: Any, kwargs: dict[str, Any]) -> RecordMasker | None:
+    def _has_a_way(self, name: str, args: Any, kwargs: dict[str, Any]) -> bool:
+        """Whether a forked child's call goes our way: points, while the run is open above."""
         route = self.route(kwargs.get("run_id") or (args[0] if args else None))
+        return name in POINTS and (route is None or route.is_read or not route.stored_id)
+
+    def _masker_of(self, name: str, args: Any, kwargs: dict[str, Any]) -> RecordMasker | None:
+        run_id = kwargs.get("run_id") or (args[0] if args else None)
+        if name == "create_run":  # a nested one: what is masked in the run above is masked in it
+            tags = kwargs.get("tags") or (args[2] if len(args) > 2 else None)
+            run_id = tags.get(PARENT) if isinstance(tags, Mapping) else None
+        route = self.route(run_id)
         return None if route is None else route.masking
 
     def route(self, run_id: Any) -> Route | None:

@@ -12,7 +12,7 @@ import sqlite3
 import urllib.error
 import urllib.request
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from cvtrack_magics.errors import StoreUnavailable
 from cvtrack_magics.redact import redact
@@ -85,7 +85,9 @@ def _probe_sqlite(uri: str) -> None:
         _require_writable(path.absolute().parent, uri)
         return
     try:
-        connection = sqlite3.connect(f"file:{path.absolute().as_posix()}?mode=rw", uri=True)
+        # one slash begins it: after two, SQLite takes the first folder for a host
+        place = quote(f"/{path.absolute().as_posix().lstrip('/')}")
+        connection = sqlite3.connect(f"file:{place}?mode=rw", uri=True)
         try:
             connection.execute("PRAGMA busy_timeout = 2000")
             connection.execute("PRAGMA schema_version").fetchone()

@@ -22,6 +22,10 @@ class Route(Protocol):
         """The run's id in the store; empty while the store does not have it."""
 
     @property
+    def is_read(self) -> bool:
+        """Whether somebody reads the points that this process writes to the run's journal."""
+
+    @property
     def experiment_id(self) -> str:
         """The id of the run's experiment; empty while the store does not have the run."""
 

@@ -54,6 +54,27 @@ def train(values: list[float], first: int = 0, **options: Any) -> Any:
     return run
 
 
+@pytest.mark.parametrize("same_process", [True, False])
+@pytest.mark.parametrize("turned", [False, True])
+def test_two_metrics_stay_two_in_the_next_stretch(
+    store: str, same_process: bool, turned: bool
+) -> None:
+    """Also where the second one's name was that of the first in the store."""
+    for stretch in range(3):
+        with mlrun("d", resume=stretch > 0, output=False):
+            pairs = [("acc@1", 1.0 + stretch), ("acc_1", 11.0 + stretch)]
+            for name, value in pairs[:: -1 if turned and stretch else 1]:
+                log({name: value}, step=stretch)
+        if not same_process:
+            restart()
+    (run,) = runs_of(store).values()
+    tags = {key: value for key, value in run.data.tags.items() if key.startswith("cvtrack.name.")}
+    (other,) = [key.removeprefix("cvtrack.name.") for key in tags if tags[key] == "acc_1"]
+    assert tags == {"cvtrack.name.acc_1": "acc@1", f"cvtrack.name.{other}": "acc_1"}
+    assert points(store, run, "acc_1") == [(0, 1.0), (1, 2.0), (2, 3.0)]
+    assert points(store, run, other) == [(0, 11.0), (1, 12.0), (2, 13.0)]
+
+
 NAMES = ["it's", 'the "best"', """a'b"c""", "''", "50% 'off'", "a_b", "a%b", "back\\slash", "é 'x'"]
 
 

@@ -11,7 +11,7 @@ from mlflow import MlflowClient
 
 from cvtrack_magics import log, mlexperiment, mlrun, mlsync
 from cvtrack_magics.runs import current
-from tests.store_views import points
+from tests.store_views import points, runs_of
 
 pytestmark = pytest.mark.usefixtures("script")
 
@@ -144,3 +144,26 @@ def test_what_was_chosen_after_that_counts_more(away: Path) -> None:
     with mlrun("second", output=False):
         log({"a": 1.0})
     assert _in_store(away) == {"second": "chosen since"}
+
+
+@pytest.mark.parametrize("back", [False, True], ids=["elsewhere", "back again"])
+def test_a_run_that_was_left_open_in_another_store_leaves_none_active(
+    store: str, tmp_path: Path, store_template: Path, back: bool
+) -> None:
+    other = tmp_path / "other.db"
+    other.write_bytes(store_template.read_bytes())
+    with mlrun("mine", output=False) as run:
+        mlflow.set_tracking_uri(f"sqlite:///{other}")
+        child = mlflow.start_run(run_name="child", nested=True).info.run_id
+        if back:
+            mlflow.set_tracking_uri(store)
+    assert mlflow.active_run() is None
+    assert "could not reset" not in " ".join(run.summary.notices).lower()
+    (said,) = [line for line in run.summary.notices if "left open" in line]
+    status = mlflow.MlflowClient(f"sqlite:///{other}").get_run(child).info.status
+    assert (status == "FINISHED") == (not back)
+    assert (child in said) == back  # who ends it then needs its id
+    with mlflow.start_run(run_name="next"):
+        mlflow.log_metric("a", 1.0)
+    assert runs_of(store)["mine"].data.metrics.get("a") is None
+    assert runs_of(store)["next"].data.metrics == {"a": 1.0}

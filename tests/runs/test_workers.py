@@ -296,6 +296,49 @@ def test_a_forked_child_closes_no_run_of_its_parents(store: str, tmp_path: Path)
     assert points(store, run, "worker") == [(0, 0.0)]
 
 
+LATE = {
+    "by the client": "mlflow.MlflowClient().log_metric(run_id, 'late', float(step), step=step)",
+    "by run_id": "mlflow.log_metric('late', float(step), step=step, run_id=run_id)",
+    "in a batch": "mlflow.MlflowClient().log_batch(run_id, [Metric('late', float(step), 1, step)])",
+}
+
+
+@pytest.mark.parametrize("way", LATE)
+@pytest.mark.parametrize("first", ["before", "after"])
+def test_what_a_forked_worker_logs_by_mlflow_after_the_runs_end_arrives(
+    way: str, first: str, store: str, tmp_path: Path
+) -> None:
+    """Nobody reads what it would write to the run's journal then: it goes as without us."""
+    early = "0, 5" if first == "before" else "0, 0"
+    ran = run_script(
+        f"""
+        import mlflow
+        from mlflow.entities import Metric
+        def work(run_id, began, over):
+            for step in range({early}):
+                {LATE[way]}
+            began.set()
+            over.wait(60)
+            for step in range(5, 10):
+                {LATE[way]}
+        fork = mp.get_context("fork")
+        began, over = fork.Event(), fork.Event()
+        with mlrun("r"):
+            log({{"mine": 1.0}}, step=0)
+            worker = fork.Process(target=work, args=(mlflow.active_run().info.run_id, began, over))
+            worker.start()
+            began.wait(60)
+        over.set()
+        worker.join()
+        """,
+        tmp_path,
+    )
+    run = runs_of(store)["r"]
+    steps = range(10) if first == "before" else range(5, 10)
+    assert points(store, run, "late") == [(step, float(step)) for step in steps], ran.stderr
+    assert run.info.status == "FINISHED"
+
+
 def test_a_notebook_that_is_started_in_a_run_is_no_worker(store: str, tmp_path: Path) -> None:
     ran = run_script(
         """
