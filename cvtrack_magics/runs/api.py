@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 from types import TracebackType
 from typing import Any
 
 from cvtrack_magics.capture.params import describe_params
 from cvtrack_magics.capture.schema import check_tags
-from cvtrack_magics.capture.seeds import apply_seed, seed_records
+from cvtrack_magics.capture.seeds import seed_records
 from cvtrack_magics.errors import UsageProblem
 from cvtrack_magics.records import Record, RunSummary, Tag
 from cvtrack_magics.runs.current import get_session
@@ -152,9 +153,7 @@ def open_run(spec: RunSpec, **cell: Any) -> RunScope:
     """Seed when asked to, then open a run."""
     session = get_session()
     if spec.seed is not None:
-        from dataclasses import replace
-
-        report = apply_seed(spec.seed, deterministic=spec.deterministic, import_torch=True)
+        report = session.seeding.apply(spec.seed, deterministic=spec.deterministic)
         spec = replace(spec, seeds=tuple(seed_records(report)))
     return session.open(spec, **cell)
 

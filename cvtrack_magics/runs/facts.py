@@ -10,12 +10,12 @@ from cvtrack_magics.capture.configfile import describe_config
 from cvtrack_magics.capture.environment import environment_facts, requirements_text
 from cvtrack_magics.capture.hardware import hardware_facts
 from cvtrack_magics.capture.params import describe_params
-from cvtrack_magics.capture.seeds import SeedReport, apply_seed, seed_records
+from cvtrack_magics.capture.seeds import SeedReport, seed_records
 from cvtrack_magics.errors import UsageProblem
 from cvtrack_magics.records import Artifact, Dataset, Param, Record, Tag
 from cvtrack_magics.runs.current import get_session
-from cvtrack_magics.runs.precedence import SEED_PARAM
 from cvtrack_magics.runs.said import Said
+from cvtrack_magics.runs.seeding import SEED_PARAM
 
 if TYPE_CHECKING:
     from cvtrack_magics.runs.scope import RunScope
@@ -73,9 +73,9 @@ def mlseed(seed: int, *, deterministic: bool = False) -> SeedReport:
         Ask torch for deterministic algorithms, which can be slower.
     """
     session = get_session()
-    report = apply_seed(seed, deterministic=deterministic, import_torch=True)
+    report = session.seeding.apply(seed, deterministic=deterministic)
     records = seed_records(report)
-    session.seeds = list(records)
+    session.seeding.every_run = list(records)
     for scope in session.scopes:
         scope.seeds = tuple(records)
     if session.current is not None:

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 
 from cvtrack_magics.capture.seeds import deterministic_now
 from cvtrack_magics.records import Artifact, Notice, Param, Record, Tag
+from cvtrack_magics.runs.seeding import SEED_PARAM
 from cvtrack_magics.runs.spec import RunSpec
 
-SEED_PARAM = "global_seed"
 _QUIET = (SEED_PARAM, "deterministic")
 """A run's own seed replaces the session's without a word: that is what it is for."""
 
@@ -49,8 +49,7 @@ def opening_of(
     spec: RunSpec,
     *,
     every_run: Mapping[str, str],
-    session_seeds: Sequence[Record],
-    parent_seeds: Sequence[Record],
+    seeds: Sequence[Record],
     pending: Sequence[Record],
 ) -> Opening:
     """Lay out what is known of a run when it opens.
@@ -61,12 +60,11 @@ def opening_of(
         The run's own line or call.
     every_run : mapping of str to str
         Tags set for every run.
-    session_seeds, parent_seeds : sequence of Record
-        The seed set for every run, and that of the run it is nested in; the latter counts.
+    seeds : sequence of Record
+        The seed of the run it is nested in, or else the one set for every run.
     pending : sequence of Record
         Params, configs and data given for the next run; their tags are implied by objects.
     """
-    inherited = tuple(parent_seeds or session_seeds)
     implied_before = [item for item in pending if isinstance(item, Tag)]
     before = [item for item in pending if not isinstance(item, Tag)]
     tags = [Tag(key, value) for key, value in every_run.items()]
@@ -75,7 +73,7 @@ def opening_of(
         implied_before,
         [item for item in implied if isinstance(item, Tag)],
         tags,
-        with_current_determinism(inherited),
+        with_current_determinism(seeds),
         before,
         [item for item in implied if not isinstance(item, Tag)],
         said,
@@ -83,7 +81,7 @@ def opening_of(
     ]
     return Opening(
         tuple(closest(layers)),
-        spec.seeds or inherited,
+        spec.seeds or tuple(seeds),
         frozenset(item.key for item in said if isinstance(item, Tag)),
     )
 

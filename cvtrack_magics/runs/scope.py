@@ -182,7 +182,7 @@ class RunScope:
         self.session.pump.open(self.channel, self._tick)
         self.session.sender.open(self.kept.delivery)
         self._way = self.session.guests.open(self.kept, self.run)
-        records = self.stretch.fit(said.records, said.own)
+        records = [*self.stretch.fit(said.records, said.own), *self.stretch.unseeded(said.seeds)]
         self.notices += self.add([*records, *extra])
         if self.stretch.resumed:
             opening.go_on(self, tags, said.own)

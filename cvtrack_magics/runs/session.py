@@ -20,6 +20,7 @@ from cvtrack_magics.metrics.series import Series
 from cvtrack_magics.records import Notice, Outcome, Record, Replaces, RunSummary, Tag
 from cvtrack_magics.runs.host import CellFacts, Host
 from cvtrack_magics.runs.process import ProcessEnd
+from cvtrack_magics.runs.seeding import Seeding
 from cvtrack_magics.runs.sender import Sender
 from cvtrack_magics.runs.spec import RunSpec
 from cvtrack_magics.runs.switching import ShortSwitches
@@ -81,7 +82,7 @@ class Session:
         """Sends what other processes left: a run that is open never waits for that."""
         self.scopes: list[RunScope] = []
         self.tags: dict[str, str] = {}
-        self.seeds: list[Record] = []
+        self.seeding = Seeding()
         self.pending: list[Record] = []
         self.unreadable: list[Unreadable] = []
         """Folders in the journal that could not be made ready to be sent."""
@@ -227,10 +228,10 @@ class Session:
         opening = precedence.opening_of(
             spec,
             every_run=self.tags,
-            session_seeds=self.seeds,
-            parent_seeds=parent.seeds if parent else (),
+            seeds=self.seeding.in_force(parent.seeds if parent else ()),
             pending=self.pending,
         )
+        scope.notices += self.seeding.follow(opening.seeds)
         tags = {**surroundings.cell_tags(cell, self.host.notebook()), **opening.tags}
         if above is not None and above.run_id:
             tags["mlflow.parentRunId"] = above.run_id

@@ -14,6 +14,7 @@ from cvtrack_magics.metrics.series import Series, joined
 from cvtrack_magics.names import safe_key
 from cvtrack_magics.records import Artifact, Notice, Param, Record, Tag
 from cvtrack_magics.runs.ending import is_summary
+from cvtrack_magics.runs.seeding import SEED_PARAM
 from cvtrack_magics.runs.surroundings import RESOURCES
 from cvtrack_magics.store.late import STRETCHES
 
@@ -191,6 +192,12 @@ class Stretch:
             differs = stored.get(key, value) != value and key not in own
             found[self.label(key) if differs else key] = value
         return found
+
+    def unseeded(self, seeds: Sequence[Record]) -> list[Record]:
+        """Say of a stretch that set no seed, in a run that has one, that it did not."""
+        if seeds or SEED_PARAM not in self.earlier.params:
+            return []
+        return [Tag(self.label(SEED_PARAM), "not set")]
 
     def fit(self, records: Sequence[Record], own: frozenset[str] = frozenset()) -> list[Record]:
         """Do so with the tags among some records."""
