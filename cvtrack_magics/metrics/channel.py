@@ -17,6 +17,7 @@ from threading import get_ident
 from typing import Any
 
 from cvtrack_magics.errors import UsageProblem
+from cvtrack_magics.journal.claims import Claims
 from cvtrack_magics.journal.points import Cursor, MetricSet, Stream
 from cvtrack_magics.journal.through import stream_in
 from cvtrack_magics.metrics.children import ChildStreams
@@ -68,7 +69,7 @@ class Channel:
         self.history = History()
         self.refresh: Refresh | None = None
         self.step_now: Callable[[], int | None] = lambda: None
-        self.names = StoredNames(lambda _: None)
+        self.names = StoredNames(lambda _: None, Claims(folder) if folder else None)
         self.main.are_own = self.other.are_own = self.names.are_own
         self.least_step: Callable[[str], int] = lambda _: 0
         self._sets: dict[str, list[MetricSet]] = {}

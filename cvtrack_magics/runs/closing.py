@@ -61,6 +61,7 @@ def last_facts(
 
 def _last_points(scope: RunScope) -> list[Record]:
     scope.session.pump.close(scope.channel)
+    scope.channel.names.take_up()
     return []
 
 

@@ -49,6 +49,7 @@ class Worker:
         self.channel = channel
         self._session = session
         self._said: set[str] = set()
+        channel.names.told = lambda line: self.tell(line, line)
 
     def tell(self, key: str, line: str) -> None:
         """Say a line, once for a key."""

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import os
+from collections.abc import Callable
 
+import mlflow
 import pytest
 
 from cvtrack_magics import log, mlrun
@@ -79,3 +82,54 @@ def test_two_names_stay_two_by_every_way_into_the_journal(
     values = [sorted(value for _, value in points(store, found, name)) for name in shown]
     assert sorted(values) == [[0.0, 1.0, 2.0, 3.0], [10.0, 11.0, 12.0, 13.0]]
     assert sum("under one name" in line for line in run.summary.notices) == 1
+
+
+def in_child(work: Callable[[], object]) -> None:
+    """Do something in a forked process and wait for it."""
+    pid = os.fork()
+    if pid == 0:
+        try:
+            work()
+        finally:
+            os._exit(0)
+    os.waitpid(pid, 0)
+
+
+def by_mlflow() -> None:
+    """Log the second name by MLflow's own call."""
+    mlflow.log_metric("mAP_0.5", 20.0, step=0)
+
+
+WORKERS: dict[str, tuple[Callable[[], object], Callable[[], object]]] = {
+    "the run first, the worker second": (
+        lambda: log({"mAP@0.5": 1.0}, step=0),
+        lambda: in_child(lambda: log({"mAP_0.5": 20.0}, step=0)),
+    ),
+    "the worker first": (
+        lambda: in_child(lambda: log({"mAP@0.5": 1.0}, step=0)),
+        lambda: log({"mAP_0.5": 20.0}, step=0),
+    ),
+    "two workers": (
+        lambda: in_child(lambda: log({"mAP@0.5": 1.0}, step=0)),
+        lambda: in_child(lambda: log({"mAP_0.5": 20.0}, step=0)),
+    ),
+    "a worker by MLflow": (
+        lambda: log({"mAP@0.5": 1.0}, step=0),
+        lambda: in_child(by_mlflow),
+    ),
+}
+
+
+@pytest.mark.usefixtures("script")
+@pytest.mark.parametrize("case", list(WORKERS))
+def test_two_names_stay_two_across_processes(store: str, case: str) -> None:
+    first, second = WORKERS[case]
+    with mlrun("r", code=False, output=False):
+        first()
+        second()
+    found = runs_of(store)["r"]
+    apart = StoredNames(lambda _: None)
+    stored = [apart.of(name) for name in ("mAP@0.5", "mAP_0.5")]
+    assert [points(store, found, name) for name in stored] == [[(0, 1.0)], [(0, 20.0)]]
+    assert found.data.tags[f"cvtrack.name.{stored[0]}"] == "mAP@0.5"
+    assert found.data.tags[f"cvtrack.name.{stored[1]}"] == "mAP_0.5"
