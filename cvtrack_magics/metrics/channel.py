@@ -118,6 +118,11 @@ class Channel:
         streams = [(one.count, one.at, len(one.nested)) for one in (self.main, self.other)]
         return (*streams[0], *streams[1], len(self._on_device))
 
+    @property
+    def written_by_loop(self) -> tuple[int, int]:
+        """What differs when the thread that logs first has logged since."""
+        return self.main.count, self.main.at
+
     def log_at(self, metrics: Mapping[str, float], step: int, unix_ms: int) -> None:
         """Write values down that were logged at a given time (Unix milliseconds)."""
         behind = time.time_ns() - unix_ms * 1_000_000
@@ -171,6 +176,12 @@ class Channel:
         self._learn_steps(list(self._sets))
         steps = [step - 1 for name, step in self._next.items() if not name.startswith(UNSEEN)]
         return max(steps, default=0)
+
+    def next_of(self, keys: Iterable[str]) -> int:
+        """Return the lowest step at which none of some metrics has a point at or behind it."""
+        names = [self.names.of(key) for key in keys]
+        self._learn_steps(names)
+        return max((self._next.get(name, 0) for name in names), default=0)
 
     # -- reading
 

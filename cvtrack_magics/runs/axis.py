@@ -14,10 +14,12 @@ class Loop:
     """One pass over a :func:`track`.
 
     ``done`` rounds of ``total`` are done in this pass, ``before`` in the earlier ones;
-    ``waited`` is how long the run had been paused when the pass began.
+    ``waited`` is how long the run had been paused when the pass began. ``key`` is what it is
+    shown by, ``place`` where in the code it stands: two loops of one name are two.
     """
 
     key: str
+    place: str
     desc: str
     total: int | None
     before: int
@@ -29,6 +31,8 @@ class Loop:
     waited: float = 0.0
     logged: int = -1
     """The last round in which something was logged by its count."""
+    written: object = None
+    """What had been logged in the run when the pass began."""
 
     @property
     def round(self) -> int:
@@ -49,6 +53,7 @@ class Axis:
     One loop counts: the innermost of those that something was logged in, from the first log
     on. What is logged outside of it, in a loop around it or beside it, or after all loops, has
     the step that it has reached. When another outermost loop begins, it counts on from there.
+    A loop in which all steps are given has reached the last of them.
     """
 
     def __init__(self) -> None:
@@ -67,9 +72,9 @@ class Axis:
         """Return the step of what is logged now, in the innermost of some loops."""
         loop = loops[-1]
         counter = self._counter
-        if counter is None or self._nest != loops[0].key:
-            self._count_by(loop, loops[0].key, max(self.reached, self._after) + 1)
-        elif loop is not counter and loop.key == counter.key:
+        if counter is None or self._nest != loops[0].place:
+            self._count_by(loop, loops[0].place, max(self.reached, self._after) + 1)
+        elif loop is not counter and loop.place == counter.place:
             self._counter = loop  # its next pass
         elif loop is not counter and counter in loops:
             self._count_by(loop, self._nest, self.reached)
@@ -79,6 +84,16 @@ class Axis:
         step = self._shift + loop.round
         self.reached = max(self.reached, step)
         return step
+
+    def given(self, loops: Sequence[Loop], step: int) -> None:
+        """Note the last step of what was logged, with steps, in the innermost of some loops."""
+        loop, counter = loops[-1], self._counter
+        beside = counter is not None and self._nest == loops[0].place and counter not in loops
+        if beside and counter is not None and loop.place != counter.place:
+            return
+        self._counter, self._nest = loop, loops[0].place
+        self.reached = max(self.reached, step)
+        self._shift = self.reached - max(0, loop.rounds - 1)
 
     def _count_by(self, loop: Loop, nest: str, least: int) -> None:
         self._counter, self._nest = loop, nest

@@ -24,6 +24,10 @@ class Control:
         Told of a note and the step it is at.
     last_step : callable
         Returns the step that was logged last.
+    written : callable
+        Returns what differs when anything was logged since.
+    around : Control, optional
+        That of the run this one is nested in, whose loops wait while these do.
 
     Notes
     -----
@@ -36,10 +40,13 @@ class Control:
         said: Callable[[str, str], None],
         marked: Callable[[int, str], None],
         last_step: Callable[[], int],
+        written: Callable[[], object] = lambda: None,
+        around: Control | None = None,
     ) -> None:
         self._said = said
         self._marked = marked
         self._last_step = last_step
+        self._written = written
         self._loops: list[Loop] = []
         self._rounds: dict[str, int] = {}
         self._finished: list[Bar] = []
@@ -47,16 +54,18 @@ class Control:
         self._go_on.set()
         self._lock = threading.RLock()
         self._axis = Axis()
-        self._pauses = Pauses()
+        self._pauses: Pauses = Pauses(around._pauses if around else None)
         self.stopped_at: int | None = None
 
     # -- the loops' side
 
-    def enter(self, desc: str, total: int | None) -> Loop:
-        """Begin a pass."""
+    def enter(self, desc: str, total: int | None, site: object = None) -> Loop:
+        """Begin a pass; ``site`` is where in the code it stands."""
         with self._lock:
             key = f"{len(self._loops)}:{desc}"
-            loop = Loop(key, desc, total, self._rounds.get(key, 0), time.monotonic())
+            place = f"{key}@{site}"
+            loop = Loop(key, place, desc, total, self._rounds.get(place, 0), time.monotonic())
+            loop.written = self._written()
             loop.waited = self._pauses.seconds
             loop.asked = not self._go_on.is_set()
             self._finished = [bar for bar in self._finished if bar.key < key]
@@ -87,8 +96,11 @@ class Control:
     def leave(self, loop: Loop) -> None:
         """End a pass."""
         with self._lock:
-            self._rounds[loop.key] = loop.rounds
+            self._rounds[loop.place] = loop.rounds
             if loop in self._loops:
+                if len(self._loops) > 1 and loop.logged < 0 and self._written() != loop.written:
+                    within = self._loops[: self._loops.index(loop) + 1]
+                    self._axis.given(within, self._last_step())
                 self._finished = [bar for bar in self._finished if bar.key < loop.key]
                 self._finished.append(self._bar(loop))
                 self._loops = self._loops[: self._loops.index(loop)]
@@ -159,9 +171,16 @@ class Control:
 
 
 class Pauses:
-    """How long the loops have waited; those of several threads wait together."""
+    """How long the loops have waited; those of several threads wait together.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    around : Pauses, optional
+        Those of the loops around these, which wait with them.
+    """
+
+    def __init__(self, around: Pauses | None = None) -> None:
+        self._around = around
         self._lock = threading.RLock()
         self._waiting = 0
         self._since = 0.0
@@ -173,6 +192,8 @@ class Pauses:
             if not self._waiting:
                 self._since = time.monotonic()
             self._waiting += 1
+        if self._around is not None:
+            self._around.begin()
 
     def end(self) -> None:
         """Note that it goes on."""
@@ -180,6 +201,8 @@ class Pauses:
             self._waiting -= 1
             if not self._waiting:
                 self._before += time.monotonic() - self._since
+        if self._around is not None:
+            self._around.end()
 
     @property
     def now(self) -> bool:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from cvtrack_magics.errors import StoreUnavailable, UsageProblem
 from cvtrack_magics.records import Metric, Notice, Record
 from cvtrack_magics.runs.current import get_session
+from cvtrack_magics.runs.stretch import Earlier, Stretch
 
 if TYPE_CHECKING:
     from cvtrack_magics.runs.scope import RunScope
@@ -51,7 +52,8 @@ class Target:
         """
         if self.scope is None:
             return self._into_finished(values, files, step)
-        at = self.scope.step_of(step)
+        reached = max(self.scope.last_step, self.scope.channel.next_of(values))
+        at = self.scope.step_of(step, reached)
         if values:
             self.scope.channel.log(dict(values), at, 1)
         lines = self._send(files) if now else self.scope.add(files)
@@ -76,12 +78,25 @@ class Target:
     ) -> str:
         assert self.run is not None
         now = int(time.time() * 1000)
-        points: list[Record] = [Metric(key, value, step or 0, now) for key, value in values.items()]
+        at = _reached(self.run) if step is None and values else step or 0
+        points: list[Record] = [Metric(key, value, at, now) for key, value in values.items()]
         masking = get_session().masking()
         said = get_session().tracking.write(self.run, [*points, *masking.records(files)])
         return " ".join([f"Recorded in run {self.name!r}.", masking.said(), *_texts(said)]).replace(
             "  ", " "
         )
+
+
+def _reached(run: OpenRun) -> int:
+    """Return the step that a finished run has reached, as the store knows it."""
+    from cvtrack_magics.store.resuming import stored_so_far
+
+    try:
+        metrics = stored_so_far(run.uri, run.run_id).metrics
+    except Exception:  # nor will it take what is written next, and says why
+        return 0
+    steps = {name: step for name, (_, step, _) in metrics.items()}
+    return max(0, Stretch(Earlier(steps=steps)).last_step)
 
 
 def target_of(reference: str = "") -> Target | None:

@@ -99,7 +99,13 @@ class RunScope:
         self.guests: list[KeptRun] = []
         self.under: dict[str, dict[str, Series]] = {}
         """Curves of the runs that were nested in this one, for its own plot and theirs."""
-        self.control = Control(self._say_control, self._mark, lambda: self.last_step)
+        self.control: Control = Control(
+            self._say_control,
+            self._mark,
+            lambda: self.last_step,
+            lambda: self.channel.written_by_loop,
+            parent.control if parent else None,
+        )
         self.view = RunView(
             session.host,
             session.config,

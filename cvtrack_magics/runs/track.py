@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
@@ -47,7 +48,7 @@ def track(iterable: Iterable[T], desc: str = "", *, total: int | None = None) ->
     if total is None:
         total = _length(iterable)
     control = scope.control
-    loop = control.enter(desc, total)
+    loop = control.enter(desc, total, _site())
     try:
         for item in iterable:
             if loop.asked and not control.go_on(loop):
@@ -56,6 +57,12 @@ def track(iterable: Iterable[T], desc: str = "", *, total: int | None = None) ->
             loop.done += 1
     finally:
         control.leave(loop)
+
+
+def _site() -> tuple[str, str, int]:
+    """Return where in the code the loop stands: two at different places are two loops."""
+    frame = sys._getframe(2)
+    return frame.f_code.co_filename, frame.f_code.co_name, frame.f_lasti
 
 
 def _length(iterable: object) -> int | None:

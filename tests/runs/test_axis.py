@@ -159,7 +159,90 @@ def batches_in_a_plain_loop() -> Wanted:
     return {"a": [0, 0, 1, 1, 2, 2], "v": [0, 1, 2]}
 
 
+def two_loops_of_one_name() -> Wanted:
+    for _ in track(range(2), "epoch"):
+        for _ in track(range(3)):
+            log(a=1)
+        for batch in track(range(2)):
+            log(b=batch)
+        log(c=1)
+    return {"a": list(range(6)), "b": [2, 2, 5, 5], "c": [2, 5]}
+
+
+def one_after_the_other_of_one_name() -> Wanted:
+    for number in track(range(6), "epoch"):
+        if number % 3 == 0:
+            log(a=1)
+    for _ in track(range(2), "epoch"):
+        log(b=1)
+    return {"a": [0, 3], "b": [4, 5]}
+
+
+def a_silent_loop_of_the_same_name_first() -> Wanted:
+    for _ in track(range(50)):
+        pass
+    for _ in track(range(3)):
+        log(a=1)
+    return {"a": [0, 1, 2]}
+
+
+def a_silent_loop_of_the_same_name_inside() -> Wanted:
+    for _ in track(range(2), "epoch"):
+        for _ in track(range(7)):
+            pass
+        for _ in track(range(2)):
+            log(a=1)
+        log(v=1)
+    return {"a": [0, 1, 2, 3], "v": [1, 3]}
+
+
+def one_loop_for_two_phases() -> Wanted:
+    def phase(name: str) -> None:
+        for batch in track(range(3), name):
+            log({name: float(batch)})
+
+    for _ in track(range(2), "epoch"):
+        phase("train")
+        phase("val")
+    return {"train": list(range(6)), "val": [2] * 3 + [5] * 3}
+
+
+def all_steps_given_inside() -> Wanted:
+    step = 0
+    for _ in track(range(3), "epoch"):
+        for _ in track(range(5), "batch"):
+            log({"a": 1.0}, step=step)
+            step += 1
+        log(v=1)
+    return {"a": list(range(15)), "v": [4, 9, 14]}
+
+
+def the_epoch_given_inside() -> Wanted:
+    for epoch in track(range(3), "epoch"):
+        for batch in track(range(5), "batch"):
+            log({"a": float(batch)}, step=epoch)
+        log(v=1)
+    return {"a": [0] * 5 + [1] * 5 + [2] * 5, "v": [0, 1, 2]}
+
+
+def steps_given_at_two_depths() -> Wanted:
+    for epoch in track(range(2), "epoch"):
+        for part in track(range(2), "part"):
+            for batch in track(range(2), "batch"):
+                log({"a": float(part)}, step=10 * epoch + batch)
+        log(v=1)
+    return {"a": [0, 0, 1, 1, 10, 10, 11, 11], "v": [1, 11]}
+
+
 LOOPS = (
+    two_loops_of_one_name,
+    one_after_the_other_of_one_name,
+    a_silent_loop_of_the_same_name_first,
+    a_silent_loop_of_the_same_name_inside,
+    one_loop_for_two_phases,
+    all_steps_given_inside,
+    the_epoch_given_inside,
+    steps_given_at_two_depths,
     epochs_in_a_plain_loop,
     batches_in_a_plain_loop,
     inner_and_outer,

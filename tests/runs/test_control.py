@@ -167,6 +167,31 @@ def test_a_pause_is_shown_and_counts_neither_into_rate_nor_into_the_time_left() 
     assert second.rate == pytest.approx(0.5, rel=0.05)
 
 
+def test_a_pause_in_a_child_run_counts_in_no_run_above_it() -> None:
+    grand, _, _ = control()
+    parent = Control(lambda *_: None, lambda *_: None, lambda: 0, around=grand)
+    child = Control(lambda *_: None, lambda *_: None, lambda: 0, around=parent)
+    around = [one.enter("fold", 10) for one in (grand, parent)]
+    for loop in around:
+        loop.started -= 10
+        loop.done = 5
+    inner = child.enter("batch", 10)
+    child.act("pause")
+    threading.Timer(0.8, child.act, ["resume"]).start()
+    waiting = threading.Thread(target=child.go_on, args=(inner,))
+    waiting.start()
+    while not child.bars()[0].paused:
+        time.sleep(0.01)
+    assert grand.bars()[0].paused
+    assert parent.bars()[0].paused
+    waiting.join()
+    for one in (grand, parent):
+        bar = one.bars()[0]
+        assert not bar.paused
+        assert bar.elapsed < 10.5
+        assert bar.rate == pytest.approx(0.5, rel=0.05)
+
+
 def test_what_no_loop_can_do_is_not_done() -> None:
     made, said, marks = control()
     for action in ("stop", "pause", "nonsense"):

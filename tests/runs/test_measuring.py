@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score
 
-from cvtrack_magics import Predictions, log, mleval, mlrun
+from cvtrack_magics import Predictions, log, mleval, mlrun, track
 from cvtrack_magics.errors import UsageProblem
 from cvtrack_magics.runs.measuring import data_digest
 from cvtrack_magics.vision.measure.scheme import VERSION
@@ -79,6 +79,35 @@ def test_into_a_finished_run_and_into_none(store: str) -> None:
     alone = mleval(example("depth"), resamples=0)
     assert "Not recorded, since no run is open" in repr(alone)
     assert set(runs_of(store)) == {"train"}
+
+
+def test_without_a_step_it_is_the_one_that_the_run_has_reached(store: str) -> None:
+    def step_of(name: str, metric: str = "val/AbsRel") -> list[int]:
+        return [at for at, _ in points(store, runs_of(store)[name], metric)]
+
+    with mlrun("train", output=False, code=False):
+        for _ in range(3):
+            log(loss=1.0)
+        log({"given": 1.0}, step=41)
+    mleval(example("depth"), resamples=0, run="train")
+    assert step_of("train") == [41]
+    with mlrun("plain", output=False, code=False):
+        for _ in range(3):
+            log(loss=1.0)
+            mleval(example("depth"), resamples=0)
+    assert step_of("plain") == step_of("plain", "loss") == [0, 1, 2]
+    with mlrun("alone", output=False, code=False):
+        for _ in range(3):
+            mleval(example("depth"), resamples=0)
+    assert step_of("alone") == [0, 1, 2]
+    with mlrun("loops", output=False, code=False):
+        for _ in track(range(2), "epoch"):
+            for _ in track(range(3), "batch"):
+                log(loss=1.0)
+            mleval(example("depth"), resamples=0)
+        mleval(example("depth"), resamples=0, prefix="test")
+    assert step_of("loops") == [2, 5]
+    assert step_of("loops", "test/AbsRel") == [5]
 
 
 def test_nothing_that_is_not_a_number_is_logged(store: str) -> None:
