@@ -29,6 +29,7 @@ from cvtrack_magics.runs.delivery import Delivery
 from cvtrack_magics.runs.tries import Tried
 
 AFTER = 3.0  # seconds that a run is open before it is handed over
+MANY = 20_000  # points that wait, from which on it is handed over at once, ended or not
 AGAIN = 60.0  # seconds after which a process that ended by itself may be started once more
 PREFIXES = ("MLFLOW_", "DATABRICKS_", "AWS_", "AZURE_", "GOOGLE_")
 """Environment that says how a store is reached; a process with an older one is replaced."""
@@ -152,8 +153,10 @@ class Outside:
         known = known and ":memory:" not in delivery.note.uri
         if delivery.note.parent_key and delivery.parent is None:
             return False  # one of many workers, which would have a process each
-        open_ = delivery.end is None and not delivery.done
-        return known and open_ and sound and long_open and not self._stopped and self._allowed()
+        many = delivery.waiting > MANY
+        lasts = many or (long_open and delivery.end is None)
+        lasts = lasts and not delivery.done
+        return known and lasts and sound and not self._stopped and self._allowed()
 
     def hurry(self) -> None:
         """Let all be sent now."""

@@ -110,6 +110,29 @@ def test_what_is_read_back_is_there(store: str) -> None:
     assert "a.txt" in artifact_names(store, runs_of(store)["read"])
 
 
+def test_a_short_run_with_a_backlog_is_handed_over_after_its_end(
+    store: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outside, "AFTER", 60.0)
+    with mlrun("first", output=False):  # so that the process is there
+        monkeypatch.setattr(outside, "AFTER", 0.0)
+        handed_over()
+    monkeypatch.setattr(outside, "AFTER", 60.0)
+    monkeypatch.setattr(outside, "MANY", 5_000)
+    monkeypatch.setattr(current.get_session().config, "close_timeout", 0.0)
+    with mlrun("few", output=False):
+        count(0, 100)
+        few = delivery()
+    with mlrun("many", output=False):
+        count(0, 30_000)
+        many = delivery()
+    until(lambda: many.elsewhere is not None)
+    check(store, "many", 30_000)
+    check(store, "few", 100)
+    until(lambda: many.done)
+    assert few.elsewhere is None
+
+
 def test_segments_that_are_sent_are_let_go(store: str) -> None:
     with mlrun("segments", output=False):
         found = handed_over()
