@@ -58,6 +58,7 @@ format: $(VENV)/.dev  ## let ruff put the code in order
 faults: $(VENV)/.dev postgres  ## play 200 schedules of kills, stops, broken servers and full disks
 	$(BIN)/python -m tests.faults
 	$(BIN)/python -m tests.faults.kills 50
+	$(BIN)/python -m tests.faults.kernels 20
 	$(BIN)/python -m tests.faults.disks
 
 bench: $(VENV)/.dev  ## measure ours beside the peers

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -341,13 +341,17 @@ class Door(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     upstream = 0
     refused = 0
+    key = ("X-Door", "open")
+    seen: ClassVar[set[str]] = set()
 
     def log_message(self, *_: object) -> None:
         """Say nothing."""
 
     def _answer(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        if self.headers.get("X-Door") != "open" and self.path != "/health":
+        name, wanted = self.key
+        self.seen.add(self.headers.get(name, ""))
+        if self.headers.get(name) != wanted and self.path != "/health":
             type(self).refused += 1
             self._say(401, b"who are you?", "text/plain")
             return
@@ -373,7 +377,6 @@ class Door(BaseHTTPRequestHandler):
 def test_a_login_that_only_this_process_has_is_used_from_here(
     server: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import mlflow
     from mlflow.tracking.request_header import registry
     from mlflow.tracking.request_header.abstract_request_header_provider import (
         RequestHeaderProvider,
@@ -388,12 +391,7 @@ def test_a_login_that_only_this_process_has_is_used_from_here(
 
     known = registry._request_header_provider_registry
     monkeypatch.setattr(known, "_registry", [*known, Key()])
-    monkeypatch.setattr(Door, "upstream", int(server.uri.rpartition(":")[2]))
-    door = ThreadingHTTPServer(("127.0.0.1", 0), Door)
-    threading.Thread(target=door.serve_forever, daemon=True).start()
-    uri = f"http://127.0.0.1:{door.server_port}"
-    mlflow.set_tracking_uri(uri)
-    try:
+    with door_of(server, monkeypatch) as uri:
         with mlrun("door", output=False) as run:
             found = handed_over()
             count(0, 500)
@@ -407,6 +405,52 @@ def test_a_login_that_only_this_process_has_is_used_from_here(
         assert Door.refused == refused
         check(uri, "door", 600)
         assert [line for line in run.summary.notices if "process beside this one" in line]
+
+
+@pytest.mark.server
+def test_a_token_that_is_changed_goes_to_a_new_process_and_nowhere_else(
+    server: Any, store: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Door, "key", ("Authorization", "Bearer first"))
+    monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", "first")
+    with door_of(server, monkeypatch) as uri:
+        with mlrun("rotated", output=False):
+            found = handed_over()
+            before = process_of(found).process
+            count(0, 500)
+            until(lambda: not found.waiting)
+            Door.key = ("Authorization", "Bearer second")
+            count(500, 600)
+            until(lambda: found.tried.denied or found.elsewhere is None)
+            assert found.waiting
+            monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", "second")
+            until(lambda: not found.waiting)
+            until(lambda: before.poll() is not None)
+            found.opened_at = 0.0  # it stays here for a minute otherwise
+            until(lambda: found.elsewhere is not None)
+            assert process_of(found).process is not before
+            count(600, 700)
+        check(uri, "rotated", 700)
+        assert Door.seen <= {"Bearer first", "Bearer second", ""}
+    for path in current.get_session().config.state.rglob("*"):
+        if path.is_file():
+            assert b"second" not in path.read_bytes(), path
+
+
+@contextlib.contextmanager
+def door_of(server: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """Put a door before a server, and make it the store."""
+    import mlflow
+
+    monkeypatch.setattr(Door, "upstream", int(server.uri.rpartition(":")[2]))
+    monkeypatch.setattr(Door, "refused", 0)
+    monkeypatch.setattr(Door, "seen", set())
+    door = ThreadingHTTPServer(("127.0.0.1", 0), Door)
+    threading.Thread(target=door.serve_forever, daemon=True).start()
+    uri = f"http://127.0.0.1:{door.server_port}"
+    mlflow.set_tracking_uri(uri)
+    try:
+        yield uri
     finally:
         door.shutdown()
         door.server_close()

@@ -189,3 +189,29 @@ def test_credentials_go_only_to_the_server_they_are_meant_for(
     credentials.note(front.uri)
     send(front)
     assert front.authorizations[-1].startswith("Basic ")
+
+
+def test_a_new_token_is_the_current_servers_once_it_has_stayed_the_current_one(
+    front: Front, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import mlflow
+
+    monkeypatch.setattr(credentials, "_meant", {})
+    monkeypatch.setattr(credentials, "_first_seen", {})
+    before = mlflow.get_tracking_uri()
+    try:
+        mlflow.set_tracking_uri(front.uri)
+        monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", "first")
+        credentials.note(front.uri)
+        monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", "second")
+        send(front)
+        assert front.authorizations[-1] == ""  # the store may be changed in the next line
+        mlflow.set_tracking_uri("http://another.example:5000")
+        monkeypatch.setattr(credentials, "SETTLED", 0.0)
+        send(front)
+        assert front.authorizations[-1] == ""
+        mlflow.set_tracking_uri(front.uri)
+        send(front)
+        assert front.authorizations[-1] == "Bearer second"
+    finally:
+        mlflow.set_tracking_uri(before)
