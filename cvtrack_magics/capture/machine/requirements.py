@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from cvtrack_magics.capture import gitcall
+from cvtrack_magics.capture.githidden import uncovered
 from cvtrack_magics.capture.values import hide_tokens
 
 _TORCH_INDEX = "https://download.pytorch.org/whl/"
@@ -111,7 +112,8 @@ def editable_line(project: str, version: str, folder: str, url: str) -> str:
         return local
     try:
         git = gitcall.opened(root)
-        status = gitcall.read_status(git)
+        with uncovered(git) as seen:
+            status = gitcall.read_status(seen.git)
         remote = _address(hide_tokens(gitcall.remote_of(git, status.upstream)))
     except gitcall.GitUnavailable:
         return local
