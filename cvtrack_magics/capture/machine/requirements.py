@@ -10,6 +10,7 @@ from typing import Protocol
 from cvtrack_magics.capture import gitcall
 from cvtrack_magics.capture.githidden import uncovered
 from cvtrack_magics.capture.values import hide_tokens
+from cvtrack_magics.names import project_key
 
 _TORCH_INDEX = "https://download.pytorch.org/whl/"
 _TORCH = frozenset(
@@ -62,7 +63,7 @@ def requirement_lines(packages: Iterable[Package]) -> list[str]:
 
 def _torch_build(name: str, version: str) -> str:
     local = version.partition("+")[2]
-    known = re.sub(r"[-_.]+", "-", name).lower() in _TORCH
+    known = project_key(name) in _TORCH
     return local if known and _BUILD.fullmatch(local) else ""
 
 
