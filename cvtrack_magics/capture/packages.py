@@ -238,11 +238,12 @@ def requirements_text() -> str:
 
 def version_of(project: str) -> str:
     """Return the installed version of a project without importing it, or ``""``."""
-    wanted = project_key(project)
-    for package in packages():
-        if project_key(package.name) == wanted:
-            return package.version
-    return ""
+    return versions().get(project_key(project), "")
+
+
+def versions() -> dict[str, str]:
+    """Return the version of each installed project by its key, see `project_key`."""
+    return {project_key(package.name): package.version for package in packages()}
 
 
 def own_version() -> str:
