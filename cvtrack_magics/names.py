@@ -8,6 +8,12 @@ from functools import lru_cache
 
 KEY_LIMIT = 250
 _KEY_FORBIDDEN = re.compile(r"[^\w\-. /:]")
+_PROJECT_SIGNS = re.compile(r"[-_.]+")
+
+
+def project_key(name: str) -> str:
+    """Return a project's name as package indexes compare it: ``a-b`` for ``A_.b``."""
+    return _PROJECT_SIGNS.sub("-", name).lower()
 
 
 @lru_cache(maxsize=4096)

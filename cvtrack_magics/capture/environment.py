@@ -15,6 +15,7 @@ from cvtrack_magics.capture.packages import (
     packages,
     requirements_text,
     version_of,
+    versions,
 )
 from cvtrack_magics.records import Artifact, Notice, Param, Tag
 
@@ -50,9 +51,9 @@ def environment_facts() -> dict[str, str]:
         "CUDA": cuda_version(),
         "cuDNN": cudnn_version(),
     }
-    for project in _KEY_PACKAGES:
-        facts[project] = version_of(project)
-    facts["packages"] = str(len(packages()))
+    installed = versions()
+    facts |= {project: installed.get(project, "") for project in _KEY_PACKAGES}
+    facts["packages"] = str(len(installed))
     return {label: text for label, text in facts.items() if text}
 
 
@@ -119,6 +120,7 @@ def environment_records() -> list[Param | Tag | Artifact | Notice]:
         ``environment/requirements.txt`` and ``environment/environment.json``.
     """
     names = gpu_names()
+    installed = packages()
     known = {
         "python_version": platform.python_version(),
         "pytorch_version": _torch_version("torch"),
@@ -131,13 +133,13 @@ def environment_records() -> list[Param | Tag | Artifact | Notice]:
     whole = {
         "software": environment_facts(),
         "hardware": hardware_facts(),
-        "packages": {package.name: package.version for package in packages()},
+        "packages": {package.name: package.version for package in installed},
     }
-    since = {package.name: package.on_disk for package in packages() if package.on_disk}
+    since = {package.name: package.on_disk for package in installed if package.on_disk}
     if since:
         whole["installed after their import"] = since
     return [
-        *(Notice(_replaced(package)) for package in packages() if package.on_disk),
+        *(Notice(_replaced(package)) for package in installed if package.on_disk),
         *(Param(key, text) for key, text in known.items() if text),
         Artifact("environment/requirements.txt", content=requirements_text()),
         Artifact(

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from cvtrack_magics.capture import gitcall
-from cvtrack_magics.capture.gitdiff import read_diff
+from cvtrack_magics.capture.gitdiff import named, read_diff
+from cvtrack_magics.capture.githidden import Uncovered, uncovered
 from cvtrack_magics.capture.modules import import_root, user_modules
 from cvtrack_magics.records import Artifact, Notice, Tag
 
 __all__ = ["GitState", "describe_git", "git_records", "user_modules"]
 
 _MODULE_LIMIT = 1_000_000
+_NAMED = 3
+"""Hidden files that a notice names; the diff names all of them."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +33,8 @@ class GitState:
         ``""`` where there is none (no commit yet, detached head, no remote);
         credentials in the remote are removed.
     dirty : bool
-        Whether tracked files differ from the commit.
+        Whether tracked files differ from the commit, those among them that git was told
+        not to look at.
     diff : str
         The difference, against the last commit; ``git apply`` takes it.
     untracked : tuple of (str, Path)
@@ -110,10 +114,18 @@ def _described(root: Path, modules: list[Path], until: float) -> list[GitState]:
     loose = tuple((path.relative_to(root).as_posix(), path) for path in modules)
     try:
         git = gitcall.opened(root, until)
-        status = gitcall.read_status(git)
+        with uncovered(git) as seen:
+            return _seen(seen, modules, until)
     except gitcall.GitUnavailable as problem:
         return [GitState(root, untracked=loose, notices=(str(problem),))]
-    notices = list(git.notices)
+
+
+def _seen(seen: Uncovered, modules: list[Path], until: float) -> list[GitState]:
+    git = seen.git
+    root = git.root
+    status = gitcall.read_status(git)
+    hidden = {name: seen.marks[name] for name in status.changed if name in seen.marks}
+    notices = [*git.notices, *filter(None, (seen.notice, _hidden_notice(hidden)))]
     untracked: list[Path] = []
     inner: list[GitState] = []
     diff = ""
@@ -122,7 +134,7 @@ def _described(root: Path, modules: list[Path], until: float) -> list[GitState]:
             tracked = gitcall.read_tracked(git, modules)
             untracked = [path for path in modules if path not in tracked]
         if status.changed:
-            diff = read_diff(git, status)
+            diff = read_diff(git, status, hidden)
         for folder in gitcall.read_submodules(git):
             inner += [state for state in _described(folder, [], until) if _is_told(state)]
     except gitcall.GitUnavailable as problem:
@@ -139,6 +151,17 @@ def _described(root: Path, modules: list[Path], until: float) -> list[GitState]:
         notices=tuple(notices),
     )
     return [state, *inner]
+
+
+def _hidden_notice(hidden: Mapping[str, str]) -> str:
+    if not hidden:
+        return ""
+    names = [f"{named(name)} ({mark})" for name, mark in list(hidden.items())[:_NAMED]]
+    more = f" and {len(hidden) - _NAMED:,} more" if len(hidden) > _NAMED else ""
+    return (
+        f"git hides changes of {', '.join(names)}{more}: they are recorded as uncommitted "
+        "changes all the same."
+    )
 
 
 def _is_told(state: GitState) -> bool:

@@ -52,6 +52,8 @@ _OPTIONS = (
     "safe.bareRepository=explicit",
     "submodule.recurse=false",
 )
+_ASKED = r"^((remote|filter)\..*|core\.sparsecheckout)$"
+_OFF = ("false", "no", "off", "0")
 
 
 class GitUnavailable(Exception):
@@ -74,6 +76,10 @@ class Git:
         Names and URLs.
     notices : tuple of str
         What is not done for this repository.
+    sparse : bool
+        Whether files of the index that are not on disk were left out on purpose.
+    index : Path or None
+        The index to use; None for that of the repository.
     """
 
     root: Path
@@ -81,11 +87,14 @@ class Git:
     options: tuple[str, ...] = _OPTIONS
     remotes: tuple[tuple[str, str], ...] = ()
     notices: tuple[str, ...] = ()
+    sparse: bool = False
+    index: Path | None = None
 
-    def run(self, *arguments: str, limit: int | None = None) -> bytes:
+    def run(self, *arguments: str, limit: int | None = None, given: bytes = b"") -> bytes:
         """Return what git says; raise :class:`GitUnavailable` where it says nothing.
 
-        With a limit, so many bytes of it: git is ended when there are more.
+        With a limit, so many bytes of it: git is ended when there are more. What is given is
+        what git reads.
         """
         program = shutil.which("git")
         if program is None:
@@ -93,15 +102,19 @@ class Git:
         environment = {k: v for k, v in os.environ.items() if k not in _BLOCKED} | _QUIET
         # where the folder's own .git is none, another one above is not meant
         environment["GIT_CEILING_DIRECTORIES"] = str(self.root.parent)
+        if self.index is not None:
+            environment["GIT_INDEX_FILE"] = str(self.index)
         settings = [word for option in self.options for word in ("-c", option)]
         what = next(word for word in arguments if re.fullmatch(r"[a-z][a-z-]+", word))
-        with tempfile.TemporaryFile() as errors:
+        with tempfile.TemporaryFile() as errors, tempfile.TemporaryFile() as words:
+            words.write(given)
+            words.seek(0)
             try:
                 process = subprocess.Popen(
                     [program, "--no-pager", f"--work-tree={self.root}", *settings, *arguments],
                     cwd=self.root,
                     env=environment,
-                    stdin=subprocess.DEVNULL,
+                    stdin=words if given else subprocess.DEVNULL,
                     stdout=subprocess.PIPE,
                     stderr=errors,
                     start_new_session=True,  # so that all it started can be ended with it
@@ -201,15 +214,18 @@ def opened(root: Path, until: float | None = None) -> Git:
     their program is there.
     """
     git = Git(root, time.monotonic() + TIMEOUT if until is None else until)
-    output = git.run("config", "-z", "--show-scope", "--get-regexp", r"^(remote|filter)\..*")
+    output = git.run("config", "-z", "--show-scope", "--get-regexp", _ASKED)
     words = output.decode("utf-8", "surrogateescape").split("\0")
     remotes: dict[str, str] = {}
+    sparse = False
     own: dict[str, bool] = {}  # filters, and whether they are the user's
     for scope, entry in zip(words[::2], words[1::2], strict=False):
         key, _, value = entry.partition("\n")
         part, _, rest = key.partition(".")
         name, _, last = rest.rpartition(".")
-        if part == "remote" and last == "url" and value:
+        if key == "core.sparsecheckout":
+            sparse = value.lower() not in _OFF
+        elif part == "remote" and last == "url" and value:
             remotes.setdefault(name, value)
         elif part == "filter" and last in ("clean", "process"):
             trusted = scope in ("system", "global", "command") and _is_there(value)
@@ -228,6 +244,7 @@ def opened(root: Path, until: float | None = None) -> Git:
         git.with_options(*options),
         remotes=tuple(remotes.items()),
         notices=(said,) if said else (),
+        sparse=sparse,
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from cvtrack_magics.capture import gitcall
@@ -30,29 +30,32 @@ _WAYS = (
 _START = re.compile(rb"^(?=diff --git )", re.MULTILINE)
 
 
-def read_diff(git: Git, status: Status) -> str:
+def read_diff(git: Git, status: Status, hidden: Mapping[str, str] | None = None) -> str:
     """Return the changes of tracked files against the last commit.
 
     Notebooks are only named: their diff is mostly outputs, and the cells of this run
-    are recorded on their own. So are files that would make it larger than 1 MB.
+    are recorded on their own. So are files that would make it larger than 1 MB, and those
+    that git itself hides, with the mark for which it does.
     """
     notebooks = [path for path in status.changed if path.endswith(".ipynb")]
     paths = [path for path in status.changed if not path.endswith(".ipynb")]
-    head = [f"# Notebook changed, not shown here: {_named(path)}\n" for path in notebooks]
+    head = [f"# Notebook changed, not shown here: {named(path)}\n" for path in notebooks]
+    marks = (hidden or {}).items()
+    head += [f"# Hidden from git's own diff by {mark}: {named(path)}\n" for path, mark in marks]
     parts: list[str] = []
     left = gitcall.DIFF_LIMIT
     for path, part in _parts(git, status, paths):
         if isinstance(part, GitUnavailable):
-            head.append(f"# Not in this patch: {_named(path)} ({_named(str(part))})\n")
+            head.append(f"# Not in this patch: {named(path)} ({named(str(part))})\n")
         elif len(part) > left:
-            head.append(f"# Not in this patch: {_named(path)} (it would be over 1 MB)\n")
+            head.append(f"# Not in this patch: {named(path)} (it would be over 1 MB)\n")
         else:
             left -= len(part)
             parts.append(part)
     return "".join([*head, *parts])
 
 
-def _named(path: str) -> str:
+def named(path: str) -> str:
     """Return a name in one line, in which nothing can look like a part of a patch."""
     plain = path.encode("utf-8", "backslashreplace").decode()
     return plain if plain.isprintable() else ascii(plain)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import platform
-import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -15,6 +14,7 @@ from urllib.parse import unquote, urlsplit
 from cvtrack_magics.capture.machine.replaced import version_in_memory
 from cvtrack_magics.capture.machine.requirements import editable_line, requirement_lines
 from cvtrack_magics.capture.values import hide_tokens
+from cvtrack_magics.names import project_key
 from cvtrack_magics.text import json_object
 
 if TYPE_CHECKING:
@@ -47,7 +47,6 @@ class PackageLine:
     on_disk: str = ""
 
 
-_NORMALIZE = re.compile(r"[-_.]+")
 _cache: tuple[object, tuple[PackageLine, ...]] | None = None
 
 
@@ -95,7 +94,7 @@ def _read_all(folders: list[str]) -> list[PackageLine]:
     weak: set[str] = set()
     for folder in folders:
         for package, certain in _read_folder(folder):
-            key = _NORMALIZE.sub("-", package.name).lower()
+            key = project_key(package.name)
             if key not in found or (key in weak and certain):
                 if key in found and found[key].version != package.version:
                     continue
@@ -239,11 +238,12 @@ def requirements_text() -> str:
 
 def version_of(project: str) -> str:
     """Return the installed version of a project without importing it, or ``""``."""
-    wanted = _NORMALIZE.sub("-", project).lower()
-    for package in packages():
-        if _NORMALIZE.sub("-", package.name).lower() == wanted:
-            return package.version
-    return ""
+    return versions().get(project_key(project), "")
+
+
+def versions() -> dict[str, str]:
+    """Return the version of each installed project by its key, see `project_key`."""
+    return {project_key(package.name): package.version for package in packages()}
 
 
 def own_version() -> str:

@@ -3,6 +3,7 @@
 ``page_html`` writes a document that needs no kernel and no network: an artifact, a file to send.
 ``cell_html`` wraps such a document for a notebook: a plain picture for every reader, and beside
 it the document, compressed, which a small script puts in the picture's place where scripts run.
+On paper the picture is seen again: a viewer there is a toolbar over tiles that are not drawn.
 """
 
 from __future__ import annotations
@@ -84,7 +85,7 @@ def cell_html(page: str, picture: bytes, mime: str, alt: str, height: int = 640)
     Returns
     -------
     str
-        HTML that shows the picture, and the viewer in its place wherever scripts run.
+        HTML that shows the picture, and on a screen the viewer in its place wherever scripts run.
     """
     # No time stamp: the same predictions make the same notebook.
     packed = _base64(gzip.compress(page.encode("utf-8", "replace"), 6, mtime=0))
@@ -128,6 +129,7 @@ _LOADER = """(() => {
     frame.style.cssText = "display:block;width:100%;height:100%;border:0";
     frame.srcdoc = page.replace("<html ", () => `<html data-theme="${theme()}" `);
     const box = document.createElement("div");
+    box.className = "cvtrack-live";
     box.style.cssText = "resize:vertical;overflow:hidden;min-height:240px;border-radius:6px;" +
       `border:1px solid #8885;height:${Number(home.dataset.height) || 640}px`;
     box.append(frame);
@@ -149,7 +151,12 @@ _LOADER = """(() => {
       scheme.addEventListener("change", look);
       tell();
     });
-    still.replaceWith(box);
+    const style = document.createElement("style");
+    style.textContent = "@media not print{.cvtrack-grid[data-drawn]>img{display:none!important}}" +
+      "@media print{.cvtrack-grid[data-drawn]>.cvtrack-live{display:none!important}}";
+    home.append(style);
+    still.after(box);
+    home.dataset.drawn = "";
   };
   const root = document.currentScript?.getRootNode() ?? document;
   for (const home of root.querySelectorAll(".cvtrack-grid:not([data-alive])")) {

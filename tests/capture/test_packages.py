@@ -12,6 +12,7 @@ import pytest
 
 from cvtrack_magics.capture import packages as module
 from cvtrack_magics.capture.packages import packages, requirements_text, version_of
+from cvtrack_magics.names import project_key
 
 
 def dist(folder: Path, name: str, version: str, url: dict[str, object] | None = None) -> Path:
@@ -220,3 +221,8 @@ def test_every_line_is_one_that_pip_parses(tmp_path, name, version, comment):
     file.write_text("\n".join(lines) + "\n")
     found = [item.requirement for item in parse_requirements(str(file), session=PipSession())]
     assert found == ([] if comment else [f"{name}=={version}"])
+
+
+@pytest.mark.parametrize("name", ["a-b", "A_b", "a.B", "a-_.b", "a__b"])
+def test_a_project_has_one_key_by_any_spelling(name: str) -> None:
+    assert project_key(name) == "a-b"

@@ -159,7 +159,8 @@ class TestInABrowser:
         page.evaluate(way, output)
         frame = inside(page)
         assert frame.locator(".showing").inner_text() == "6 of 6 shown"
-        assert page.locator(".cvtrack-grid img").count() == 0
+        assert not page.locator(".cvtrack-grid img").is_visible()
+        assert page.get_by_role("img", name="six images").count() == 0
         assert theme(frame) == "dark"
         node = page.locator(".cvtrack-grid iframe")
         assert node.get_attribute("sandbox") == "allow-scripts allow-downloads"
@@ -168,6 +169,23 @@ class TestInABrowser:
         frame.locator("html[data-theme=light]").wait_for(state="attached")
         page.evaluate("document.body.dataset.jpThemeLight = 'false'")
         frame.locator("html[data-theme=dark]").wait_for(state="attached")
+
+    @pytest.mark.parametrize("light", ["true", "false"])
+    @pytest.mark.parametrize("way", [JUPYTER, CODE])
+    def test_on_paper_the_picture_is_seen(
+        self, host: Any, output: str, way: str, light: str
+    ) -> None:
+        page = host(f'data-jp-theme-light="{light}"')
+        page.evaluate(way, output + output)
+        live, still = page.locator(".cvtrack-live"), page.get_by_role("img", name="six images")
+        page.frame_locator("iframe >> nth=1").locator(".showing").wait_for()
+        for media, boxes, pictures in (("screen", 2, 0), ("print", 0, 2), ("screen", 2, 0)):
+            page.emulate_media(media=media)
+            assert [node.is_visible() for node in live.all()] == [boxes > 0] * 2
+            assert still.count() == pictures
+            assert page.locator(".cvtrack-grid > img:visible").count() == pictures
+        frame = page.frame_locator("iframe >> nth=1")
+        assert frame.locator(".showing").inner_text() == "6 of 6 shown"
 
     def test_themes_of_other_readers(self, host: Any, output: str) -> None:
         for attributes, wanted in (

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 import time
 from types import ModuleType
 
 from cvtrack_magics.capture.loaded import loaded
+from cvtrack_magics.names import project_key
 
 _MODULES = {
     "beautifulsoup4": "bs4",
@@ -19,7 +19,6 @@ _MODULES = {
     "scikit-learn": "sklearn",
 }
 """Projects whose module has another name."""
-_NORMALIZE = re.compile(r"[-_.]+")
 
 _imported: dict[str, float] = {}
 _seen: dict[str, tuple[int, str]] = {}
@@ -52,7 +51,7 @@ def version_in_memory(project: str, installed: str, since: float) -> str:
         imported already, or when it was imported before this one was installed; what a
         module calls itself alone says nothing (``cv2`` leaves out a part of it).
     """
-    normal = _NORMALIZE.sub("_", project).lower()
+    normal = project_key(project).replace("-", "_")
     name = _MODULES.get(normal.replace("_", "-"), normal)
     module = loaded(name)
     if not isinstance(module, ModuleType):

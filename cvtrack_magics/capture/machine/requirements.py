@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Protocol
 
 from cvtrack_magics.capture import gitcall
+from cvtrack_magics.capture.githidden import uncovered
 from cvtrack_magics.capture.values import hide_tokens
+from cvtrack_magics.names import project_key
 
 _TORCH_INDEX = "https://download.pytorch.org/whl/"
 _TORCH = frozenset(
@@ -61,7 +63,7 @@ def requirement_lines(packages: Iterable[Package]) -> list[str]:
 
 def _torch_build(name: str, version: str) -> str:
     local = version.partition("+")[2]
-    known = re.sub(r"[-_.]+", "-", name).lower() in _TORCH
+    known = project_key(name) in _TORCH
     return local if known and _BUILD.fullmatch(local) else ""
 
 
@@ -111,7 +113,8 @@ def editable_line(project: str, version: str, folder: str, url: str) -> str:
         return local
     try:
         git = gitcall.opened(root)
-        status = gitcall.read_status(git)
+        with uncovered(git) as seen:
+            status = gitcall.read_status(seen.git)
         remote = _address(hide_tokens(gitcall.remote_of(git, status.upstream)))
     except gitcall.GitUnavailable:
         return local
