@@ -35,12 +35,20 @@ class StoredNames:
         self._claims = claims
         self.altered: Callable[[str, str], None] = lambda *_: None
         """Told a stored name, and the one that it stands for, where they differ."""
+        self.clean: Callable[[str], str] = lambda name: name
+        """Gives the name of a metric without secrets, by which all else knows it."""
         self._stored: dict[str, str] = {}
         self._of: dict[str, str] = {}
 
     def of(self, key: Any) -> str:
         """Return the stored name of a metric; :class:`UsageProblem` when it is no name."""
         name = as_name(key)
+        stored = self._stored.get(name)
+        if stored is None:
+            stored = self._stored[name] = self._found(self.clean(name))
+        return stored
+
+    def _found(self, name: str) -> str:
         stored = self._stored.get(name)
         if stored is None:
             stored = self._stored[name] = self._new(name)

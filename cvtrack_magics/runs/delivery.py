@@ -193,7 +193,7 @@ class Delivery:
         try:
             return self.advance(turn)
         except Exception as error:
-            self.tried = self.tried.and_failed(error, began)
+            self.tried = self.tried.and_failed(error, began, self._uri or self._note.uri)
             first, longest = PAUSES
             doublings = 0 if self._waits_for_parent else min(self.tried.failures - 1, 8)
             pause = min(longest, first * 2**doublings)

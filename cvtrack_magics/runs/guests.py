@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from cvtrack_magics.records import Call, Record, Tag
+from cvtrack_magics.records import Call, Metric, Record, Tag
 from cvtrack_magics.redact import kind_and_line, redact
 from cvtrack_magics.runs.books import Books
 from cvtrack_magics.runs.kept import KeptRun
@@ -24,6 +25,13 @@ if TYPE_CHECKING:
 OPENED, OPENED_IN = "cvtrack.opened", "cvtrack.opened_in"
 """Tags: the ids of runs that other code opened in a run, and the run that one was opened in."""
 MOST_LINKS = 200  # ids that fit into a tag
+
+
+def _as_stored(record: Record, kept: KeptRun) -> Record:
+    """Return the link of a point to a model under the name that the point has in the run."""
+    if isinstance(record, Metric) and kept.here is not None:
+        return replace(record, key=kept.here.names.of(record.key))
+    return record
 
 
 class Way(Books):
@@ -91,7 +99,7 @@ class Way(Books):
         if records:
             with self.writing() as kept:
                 self.keep_in_mind(records)
-                kept.add(records)
+                kept.add([_as_stored(item, kept) for item in records])
 
     def ended(self, status: str = "FINISHED", end_time: int | None = None) -> bool:
         """Other code ends the run: a guest's journal ends with it.

@@ -99,6 +99,7 @@ class KeptRun:
             self._no_room(error)
         path = folder.path if folder else None
         self.channel = Channel(path, self._no_room)
+        self.channel.names.clean = self.masking.metric
         self._facts = FactLog(path, self._no_room)
         self.delivery: Delivery = Delivery(
             session.tracking,
@@ -156,6 +157,7 @@ class KeptRun:
             return None
         if self._in_child is None or self._in_child.pid != os.getpid():
             self._in_child = Channel(self._path, None, child_names())
+            self._in_child.names.clean = self.masking.metric
         return self._in_child
 
     @property

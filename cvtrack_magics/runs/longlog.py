@@ -74,7 +74,7 @@ class _Call:
         self, metrics: Any, value: Any, step: Any, every: Any, named: Mapping[str, Any]
     ) -> None:
         values = self._values(metrics, value, named)
-        step, every = self._step(step), self._every(every)
+        step, every = self._step(step, values), self._every(every)
         if not values:
             return
         numbers, others = self._sorted_out(values)
@@ -95,13 +95,15 @@ class _Call:
         self._say("log", f"log() takes a dict of metrics, not {_seen(metrics)}; it is not recorded")
         return dict(named)
 
-    def _step(self, step: Any) -> int | None:
+    def _step(self, step: Any, values: Mapping[Any, Any]) -> int | None:
         if step is None:
             return None
         tried = self._repeats.of(lambda: as_step(step))
         if tried.failed is not None:
             self._say(
-                "step", f"step={text_of(step)[:40]} is no whole number; the calls were counted"
+                "step",
+                f"step={_shown(step)} of {_names(values)} is not a step: a whole number is wanted, "
+                "for example step=epoch; the calls were counted instead",
             )
         return tried.result
 
@@ -113,7 +115,12 @@ class _Call:
 
     def _other(self, key: Any, value: Any, step: int) -> None:
         if not (isinstance(key, str) and key):
-            self._say("name", f"a metric's name is {_seen(key)}, not text; it is not recorded")
+            seen = "empty" if isinstance(key, str) else f"{_shown(key)} {_seen(key)}, not text"
+            self._say(
+                "name",
+                f"the name of a metric is {seen}: text is wanted, for example "
+                f"log({{'val/acc': 0.97}}); its value {_shown(value)} is not recorded",
+            )
             return
         tried = self._repeats.of(lambda: _png_of(value) or _summary(value))
         if tried.failed is not None:
@@ -226,6 +233,18 @@ def _summary(value: Any) -> dict[str, float] | None:
     finite = numbers[np.isfinite(numbers)]
     finite = finite if finite.size else numbers[:1]
     return {"min": float(finite.min()), "mean": float(finite.mean()), "max": float(finite.max())}
+
+
+def _shown(value: Any) -> str:
+    """Return a value as it stands in code, cut short."""
+    text = text_of(value)[:40]
+    return repr(text) if isinstance(value, str) else text
+
+
+def _names(values: Mapping[Any, Any]) -> str:
+    """Name the first few metrics of a call."""
+    names = [_shown(key) for key in values]
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
 def _seen(value: Any) -> str:

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from cvtrack_magics.errors import CvtrackError, StoreUnavailable
-from cvtrack_magics.redact import in_one_line
+from cvtrack_magics.errors import StoreUnavailable
+from cvtrack_magics.runs.reasons import reason_of
 from cvtrack_magics.store import answers
 from cvtrack_magics.store.refusals import is_denied, is_no
 from cvtrack_magics.store.writer import FilesHeld
@@ -37,7 +37,7 @@ class Tried:
     settled: bool = False
     """Whether another one at once would say the same."""
 
-    def and_failed(self, error: Exception, began: float) -> Tried:
+    def and_failed(self, error: Exception, began: float, uri: str = "") -> Tried:
         """Return what is known after one more try, which failed."""
         answered, only_files = is_no(error), isinstance(error, FilesHeld)
         asked = answers.seconds_to_wait(error)
@@ -45,7 +45,7 @@ class Tried:
             self.failures + 1,
             began,
             time.monotonic() + asked if asked else 0.0,
-            _reason(error),
+            reason_of(error, uri),
             answered,
             is_denied(error),
             only_files,
@@ -80,9 +80,3 @@ class Tried:
             failed_at=now - that.failed_at if that.failed_at else 0.0,
             not_before=now + that.not_before if that.not_before else 0.0,
         )
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, CvtrackError):
-        return str(error) if is_no(error) else error.problem
-    return in_one_line(error)

@@ -151,7 +151,10 @@ class Writing:
     def _above(self) -> Channel | None:
         """Return the channel of a run of the process above."""
         if self._is_worker:
-            return above.channel(self._no_room)
+            channel = above.channel(self._no_room)
+            if channel is not None:
+                channel.names.clean = self._session.masking().metric
+            return channel
         parent = current.forked_from()  # whose file system knows no locks
         scopes = parent.scopes if parent is not None else []
         scope = next((item for item in reversed(scopes) if item.is_open), None)

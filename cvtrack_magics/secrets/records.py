@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from cvtrack_magics.names import safe_key
 from cvtrack_magics.records import Artifact, Dataset, Notice, Param, Record, Tag
 from cvtrack_magics.secrets.diffs import mask_diff
 from cvtrack_magics.secrets.masker import Masker
@@ -15,6 +18,7 @@ from cvtrack_magics.secrets.names import looks_secret
 from cvtrack_magics.secrets.notebooks import mask_notebook
 
 HIDDEN = "***"
+_MASK = re.compile(r"\*{3}(?:([^*]+)\*{3})?")
 LARGEST = 4_000_000  # bytes of a file of the user's that is looked through
 _COMMENTED = {".py", ".ipy", ".yaml", ".yml", ".toml", ".sh", ".diff", ".patch", ".cfg"}
 _PLAIN = {
@@ -44,6 +48,18 @@ class RecordMasker:
         masked = self.masker.mask(text)
         self._count(masked.found, place)
         return masked.text
+
+    def metric(self, name: str) -> str:
+        """Return the name of a metric without secrets.
+
+        Two that differ in a secret stay two, in every process and in every stretch of a run:
+        such a name ends in 8 hexadecimal digits of its SHA-256, and MLflow takes it as it is.
+        """
+        clean = self.text(name, "a metric's name")
+        if clean == name:
+            return name
+        digits = hashlib.sha256(name.encode("utf-8", "replace")).hexdigest()[:8]
+        return safe_key(f"{_MASK.sub(_without_stars, clean)}-{digits}")
 
     def tags(self, tags: Mapping[str, str]) -> dict[str, str]:
         """Return tags without secrets."""
@@ -184,3 +200,8 @@ def _read(source: Path | None) -> bytes | None:
         return source.read_bytes()
     except OSError:
         return None
+
+
+def _without_stars(mask: re.Match[str]) -> str:
+    """Return a mask as MLflow takes it in the name of a metric."""
+    return "-".join(("masked", *filter(None, mask.groups())))

@@ -6,6 +6,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from copy import copy
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,7 @@ def cleaned(
 
 
 _ARGUMENTS = {
+    "log_metric": ("run_id", "key"),
     "log_param": ("run_id", "key", "value"),
     "set_tag": ("run_id", "key", "value"),
     "log_batch": ("run_id", "metrics", "params", "tags"),
@@ -74,17 +76,10 @@ def _fresh(masker: RecordMasker, name: str, given: dict[str, Any], at: str) -> d
         clean = masker.records([record])[0]
         if clean != record and isinstance(clean, (Param, Tag)):
             given["key"], given["value"] = clean.key, clean.value
+    elif name == "log_metric" and isinstance(given.get("key"), str):
+        given["key"] = masker.metric(given["key"])
     elif name == "log_batch":
-        entities = mlflow().entities
-        for kind, ours, theirs in (
-            ("params", Param, entities.Param),
-            ("tags", Tag, entities.RunTag),
-        ):
-            if given.get(kind):
-                records = masker.records([ours(str(x.key), str(x.value)) for x in given[kind]])
-                given[kind] = [
-                    theirs(r.key, r.value) for r in records if isinstance(r, (Param, Tag))
-                ]
+        given.update(_batch(masker, given))
     elif name == "update_run" and isinstance(given.get("name"), str):
         given["name"] = masker.text(given["name"], "the run's name")
     elif name == "create_run":
@@ -97,6 +92,32 @@ def _fresh(masker: RecordMasker, name: str, given: dict[str, Any], at: str) -> d
     elif name == "log_artifact":
         given["local_path"] = _file(masker, given.get("local_path"), at)
     return given
+
+
+def _batch(masker: RecordMasker, given: dict[str, Any]) -> dict[str, Any]:
+    """Return what a batch holds without secrets."""
+    entities = mlflow().entities
+    clean: dict[str, Any] = {}
+    if given.get("metrics"):
+        clean["metrics"] = [_metric(masker, item) for item in given["metrics"]]
+    for kind, ours, theirs in (
+        ("params", Param, entities.Param),
+        ("tags", Tag, entities.RunTag),
+    ):
+        if given.get(kind):
+            records = masker.records([ours(str(x.key), str(x.value)) for x in given[kind]])
+            clean[kind] = [theirs(r.key, r.value) for r in records if isinstance(r, (Param, Tag))]
+    return clean
+
+
+def _metric(masker: RecordMasker, item: Any) -> Any:
+    """Return a metric without secrets in its name; one that has none as it is."""
+    key = masker.metric(item.key) if isinstance(item.key, str) else item.key
+    if key == item.key:
+        return item
+    clean = copy(item)
+    clean._key = key
+    return clean
 
 
 def _input(masker: RecordMasker, item: Any) -> Any:
@@ -123,8 +144,8 @@ def _file(masker: RecordMasker, path: Any, at: str) -> Any:
         return path
     if not isinstance(clean, Artifact) or clean.content is None:
         return path
-    copy = Path(at) / source.name
+    clone = Path(at) / source.name
     text = clean.content
-    copy.write_bytes(text if isinstance(text, bytes) else text.encode())
-    shutil.copystat(source, copy)
-    return str(copy)
+    clone.write_bytes(text if isinstance(text, bytes) else text.encode())
+    shutil.copystat(source, clone)
+    return str(clone)

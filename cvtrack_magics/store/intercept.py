@@ -4,7 +4,7 @@
 ``MlflowClient``. While a run of ours is open these methods look whether the call is for
 one, and hand its points to the journal instead of waiting for the store; every other
 call is passed on as it came. :mod:`cvtrack_magics.store.calls` says what becomes of each.
-When the last run is closed MLflow is as it was.
+When the last run is closed MLflow is as it was, but for what :mod:`.afterwards` masks.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from cvtrack_magics.secrets.records import RecordMasker
-from cvtrack_magics.store import forked
+from cvtrack_magics.store import afterwards, forked
 from cvtrack_magics.store.calls import PARENT, Calls
 from cvtrack_magics.store.cleaning import cleaned
 from cvtrack_magics.store.client import mlflow, ours
@@ -66,7 +66,9 @@ class Interception:
         """Let the calls for some runs be; the last one gives MLflow back."""
         with self._lock:
             for run_id in run_ids:
-                self._routes.pop(run_id, None)
+                route = self._routes.pop(run_id, None)
+                if route is not None and route.masking is not None:
+                    afterwards.remember(run_id, route.masking)
             if not self._routes and self._originals:
                 client = mlflow().MlflowClient
                 for name, original in self._originals.items():
@@ -108,13 +110,16 @@ class Interception:
     def _wrapped(self, original: Any, ours_instead: Any) -> Any:
         @functools.wraps(original)
         def method(client: Any, *args: Any, **kwargs: Any) -> Any:
-            if ours() or (self.forked and not self._has_a_way(original.__name__, args, kwargs)):
-                return original(client, *args, **kwargs)
-            masker = self._masker_of(original.__name__, args, kwargs)
+            name, plain = original.__name__, functools.partial(original, client)
+            if ours():
+                return plain(*args, **kwargs)
+            as_ever = self.forked and not self._has_a_way(name, args, kwargs)
+            act = plain if as_ever else functools.partial(ours_instead, plain)
+            masker = self._masker_of(name, args, kwargs)
             if masker is None:
-                return ours_instead(functools.partial(original, client), *args, **kwargs)
-            with cleaned(masker, original.__name__, args, kwargs) as (given, named):
-                return ours_instead(functools.partial(original, client), *given, **named)
+                return act(*args, **kwargs)
+            with cleaned(masker, name, args, kwargs) as (given, named):
+                return act(*given, **named)
 
         return method
 

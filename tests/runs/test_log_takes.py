@@ -126,6 +126,31 @@ def test_no_call_raises_and_what_can_be_kept_is_kept(store: str) -> None:
         assert [value for _, value in points(store, found[way], "ok")] == [1.0], way
 
 
+SAID: dict[str, tuple[Any, tuple[str, ...]]] = {
+    "a step of text": (
+        lambda: log({"ok": 1}, step="first"),  # type: ignore[arg-type]
+        ("step='first' of 'ok'", "a whole number is wanted", "step=epoch"),
+    ),
+    "a step of many": (
+        lambda: log(dict.fromkeys("abcde", 1.0), step=2.5),  # type: ignore[arg-type]
+        ("step=2.5 of 'a', 'b', 'c' and 2 more",),
+    ),
+    "a huge step": (lambda: log({"ok": 1}, step=2**70), (f"step={2**70} of 'ok'",)),
+    "an empty name": (lambda: log({"": 2.0}), ("is empty", "text is wanted", "value 2.0")),
+    "a number": (lambda: log({1: 2.0}), ("is 1 of type int, not text",)),  # type: ignore[dict-item]
+}
+
+
+@pytest.mark.parametrize("case", SAID)
+def test_what_is_said_of_a_bad_step_or_name_says_what_is_wanted(store: str, case: str) -> None:
+    call, words = SAID[case]
+    with mlrun("r", output=False) as run:
+        call()
+    (line,) = [one for one in run.summary.notices if "test_log_takes.py" in one]
+    for word in words:
+        assert word in line
+
+
 def test_arrays_of_many_values_have_three_curves(store: str) -> None:
     with mlrun("many", output=False) as run:
         for name, value in MANY.items():

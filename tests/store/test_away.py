@@ -233,3 +233,34 @@ def test_what_is_no_metric_raises_at_once_and_harms_nothing(store: str, where: s
                 mlflow.log_metric(key, value, step=step)  # type: ignore[arg-type]
         mlflow.log_metric("fine", 1.0)
     assert set(run.summary.metrics) == {"fine"}
+
+
+ACCEPTED = {"a ": "a", " b": "b", " c  d ": "c  d", "e/...": "e/___", "plain": "plain"}
+
+
+@pytest.mark.parametrize("where", ["in the store", "on disk"])
+def test_a_name_that_mlflow_takes_is_kept_as_every_store_takes_it(
+    store: str, model: str, where: str
+) -> None:
+    mlflow.set_tracking_uri(store if where == "in the store" else closed_uri())
+    with mlrun("names", output=False):
+        for key in ACCEPTED:
+            mlflow.log_metric(key, 1.0, step=3, model_id=model)
+        mlflow.log_metrics({"a": 2.0}, step=3)
+    session = current.get_session()
+    for delivery in session.sender.deliveries:
+        delivery._uri = store
+        assert session.sender.wait(delivery, 60, patient=True)
+    found = runs_of(store)["names"]
+    apart = (
+        set(found.data.metrics)
+        - {name for name in found.data.metrics if name.startswith("resources/")}
+        - set(ACCEPTED.values())
+    )
+    assert len(apart) == 1
+    assert apart.pop().startswith("a-")
+    for key, stored in ACCEPTED.items():
+        assert set(points(store, found, stored)) == {(3, 1.0)}
+        assert found.data.tags.get(f"cvtrack.name.{stored}", stored) == key
+    linked = {item.key for item in MlflowClient(store).get_logged_model(model).metrics}
+    assert linked == set(ACCEPTED.values())
