@@ -25,7 +25,7 @@ from cvtrack_magics.journal.rows import (
 from cvtrack_magics.journal.segments import FIRST_BYTES, MORE_BYTES, Segment, of_the_system
 from cvtrack_magics.journal.stored import StoredSegment, StoredStream
 
-__all__ = ["Cursor", "MetricSet", "StoredSegment", "StoredStream", "Stream"]
+__all__ = ["Cursor", "MetricSet", "StoredSegment", "StoredStream", "Stream", "UnixTime"]
 
 # what packing says to a set that is new, a step or value that is no number, and a full segment
 _NOT_THIS_WAY = (AttributeError, IndexError, KeyError, TypeError, struct.error)
@@ -33,6 +33,10 @@ _NOT_THIS_WAY = (AttributeError, IndexError, KeyError, TypeError, struct.error)
 READINGS = 5  # of two clocks, of which the best is taken
 
 NoRoom = Callable[[OSError], None]
+
+
+class UnixTime(int):
+    """A time that was said, in Unix nanoseconds: it is kept to the digit, whatever clocks do."""
 
 
 class MetricSet:
@@ -136,7 +140,10 @@ class Stream:
         return True
 
     def add(self, names: tuple[str, ...], values: list[float], step: int, clock: int) -> None:
-        """Add a row; one that comes while another is written is written after it."""
+        """Add a row; one that comes while another is written is written after it.
+
+        ``clock`` is what the monotonic clock said, in nanoseconds, or a :class:`UnixTime`.
+        """
         if self.busy and self._is_below():
             self.nested.append((names, values, step, clock))
             return
@@ -169,12 +176,14 @@ class Stream:
 
     def _write_row(self, row: MetricSet, values: list[float], step: int, clock: int) -> None:
         """Add a row, making room and naming its set first where that is needed."""
-        body = row.pack(row.number, step, clock, *values)
-        body += CHECK.pack(crc32(body, row.seed))
         named = b"" if row.names in self.defined else row.definition
         if self.at + len(named) + row.size > self.limit:
             named = row.definition
             self._next_segment(len(named) + row.size)
+        if isinstance(clock, UnixTime) and self.segment is not None:
+            clock -= self.segment.shift
+        body = row.pack(row.number, step, clock, *values)
+        body += CHECK.pack(crc32(body, row.seed))
         if named:
             end = self.at + len(named)
             self.data[self.at : end] = named

@@ -48,6 +48,7 @@ class Segment:
 
     def __init__(self, path: Path | None, size: int, shift: int) -> None:
         self.path = path
+        self.shift = shift
         self.end = 0  # where the rows end, once no more are added
         head = header(shift, size)
         if path is None:

@@ -18,7 +18,7 @@ from typing import Any
 
 from cvtrack_magics.errors import UsageProblem
 from cvtrack_magics.journal.claims import Claims
-from cvtrack_magics.journal.points import Cursor, MetricSet, Stream
+from cvtrack_magics.journal.points import Cursor, MetricSet, Stream, UnixTime
 from cvtrack_magics.journal.through import stream_in
 from cvtrack_magics.metrics.children import ChildStreams
 from cvtrack_magics.metrics.naming import StoredNames
@@ -125,10 +125,9 @@ class Channel:
 
     def log_at(self, metrics: Mapping[str, float], step: int, unix_ms: int) -> None:
         """Write values down that were logged at a given time (Unix milliseconds)."""
-        behind = time.time_ns() - unix_ms * 1_000_000
         values = {self.names.of(key): float(value) for key, value in metrics.items()}
         with self._lock:  # whoever calls is not the training loop, and must not become it
-            self._write(self.other, values, as_step(step), time.monotonic_ns() - behind)
+            self._write(self.other, values, as_step(step), UnixTime(unix_ms * 1_000_000))
 
     def _learn_steps(self, names: Iterable[str]) -> None:
         """Take over the steps that the short way left at the sets of these metrics."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import threading
 import time
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ import pytest
 import torch
 
 from cvtrack_magics.errors import UsageProblem
+from cvtrack_magics.journal import points
 from cvtrack_magics.metrics.channel import Channel
 from cvtrack_magics.metrics.numbers import as_number
 from cvtrack_magics.metrics.pump import Pump
@@ -210,3 +212,22 @@ def test_each_metric_counts_its_own_steps() -> None:
     series = channel.history.series
     assert sorted(series["a"].steps) == [0, 1, 2, 3, 8, 9]
     assert list(series["b"].steps) == [0, 1, 2]
+
+
+@pytest.mark.parametrize("on_disk", [True, False])
+def test_a_time_that_was_said_is_kept_to_the_digit_whatever_the_clocks_do(
+    on_disk: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    channel = Channel(tmp_path if on_disk else None)
+    said = [1_700_000_000_000 + 7 * n for n in range(400)]
+    ahead = iter(range(0, 10**12, 1_300_000))  # the wall clock drifts by 1.3 ms a segment
+    monkeypatch.setattr(points, "_shift_now", lambda: 10**18 + next(ahead))
+    for n, at in enumerate(said):
+        channel.log_at({"a": n / 7}, n, at)
+        if n % 50 == 49:
+            channel.other.clock_moved()
+    channel.drain()
+    kept = [int(t * 1000 + 0.5) for t in channel.history.series["a"].times]
+    assert kept == said
+    found = [at // 1_000_000 for rows in channel.cursors()["other"].read() for at in rows.times]
+    assert found == said
