@@ -64,18 +64,33 @@ class Frame:
     scope: RunScope | None = None
     verify: bool = False
     last_error: object = None
+    failed_inside: BaseException | None = None
+    """The last error of a cell that was run by this one."""
     entered: list[RunScope] = field(default_factory=list)
 
     def swallowed(self) -> BaseException | None:
-        """Return an error that a magic around the run showed and kept to itself.
+        """Return an error of the cell's code that IPython showed and kept to itself.
 
-        IPython 8's ``%%time`` does so: the cell counts as a success, the run must not.
+        ``%%capture``, ``%%time``, ``%run`` and ``run_cell`` do so: the cell counts as a success,
+        the run must not. What the user's own code caught and showed is handled.
         """
-        around = self.facts.source.lstrip()
-        shown = getattr(sys, "last_value", None)
-        if around.startswith("%%mlrun") or shown is self.last_error:
-            return None
-        return shown if is_a(shown, BaseException) else None
+        shown: BaseException | None = getattr(sys, "last_value", None)
+        if shown is not self.last_error and shown is not None and _ended_code(shown):
+            return shown
+        return self.failed_inside
+
+
+_BESIDE = ("IPython.core.events", "IPython.core.formatters", "IPython.core.displayhook")
+"""Modules that show an error of a callback or of a way to draw, and let the code go on."""
+
+
+def _ended_code(error: BaseException) -> bool:
+    """Whether IPython itself caught an error, which ended the code that it was running."""
+    if not is_a(error, BaseException):
+        return False
+    trace = error.__traceback__
+    module = str(trace.tb_frame.f_globals.get("__name__", "")) if trace is not None else ""
+    return module.startswith("IPython.") and module not in _BESIDE
 
 
 class CellHooks:
@@ -112,7 +127,8 @@ class CellHooks:
         if self.frames:  # a cell run by another one, as %%capture does
             outer = self.frames[-1].facts
             count, cell_id = count or outer.execution_count, cell_id or outer.cell_id
-        frame = Frame(CellFacts(info.raw_cell, count, str(cell_id)))
+        shown = getattr(sys, "last_value", None)
+        frame = Frame(CellFacts(info.raw_cell, count, str(cell_id)), last_error=shown)
         if self.mentioned is not None:
             with suppress(Exception):
                 self.mentioned(info.raw_cell or "")
@@ -154,9 +170,9 @@ class CellHooks:
             return
         frame = self.frames.pop()
         scope = frame.scope
-        error = error_of(result)
-        if error is None and scope is not None:
-            error = frame.swallowed()
+        error = error_of(result) or frame.swallowed()
+        if error is not None and self.frames:
+            self.frames[-1].failed_inside = error
         if scope is not None and scope.outcome is None:
             self._close(frame, scope, error)
         for held in frame.entered:
@@ -166,6 +182,15 @@ class CellHooks:
         session = current.peek()
         if session is not None and not self.frames:
             session.writing.end_cell()
+
+    def note_shown(self) -> None:
+        """Let a run that is ended in the middle of a cell know what failed in the cell so far."""
+        if not self.frames:
+            return
+        frame = self.frames[0]
+        error = frame.swallowed()
+        for held in frame.entered if error is not None else ():
+            held.note_cell(frame.facts.cell_id or frame.facts.source, error)
 
     def _close(self, frame: Frame, scope: RunScope, error: BaseException | None) -> None:
         from cvtrack_magics.runs.session import outcome_of

@@ -167,6 +167,7 @@ class RunMagics(Magics):
     @END.document
     def mlend(self, line: str) -> None:
         """See END."""
+        self.hooks.note_shown()
         api.mlend(ok=END.read(line).ok)
 
     @line_magic
