@@ -173,8 +173,11 @@ def go_where_told(source: str, namespace: Mapping[str, Any]) -> None:
     with suppress(Exception):
         if act.tracking_uri and not tracking.go_to(act.tracking_uri):
             return
-        if act.experiment and not tracking.typed_experiment:
-            tracking.set_experiment(act.experiment)
+        if tracking.typed_experiment:
+            return
+        name = act.experiment or (act.experiment_id and tracking.experiment_name(act.experiment_id))
+        if name:
+            tracking.set_experiment(name)
 
 
 def mlend(*, ok: bool = False) -> RunSummary:

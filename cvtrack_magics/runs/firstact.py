@@ -26,6 +26,7 @@ class FirstAct:
     """What a cell says first; empty where it says nothing."""
 
     experiment: str = ""
+    experiment_id: str = ""
     tracking_uri: str = ""
 
 
@@ -70,25 +71,53 @@ def _read(statement: ast.stmt, names: dict[str, Any], act: FirstAct) -> tuple[Fi
         if statement.module == "mlflow":
             names.update({a.asname or a.name: _Call(a.name) for a in statement.names})
         return act, True
-    if isinstance(statement, ast.Assign) and len(statement.targets) == 1:
-        target, value = statement.targets[0], statement.value
-        call = _call(value, names)
-        if call is None and isinstance(target, ast.Name):
-            names[target.id] = _value(value, names)
-            return act, True
-    else:
-        call = _call(getattr(statement, "value", None), names)
-    if call is not None and isinstance(statement, (ast.Expr, ast.Assign)):
+    assigned = _assigned(statement)
+    call = _call(assigned[1] if assigned else getattr(statement, "value", None), names)
+    if call is None and assigned is not None:
+        targets, value = assigned
+        return act, all(_bound(target, value, names) for target in targets)
+    if call is not None and (assigned is not None or isinstance(statement, ast.Expr)):
         name, argument = call
-        if name == "set_experiment":
-            return replace(act, experiment=argument), True
-        return replace(act, tracking_uri=argument), not act.experiment
+        if name == "set_tracking_uri":
+            return replace(act, tracking_uri=argument), not (act.experiment or act.experiment_id)
+        by_id = name == "experiment_id"
+        named = {
+            "experiment": "" if by_id else argument,
+            "experiment_id": argument if by_id else "",
+        }
+        return replace(act, **named), True
     plain = isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
-    return act, plain
+    return act, plain or (isinstance(statement, ast.AnnAssign) and statement.value is None)
+
+
+def _assigned(statement: ast.stmt) -> tuple[list[ast.expr], ast.expr] | None:
+    """Return the targets and the value of an assignment, annotated or not."""
+    if isinstance(statement, ast.Assign):
+        return statement.targets, statement.value
+    if isinstance(statement, ast.AnnAssign) and statement.value is not None:
+        return [statement.target], statement.value
+    return None
+
+
+def _bound(target: ast.expr, value: ast.expr, names: dict[str, Any]) -> bool:
+    """Give names the plain values that an assignment gives them; whether it does no more."""
+    if isinstance(target, ast.Name):
+        names[target.id] = _value(value, names)
+        return True
+    if not isinstance(target, (ast.Tuple, ast.List)):
+        return False
+    given = _value(value, names)
+    if not isinstance(given, (tuple, list)) or len(given) != len(target.elts):
+        return False
+    for one, part in zip(target.elts, given, strict=True):
+        if not isinstance(one, ast.Name):
+            return False
+        names[one.id] = part
+    return True
 
 
 def _call(node: Any, names: Mapping[str, Any]) -> tuple[str, str] | None:
-    """Return which of the calls a node is, and its one argument."""
+    """Return which of the calls a node is, and what it names; ``experiment_id`` for an id."""
     if not isinstance(node, ast.Call):
         return None
     function = node.func
@@ -99,11 +128,17 @@ def _call(node: Any, names: Mapping[str, Any]) -> tuple[str, str] | None:
             name = function.attr
     elif isinstance(function, ast.Name):
         name = _name_of(names.get(function.id))
-    given = [*node.args, *(k.value for k in node.keywords if k.arg in ("experiment_name", "uri"))]
-    if name not in CALLS or len(given) != 1 or len(node.args) + len(node.keywords) != 1:
+    words = {keyword.arg or "**": keyword.value for keyword in node.keywords}
+    if name not in CALLS or len(node.args) > 1 or "**" in words:
         return None
-    value = _value(given[0], names)
-    return (name, value) if isinstance(value, str) and value.strip() else None
+    given = {"": one for one in node.args} | words
+    values = {word: _value(one, names) for word, one in given.items()}
+    for word in ("", "experiment_name", "uri"):
+        said = values.get(word)
+        if isinstance(said, str) and said.strip():
+            return name, said
+    by_id = values.get("experiment_id")
+    return ("experiment_id", str(by_id)) if isinstance(by_id, (str, int)) else None
 
 
 def _name_of(function: Any) -> str:

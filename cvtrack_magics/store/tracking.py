@@ -234,7 +234,7 @@ class Tracking:
         """Return the name of the experiment that new runs go to."""
         self._catch_up()
         with self._calling("read the current experiment"):
-            return self._experiment_name(str(mlflow().tracking.fluent._get_experiment_id()))
+            return self.experiment_name(str(mlflow().tracking.fluent._get_experiment_id()))
 
     def experiments(self) -> list[str]:
         """Return the names of the store's experiments, newest first."""
@@ -306,11 +306,12 @@ class Tracking:
     def _experiment_known(self, experiment_id: str) -> str:
         """Return an experiment's name, or what stands for it: the run is open already."""
         try:
-            return self._experiment_name(experiment_id)
+            return self.experiment_name(experiment_id)
         except Exception:
             return f"experiment {experiment_id}"
 
-    def _experiment_name(self, experiment_id: str) -> str:
+    def experiment_name(self, experiment_id: str) -> str:
+        """Return an experiment's name; raises what MLflow raises where there is none."""
         key = (self.uri, experiment_id)
         if key not in self._names:
             client = mlflow().MlflowClient()

@@ -265,6 +265,22 @@ FIRST = {
     "mlflow.set_experiment(config['name'])": "x",
     "experiment = mlflow.set_experiment('x')": "x",
     "mlflow.set_experiment('x'); mlflow.set_experiment('y')": "y",
+    "SEED: int = 1\nmlflow.set_experiment('x')": "x",
+    "name: str = 'x'\nmlflow.set_experiment(name)": "x",
+    "net: object\nmlflow.set_experiment('x')": "x",
+    "a, b = 1, 'x'\nmlflow.set_experiment(b)": "x",
+    "[a, (b)] = [1, 'x']\nmlflow.set_experiment(b)": "x",
+    "a = b = 'x'\nmlflow.set_experiment(b)": "x",
+    "mlflow.set_experiment('x', trace_location=None)": "x",
+    "mlflow.set_experiment(experiment_name='x', experiment_id=None)": "x",
+    "experiment: object = mlflow.set_experiment('x')": "x",
+    "a, b = train()\nmlflow.set_experiment('x')": "",
+    "a, *b = 1, 2\nmlflow.set_experiment('x')": "",
+    "there.name = 1\nmlflow.set_experiment('x')": "",
+    "net: object = train()\nmlflow.set_experiment('x')": "",
+    "mlflow.set_experiment('x', trace_location=place())": "",
+    "mlflow.set_experiment(**config)": "",
+    "mlflow.set_experiment(config)": "",
     "train()\nmlflow.set_experiment('x')": "",
     "mlflow.log_param('a', 1)\nmlflow.set_experiment('x')": "",
     "mlflow.set_experiment(name_of())": "",
@@ -281,6 +297,12 @@ FIRST = {
 def test_what_a_cell_says_first(cell: str) -> None:
     names = {"mlflow": mlflow, "there": "x", "config": {"name": "x"}, "other": object()}
     assert first_act(f"%%mlrun a\n{cell}", names) == FirstAct(FIRST[cell])
+
+
+def test_an_experiment_may_be_said_by_its_id(shell: Shell, store: str) -> None:
+    number = mlflow.MlflowClient(store).create_experiment("by-id")
+    shell.run(f"%%mlrun a\nimport mlflow\nmlflow.set_experiment(experiment_id='{number}')")
+    assert runs_of(store)["a"].info.experiment_id == number
 
 
 def test_the_cells_first_act_is_what_the_user_meant(shell: Shell, store: str) -> None:
