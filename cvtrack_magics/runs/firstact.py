@@ -80,12 +80,9 @@ def _read(statement: ast.stmt, names: dict[str, Any], act: FirstAct) -> tuple[Fi
         name, argument = call
         if name == "set_tracking_uri":
             return replace(act, tracking_uri=argument), not (act.experiment or act.experiment_id)
-        by_id = name == "experiment_id"
-        named = {
-            "experiment": "" if by_id else argument,
-            "experiment_id": argument if by_id else "",
-        }
-        return replace(act, **named), True
+        if name == "experiment_id":
+            return replace(act, experiment="", experiment_id=argument), True
+        return replace(act, experiment=argument, experiment_id=""), True
     plain = isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
     return act, plain or (isinstance(statement, ast.AnnAssign) and statement.value is None)
 
@@ -131,8 +128,9 @@ def _call(node: Any, names: Mapping[str, Any]) -> tuple[str, str] | None:
     words = {keyword.arg or "**": keyword.value for keyword in node.keywords}
     if name not in CALLS or len(node.args) > 1 or "**" in words:
         return None
-    given = {"": one for one in node.args} | words
-    values = {word: _value(one, names) for word, one in given.items()}
+    if node.args:
+        words = {"": node.args[0], **words}
+    values = {word: _value(one, names) for word, one in words.items()}
     for word in ("", "experiment_name", "uri"):
         said = values.get(word)
         if isinstance(said, str) and said.strip():

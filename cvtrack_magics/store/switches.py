@@ -136,9 +136,8 @@ def _undone(before: Switches, now: Switches, experiment: str) -> Iterator[str]:
         before.experiment_id,
         before.environment[EXPERIMENT_ID],
     ) and now.experiment_id is not None:
-        name = os.environ.get(EXPERIMENT) or now.experiment_id
         to = f"; runs go to {experiment!r} as before" if experiment else ""
-        yield f"mlflow.set_experiment({name!r}){to} (%mlexperiment changes that)"
+        yield f"{_chosen(before, now)}{to} (%mlexperiment changes that)"
     here = now.tracking_uri or now.environment[TRACKING]
     if here not in (before.tracking_uri or before.environment[TRACKING], None):
         yield (
@@ -154,6 +153,14 @@ def _undone(before: Switches, now: Switches, experiment: str) -> Iterator[str]:
             for name in switched
         )
         yield f"{said}; call it in a cell of its own, or %mlautolog, to keep it on"
+
+
+def _chosen(before: Switches, now: Switches) -> str:
+    """Return in words how another experiment was chosen: by a call, or in the environment."""
+    if now.experiment_id != before.experiment_id:
+        name = os.environ.get(EXPERIMENT) or now.experiment_id
+        return f"mlflow.set_experiment({name!r})"
+    return f"{EXPERIMENT_ID}={now.environment[EXPERIMENT_ID]} in os.environ"
 
 
 def _switched(before: Switches, now: Switches) -> list[str]:
