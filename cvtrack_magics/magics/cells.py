@@ -175,10 +175,9 @@ class CellHooks:
             self.frames[-1].failed_inside = error
         if scope is not None and scope.outcome is None:
             self._close(frame, scope, error)
-        for held in frame.entered:
-            if held.outcome is None:
-                held.leave_cell()
-                held.note_cell(frame.facts.cell_id or frame.facts.source, error)
+        for held in self._held(frame, outermost=not self.frames):
+            held.leave_cell()
+            held.note_cell(frame.facts.cell_id or frame.facts.source, error)
         session = current.peek()
         if session is not None and not self.frames:
             session.writing.end_cell()
@@ -189,8 +188,15 @@ class CellHooks:
             return
         frame = self.frames[0]
         error = frame.swallowed()
-        for held in frame.entered if error is not None else ():
+        for held in self._held(frame, outermost=True) if error is not None else ():
             held.note_cell(frame.facts.cell_id or frame.facts.source, error)
+
+    def _held(self, frame: Frame, *, outermost: bool) -> list[RunScope]:
+        """Return the runs that go on after a cell: those it found open, and those it opened."""
+        session = current.peek()
+        opened = session.scopes if session is not None and outermost else []
+        found = [*frame.entered, *(one for one in opened if one not in frame.entered)]
+        return [one for one in found if one.outcome is None and one is not frame.scope]
 
     def _close(self, frame: Frame, scope: RunScope, error: BaseException | None) -> None:
         from cvtrack_magics.runs.session import outcome_of

@@ -64,12 +64,8 @@ def first_act(source: str, namespace: Mapping[str, Any]) -> FirstAct:
 
 
 def _read(statement: ast.stmt, names: dict[str, Any], act: FirstAct) -> tuple[FirstAct, bool]:
-    if isinstance(statement, ast.Import):
-        names.update({a.asname or a.name: _MLFLOW for a in statement.names if a.name == "mlflow"})
-        return act, True
-    if isinstance(statement, ast.ImportFrom):
-        if statement.module == "mlflow":
-            names.update({a.asname or a.name: _Call(a.name) for a in statement.names})
+    if isinstance(statement, (ast.Import, ast.ImportFrom)):
+        _imported(statement, names)
         return act, True
     assigned = _assigned(statement)
     call = _call(assigned[1] if assigned else getattr(statement, "value", None), names)
@@ -85,6 +81,14 @@ def _read(statement: ast.stmt, names: dict[str, Any], act: FirstAct) -> tuple[Fi
         return replace(act, experiment=argument, experiment_id=""), True
     plain = isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
     return act, plain or (isinstance(statement, ast.AnnAssign) and statement.value is None)
+
+
+def _imported(statement: ast.Import | ast.ImportFrom, names: dict[str, Any]) -> None:
+    """Take up the names that an import gives MLflow and its functions."""
+    if isinstance(statement, ast.Import):
+        names.update({a.asname or a.name: _MLFLOW for a in statement.names if a.name == "mlflow"})
+    elif statement.module == "mlflow":
+        names.update({a.asname or a.name: _Call(a.name) for a in statement.names})
 
 
 def _assigned(statement: ast.stmt) -> tuple[list[ast.expr], ast.expr] | None:

@@ -98,3 +98,12 @@ def test_a_cell_that_succeeds_later_makes_its_failure_good(shell: Shell, store: 
     shell.run("%run bad.py")
     shell.run("%mlend")
     assert runs_of(store)["r"].info.status == "FINISHED"
+
+
+@pytest.mark.usefixtures("files")
+@pytest.mark.parametrize("body", ["1/0", "%run bad.py", "get_ipython().run_cell('1/0')"])
+def test_a_cell_that_opens_a_span_and_fails_is_noted(body: str, shell: Shell, store: str) -> None:
+    shell.run(f"%mlrun r\n{body}")
+    shell.run("1")
+    shell.run("%mlend")
+    assert runs_of(store)["r"].info.status == "FAILED"
