@@ -264,7 +264,9 @@ class Guests:
         """Let a run that is no child of ours, and ours, name each other in a tag."""
         run_id, ours = str(run.info.run_id), scope.run_id
         above = (run.data.tags or {}).get("mlflow.parentRunId", "")
-        if not ours or above:
+        known = {one.run_id for one in self._session.scopes}
+        known |= {way.run.run_id for ways in self._of.values() for way in ways}
+        if not ours or above in known:
             return
         if way is not None:
             way.kept.add([Tag(OPENED_IN, ours)])

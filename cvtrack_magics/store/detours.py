@@ -155,11 +155,20 @@ class Detours:
             said.arguments.setdefault("experiment_id", AS_PARENT)
         if said.arguments.get("nested"):
             return original(*said.args, **said.kwargs)
-        if said.arguments.get("run_id") == held.run_id:  # entered again; its end ends nothing
-            stack().append(held.entry)
-            return held.entry
+        wanted = said.arguments.get("run_id")
+        again = next((one for one in self._held if wanted and one.run_id == wanted), None)
+        if again is not None:  # entered again; its end ends nothing
+            stack().append(again.entry)
+            return again.entry
         said.arguments["nested"] = True
         run = original(*said.args, **said.kwargs)
+        if wanted:  # a run that is there already stays whose child it was
+            held.tell(
+                f"start_run {wanted}",
+                f"mlflow.start_run(run_id=…) in run {held.name!r} goes on with run "
+                f"{run.info.run_name!r} ({wanted[:8]}), which stands beside it.",
+            )
+            return run
         held.tell(
             "start_run",
             f"mlflow.start_run() in run {held.name!r} opened {run.info.run_name!r} as its child "
