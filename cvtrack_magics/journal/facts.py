@@ -243,6 +243,8 @@ class GrowingFacts:
         self._after = after
         self._at = 0
         self.damage: list[Damage] = []
+        self.end: End | None = None
+        """The run's end, also where the batch that it came with is passed over."""
         self.ends: Mapping[str, tuple[int, int]] = {}
 
     def look(self) -> list[Batch]:
@@ -256,7 +258,9 @@ class GrowingFacts:
                 batch = _batch_of(self._folder, entry, self._after, self.damage)
             if batch is None:
                 self.damage.append(Damage(FILE, len(line), "are damaged"))
-            elif batch.number > self._after:
+                continue
+            self.end = batch.end or self.end
+            if batch.number > self._after:
                 found.append(batch)
         return found
 

@@ -53,6 +53,7 @@ class _Current:
         self.making = False
         if self.session is not None:
             self.forked_from, config = self.session, self.session.config
+            self.session.process.in_child()
             self.session, self.make = None, partial(_for_script, config)
 
 

@@ -114,6 +114,8 @@ class Delivery:
         self.tried = Tried()
         self.next_try = 0.0
         self._ending: Ending = "set"
+        self._told: dict[str, Any] = {}
+        """What another process was told of the run, and is to write into its note."""
         self._note = note
         self._uri = uri
         self._cursors = dict(cursors)
@@ -141,6 +143,7 @@ class Delivery:
         self._note = replace(self._note, **values)
         self.stretch = values.get("stretch", self.stretch)
         if self.elsewhere is not None and self.elsewhere({"note": values}):
+            self._told.update(values)
             return
         if self.folder is not None:
             with suppress(OSError):
@@ -163,12 +166,14 @@ class Delivery:
 
     def take_back(self) -> None:
         """Send from here again what another process sent, from where it got to."""
-        self.elsewhere = None
         if self.folder is not None:
             self.sent = self.folder.acknowledged()
+            with suppress(OSError):  # it may have ended before it wrote what it was told
+                self.folder.change(**self._told)
         self._cursors = dict(self.cursors_from(self.sent.streams))
         self._parts.clear()
         self._held.clear()
+        self.elsewhere = None  # from now on a thread may send it
 
     def read_also(self, cursors: Mapping[str, Cursor]) -> None:
         """Send the points of more streams."""

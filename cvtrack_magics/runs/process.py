@@ -54,6 +54,14 @@ class ProcessEnd:
                     signal.signal(signal.SIGTERM, self._old_sigterm)
             self._old_sigterm = None
 
+    def in_child(self) -> None:
+        """Give a forked child the signal's own action: it has no run of this process to end.
+
+        A handler of Python's runs between two steps of the main thread only, and a signal that
+        comes just before that thread begins to wait is seen when it has waited.
+        """
+        self.release()
+
     def forget(self) -> None:
         """Give all handlers back; nothing is left to end or to send."""
         self.release()

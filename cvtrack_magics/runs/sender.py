@@ -43,7 +43,8 @@ class Sender:
             if lane is None:
                 lane = _Lane(self._interval, self._changed, self._outside)
                 self._lanes[delivery.note.uri] = lane
-            lane.deliveries.append(delivery)
+            if delivery not in lane.deliveries:  # its process was gone before it was let go here
+                lane.deliveries.append(delivery)
             lane.start()
 
     @property
@@ -190,4 +191,5 @@ class _Lane:
         for delivery in due:
             if self._outside.takes(delivery):
                 with self._changed:
-                    self.deliveries = [item for item in self.deliveries if item is not delivery]
+                    if delivery.elsewhere is not None:  # else its process is gone already
+                        self.deliveries = [d for d in self.deliveries if d is not delivery]

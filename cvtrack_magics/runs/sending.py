@@ -59,9 +59,8 @@ class GrowingRun:
 
     def look(self) -> None:
         """Take up what was written since; the end comes with the last facts."""
-        for batch in self._facts.look():
-            self.delivery.facts.append(batch)
-            self.delivery.end = batch.end or self.delivery.end
+        self.delivery.facts.extend(self._facts.look())
+        self.delivery.end = self._facts.end
         files = stream_files(self.folder.path)
         for name in files:
             place = self.delivery.sent.place(name)

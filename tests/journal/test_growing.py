@@ -35,6 +35,19 @@ def test_what_the_store_has_is_passed_over(tmp_path: Path) -> None:
     assert GrowingFacts(tmp_path, 3).look() == made[3:]
 
 
+@pytest.mark.parametrize("after", [0, 1, 2, 3])
+def test_the_end_is_known_also_where_the_store_has_its_batch(tmp_path: Path, after: int) -> None:
+    log, end = FactLog(tmp_path, never), End("FINISHED", 7)
+    log.add([Param("one", "1")])
+    seen = GrowingFacts(tmp_path, after)
+    seen.look()
+    assert seen.end is None
+    log.add([Param("two", "2")])
+    log.add([], end)
+    seen.look()
+    assert seen.end == end
+
+
 @pytest.mark.parametrize("cut", [1, 10, 40])
 def test_a_line_under_way_is_not_there_yet(tmp_path: Path, cut: int) -> None:
     log = FactLog(tmp_path, never)

@@ -20,7 +20,7 @@ import pytest
 
 from cvtrack_magics import log, mlparams, mlrun
 from cvtrack_magics.errors import StoreUnavailable
-from cvtrack_magics.journal.folder import RunFolder, RunNote, me
+from cvtrack_magics.journal.folder import RunFolder, RunNote, me, read_note
 from cvtrack_magics.runs import current, outside
 from cvtrack_magics.runs.delivery import Delivery
 from cvtrack_magics.runs.sending import GrowingRun
@@ -60,6 +60,10 @@ def handed_over() -> Delivery:
     found = delivery()
     until(lambda: found.elsewhere is not None)
     return found
+
+
+def threads_named(name: str) -> list[str]:
+    return [one.name for one in threading.enumerate() if one.name == name]
 
 
 def process_of(found: Delivery) -> Any:
@@ -131,6 +135,62 @@ def test_a_short_run_with_a_backlog_is_handed_over_after_its_end(
     check(store, "few", 100)
     until(lambda: many.done)
     assert few.elsewhere is None
+
+
+def test_a_run_whose_last_facts_are_sent_still_gets_its_end(
+    store: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with mlrun("first", output=False):  # so that the process is there
+        handed_over()
+    monkeypatch.setattr(outside, "AFTER", 60.0)
+    monkeypatch.setattr(outside, "MANY", 10**9)
+    monkeypatch.setattr(current.get_session().config, "close_timeout", 0.0)
+    with mlrun("ended", output=False):
+        count(0, 40_000)
+        found = delivery()
+    last = found.facts[-1].number
+    until(lambda: found.sent.facts == last)
+    assert found.elsewhere is None
+    monkeypatch.setattr(outside, "MANY", 100)
+    until(lambda: found.elsewhere is not None)
+    check(store, "ended", 40_000)
+
+
+def test_a_run_whose_process_is_gone_at_once_stays_here(
+    store: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    takes, gone = outside.Outside.takes, []
+
+    def and_dies(self: outside.Outside, found: Delivery) -> bool:
+        taken = takes(self, found)
+        if taken and not gone:
+            process = process_of(found).process
+            process.kill()
+            until(lambda: found.elsewhere is None and not threads_named("cvtrack-outside"))
+            gone.append(process)
+        return taken
+
+    monkeypatch.setattr(outside, "AGAIN", 60.0)
+    monkeypatch.setattr(outside.Outside, "takes", and_dies)
+    with mlrun("gone", output=False):
+        found = delivery()
+        until(lambda: gone)
+        count(0, 1_000)
+        lane = next(iter(current.get_session().sender._lanes.values()))
+        assert [item for item in lane.deliveries if item is found] == [found]
+    check(store, "gone", 1_000)
+
+
+def test_what_a_process_was_told_before_it_died_is_on_disk(store: str) -> None:
+    with mlrun("told", output=False):
+        found = handed_over()
+        process = process_of(found).process
+        os.kill(process.pid, signal.SIGSTOP)
+        found.change(tags={"who": "me"})
+        os.kill(process.pid, signal.SIGKILL)
+        until(lambda: found.elsewhere is None)
+        assert found.folder is not None
+        assert read_note(found.folder.path).tags == {"who": "me"}
 
 
 def test_segments_that_are_sent_are_let_go(store: str) -> None:

@@ -74,3 +74,50 @@ def test_the_default_store_is_beside_the_notebook(
     )
     assert (tmp_path / "mlflow.db").exists()
     assert runs_of(f"sqlite:///{tmp_path / 'mlflow.db'}")["r"].info.status == "FINISHED"
+
+
+CHILDREN = {
+    "in a run": ("with mlrun('r'):\n    child()\n", "SIG_DFL"),
+    "with a run that is held open": ("mlrun('r')\nchild()\nmlend()\n", "SIG_DFL"),
+    "after a run": ("with mlrun('r'):\n    log(x=1)\nchild()\n", "SIG_DFL"),
+    "from another thread": (
+        "with mlrun('r'):\n    t = threading.Thread(target=child)\n    t.start(); t.join()\n",
+        "SIG_DFL",
+    ),
+    "of a script with a handler of its own": (
+        "signal.signal(signal.SIGTERM, signal.SIG_IGN)\nwith mlrun('r'):\n    child()\n",
+        "SIG_IGN",
+    ),
+    "that sets one in the run": (
+        "with mlrun('r'):\n    signal.signal(signal.SIGTERM, signal.SIG_IGN); child()\n",
+        "SIG_IGN",
+    ),
+    "that has a run of its own": (
+        "with mlrun('r'):\n    child('with mlrun(\"own\"): log(x=1)')\n",
+        "SIG_DFL",
+    ),
+}
+
+
+@pytest.mark.parametrize("way", list(CHILDREN))
+def test_a_forked_child_is_told_to_end_by_the_signals_own_action(
+    way: str, store: str, tmp_path: Path
+) -> None:
+    code, expected = CHILDREN[way]
+    script = tmp_path / "script.py"
+    script.write_text(
+        LOADED + "import os, signal, threading\n"
+        "def child(before=''):\n"
+        "    pid = os.fork()\n"
+        "    if pid == 0:\n"
+        "        exec(before)\n"
+        "        action = signal.getsignal(signal.SIGTERM)\n"
+        "        open('action', 'w').write(getattr(action, 'name', repr(action)))\n"
+        "        os._exit(0)\n"
+        "    os.waitpid(pid, 0)\n" + code
+    )
+    ran = subprocess.run(
+        [sys.executable, str(script)], capture_output=True, text=True, check=False, cwd=tmp_path
+    )
+    assert (tmp_path / "action").read_text() == expected, ran.stderr
+    assert runs_of(store)["r"].info.status == "FINISHED"
