@@ -5,36 +5,25 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Literal
 
-from cvtrack_magics.secrets.names import Strength, strength
+from cvtrack_magics.secrets import connectors
+from cvtrack_magics.secrets.names import Strength, speaks_of_secrets, strength
 from cvtrack_magics.secrets.placeholders import is_mixed, is_placeholder, is_random
 from cvtrack_magics.secrets.spans import Span
 
-_HINT = re.compile(r"passw|passphrase|pwd|secret|token|key|credential")
+_HINT = re.compile(
+    r"pass|pwd|pw|secret|token|key|credential|kennwort|contrasena|senha|wachtwoord|losenord|haslo"
+)
 _NAME_BEFORE = re.compile(r"[\w\-]{0,64}\Z")
 _NAME_AFTER = re.compile(r"[\w\-]{0,64}")
-_TAIL = re.compile(
-    r"(?P<close>\\?[\"'])?[ \t]{0,4}\]?[ \t]{0,8}"
-    r"(?P<op>(?::[ \t]{0,4}[A-Za-z_][\w.\[\]| ]{0,40})?[=!]?=|:=|=>|:(?![:=])|,)[ \t]{0,8}"
-    r"(?:(?:pydantic\.)?(?:SecretStr|SecretBytes|Secret|str|bytes|quote_plus|quote)\()?"
-)
-_FLAG = re.compile(r"(?:[ \t]{1,3}|=)")
-_QUOTED = re.compile(
-    r"(?P<prefix>[rRbBuUfF]{0,2})(?P<quote>\"\"\"|'''|\\?[\"'])(?P<v>[^\n\"']{1,2048})(?P=quote)"
-)
-_QUOTED_BOTH = re.compile(
-    r"(?P<prefix>[rRbBuUfF]{0,2})(?P<quote>[\"'])(?P<v>(?:\\.|(?!(?P=quote))[^\n\\]){1,2048})(?P=quote)"
-)
-_BARE = re.compile(r"[^\s\"'`,;&)(\[\]{}<>|\\]{4,1024}")
-_SETTER = re.compile(
-    r"(?:setdefault|setenv|putenv|getenv|environ\.get|set_env|set_secret|set_key|set_password)"
-    r"\([ \t]{0,4}[\"']\Z"
-)
-_SHELL = re.compile(
-    r"(?:^|[\s!;\"'])(?:export|%env|%set_env|ENV|ARG|setx?|-e|--env|--build-arg|env)[ \t]{1,4}\Z"
-)
-_LINE_START = re.compile(r"(?:\A|\n)[ \t]{0,16}(?:- )?\Z")
-_LINE_END = re.compile(r"[ \t]{0,8}(?:#[^\n]{0,200})?(?:\r?\n|\Z)")
+_WORD_BEFORE = re.compile(r"(?<![\w\-.])[A-Za-z]{2,10}[ \t]\Z")
+_LOGIN = re.compile(r"login\([^()\n]{0,60}\Z")
+_SHORTEST = 4
+_LEAST_LOOSE = 8  # characters of a value that nothing but its nearness to a name gives away
+
+Place = Literal["url", "shell", "setting", "flag", "code", "near"]
+"""Where a value without quotes stands, which says how much it has to look like a secret."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +34,7 @@ class _Named:
     end: int
     kind: Strength
     name: str
+    flag: bool = False
 
 
 def find_assigned(text: str, strict: bool = False) -> Iterator[Span]:
@@ -67,64 +57,151 @@ def find_assigned(text: str, strict: bool = False) -> Iterator[Span]:
         start = before.start() if before else hint.start()
         after = _NAME_AFTER.match(text, hint.end())
         end = done = after.end() if after else hint.end()
-        name = text[start:end].strip("-")
-        kind = strength(name) or _kind_in_place(text, start, name)
-        if kind:
-            found = _value(text, _Named(start, end, kind, name), strict)
-            if found is not None:
+        named = _named(text, start, end)
+        if named is not None:
+            for found in _values(text, named, strict):
                 yield found
                 done = max(done, found.end)
 
 
-def _kind_in_place(text: str, start: int, name: str) -> Strength:
-    """Say what a plain ``key`` promises: a lot in the call of a login."""
-    if name == "key" and re.search(r"login\([^()\n]{0,60}\Z", text[max(0, start - 70) : start]):
+def _named(text: str, start: int, end: int) -> _Named | None:
+    name = text[start:end].strip("-")
+    flag = "--" in (text[start : start + 2], text[start - 2 : start])
+    kind = strength(name) or _kind_in_place(text, start, end, name)
+    if kind:
+        return _Named(start, end, kind, name, flag)
+    before = _WORD_BEFORE.search(text, max(0, start - 12), start)  # as in "API key: …"
+    if before is not None:
+        kind = strength(f"{before.group().strip()}_{name}")
+    return _Named(before.start(), end, kind, name, flag) if kind and before else None
+
+
+def _kind_in_place(text: str, start: int, end: int, name: str) -> Strength:
+    """Say what a word promises that is one of many uses: ``key``, ``pass`` and ``pw``."""
+    if name == "key" and _LOGIN.search(text[max(0, start - 70) : start]):
         return "key"
-    return ""
+    if name == "pass" and text[end : end + 1] in ('"', "'"):
+        return "key"
+    return "key" if name in ("pass_", "pw") else ""
 
 
-def _value(text: str, named: _Named, strict: bool) -> Span | None:
-    flag = (
-        text[named.start : named.start + 2] == "--" or text[named.start - 2 : named.start] == "--"
-    )
-    tail = _TAIL.match(text, named.end)
-    if flag:
-        gap = _FLAG.match(text, named.end)
-        if gap is not None:
-            return _literal(text, gap.end(), named, strict) or _bare(text, gap.end(), named, "flag")
+def _values(text: str, named: _Named, strict: bool) -> Iterator[Span]:
+    if named.flag and (gap := connectors.FLAG.match(text, named.end)) is not None:
+        yield from _literal_or_bare(text, gap.end(), named, "flag", strict)
+        return
+    several = connectors.of_several(text, named.start)
+    if several is not None:
+        yield from _counted([several], named, strict)
+        return
+    tail = connectors.TAIL.match(text, named.end)
     if tail is None:
-        return None
-    if tail["op"] == ",":
-        if not _SETTER.search(text[max(0, named.start - 40) : named.start]):
-            return None
-        return _literal(text, tail.end(), named, strict)
-    found = _literal(text, tail.end(), named, strict)
-    return found or _bare(text, tail.end(), named, _place(text, named, tail))
+        yield from _without_operator(text, named, strict)
+    elif tail["op"] == ",":
+        yield from _next_argument(text, named, tail, strict)
+    else:
+        yield from _given(text, named, tail, strict)
 
 
-def _literal(text: str, at: int, named: _Named, strict: bool) -> Span | None:
-    match = _QUOTED.match(text, at) or _QUOTED_BOTH.match(text, at)
-    if match is None:
-        return None
-    value = match["v"]
-    if not _counts(value, named, strict):
-        return None
-    return Span(match.start("v"), match.end("v"), _label(named))
+def _given(text: str, named: _Named, tail: re.Match[str], strict: bool) -> Iterator[Span]:
+    """Yield what is assigned to a name, stands under it as a key, or is compared with it."""
+    block = connectors.BLOCK.match(text, named.end)
+    if block is not None:
+        yield from _bare(text, block.end(), named, "setting")
+        return
+    at, opened = tail.end(), bool(tail["opened"])
+    broken = "\n" in tail.group()
+    if (broken and tail["op"] == ":" and not tail["close"]) or (
+        tail["op"] == "value=" and not tail["close"]
+    ):
+        return  # what follows is a block
+    texts = list(connectors.literals(text, at, opened=opened))
+    if not texts and tail["op"].endswith("="):
+        otherwise = connectors.OTHERWISE.match(text, tail.end("op") + _space(text, tail.end("op")))
+        if otherwise is not None:
+            texts = list(connectors.literals(text, otherwise.end(), opened=False))
+    if texts:
+        yield from _counted(texts, named, strict)
+    elif not broken and not opened:
+        yield from _bare(text, at, named, _place(text, named, tail))
 
 
-def _counts(value: str, named: _Named, strict: bool) -> bool:
+def _space(text: str, at: int) -> int:
+    return len(text[at : at + 8]) - len(text[at : at + 8].lstrip(" \t"))
+
+
+def _next_argument(text: str, named: _Named, tail: re.Match[str], strict: bool) -> Iterator[Span]:
+    """Yield what stands behind a quoted name and a comma."""
+    if not tail["close"]:
+        return
+    sure = named.flag or bool(
+        connectors.SETTER.search(text[max(0, named.start - 90) : named.start])
+    )
+    found = connectors.literal(text, tail.end(), lines=True)
+    if found is not None and not found.value.startswith("-"):
+        yield from _counted([found], named, strict, loose=not sure)
+        return
+    default = connectors.DEFAULT.match(text, tail.end()) if named.flag else None
+    if default is not None:
+        yield from _counted(connectors.literals(text, default.end(), opened=False), named, strict)
+
+
+def _without_operator(text: str, named: _Named, strict: bool) -> Iterator[Span]:
+    """Yield what a message, a table or a markup says beside a name."""
+    element = connectors.ELEMENT.match(text, named.end)
+    if element is not None and text[named.start - 1 : named.start] == "<":
+        if _counts(element["v"], named, strict):
+            yield Span(element.start("v"), element.end("v"), _label(named))
+        return
+    said = connectors.SAID.match(text, named.end)
+    if said is None:
+        return
+    found = connectors.literal(text, said.end())
+    if found is not None:
+        yield from _counted([found], named, strict, loose=True)
+    elif connectors.SET_BY_SPACE.search(text[max(0, named.start - 24) : named.start]):
+        yield from _bare(text, said.end(), named, "shell")
+    else:
+        yield from _bare(text, said.end(), named, "near")
+
+
+def _literal_or_bare(
+    text: str, at: int, named: _Named, place: Place, strict: bool
+) -> Iterator[Span]:
+    found = connectors.literal(text, at)
+    if found is None:
+        yield from _bare(text, at, named, place)
+    else:
+        yield from _counted([found], named, strict)
+
+
+def _counted(
+    texts: Iterator[connectors.Literal] | list[connectors.Literal],
+    named: _Named,
+    strict: bool,
+    *,
+    loose: bool = False,
+) -> Iterator[Span]:
+    for found in texts:
+        if _counts(found.value, named, strict, loose=loose):
+            yield from (Span(start, end, _label(named)) for start, end in found.places)
+
+
+def _counts(value: str, named: _Named, strict: bool, *, loose: bool = False) -> bool:
     if is_placeholder(value) or value.lower() == named.name.lower():
         return False
     if strict:
         return len(value) >= 3
-    spaced = any(c.isspace() for c in value)
-    if spaced or _is_place(value):
-        return named.kind == "password" and "phrase" in named.name.lower() and len(value) > 15
+    if any(c.isspace() for c in value) or _is_place(value):
+        phrase = named.kind == "password" and "phrase" in named.name.lower()
+        return phrase and len(value) > 15 and not loose
+    if loose:
+        return len(value) >= _LEAST_LOOSE and is_random(value) and not speaks_of_secrets(value)
     if named.kind == "password":
-        return len(value) >= 4 and not _is_name(value)
-    if named.kind == "key":
-        return len(value) >= 6 and is_mixed(value) and any(c.isdigit() for c in value)
-    return len(value) >= 10 and is_random(value)
+        return len(value) >= _SHORTEST and not _is_name(value)
+    mixed = is_mixed(value) and any(c.isdigit() for c in value)
+    return (
+        len(value) >= 6 and mixed if named.kind == "key" else len(value) >= 10 and is_random(value)
+    )
 
 
 def _is_place(value: str) -> bool:
@@ -137,14 +214,14 @@ def _is_name(value: str) -> bool:
     return bool(re.fullmatch(r"[a-z]+(?:[_\-][a-z]+)+|[A-Z][a-z]+:?|[a-z]{1,5}|.*:", value))
 
 
-def _place(text: str, named: _Named, tail: re.Match[str]) -> str:
+def _place(text: str, named: _Named, tail: re.Match[str]) -> Place:
     """Say where a bare value stands: in a shell, a URL, on a line of settings, or in code."""
     before = text[max(0, named.start - 24) : named.start]
     if before.endswith(("?", "&")):
         return "url"
-    if tail["op"] == "=" and _SHELL.search(before):
+    if tail["op"] == "=" and connectors.SHELL.search(before):
         return "shell"
-    if _LINE_START.search(before) and not tail["close"]:
+    if connectors.LINE_START.search(before) and not tail["close"]:
         tight = tail["op"] == "=" and text[named.end] == "=" and not text[tail.end() - 1].isspace()
         if tight and named.name.isupper():
             return "shell"
@@ -153,27 +230,40 @@ def _place(text: str, named: _Named, tail: re.Match[str]) -> str:
     return "code"
 
 
-def _bare(text: str, at: int, named: _Named, place: str) -> Span | None:
-    match = _BARE.match(text, at)
+def _bare(text: str, at: int, named: _Named, place: Place) -> Iterator[Span]:
+    match = connectors.BARE.match(text, at)
     if match is None or is_placeholder(match.group()):
-        return None
-    value, end = match.group(), match.end()
-    if value[0] in "-=:*" or _is_place(value) or text[end : end + 1] in ("(", "["):
-        return None
+        return
+    value = match.group().rstrip(".:!?") if place == "near" else match.group()
+    end = at + len(value)
+    if (
+        len(value) < _SHORTEST
+        or value[0] in "-=:*"
+        or _is_place(value)
+        or text[end : end + 1] in ("(", "[")
+    ):
+        return
+    if len(named.name) > 4 and named.name.lower() in value.lower():  # self.ai21_api_key
+        return
+    if _is_bare_secret(text, value, end, named, place):
+        yield Span(at, end, _label(named))
+
+
+def _is_bare_secret(text: str, value: str, end: int, named: _Named, place: Place) -> bool:
     digit = any(c.isdigit() for c in value)
     if place == "url":
-        good = True
-    elif place == "shell":
-        good = bool(_LINE_END.match(text, end)) or is_random(value)
-        good = good and (digit or named.kind == "password")
-    elif place == "setting":
-        good = bool(_LINE_END.match(text, end)) and digit and not value.isdigit()
-        good = good and (named.kind == "password" or (is_mixed(value) and len(value) >= 8))
-    elif place == "flag":
-        good = len(value) >= 6 and digit and is_mixed(value)
-    else:
-        good = is_random(value)
-    return Span(at, end, _label(named)) if good else None
+        return True
+    if place == "shell":
+        good = bool(connectors.LINE_END.match(text, end)) or is_random(value)
+        return good and (digit or named.kind == "password")
+    if place == "setting":
+        good = bool(connectors.LINE_END.match(text, end)) and digit and not value.isdigit()
+        return good and (named.kind == "password" or (is_mixed(value) and len(value) >= 8))
+    if place == "flag":
+        return len(value) >= 6 and digit and is_mixed(value)
+    if place == "near":
+        return named.kind != "token" and is_random(value)
+    return is_random(value)
 
 
 def _label(named: _Named) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from cvtrack_magics.secrets.connectors import GAP as _GAP
 from cvtrack_magics.secrets.placeholders import is_mixed, is_placeholder, is_random
 from cvtrack_magics.secrets.spans import Span
 
@@ -20,8 +21,58 @@ _FORMS: tuple[tuple[str, str, str, bool], ...] = (
         True,
     ),
     ("earer ", "bearer", r"earer[ \t]{1,4}(?P<v>[\w\-.~+/=]{16,2048})", True),
-    ("auth=(", "password", rf"auth=\([^()\n,]{{1,100}},[ \t]{{0,4}}{_STRING}", False),
-    ("BasicAuth(", "password", rf"BasicAuth\([^()\n,]{{1,100}},[ \t]{{0,4}}{_STRING}", False),
+    (
+        "auth",
+        "password",
+        rf"auth[ \t]{{0,2}}=[ \t]{{0,2}}\({_GAP}[^()\n,]{{1,100}},{_GAP}{_STRING}",
+        False,
+    ),
+    ("Auth(", "password", rf"Auth\({_GAP}[^()\n,]{{1,100}},{_GAP}{_STRING}", False),
+    (
+        "set_password(",
+        "password",
+        rf"set_password\([^()\n,]{{1,80}},{_GAP}[^()\n,]{{1,80}},{_GAP}{_STRING}",
+        False,
+    ),
+    (
+        "ookie",
+        "cookie",
+        r"ookie\\?[\"']?\]?[ \t]{0,4}[:=,][ \t]{0,4}[fbr]?\\?[\"']?"
+        r"(?P<v>[\w\-.]{1,64}=[^\s\"'][^\n\"']{7,2048})",
+        True,
+    ),
+    (
+        "cookies",
+        "cookie",
+        r"cookies[ \t]{0,4}=[ \t]{0,4}\{[ \t]{0,4}[\"'][^\"'\n]{1,64}[\"'][ \t]{0,4}:[ \t]{0,4}"
+        rf"{_STRING}",
+        True,
+    ),
+    (
+        "mysql",
+        "password",
+        r"mysql(?:dump|admin)?[ \t][^\n]{0,160}?[ \t]-p(?P<v>[^\s\"'\-][^\s\"']{3,200})",
+        True,
+    ),
+    (
+        "redis-cli ",
+        "password",
+        r"redis-cli [^\n]{0,120}?(?:-a|--pass)[ \t]{1,4}[\"']?(?P<v>[^\s\"'\-][^\s\"']{3,200})",
+        True,
+    ),
+    ("pass:", "password", r"pass:(?P<v>[^\s\"']{4,200})", True),
+    (
+        "--auth",
+        "password",
+        r"--auth(?:=|[ \t]{1,4})[\"']?[^\s:\"']{1,64}:(?P<v>[^\s\"']{4,200})",
+        True,
+    ),
+    (
+        "http -a ",
+        "password",
+        r"http -a[ \t]{1,4}[\"']?[^\s:\"']{1,64}:(?P<v>[^\s\"']{4,200})",
+        True,
+    ),
     (
         ".login(",
         "password",
@@ -56,6 +107,7 @@ _FORMS: tuple[tuple[str, str, str, bool], ...] = (
     ),
     ('"key"', "secret", r"\"key\"[ \t]{0,4}:[ \t]{0,4}\"(?P<v>[0-9a-f]{32})\"[ \t]{0,4}\}", True),
 )
+_COOKIE = re.compile(r"(?:[\w\-.]{1,64}=)?(?P<v>[\w\-.%~+/=]{8,2048})")
 _COMPILED = tuple((a, label, re.compile(p), mixed) for a, label, p, mixed in _FORMS)
 
 
@@ -83,4 +135,7 @@ def _is_secret(match: re.Match[str], label: str, mixed: bool) -> bool:
             and value.endswith("=")
             and is_mixed(value)
         )
+    if label == "cookie":
+        parts = (_COOKIE.fullmatch(part.strip()) for part in value.split(";"))
+        return any(part is not None and is_random(part["v"]) for part in parts)
     return not mixed or (is_mixed(value) and any(c.isdigit() for c in value))

@@ -12,8 +12,17 @@ Strength = Literal["", "password", "key", "token"]
 """What a name promises: any text, a key of some length, or a word that may be harmless."""
 
 _WORDS = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+")
-_PASSWORDS = {"password", "passwd", "passphrase", "pwd", "passwords"}
+_PASSWORDS = {"password", "passwd", "passphrase", "pwd", "passwords", "passcode"}
+_PASSWORDS |= {"passwort", "kennwort", "contrasena", "senha", "wachtwoord", "losenord", "haslo"}
 _KEYS = {"secret", "secrets", "credential", "credentials", "apikey", "authtoken", "accesstoken"}
+_KEYS |= {"secretkey", "accesskey", "privatekey", "apitoken", "authkey"}
+_ENDINGS = ("password", "passwd", "passphrase", "passwort", "kennwort")  # PGPASSWORD, mypassword
+_OWNERS = {
+    *("db", "database", "sql", "mysql", "postgres", "pg", "redis", "mongo", "smtp", "imap", "mail"),
+    *("email", "ftp", "sftp", "ssh", "user", "root", "admin", "login", "proxy", "sudo", "ldap"),
+    *("auth", "registry", "docker", "http", "wifi", "account", "svc", "server", "de"),
+}
+"""Whose ``pass`` or ``pw`` is a password; that of a training loop is none."""
 _PAIRS = {
     *(("api", "key"), ("access", "key"), ("private", "key"), ("auth", "key")),
     *(("secret", "key"), ("account", "key"), ("signing", "key"), ("encryption", "key")),
@@ -59,7 +68,9 @@ def strength(key: str) -> Strength:  # noqa: PLR0911
         return ""
     while len(words) > 1 and words[-1] in _TAILS:
         words.pop()
-    if words[-1] in _PASSWORDS:
+    if words[-1] in _PASSWORDS or words[-1].endswith(_ENDINGS):
+        return "password"
+    if words[-1] in ("pass", "passe", "pw") and _OWNERS.intersection(words[-2:-1]):
         return "password"
     if words[-1] in _KEYS or tuple(words[-2:]) in _PAIRS:
         return "key"

@@ -12,6 +12,7 @@ import pytest
 from cvtrack_magics.redact import redact
 from cvtrack_magics.secrets import Masker, looks_secret
 from cvtrack_magics.secrets.tokens import rules
+from tests.secrets.shapes import PARTS, SHAPES
 from tests.secrets.tokens import BY_PLACE, HIDDEN_PARTS, TOKENS, drawn
 from tests.secrets.usual import USUAL
 
@@ -49,6 +50,26 @@ def test_a_secret_is_known_by_its_place(place: str) -> None:
     assert not [part for part in HIDDEN_PARTS if part in masked.text]
     assert masked.text.count("\n") == text.count("\n")
     assert Masker().mask(masked.text).text == masked.text
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_secret_is_known_by_the_name_beside_it(shape: str) -> None:
+    text = SHAPES[shape]
+    masked = Masker().mask(text)
+    assert masked.found
+    assert not [part for part in PARTS if part in masked.text]
+    assert masked.text.count("\n") == text.count("\n")
+    assert Masker().mask(masked.text).text == masked.text
+    if '"' in text:  # what is bare is no code
+        assert _parses(masked.text) == _parses(text)
+
+
+def _parses(text: str) -> bool:
+    try:
+        ast.parse(text)
+    except SyntaxError:
+        return False
+    return True
 
 
 def test_formats_are_many_and_each_pattern_has_an_end() -> None:

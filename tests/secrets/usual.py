@@ -126,4 +126,29 @@ diff --git a/token.py b/token.py
 index 4b825dc642..6ef19b4122 100644
 tokenizer.add_special_tokens({"additional_special_tokens": ["<img>"]})
 token_pooling = "mean"; token = "cls"
+fields = ["username", "password", "email", "password2", "address1"]
+print("password:", password, "for", "user1")
+first_pass, second_pass = "forward", "backward-2"
+pad_token, cls_token = "[PAD]", "[CLS]"
+tokens = ["hello", "world", "##ing", "x2"]
+cfg.get("password", None); cfg.get("token", "auto")
+parser.add_argument("--token", "-t", help="the token of the hub")
+parser.add_argument("--password", action="store_true", default=False)
+password = getpass("Password: ")
+pw, ph = 16, 16
+cookies = {"theme": "dark"}
+set_cookie(response, "theme=dark-mode-2")
+n_pass = 3; forward_pass = "conv1->relu2"
+(key, value) = ("val/acc1", "resnet50d")
+the next token is chosen at temperature 0.7 from top50
+| token | resnet50d.ra2_in1k |
+assert token in ("a1", "b2", "mobilenetv3_large_100")
+key, token = "image_0001.png", "mobilenetv3_large_100"
+setattr(self, "token", mobilenetv3_large_100)
+getattr(batch, "key", "image_0001.png")
+Secret Santa 2024; the pass was 3rd; password is required
+author=("bob", "alice1"); authors = ("bob", "alice2")
+mysql -u root -p db
+the token was mobilenetv3_large_100
+spawn_pw2 = "upward2"
 """.strip().split("\n")

@@ -1,0 +1,133 @@
+"""What may stand between a name that says secret and the text that is one.
+
+Every pattern is matched at one place only, and each of its repetitions has a limit.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+GAP = r"[ \t]{0,8}(?:\\?\r?\n[ \t]{0,40}){0,2}"
+_CALLS = (
+    r"(?:\w{1,30}\.){0,3}(?:SecretStr|SecretBytes|Secret|str|bytes|bytearray|quote_plus|quote|"
+    r"[Ff]ield|generate_password_hash|hash_password|sha256|md5|b64encode)\("
+)
+_OPENED = (
+    rf"(?P<opened>(?:(?:{_CALLS}|[(\[]){GAP}"
+    r"(?:default[ \t]{0,4}=[ \t]{0,4})?){0,3})"
+)
+_PREFIX = r"[rRbBuUfF]{0,2}"
+
+TAIL = re.compile(
+    r"(?:[ \t]{0,2}[:=]{1,2}[ \t]{0,2}(?=\\?[\"'][ \t]{0,4},))?"  # print("password:", "…")
+    r"(?P<close>\\?[\"'])?[ \t]{0,4}\]?[ \t]{0,8}"
+    r"(?P<op>(?::[ \t]{0,4}[A-Za-z_][\w.\[\]| ]{0,40})?[=!]?=|:=|=>|:(?![:=])|,|in(?![\w])|value=)"
+    rf"{GAP}{_OPENED}"
+)
+"""From a name to a value that is given to it, or compared with it."""
+FLAG = re.compile(r"(?:[ \t]{1,3}|=)")
+SAID = re.compile(r"[ \t]{1,3}(?:is|was|->)[ \t:]{0,3}[ \t]|[ \t]{0,4}[|\t][ \t]{0,4}|[ \t]{1,4}")
+"""From a name to a value in a message or a table."""
+ELEMENT = re.compile(r">(?P<v>[^<>\n]{4,512})</")
+DEFAULT = re.compile(r"[^()]{0,200}?\bdefault[ \t]{0,4}=[ \t]{0,4}")
+"""From a flag to its default, in the call that declares it."""
+OTHERWISE = re.compile(
+    r"lambda[ \w,]{0,30}:[ \t]{0,4}|"
+    r"(?:[\w. \t\[\]\"']|\([^()\n]{0,80}\)){1,80}?(?<!\w)(?:or|else)[ \t]{1,4}"
+)
+"""From an assignment to what stands where nothing else is given."""
+SETTER = re.compile(
+    r"(?:(?:setdefault|setenv|putenv|getenv|\.get|\.pop|set_env|set_secret|set_key|set_password)"
+    r"\([ \t]{0,4}|[sg]etattr\([^()\n]{1,60},[ \t]{0,4})[\"']\Z"
+)
+"""Before a quoted name, whose value is the next argument."""
+SHELL = re.compile(
+    r"(?:(?:^|[\s!;\"'])(?:export|%env|%set_env|ENV|ARG|setx?|-e|--env|--build-arg|env)"
+    r"[ \t]{1,4}|--from-literal=)\Z"
+)
+SET_BY_SPACE = re.compile(r"(?:%env|%set_env|setx|configure set|config set)[ \t]{1,4}\Z")
+LINE_START = re.compile(r"(?:\A|\n)[ \t]{0,16}(?:- )?\Z")
+LINE_END = re.compile(r"[ \t]{0,8}(?:#[^\n]{0,200})?(?:\r?\n|\Z)")
+BLOCK = re.compile(r":[ \t]{0,4}[>|][+\-]?[ \t]{0,4}\r?\n[ \t]{1,40}")
+"""From a name to a value on the next line, as YAML has it."""
+BARE = re.compile(r"[^\s\"'`,;&)(\[\]{}<>|\\]{4,1024}")
+
+_QUOTED = re.compile(rf"{_PREFIX}(?P<quote>\"\"\"|'''|\\?[\"'])(?P<v>[^\n\"']{{1,2048}})(?P=quote)")
+_QUOTED_BOTH = re.compile(
+    rf"{_PREFIX}(?P<quote>[\"'])(?P<v>(?:\\.|(?!(?P=quote))[^\n\\]){{1,2048}})(?P=quote)"
+)
+_JOINED, _BESIDE, _COMMA = (re.compile(p) for p in (r"[ \t]{1,8}", GAP, rf"{GAP},{GAP}"))
+_MOST = 20  # texts of one list that are looked at
+
+_NAME = r"[\w.]{1,60}"
+_TARGETS = re.compile(
+    rf"[+\- \t]{{0,16}}[(\[]?(?P<names>{_NAME}(?:,[ \t]{{0,4}}{_NAME}){{1,7}})[)\]]?"
+    rf"[ \t]{{0,4}}=(?!=)[ \t]{{0,4}}[(\[]?{GAP}"
+)
+_OTHER = re.compile(r"[\w.\-]{1,60}(?:\([^()\n]{0,60}\)|\[[^\[\]\n]{0,60}\])?")
+
+
+@dataclass(frozen=True, slots=True)
+class Literal:
+    """A quoted text, in one part or in several that Python joins."""
+
+    value: str
+    places: tuple[tuple[int, int], ...]
+    end: int
+
+
+def literal(text: str, at: int, *, lines: bool = False) -> Literal | None:
+    """Return the quoted text that begins at a place, with the parts that follow it.
+
+    ``lines`` says whether parts on the next lines belong to it, as between brackets.
+    """
+    parts: list[re.Match[str]] = []
+    gap: int = at
+    while len(parts) < _MOST:
+        part = _QUOTED.match(text, gap) or _QUOTED_BOTH.match(text, gap)
+        if part is None:
+            break
+        parts.append(part)
+        space = (_BESIDE if lines else _JOINED).match(text, part.end())
+        if space is None or (space.end() == part.end() and not lines):
+            break
+        gap = space.end()
+    if not parts:
+        return None
+    places = tuple((part.start("v"), part.end("v")) for part in parts)
+    return Literal("".join(part["v"] for part in parts), places, parts[-1].end())
+
+
+def literals(text: str, at: int, *, opened: bool) -> Iterator[Literal]:
+    """Yield the quoted text at a place, and behind a bracket those behind its commas."""
+    found = literal(text, at, lines=opened)
+    for _ in range(_MOST):
+        if found is None:
+            return
+        yield found
+        comma = _COMMA.match(text, found.end) if opened else None
+        found = literal(text, comma.end(), lines=True) if comma is not None else None
+
+
+def of_several(text: str, start: int) -> Literal | None:
+    """Return the text that one of several names of an assignment gets: ``a, b = "x", "y"``."""
+    line = text.rfind("\n", max(0, start - 200), start) + 1
+    match = _TARGETS.match(text, line) if line or start < 200 else None
+    if match is None or not match.start("names") <= start < match.end("names"):
+        return None
+    at = match.end()
+    for _ in range(text.count(",", match.start("names"), start)):
+        item = literal(text, at, lines=True)
+        end = item.end if item is not None else _end_of_other(text, at)
+        comma = _COMMA.match(text, end)
+        if comma is None:
+            return None
+        at = comma.end()
+    return literal(text, at, lines=True)
+
+
+def _end_of_other(text: str, at: int) -> int:
+    match = _OTHER.match(text, at)
+    return match.end() if match is not None else at
