@@ -34,7 +34,7 @@ class CvTrack(Configurable):
         "names one.",
     ).tag(config=True)
     connect_timeout = Float(
-        3.0, help="Seconds to wait for the tracking store before the cell runs unrecorded."
+        3.0, help="Seconds to wait for the tracking store before a run is opened on disk only."
     ).tag(config=True)
     close_timeout = Float(
         2.0, help="Seconds a cell waits at its end for the store; the rest is sent afterwards."

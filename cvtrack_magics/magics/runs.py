@@ -113,7 +113,7 @@ class RunMagics(Magics):
             self._run_given_cell(line, cell)
             return
         options = RUN.read(line)
-        spec = self._spec(options, span=cell is None)
+        spec = self._spec(options, until="%mlend" if cell is None else "")
         if cell is None and options.verify:
             raise UsageError("%mlrun: --verify needs a whole cell; write %%mlrun.")
         facts = self.hooks.frames[-1].facts if self.hooks.frames else None
@@ -123,7 +123,7 @@ class RunMagics(Magics):
         if cell is not None:
             self.hooks.attach(scope, verify=options.verify)
 
-    def _spec(self, options: Any, *, span: bool) -> RunSpec:
+    def _spec(self, options: Any, *, until: str) -> RunSpec:
         namespace = self.shell.user_ns
         tags = pairs([self._fill_in(word) for word in options.tag], "%%mlrun --tag")
         if options.task:
@@ -142,7 +142,7 @@ class RunMagics(Magics):
             name=self._fill_in(_run_name(options.name)),
             nested=options.nested,
             resume=options.resume,
-            span=span,
+            until=until,
             seed=options.seed,
             deterministic=options.deterministic,
             code=not options.no_code and self.session.config.record_code,

@@ -135,7 +135,7 @@ def mlrun(
         name=name,
         nested=nested,
         resume=resume,
-        span=True,
+        until="its block ends, or mlend()",
         seed=seed,
         deterministic=deterministic,
         code=config.record_code if code is None else code,
@@ -190,7 +190,7 @@ def mlend(*, ok: bool = False) -> RunSummary:
     """
     session = get_session()
     scope = session.current
-    if scope is None or not scope.spec.span:
+    if scope is None or not scope.spec.until:
         raise UsageProblem("No run is open, so there is none to end.", "%mlrun NAME opens one.")
     error = None if ok else scope.failure
     return session.close(scope, outcome_of(error), error)

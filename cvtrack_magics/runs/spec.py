@@ -12,14 +12,14 @@ class RunSpec:
     """The options of ``%%mlrun``, already checked.
 
     ``records`` are the params and tags given with the run, ``implied`` those read off
-    objects given with it, ``seeds`` what its own seed is recorded as. ``span`` marks a run
-    over several cells, which ``%mlend`` closes. ``plot`` is None where the setting decides.
+    objects given with it, ``seeds`` what its own seed is recorded as. ``until`` says what ends a
+    run that goes on after its cell. ``plot`` is None where the setting decides.
     """
 
     name: str
     nested: bool = False
     resume: bool = False
-    span: bool = False
+    until: str = ""
     seed: int | None = None
     deterministic: bool = False
     code: bool = True

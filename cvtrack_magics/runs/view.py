@@ -83,7 +83,7 @@ class RunView:
             run_id=run.run_id if run and not run.local else "",
             url=run.url if run else "",
             parent=self._parent,
-            span=self._spec.span,
+            until=self._spec.until,
         )
         self._host.show(self._header, self._display_id)
 

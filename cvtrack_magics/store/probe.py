@@ -35,7 +35,7 @@ def probe(uri: str, timeout: float) -> None:
     if scheme in ("http", "https"):
         _probe_http(uri, timeout)
     elif scheme == "sqlite":
-        _probe_sqlite(uri)
+        _probe_sqlite(uri, timeout)
     elif scheme in DEFAULT_PORTS:
         _probe_port(uri, DEFAULT_PORTS[scheme], timeout)
     elif scheme in ("", "file"):
@@ -77,7 +77,7 @@ def _probe_port(uri: str, default_port: int, timeout: float) -> None:
         ) from None
 
 
-def _probe_sqlite(uri: str) -> None:
+def _probe_sqlite(uri: str, timeout: float) -> None:
     path = sqlite_file(uri)
     if path is None:
         return
@@ -87,21 +87,36 @@ def _probe_sqlite(uri: str) -> None:
     try:
         # one slash begins it: after two, SQLite takes the first folder for a host
         place = quote(f"/{path.absolute().as_posix().lstrip('/')}")
-        connection = sqlite3.connect(f"file:{place}?mode=rw", uri=True)
+        connection = sqlite3.connect(f"file:{place}?mode=rw", uri=True, timeout=timeout)
         try:
-            connection.execute("PRAGMA busy_timeout = 2000")
-            connection.execute("PRAGMA schema_version").fetchone()
-            connection.execute("BEGIN IMMEDIATE")
-            connection.rollback()
+            _read_and_begin_to_write(connection, path)
         finally:
             connection.close()
     except sqlite3.DatabaseError as error:
-        if "locked" in str(error):
-            return  # somebody is writing: busy, not broken
         raise StoreUnavailable(
             f"The tracking database {path} cannot be used ({error}).",
             "Repair or move the file, or type mlflow.set_tracking_uri('sqlite:///other.db').",
         ) from None
+
+
+def _read_and_begin_to_write(connection: sqlite3.Connection, path: Path) -> None:
+    """Try both: who cannot read waits for a lock that is held, who cannot write for a turn."""
+    try:
+        connection.execute("PRAGMA schema_version").fetchone()
+    except sqlite3.OperationalError as error:
+        if "locked" not in str(error):
+            raise
+        raise StoreUnavailable(
+            f"Another process holds the tracking database {path} locked.",
+            "Let it finish or end it; nothing recorded is lost meanwhile.",
+        ) from None
+    try:
+        connection.execute("PRAGMA busy_timeout = 2000")
+        connection.execute("BEGIN IMMEDIATE")
+        connection.rollback()
+    except sqlite3.OperationalError as error:
+        if "locked" not in str(error):
+            raise  # else somebody is writing: busy, not broken
 
 
 def _probe_folder(uri: str) -> None:

@@ -31,7 +31,7 @@ _CARD = (
 
 
 def header_bundle(
-    name: str, run_id: str = "", url: str = "", parent: str = "", span: bool = False
+    name: str, run_id: str = "", url: str = "", parent: str = "", until: str = ""
 ) -> dict[str, object]:
     """Return the line above what a run's cell prints; it stays true after the run.
 
@@ -43,14 +43,14 @@ def header_bundle(
         The run's id and web address, or ``""`` while there are none.
     parent : str
         The name of the run it is nested in, or ``""``.
-    span : bool
-        Whether the run goes on in the cells below, until ``%mlend``.
+    until : str
+        What ends the run where that is not the end of its cell.
     """
     words = [f"run {plain(run_id[:8])}"] if run_id else []
     if parent:
         words.append(f"child of {plain(parent)}")
-    if span:
-        words.append("goes on until %mlend")
+    if until:
+        words.append(f"goes on until {plain(until)}")
     rest = " · ".join(words)
     html = (
         f'<div style="{_WRAP}"><span style="color:#1f83c9">▶</span> {_link(name, url)} '

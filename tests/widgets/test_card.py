@@ -233,7 +233,7 @@ def test_no_picture_no_curves() -> None:
 
 def test_the_lines_shown_while_a_run_is_open() -> None:
     assert "<script" not in str(header_bundle(EVIL, parent=EVIL)["text/html"])
-    header = header_bundle("n", run_id="1a2b3c4d5e", url="http://x", parent="p", span=True)
+    header = header_bundle("n", run_id="1a2b3c4d5e", url="http://x", parent="p", until="%mlend")
     assert header["text/plain"] == "▶ n · run 1a2b3c4d · child of p · goes on until %mlend"
     assert 'href="http://x"' in str(header["text/html"])
     assert header_bundle("n")["text/plain"] == "▶ n"
