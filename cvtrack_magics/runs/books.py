@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, cast
+from urllib.parse import urlsplit
 
 from cvtrack_magics.errors import CvtrackError
 from cvtrack_magics.journal.facts import FILES
@@ -147,6 +148,12 @@ class Books:
         if not self._artifact_uri:
             self._artifact_uri = tables.artifact_uri_of(self.run.run_id)
         return self._artifact_uri
+
+    @property
+    def is_direct(self) -> bool:
+        """Whether the run's files lie on this disk, with no server between."""
+        uris = (self.artifact_uri, self.run.uri)
+        return {urlsplit(uri).scheme.split("+")[0] for uri in uris} <= {"", "file", "sqlite"}
 
     @property
     def resumed(self) -> bool:

@@ -17,7 +17,9 @@ kind       store well, slow, hung or gone        run on disk only
             away; the end is written down
 ``ASKS``    MLflow's own way: its answer is the    raises as MLflow does
             store's to give
-``LOCAL``   asks no store                         the same
+``LOCAL``   asks no store; ``get_artifact_uri``   the same
+            waits where no server stands between
+            this process and the files
 ========== ===================================== ==============================================
 """
 
@@ -50,9 +52,8 @@ _FLUENT: dict[Kind, str] = {
         log_metrics log_outputs log_param log_params log_stream log_table log_text set_tag
         set_tags delete_tag get_run get_parent_run search_runs load_table start_run end_run
     """,
-    "READ": "get_artifact_uri",
     "LOCAL": """
-        active_run last_active_run autolog clear_active_model get_active_model_id
+        get_artifact_uri active_run last_active_run autolog clear_active_model get_active_model_id
         set_active_model last_logged_model
     """,
     "ASKS": """

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from cvtrack_magics.secrets.records import RecordMasker
-from cvtrack_magics.store import afterwards, forked
+from cvtrack_magics.store import afterwards, artifact_reads, forked
 from cvtrack_magics.store.calls import PARENT, Calls
 from cvtrack_magics.store.cleaning import cleaned
 from cvtrack_magics.store.client import mlflow, ours
@@ -84,28 +84,7 @@ class Interception:
                 continue
             self._originals[name] = original
             setattr(client, name, self._wrapped(original, getattr(Calls(self), name)))
-        self._give_back = self._take_artifact_uri()
-
-    def _take_artifact_uri(self) -> Callable[[], None]:
-        """Answer ``mlflow.get_artifact_uri`` for our runs without asking the store."""
-        module = mlflow().tracking.artifact_utils
-        original = module.get_artifact_uri
-
-        @functools.wraps(original)
-        def get_artifact_uri(run_id: Any, artifact_path: Any = None, *rest: Any, **k: Any) -> Any:
-            route = None if ours() else self.route(run_id)
-            base = route.artifact_uri if route is not None else ""
-            if route is None or not base:
-                return original(run_id, artifact_path, *rest, **k)
-            route.flush()
-            return base if artifact_path is None else _under(base, artifact_path)
-
-        def give_back() -> None:
-            if module.get_artifact_uri is get_artifact_uri:
-                module.get_artifact_uri = original
-
-        module.get_artifact_uri = get_artifact_uri
-        return give_back
+        self._give_back = artifact_reads.take(self)
 
     def _wrapped(self, original: Any, ours_instead: Any) -> Any:
         @functools.wraps(original)
@@ -157,9 +136,3 @@ class Interception:
     def created(self, run: Any, uri: str) -> None:
         """Pass on that other code opened a run."""
         self._created(run, uri)
-
-
-def _under(uri: str, path: Any) -> str:
-    from mlflow.utils.uri import append_to_uri_path
-
-    return str(append_to_uri_path(uri, path))

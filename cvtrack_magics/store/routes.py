@@ -45,6 +45,10 @@ class Route(Protocol):
     def artifact_uri(self) -> str:
         """Where the run's files are, as far as that is known here."""
 
+    @property
+    def is_direct(self) -> bool:
+        """Whether the run's files lie on this disk, with no server between."""
+
     def points(self, points: Sequence[Point]) -> None:
         """Take points."""
 
