@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import threading
 from collections.abc import Iterable
@@ -14,6 +15,7 @@ from cvtrack_magics.records import Record
 from cvtrack_magics.runs import current
 from cvtrack_magics.runs.above import above, show
 from cvtrack_magics.runs.host import ScriptHost
+from cvtrack_magics.runs.unrecorded import Unrecorded
 
 if TYPE_CHECKING:
     from cvtrack_magics.journal.folder import RunNote
@@ -85,25 +87,25 @@ class Writing:
         self._lock = threading.RLock()
         self._worker: Worker | None = None
         self._journals: list[Path] = []
-        self._unrecorded = 0
-        """How often log() was called in the running cell, or in the script, for nothing."""
+        self._unrecorded = Unrecorded(
+            session.host.say,
+            not isinstance(session.host, ScriptHost),
+            lambda: multiprocessing.parent_process() is not None or self._is_worker,
+        )
 
     def begin_cell(self) -> None:
         """Say again from now on when nothing is recorded."""
-        self._unrecorded = 0
+        self._unrecorded.begin_cell()
 
     def end_cell(self) -> None:
         """Say how often ``log()`` was called in the cell with no run open."""
-        if self._unrecorded > 1:
-            self._session.host.say(
-                f"cvtrack: log() was called {self._unrecorded:,} times without a run in this "
-                "cell; none of it was recorded."
-            )
-        self._unrecorded = 0
+        self._unrecorded.end_cell()
 
     def goes_to(self, scope: RunScope | None) -> None:
         """Let ``log()`` write into a run from now on."""
         current.log_to(scope.channel if scope is not None else None)
+        if scope is not None:
+            self._unrecorded.run_is_open()
         self.show()
 
     def show(self) -> None:
@@ -130,10 +132,11 @@ class Writing:
             return scope, scope.channel
         channel = self._above()
         if channel is not None:
+            self._unrecorded.run_is_open()
             if self._worker is None or self._worker.channel is not channel:
                 self._worker = Worker(self._session, channel)
             return self._worker, channel
-        self._say_nothing_is_recorded()
+        self._unrecorded.add()
         return None
 
     def above(self) -> RunNote | None:
@@ -164,16 +167,4 @@ class Writing:
         self._session.host.say(
             f"cvtrack (worker {os.getpid()}): nothing can be written to the run's folder "
             f"({error.strerror or error}); what this worker logs from now on is lost."
-        )
-
-    def _say_nothing_is_recorded(self) -> None:
-        self._unrecorded += 1
-        if self._unrecorded > 1:
-            return
-        self._session.host.say(
-            "cvtrack: log() was called in a worker process; nothing is recorded, since the "
-            "process that started it has no run open. Return the value, and log it there."
-            if current.forked_from() is not None
-            else "cvtrack: log() was called with no run open; nothing is recorded. "
-            "Start the cell with %%mlrun NAME."
         )
