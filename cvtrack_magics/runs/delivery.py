@@ -358,12 +358,11 @@ class Delivery:
             return
         behind = abs(time.time() * 1000 - end.ended) > BEHIND_MS
         behind = behind or self.left or self.tried.failures > 0
-        if behind and late.was_resumed(run.uri, run.run_id, self.stretch):
-            pass
-        elif self.ending == "set":
-            self.tracking.end_run(run, end.outcome, end.ended)
-        else:
-            late.kill_if_running(run.uri, run.run_id, end.ended)
+        if not (behind and late.was_resumed(run.uri, run.run_id, self.stretch)):
+            if self.ending == "set":
+                self.tracking.end_run(run, end.outcome, end.ended)
+            else:
+                late.kill_if_running(run.uri, run.run_id, end.ended)
         self._ended = True
 
     def _finish(self, run: OpenRun, end: End) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 from typing import Any
 
+from cvtrack_magics.secrets.masker import Masker
 from cvtrack_magics.secrets.records import RecordMasker
 from cvtrack_magics.store.cleaning import cleaned
 from cvtrack_magics.store.client import ours
@@ -18,14 +19,14 @@ METHODS = (
     *("log_artifact", "update_run", "log_inputs"),
 )
 MOST = 10_000  # runs that are remembered, the newest
-_maskers: dict[str, RecordMasker] = {}
+_maskers: dict[str, Masker] = {}
 _MARK = "_cvtrack_cleaned"
 
 
 def remember(run_id: str, masker: RecordMasker) -> None:
     """Clean the calls for a run from now on, until this process ends."""
     _maskers.pop(run_id, None)
-    _maskers[run_id] = masker
+    _maskers[run_id] = masker.masker  # the session's: what a run counted ends with it
     while len(_maskers) > MOST:
         _maskers.pop(next(iter(_maskers)))
     _install()
@@ -47,7 +48,7 @@ def _wrapped(original: Any) -> Any:
         masker = _maskers.get(run_id) if isinstance(run_id, str) and not ours() else None
         if masker is None:
             return original(client, *args, **kwargs)
-        with cleaned(masker, original.__name__, args, kwargs) as (given, named):
+        with cleaned(RecordMasker(masker), original.__name__, args, kwargs) as (given, named):
             return original(client, *given, **named)
 
     setattr(method, _MARK, True)

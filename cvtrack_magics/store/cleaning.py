@@ -6,7 +6,6 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from copy import copy
 from pathlib import Path
 from typing import Any
 
@@ -115,9 +114,7 @@ def _metric(masker: RecordMasker, item: Any) -> Any:
     key = masker.metric(item.key) if isinstance(item.key, str) else item.key
     if key == item.key:
         return item
-    clean = copy(item)
-    clean._key = key
-    return clean
+    return type(item)(**{**dict(item), "key": key})
 
 
 def _input(masker: RecordMasker, item: Any) -> Any:

@@ -29,9 +29,9 @@ def are_meant_for(url: str) -> bool:
     now, server = _now(), _server(url)
     if not any(now) or now in _meant.get(server or ("", None), ()):
         return True
-    import mlflow
+    from cvtrack_magics.store.client import mlflow  # which looks at answers, and those at this
 
-    if server is None or server != _server(str(mlflow.get_tracking_uri())):
+    if server is None or server != _server(str(mlflow().get_tracking_uri())):
         _first_seen.clear()
         return False
     since = _first_seen.setdefault((server, now), time.monotonic())
