@@ -25,6 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; return its exit code."""
     parser = argparse.ArgumentParser(prog="cvtrack", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
+    _add_exec(commands)
     _add_sync(commands)
     _add_gate(commands)
     _add_processes(commands)
@@ -34,6 +35,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for stream in (sys.stdout, sys.stderr):
             settle(stream)
     return code
+
+
+def _add_exec(commands: Any) -> None:
+    run = commands.add_parser(
+        "exec",
+        help="run a notebook, or a script with cells, magics and all",
+        description="Run the cells of a notebook (.ipynb) or of a script as jupytext writes it "
+        "(.py, .md), where magics are comments: cells with %%mlrun are runs, parameters are "
+        "their params. Exit code 0: all ran; 1: a cell failed, those after it were not run; "
+        "2: it could not be read; or what sys.exit() was given.",
+    )
+    run.add_argument("file", help="a notebook or script")
+    run.add_argument(
+        *("-p", "--parameter"),
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="set behind the cell that is tagged 'parameters', and a param of every run; "
+        "repeatable",
+    )
+    run.set_defaults(perform=_exec)
 
 
 def _add_sync(commands: Any) -> None:
@@ -115,6 +137,18 @@ def _stop_processes(options: argparse.Namespace) -> int:
     ended = stop(options.pid)
     say("\n".join(f"ended {item}" for item in ended) or "No such process runs.")
     return PASSED if ended or not options.pid else ERROR
+
+
+def _exec(options: argparse.Namespace) -> int:
+    from cvtrack_magics.magics import executing
+
+    try:
+        ended = executing.execute(Path(options.file), executing.parameters_of(options.parameter))
+    except Exception as error:
+        return _failed("exec", error)
+    if ended.why:
+        say(f"cvtrack exec: {ended.why}", sys.stderr)
+    return ended.code  # open runs end, and what waits is sent, as this process ends
 
 
 def _sync(options: argparse.Namespace) -> int:

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from cvtrack_magics.magics.host import ShellHost
+from cvtrack_magics.magics.parameters import params_of
 from cvtrack_magics.runs import current
 from cvtrack_magics.runs.host import CellFacts
 from cvtrack_magics.text import is_a
@@ -178,9 +179,18 @@ class CellHooks:
         for held in self._held(frame, outermost=not self.frames):
             held.leave_cell()
             held.note_cell(frame.facts.cell_id or frame.facts.source, error)
+        if error is None and not self.frames:
+            self._take_parameters(frame.facts.source)
         session = current.peek()
         if session is not None and not self.frames:
             session.writing.end_cell()
+
+    def _take_parameters(self, source: str) -> None:
+        """Let what a notebook is run with be params of its runs from now on."""
+        with suppress(Exception):
+            found = params_of(source, self.shell.user_ns)
+            if found:
+                current.get_session().parameters = found
 
     def note_shown(self) -> None:
         """Let a run that is ended in the middle of a cell know what failed in the cell so far."""

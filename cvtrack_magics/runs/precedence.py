@@ -1,10 +1,10 @@
 """Which of several words about a run counts: the one that was said closest to it.
 
 From the widest to the closest: what an object given before the run implies, what
-``%mltags`` and ``%mlseed`` say for every run, the seed of the run it is nested in, params
-and configs given for the next run, what the run's own line or call implies, what it says,
-and its own seed. Whatever is read off the machine counts less than any of them, and what
-is said in the open run is handled by :meth:`RunScope.add`.
+``%mltags``, the notebook's parameters and ``%mlseed`` say for every run, the seed of the run
+it is nested in, params and configs given for the next run, what the run's own line or call
+implies, what it says, and its own seed. Whatever is read off the machine counts less than any
+of them, and what is said in the open run is handled by :meth:`RunScope.add`.
 """
 
 from __future__ import annotations
@@ -49,6 +49,7 @@ def opening_of(
     spec: RunSpec,
     *,
     every_run: Mapping[str, str],
+    parameters: Sequence[Param],
     seeds: Sequence[Record],
     pending: Sequence[Record],
 ) -> Opening:
@@ -60,6 +61,8 @@ def opening_of(
         The run's own line or call.
     every_run : mapping of str to str
         Tags set for every run.
+    parameters : sequence of Param
+        What the notebook is run with.
     seeds : sequence of Record
         The seed of the run it is nested in, or else the one set for every run.
     pending : sequence of Record
@@ -73,6 +76,7 @@ def opening_of(
         implied_before,
         [item for item in implied if isinstance(item, Tag)],
         tags,
+        parameters,
         with_current_determinism(seeds),
         before,
         [item for item in implied if not isinstance(item, Tag)],

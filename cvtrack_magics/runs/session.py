@@ -17,7 +17,7 @@ from cvtrack_magics.errors import UsageProblem
 from cvtrack_magics.lazy import Lazy
 from cvtrack_magics.metrics.pump import Pump
 from cvtrack_magics.metrics.series import Series
-from cvtrack_magics.records import Notice, Outcome, Record, Replaces, RunSummary, Tag
+from cvtrack_magics.records import Notice, Outcome, Param, Record, Replaces, RunSummary, Tag
 from cvtrack_magics.runs.host import CellFacts, Host
 from cvtrack_magics.runs.process import ProcessEnd
 from cvtrack_magics.runs.seeding import Seeding
@@ -82,6 +82,8 @@ class Session:
         """Sends what other processes left: a run that is open never waits for that."""
         self.scopes: list[RunScope] = []
         self.tags: dict[str, str] = {}
+        self.parameters: list[Param] = []
+        """What the notebook is run with: params of every run."""
         self.seeding = Seeding()
         self.pending: list[Record] = []
         self.unreadable: list[Unreadable] = []
@@ -228,6 +230,7 @@ class Session:
         opening = precedence.opening_of(
             spec,
             every_run=self.tags,
+            parameters=self.parameters,
             seeds=self.seeding.in_force(parent.seeds if parent else ()),
             pending=self.pending,
         )

@@ -44,6 +44,33 @@ def test_papermill_stops_at_the_failed_run(store: str, tmp_path: Path) -> None:
     assert runs_of(store)["bad"].info.status == "FAILED"
 
 
+def test_what_papermill_was_given_are_params_of_every_run(store: str, tmp_path: Path) -> None:
+    cells = (
+        "lr, layers = 0.1, [1]",
+        "%load_ext cvtrack_magics",
+        "%%mlrun one\nlr = 7",
+        "%mlparams lr=0.25",
+        "%%mlrun two --params epochs\nepochs = 3",
+    )
+    made = notebook(*cells)
+    made.cells[0].metadata["tags"] = ["parameters"]
+    made.cells.insert(0, made.cells.pop(1))  # the extension sees the parameters
+    nbformat.write(made, tmp_path / "in.ipynb")
+    papermill.execute_notebook(
+        str(tmp_path / "in.ipynb"),
+        str(tmp_path / "out.ipynb"),
+        parameters={"lr": 0.5, "layers": [3, 4], "epochs": 9},
+        progress_bar=False,
+    )
+    found = runs_of(store)
+    keys = ("lr", "layers.0", "layers.1", "layers", "epochs")
+    one = {key: found["one"].data.params.get(key) for key in keys}
+    assert one["lr"] == "0.5"
+    assert one["epochs"] == "9"
+    assert "3" in str(one)
+    assert found["two"].data.params["lr"] == "0.25"
+
+
 def test_the_demo_prints_the_tree_of_runs(
     store: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
