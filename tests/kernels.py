@@ -77,7 +77,7 @@ class Kernel:
             "silent": False,
             "store_history": True,
             "user_expressions": {},
-            "allow_stdin": False,
+            "allow_stdin": True,  # as every front end sends it
             "stop_on_error": True,
         }
         metadata = {"cellId": cell_id} if cell_id else {}

@@ -37,6 +37,16 @@ class ShellHost:
         self._open_before: set[int] = set()
         self._cleared, self._since = False, -1
 
+    @property
+    def has_page(self) -> bool:
+        """Whether somebody may look at the cell while it runs.
+
+        What executes notebooks (nbclient, papermill, nbval) says that nobody can be asked for
+        input; a front end says that somebody can. Voila executes and shows.
+        """
+        asks = getattr(getattr(self.shell, "kernel", None), "_allow_stdin", True)
+        return bool(asks) or os.environ.get("SERVER_SOFTWARE", "").startswith("voila")
+
     def notebook(self) -> str:
         """Return the notebook's path: jupyter-server's, VS Code's, or ``""``."""
         path = os.environ.get("JPY_SESSION_NAME") or self.shell.user_ns.get(

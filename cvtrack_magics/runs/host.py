@@ -32,6 +32,10 @@ class Host(Protocol):
     interactive_display: bool
     """True where rich output (HTML, widgets) is shown under the cell."""
 
+    @property
+    def has_page(self) -> bool:
+        """Whether somebody may look at the cell while it runs."""
+
     def notebook(self) -> str:
         """Return the path of the notebook or script, or ``""``."""
 
@@ -67,6 +71,7 @@ class ScriptHost:
     """A plain Python script: no cells, no rich display."""
 
     interactive_display = False
+    has_page = True
 
     def __init__(self) -> None:
         self._figures_before: set[int] = set()

@@ -179,7 +179,8 @@ class RunView:
             if self._plot is None:
                 from cvtrack_magics.widgets.live import LivePlot
 
-                self._plot = LivePlot(self._spec.name, self._key, self._on_action)
+                asked = (self._spec.name, self._key, self._on_action)
+                self._plot = LivePlot(*asked, page=self._host.has_page)
                 for earlier in self._waiting:
                     earlier(self._plot)
                 self._waiting.clear()

@@ -7,6 +7,7 @@ from html import escape
 
 from cvtrack_magics.metrics.series import Series
 from cvtrack_magics.records import RunSummary
+from cvtrack_magics.widgets import theme
 from cvtrack_magics.widgets.best import best_of
 from cvtrack_magics.widgets.children import COLORS, SIGNS, children_html, children_text
 from cvtrack_magics.widgets.embed import curves_html
@@ -19,14 +20,13 @@ _ROWS = 12  # rows of metrics on a card
 _NOW = 4  # metrics in the line of a run that goes on
 _STOPPED = "stopped by an interrupt"
 
-_MUTED = "color:var(--jp-ui-font-color2, inherit)"
+_MUTED = f"color:{theme.MUTED}"
 _WRAP = "overflow-wrap:anywhere"
 _NAME = ("left", _WRAP)
 _NUMBER = ("right", "white-space:nowrap")
 _CARD = (
     "max-width:1280px; box-sizing:border-box; margin-top:6px; line-height:1.5; padding:6px 10px; "
-    "border:1px solid var(--jp-border-color2, #8886); border-radius:6px; "
-    "font-family:var(--jp-ui-font-family, system-ui, sans-serif); font-size:13px"
+    f"border:1px solid {theme.LINE}; border-radius:6px; font-family:{theme.FONT}; font-size:13px"
 )
 
 
@@ -53,7 +53,7 @@ def header_bundle(
         words.append(f"goes on until {plain(until)}")
     rest = " · ".join(words)
     html = (
-        f'<div style="{_WRAP}"><span style="color:#1f83c9">▶</span> {_link(name, url)} '
+        f'<div style="{_WRAP}"><span style="color:{theme.ACCENT}">▶</span> {_link(name, url)} '
         f'<span style="{_MUTED}">{escape(rest)}</span></div>'
     )
     line = f"▶ {shorten(name, 60)}" + (f" · {rest}" if rest else "")
@@ -149,7 +149,7 @@ def summary_bundle(
         parts.append(f'<div style="{_MUTED}">{_STOPPED}</div>')
     elif summary.error:
         parts.append(
-            f'<div style="color:var(--jp-error-color1, #cf222e); {_WRAP}">'
+            f'<div style="color:{theme.BAD}; {_WRAP}">'
             f"<strong>Error:</strong> {html_text(shorten(summary.error, 400))}</div>"
         )
     values = {name: number(value, digits) for name, value in summary.metrics.items()}

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 
 from cvtrack_magics.records import RunSummary
+from cvtrack_magics.widgets import theme
 from cvtrack_magics.widgets.groups import direction_of, role_of
 from cvtrack_magics.widgets.text import duration, html_text, number, plain, shorten
 
@@ -17,7 +18,7 @@ _ROWS = 30
 _COLUMNS = 4
 _PREFERRED = ("val", "test", "", "train")
 
-_MUTED = "color:var(--jp-ui-font-color2, inherit)"
+_MUTED = f"color:{theme.MUTED}"
 _CELL = "padding:1px 12px 1px 0; border:0; background:transparent; white-space:nowrap"
 _TABLE = (
     "margin:4px 0; border-collapse:collapse; font-size:inherit; font-variant-numeric:tabular-nums"

@@ -8,14 +8,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from cvtrack_magics.widgets import theme
 from cvtrack_magics.widgets.text import html_text, plain, shorten
 
 MARKS = {True: "✓", False: "✗", None: "–"}
 _COLOURS = {
-    "✓": "color:var(--jp-success-color1, #2e7d32)",
-    "✗": "color:var(--jp-error-color1, #c62828)",
+    "✓": f"color:{theme.GOOD}",
+    "✗": f"color:{theme.BAD}",
 }
-_MUTED = "color:var(--jp-ui-font-color2, inherit)"
+_MUTED = f"color:{theme.MUTED}"
 _NUMBER = re.compile(r"[-−+<>≤≥±~]?\s?[\d.,]+(e[-+]?\d+)?( ?(%|ms|s|MB|img/s))?|[–-]|")
 _SHORT = 28  # characters of a cell that is not broken
 _WIDEST = 72  # characters of a cell in a terminal

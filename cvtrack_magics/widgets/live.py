@@ -77,6 +77,9 @@ class LivePlot:
         Called with an action (``"stop"``, ``"pause"``, ``"resume"`` or ``"mark"``) and the
         note of a mark, on the thread that the message came in on. All of ``ACTIONS`` are
         offered until ``offer`` says otherwise.
+    page : bool
+        Whether anybody looks: without, nothing is sent, and no widget is left in a notebook
+        that was executed by a program.
 
     Notes
     -----
@@ -89,7 +92,12 @@ class LivePlot:
     """
 
     def __init__(
-        self, title: str, run: str = "", on_action: Callable[[str, str], None] | None = None
+        self,
+        title: str,
+        run: str = "",
+        on_action: Callable[[str, str], None] | None = None,
+        *,
+        page: bool = True,
     ) -> None:
         self._series: dict[str, Series] = {}
         self._usage: dict[str, Series] = {}
@@ -105,9 +113,12 @@ class LivePlot:
         self._bars_at = 0.0
         self._lock = threading.RLock()
         self._born = time.monotonic()
-        self._widget = _PlotWidget(title=title, run=run)
-        self._widget.on_msg(self._asked)
-        _answer_while_busy(self._widget.comm)
+        self._title = title
+        self._widget: _PlotWidget | None = None
+        if page:
+            self._widget = _PlotWidget(title=title, run=run)
+            self._widget.on_msg(self._asked)
+            _answer_while_busy(self._widget.comm)
 
     @property
     def history(self) -> Mapping[str, Series]:
@@ -240,8 +251,11 @@ class LivePlot:
 
     def mimebundle(self) -> dict[str, object]:
         """Return what to display: a view of the widget, and a line where there are none."""
+        words: dict[str, object] = {"text/plain": f"● {self._title}"}
+        if self._widget is None:
+            return words
         return {
-            "text/plain": f"● {self._widget.title}",
+            **words,
             VIEW_MIME: {
                 "version_major": 2,
                 "version_minor": 0,
@@ -253,6 +267,8 @@ class LivePlot:
         """Take the plot out of the page; what was shown under the cell stays the caller's."""
         with self._lock, contextlib.suppress(Exception):
             self._status = "CLOSED" if self._status == "RUNNING" else self._status
+            if self._widget is None:
+                return
             layout = self._widget.layout  # a widget of its own, which nobody else closes
             self._widget.close()
             layout.close()
@@ -338,6 +354,8 @@ class LivePlot:
         self._send(message, buffers)
 
     def _send(self, message: Mapping[str, Any], buffers: list[bytes]) -> None:
+        if self._widget is None:
+            return
         with contextlib.suppress(Exception):  # a front end that is gone must not stop training
             self._widget.send(message, buffers)
 

@@ -106,6 +106,8 @@ _LOADER = """(() => {
     // A light theme of high contrast has both of its classes.
     if (/\\bvscode-(light|high-contrast-light)/.test(body.className)) return false;
     if (/\\bvscode-(dark|high-contrast)/.test(body.className)) return true;
+    const colab = document.documentElement.getAttribute("theme");
+    if (colab) return colab === "dark";
     return matchMedia("(prefers-color-scheme: dark)").matches;
   };
   const theme = () => (dark() ? "dark" : "light");

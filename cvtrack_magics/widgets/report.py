@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cvtrack_magics.vision.evaluation import Evaluation
+from cvtrack_magics.widgets import theme
 from cvtrack_magics.widgets.text import html_text, number, plain, shorten
 
 CLASSES = 12
@@ -16,7 +17,7 @@ CLASSES = 12
 
 _CELL = "padding:1px 12px 1px 0; text-align:right; font-variant-numeric:tabular-nums"
 _NAME = "padding:1px 16px 1px 0; text-align:left; overflow-wrap:anywhere"
-_MUTED = "color:var(--jp-ui-font-color2, inherit)"
+_MUTED = f"color:{theme.MUTED}"
 
 
 @dataclass(frozen=True, slots=True)

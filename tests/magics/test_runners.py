@@ -44,6 +44,22 @@ def test_papermill_stops_at_the_failed_run(store: str, tmp_path: Path) -> None:
     assert runs_of(store)["bad"].info.status == "FAILED"
 
 
+def test_a_notebook_that_a_program_executes_keeps_no_widget(store: str, tmp_path: Path) -> None:
+    cells = (
+        "%load_ext cvtrack_magics\nimport time",
+        "%%mlrun curve\nfor step in track(range(20)):\n    log(loss=1 / (step + 1))\n"
+        "    time.sleep(0.1)",
+    )
+    made = notebook(*cells)
+    NotebookClient(made, resources={"metadata": {"path": str(tmp_path)}}).execute()
+    states = made.metadata.get("widgets", {}).values()
+    assert not [state for one in states for state in one["state"].values()]
+    shown = [output.data for output in made.cells[1].outputs if "data" in output]
+    assert shown[0]["text/plain"].startswith("▶ curve · run ")
+    assert "FINISHED curve" in shown[-1]["text/plain"]
+    assert any("image/png" in data or "data:image/png" in str(data) for data in shown)
+
+
 def test_what_papermill_was_given_are_params_of_every_run(store: str, tmp_path: Path) -> None:
     cells = (
         "lr, layers = 0.1, [1]",
