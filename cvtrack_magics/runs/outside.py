@@ -27,6 +27,7 @@ from cvtrack_magics.delivery import watcher
 from cvtrack_magics.journal.folder import Sent
 from cvtrack_magics.runs.delivery import Delivery
 from cvtrack_magics.runs.tries import Tried
+from cvtrack_magics.store import credentials
 
 AFTER = 3.0  # seconds that a run is open before it is handed over
 MANY = 20_000  # points that wait, from which on it is handed over at once, ended or not
@@ -206,7 +207,7 @@ class Outside:
         found = self._outsiders.get(uri)
         if found is not None and found.lives:
             return found
-        if time.monotonic() < self._not_before.get(uri, 0.0):
+        if time.monotonic() < self._not_before.get(uri, 0.0) or not credentials.may_go_with(uri):
             return None
         self._not_before[uri] = time.monotonic() + AGAIN
         if memory_left() < LEAST_MEMORY:

@@ -29,6 +29,7 @@ from cvtrack_magics.journal.stored import GrowingStream, stream_files
 from cvtrack_magics.runs import recovery
 from cvtrack_magics.runs.delivery import Delivery
 from cvtrack_magics.runs.sender import TURN
+from cvtrack_magics.store import credentials
 from cvtrack_magics.store.tracking import Tracking
 
 IDLE = 60.0  # seconds without a run after which the process ends
@@ -107,7 +108,9 @@ class Work:
         self._chooser.register(pipe, selectors.EVENT_READ)
         self._runs: dict[str, GrowingRun] = {}
         self._told: dict[str, dict[str, Any]] = {}
-        self._tracking = Tracking(os.environ.get("MLFLOW_TRACKING_URI", ""), 3.0)
+        uri = os.environ.get("MLFLOW_TRACKING_URI", "")
+        credentials.note(uri)  # the environment is this store's, as the kernel has found out
+        self._tracking = Tracking(uri, 3.0)
         self._kernel: tuple[Path, str, str] | None = None
 
     @property

@@ -41,6 +41,11 @@ def are_meant_for(url: str) -> bool:
     return True
 
 
+def may_go_with(uri: str) -> bool:
+    """Whether a process that speaks to this store only may be given the environment's."""
+    return _server(uri) is None or are_meant_for(uri)
+
+
 def _now() -> tuple[str, ...]:
     return tuple(os.environ.get(name, "") for name in _NAMES)
 

@@ -479,6 +479,7 @@ def test_a_token_that_is_changed_goes_to_a_new_process_and_nowhere_else(
             before = process_of(found).process
             count(0, 500)
             until(lambda: not found.waiting)
+            assert process_of(found).process is before  # the first login is its own, at once
             Door.key = ("Authorization", "Bearer second")
             count(500, 600)
             until(lambda: found.tried.denied or found.elsewhere is None)
@@ -488,8 +489,12 @@ def test_a_token_that_is_changed_goes_to_a_new_process_and_nowhere_else(
             until(lambda: before.poll() is not None)
             found.opened_at = 0.0  # it stays here for a minute otherwise
             until(lambda: found.elsewhere is not None)
-            assert process_of(found).process is not before
+            after = process_of(found).process
+            assert after is not before
             count(600, 700)
+            until(lambda: not found.waiting)
+            assert process_of(found).process is after
+            assert not [line for line in found.notices if "process beside this one" in line]
         check(uri, "rotated", 700)
         assert Door.seen <= {"Bearer first", "Bearer second", ""}
     for path in current.get_session().config.state.rglob("*"):
