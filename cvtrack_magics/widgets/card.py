@@ -178,7 +178,7 @@ def _link(name: str, url: str) -> str:
     if not url.lower().startswith(("http://", "https://")):
         return strong
     return (
-        f'<a href="{escape(url, quote=True)}" target="_blank" '
+        f'<a href="{escape(url, quote=True)}" style="color:inherit" target="_blank" '
         f'rel="noopener noreferrer" title="Open this run in MLflow">{strong}</a>'
     )
 

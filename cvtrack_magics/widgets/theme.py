@@ -8,8 +8,8 @@ Jupyter's pages define none of VS Code's. Of VS Code's names those are taken tha
 from __future__ import annotations
 
 MUTED = "var(--vscode-descriptionForeground, var(--jp-ui-font-color2, inherit))"
-GOOD = "var(--vscode-terminal-ansiGreen, var(--jp-success-color1, #2e7d32))"
-BAD = "var(--vscode-editorError-foreground, var(--jp-error-color1, #cf222e))"
-ACCENT = "var(--vscode-textLink-foreground, #1f83c9)"
+GOOD = "var(--vscode-terminal-ansiGreen, var(--jp-success-color1, inherit))"
+BAD = "var(--vscode-editorError-foreground, var(--jp-error-color1, inherit))"
+ACCENT = "var(--vscode-textLink-foreground, var(--jp-brand-color1, inherit))"
 LINE = "var(--vscode-panel-border, var(--jp-border-color2, #8886))"
 FONT = "var(--vscode-font-family, var(--jp-ui-font-family, system-ui, sans-serif))"
