@@ -8,7 +8,6 @@ import shutil
 import sqlite3
 import sys
 import threading
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -47,8 +46,6 @@ class Kind:
     ----------
     name : str
         What it is called on the command line.
-    count : int
-        How many schedules ``make faults`` plays.
     draw : callable
         Returns the plan of a seed, whose text says all of it.
     play : callable
@@ -60,7 +57,6 @@ class Kind:
     """
 
     name: str
-    count: int
     draw: Callable[[int], Any]
     play: Callable[[Any, Stage], Seen]
     at_once: int = 3
@@ -282,14 +278,28 @@ def _facts(
     if status not in statuses:
         seen.problems.append(f"{name}: {status} instead of {' or '.join(sorted(statuses))}")
     if b"config\n" in stage.said(training):
-        found: dict[str, str] = dict(rows("SELECT key, value FROM params WHERE run_uuid = %s", run_id))
+        found: dict[str, str] = dict(
+            rows("SELECT key, value FROM params WHERE run_uuid = %s", run_id)
+        )
         if found.get("of") != name:
             seen.problems.append(f"{name}: param 'of' is {found.get('of')!r}")
 
 
-def seconds(moment: float) -> None:
-    """Sleep until a moment of the monotonic clock."""
-    time.sleep(max(0.0, moment - time.monotonic()))
+def check_files(stage: Stage, training: Training, root: Path, seen: Seen) -> None:
+    """The files that were handed over lie in the store."""
+    said = stage.said(training)
+    for mark, name in ((b"config\n", training.name), (b"late\n", f"{training.name}-late")):
+        if mark in said:
+            found = [path.read_text() for path in root.rglob(f"{name}.yaml")]
+            if len(found) != 1 or training.name not in found[0]:
+                seen.problems.append(f"{training.name}: its file {name}.yaml is {found}")
+
+
+def check_journal_is_empty(stage: Stage, seen: Seen) -> None:
+    """What the store has does not wait any more."""
+    left = sorted(stage.state.glob("journal/*/run.json"))
+    if left:
+        seen.problems.append(f"the journal still holds {[path.parent.name for path in left]}")
 
 
 def is_root() -> bool:

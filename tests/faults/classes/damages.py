@@ -15,7 +15,6 @@ from tests.faults.classes.trainer import Training
 from tests.faults.kills import until
 from tests.journal.test_damage import KINDS as BYTES
 
-COUNT = 60
 WHERE = {
     "rows": "*.rows",
     "facts": "*.jsonl",
@@ -201,4 +200,4 @@ def _check_no_store_was_made(stage: Stage, seen: Seen) -> None:
         seen.problems.append(f"a store was made: {stores}")
 
 
-KIND = Kind("damages", COUNT, draw, play)
+KIND = Kind("damages", draw, play)

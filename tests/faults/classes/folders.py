@@ -14,7 +14,6 @@ from tests.faults.classes.common import Kind, Seen, Stage, compare, is_root
 from tests.faults.classes.trainer import Training
 from tests.test_private import OTHER, PLANTED
 
-COUNT = 48
 SECRET = "not-to-be-seen-3f9c"
 
 
@@ -261,4 +260,4 @@ def _check_secret(stage: Stage, seen: Seen) -> None:
             seen.problems.append(f"a secret was taken along into {path}")
 
 
-KIND = Kind("folders", COUNT, draw, play)
+KIND = Kind("folders", draw, play)

@@ -14,7 +14,6 @@ from tests.faults.classes import logger
 from tests.faults.classes.common import Kind, Seen, Stage
 from tests.faults.classes.logger import Plan
 
-COUNT = 40
 INSIDE = ("handler", "finaliser", "collector", "weak reference")
 
 
@@ -85,4 +84,4 @@ def _compare(plan: Plan, stage: Stage, lines: list[str], seen: Seen) -> None:
         seen.problems.append(f"the runs are {statuses}")
 
 
-KIND = Kind("signals", COUNT, draw, play)
+KIND = Kind("signals", draw, play)

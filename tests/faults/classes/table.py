@@ -34,6 +34,11 @@ class Row:
         self.met += seen.met
         self.points += seen.points
 
+    def fell(self, plan: object, problems: Iterable[str]) -> None:
+        """Say what is wrong with a schedule."""
+        lines = [f"WRONG {plan}", *(f"  - {problem}" for problem in problems)]
+        print("\n".join(lines), flush=True)
+
     @property
     def right(self) -> bool:
         """Whether all held, and the fault struck in at least half of them."""
@@ -117,8 +122,7 @@ def play_class(kind: Kind, seeds: Iterable[int], folder: Path) -> Row:
                 seen = future.result()
                 row.add(seen)
                 if seen.problems:
-                    print(f"WRONG {kind.draw(seed)}", flush=True)
-                    print("\n".join(f"  - {problem}" for problem in seen.problems), flush=True)
+                    row.fell(kind.draw(seed), seen.problems)
                 elif not seen.met:
                     print(f"not met: {kind.draw(seed)}", flush=True)
     finally:

@@ -16,7 +16,7 @@ class Training:
     """What a training does, in one run.
 
     ``waits`` lets it wait, after its steps, until somebody says that it may go on; ``more`` is
-    how many steps it makes then.
+    how many steps it makes then, after a file.
     """
 
     name: str
@@ -49,7 +49,10 @@ def main(training: Training, folder: Path) -> None:
         train(training, range(training.steps), acks)
         while training.waits and not (folder / f"{training.name}.go").exists():
             time.sleep(0.02)
-        train(training, range(training.steps, training.steps + training.more), acks)
+        if training.more:
+            mlconfig({"late": training.name}, name=f"{training.name}-late")
+            os.write(acks, b"late\n")
+            train(training, range(training.steps, training.steps + training.more), acks)
     os.write(acks, b"closed\n")
 
 
