@@ -69,6 +69,7 @@ class KeptRun:
         self._notices = notices
         self._full = False
         self._told: set[str] = set()
+        self._opened = time.monotonic()
         self.masking = session.masking()
         uri = run.uri if run else absolute(session.tracking.uri)
         experiment_id, experiment = self._experiment(parent.delivery.note if parent else above)
@@ -259,14 +260,18 @@ class KeptRun:
     def _behind_its_points(self, end: End) -> End:
         """Let no run end before what another thread logged while it was being closed.
 
-        The end of a guest's run is what other code says it is.
+        Nor does it end before it began: where the clock was set back meanwhile, it lasted as
+        long as it did. The end of a guest's run is what other code says it is.
         """
         if self.note.guest:
             return end
         self.channel.drain()
         last = max((s.times[-1] for s in self.channel.history.series.values() if s), default=0.0)
         now = int(time.time() * 1000)
-        return replace(end, ended=max(end.ended, min(now, math.ceil(last * 1000))))
+        ended = max(end.ended, min(now, math.ceil(last * 1000)))
+        if ended < self.note.started:
+            ended = self.note.started + int((time.monotonic() - self._opened) * 1000)
+        return replace(end, ended=ended)
 
     def in_store(self) -> OpenRun | None:
         """Return the run as the store knows it, or None while it does not."""

@@ -115,6 +115,9 @@ class Stage:
         self.state.parent.mkdir(mode=0o700)
         self.database = self.folder / "mlflow.db"
         shutil.copyfile(bench.template, self.database)
+        self.artifacts = self.folder / "artifacts"
+        with closing(sqlite3.connect(self.database)) as store, store:
+            store.execute("UPDATE experiments SET artifact_location = ?", (str(self.artifacts),))
         self.processes: dict[str, Process] = {}
         self.raw_allowed: set[str] = set()
         self.environment = {
@@ -144,10 +147,13 @@ class Stage:
         self.processes[name] = process
         return process
 
-    def train(self, training: Training, **more: str) -> Process:
-        """Start a training, whose calls are read with :meth:`acked`."""
-        plan = json.dumps(asdict(training))
-        return self.start("script", SCRIPT, plan, self.folder, name=training.name, **more)
+    def train(self, *trainings: Training, **more: str) -> Process:
+        """Start trainings, one after the other, whose calls are read with :meth:`acked`."""
+        plan = json.dumps([asdict(training) for training in trainings])
+        name = trainings[0].name
+        process = self.start("script", SCRIPT, plan, self.folder, name=name, **more)
+        self.processes |= {training.name: process for training in trainings}
+        return process
 
     def sync(self, name: str = "sync", **more: str) -> Process:
         """Start ``python -m cvtrack_magics sync``."""
@@ -170,7 +176,7 @@ class Stage:
 
     def acked(self, training: Training) -> int:
         """Return how many calls of ``log()`` returned."""
-        return self.said(training).count(b"1\n")
+        return self.said(training).splitlines().count(b"1")
 
     def said(self, training: Training) -> bytes:
         """Return what a training said of itself."""
@@ -187,6 +193,10 @@ class Stage:
     def go(self, training: Training) -> None:
         """Let a training go on that waits before its end."""
         (self.folder / f"{training.name}.go").touch()
+
+    def end(self, training: Training) -> None:
+        """Let a training end that stays."""
+        (self.folder / f"{training.name}.end").touch()
 
     def close(self, seen: Seen) -> None:
         """End what still runs; what was said raw by any process is a problem."""
@@ -244,6 +254,11 @@ def compare(
     calls = stage.acked(training)
     wanted = {point for n in range(calls) for point in training.points(n)}
     under_way = set(training.points(calls))
+    for worker in range(training.workers):
+        path = stage.folder / f"{name}-w{worker}.acks"
+        done = path.read_bytes().splitlines().count(b"1") if path.exists() else 0
+        wanted |= {point for n in range(done) for point in training.worker_points(worker, n)}
+        under_way |= set(training.worker_points(worker, done))
     stored = stored_in(rows, name)
     steps = Counter((key, step) for key, step, _ in stored.elements())
     lost = wanted - set(stored)

@@ -22,6 +22,8 @@ WHERE = {
     "sent": "acknowledged*",
     "files": "files/**/*.*",
 }
+LATER = "from the first points on"
+FIRST = 20  # calls before the store goes away
 WHOLE_FILE = ("missing", "emptied", "fifo", "folder", "link", "grown", "again")
 
 
@@ -60,7 +62,7 @@ def draw(seed: int) -> Plan:
         where,
         times=pick.choice((1, 1, 1, 2, 5)) if harm not in WHOLE_FILE else 1,
         end=pick.choice(("kill", "kill", "normal")),
-        locked=pick.choice(("from the start", "from the first points on")),
+        locked=pick.choice(("from the start", LATER)),
         calls=pick.choice((30, 90, 200, 400)),
     )
 
@@ -69,29 +71,32 @@ def play(plan: Plan, stage: Stage) -> Seen:
     """Train two runs, damage one's journal, and look at what becomes of both."""
     seen = Seen()
     pick = random.Random(f"harm {plan.seed}")
-    waits = plan.end == "kill"
-    victim = Training("victim", plan.calls, 0.001, waits=waits, seed=plan.seed)
-    other = Training("neighbour", 60, 0.001, waits=waits, seed=plan.seed + 1)
+    killed, later = plan.end == "kill", plan.locked == LATER
+    victim = Training("victim", FIRST, 0.001, later, killed, plan.calls, plan.seed)
+    other = Training("neighbour", FIRST, 0.001, later, killed, 40, plan.seed + 1)
     with ExitStack() as away:
-        if plan.locked == "from the start":
+        if not later:
             away.enter_context(stage.locked())
         for training in (victim, other):
             stage.train(training)
-        if plan.locked != "from the start":
-            until(lambda: stage.stored("victim") or b"closed" in stage.said(victim))
+        if later:
+            for training in (victim, other):
+                until(lambda name=training.name: stage.stored(name))  # type: ignore[misc]
             away.enter_context(stage.locked())
         for training in (victim, other):
-            stage.wait_acked(training, training.steps)
+            stage.go(training)
+            stage.wait_acked(training, training.steps + training.more)
             process = stage.processes[training.name]
-            if waits:
+            if killed:
                 process.close()
             stage.ended(process, seen)
         folder = _folder_of(stage, "victim")
         harmed = folder is not None and _harm(plan, folder, pick)
+    calls = range(stage.acked(victim))
     arrived = set(stage.stored("victim"))
+    seen.met = harmed and not {p for n in calls for p in victim.points(n)} <= arrived
     text = stage.synced(seen)
-    seen.met = harmed and len(arrived) < sum(len(victim.points(n)) for n in range(plan.calls))
-    status = {"KILLED"} if waits else {"FINISHED"}
+    status = {"KILLED"} if killed else {"FINISHED"}
     compare(stage, other, seen, status)
     untouched = folder is None or not harmed
     lost = compare(stage, victim, seen, status, whole=untouched)
