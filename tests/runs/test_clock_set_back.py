@@ -13,7 +13,7 @@ LASTS = 0.3
 
 
 @pytest.mark.parametrize("fails", [False, True], ids=["finished", "failed"])
-@pytest.mark.parametrize("seconds", [-10_800.0, -86_400.0 * 400, -5.0, 0.0, 3600.0])
+@pytest.mark.parametrize("seconds", [-10_800.0, -86_400.0 * 400, -5.0, -0.25, 0.0, 3600.0])
 def test_a_run_never_ends_before_it_began(
     store: str, script: None, monkeypatch: pytest.MonkeyPatch, seconds: float, fails: bool
 ) -> None:

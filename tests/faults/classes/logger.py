@@ -112,7 +112,8 @@ class Logger:
         """Be the handler of a signal."""
         if "handler" in self.plan.inside:
             self.nested("handler", frame)
-        if self.plan.raised and self.inside and self.pick.random() < 0.5:
+        raises = self.plan.raised and self.inside and not _in_callback(frame)
+        if raises and self.pick.random() < 0.5:
             self.inside = False
             if _within(frame):
                 self.say("struck raised")
@@ -171,6 +172,16 @@ def _within(frame: FrameType | None) -> bool:
     """Whether a place lies inside a call of ours."""
     while frame is not None:
         if OURS in frame.f_code.co_filename:
+            return True
+        frame = frame.f_back
+    return False
+
+
+def _in_callback(frame: FrameType | None) -> bool:
+    """Whether what is raised here reaches nobody but the interpreter, which prints it."""
+    while frame is not None:
+        name, file = frame.f_code.co_name, frame.f_code.co_filename
+        if name in ("nested", "collected", "__del__") or file.endswith("weakref.py"):
             return True
         frame = frame.f_back
     return False
