@@ -31,13 +31,16 @@ def asked(words: Sequence[str]) -> dict[str, list[int]]:
     if words[0][:1].isdigit():
         return {"company": seeds_of(words)}
     found: dict[str, list[int]] = {}
+    ranges: set[str] = set()
     name = ""
     for word in words:
         if not word[:1].isdigit():
             name = word
             found[name] = list(range(CLASSES[name].count))
         elif "-" in word:
-            found[name] = seeds_of([word])
+            before = found[name] if name in ranges else []
+            found[name] = before + seeds_of([word])
+            ranges.add(name)
         else:
             found[name] = list(range(int(word)))
     return found

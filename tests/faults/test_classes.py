@@ -81,6 +81,7 @@ def test_there_are_more_than_four_hundred() -> None:
         (["3-5"], {"company": [3, 4, 5]}),
         (["damages", "3"], {"damages": [0, 1, 2]}),
         (["damages", "17-18"], {"damages": [17, 18]}),
+        (["pages", "9-9", "16-16"], {"pages": [9, 16]}),
         (["lanes", "1", "locks", "2-2"], {"lanes": [0], "locks": [2]}),
     ],
 )
