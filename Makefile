@@ -55,11 +55,8 @@ format: $(VENV)/.dev  ## let ruff put the code in order
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-faults: $(VENV)/.dev postgres  ## play 200 schedules of kills, stops, broken servers and full disks
+faults: $(VENV)/.dev postgres  ## play 684 schedules of faults, and print a table by class
 	$(BIN)/python -m tests.faults
-	$(BIN)/python -m tests.faults.kills 50
-	$(BIN)/python -m tests.faults.kernels 20
-	$(BIN)/python -m tests.faults.disks
 
 bench: $(VENV)/.dev  ## measure ours beside the peers
 	$(BIN)/python -m benchmarks

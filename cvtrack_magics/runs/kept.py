@@ -32,6 +32,8 @@ from cvtrack_magics.store.uris import absolute
 if TYPE_CHECKING:
     from cvtrack_magics.runs.session import Session
 
+STEPPED = 100  # milliseconds that two clocks differ by when one of them was set
+
 
 class KeptRun:
     """What is recorded of one run goes on disk first, and from there to the store.
@@ -73,6 +75,7 @@ class KeptRun:
         uri = run.uri if run else absolute(session.tracking.uri)
         experiment_id, experiment = self._experiment(parent.delivery.note if parent else above)
         host, pid, created = me()
+        self._opened = time.monotonic()
         self.note: RunNote = RunNote(
             key=uuid.uuid4().hex,
             name=self.masking.text(name, "the run's name"),
@@ -259,14 +262,18 @@ class KeptRun:
     def _behind_its_points(self, end: End) -> End:
         """Let no run end before what another thread logged while it was being closed.
 
-        The end of a guest's run is what other code says it is.
+        Where the clock was set back meanwhile it lasted as long as it did, and so does not end
+        before it began. The end of a guest's run is what other code says it is.
         """
         if self.note.guest:
             return end
         self.channel.drain()
         last = max((s.times[-1] for s in self.channel.history.series.values() if s), default=0.0)
         now = int(time.time() * 1000)
-        return replace(end, ended=max(end.ended, min(now, math.ceil(last * 1000))))
+        ended = max(end.ended, min(now, math.ceil(last * 1000)))
+        lasted = int((time.monotonic() - self._opened) * 1000)
+        back = lasted - (now - self.note.started)
+        return replace(end, ended=ended + back if back > STEPPED else ended)
 
     def in_store(self) -> OpenRun | None:
         """Return the run as the store knows it, or None while it does not."""

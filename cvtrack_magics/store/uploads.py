@@ -7,17 +7,20 @@ from typing import Any
 
 from cvtrack_magics.errors import StoreUnavailable
 
+ADVICE = "A proxy or a login page may stand before the store."
+
 
 def check_listed(client: Any, run_id: str, folder: Path) -> None:
     """See that a store lists the files of a folder, each with its size.
 
     A server's answer to an upload is empty, as that of a stranger in its place may be. A store
-    that lists nothing at all, because it may not or cannot, is believed.
+    that lists nothing at all, because it may not or cannot, is believed; what is no listing is
+    the stranger's again.
 
     Raises
     ------
     StoreUnavailable
-        A file is missing, or of another size.
+        A file is missing, or of another size, or somebody else answered for the store.
     """
     wanted: dict[str, dict[str, int]] = {}
     for file in folder.rglob("*"):
@@ -28,6 +31,9 @@ def check_listed(client: Any, run_id: str, folder: Path) -> None:
     for at, files in wanted.items():
         try:
             listed = client.list_artifacts(run_id, at or None)
+        except (ValueError, TypeError, AttributeError) as error:  # a page, or nothing
+            said = "The store's answer to which files it has is no list of files."
+            raise StoreUnavailable(said, ADVICE) from error
         except Exception:  # the right to list is another one than that to write
             return
         sizes = {str(item.path): item.file_size for item in listed}
@@ -35,5 +41,5 @@ def check_listed(client: Any, run_id: str, folder: Path) -> None:
             if path not in sizes or sizes[path] not in (None, size):
                 raise StoreUnavailable(
                     f"File {path!r} was uploaded, and the store does not list it.",
-                    "A proxy or a login page may stand before the store.",
+                    ADVICE,
                 )

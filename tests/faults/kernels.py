@@ -96,27 +96,37 @@ def problems(ends: list[str], folder: Path) -> list[str]:
     return wrong()
 
 
-def main(words: list[str]) -> int:
-    """Open as many as were asked for; 1 when one went wrong or something was left."""
-    many = int(words[0]) if words else 20
+def play(many: int) -> tuple[list[str], int]:
+    """Open so many kernels; return what went wrong, and how many points were compared."""
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
         folder = Path(name)
         template_in(folder)
+        kept = {key: os.environ.get(key) for key in ("MLFLOW_TRACKING_URI", "XDG_STATE_HOME")}
         os.environ.update(
             MLFLOW_TRACKING_URI=f"sqlite:///{folder}/mlflow.db", XDG_STATE_HOME=str(folder)
         )
-        with ThreadPoolExecutor(4) as pool:
-            ends = list(pool.map(lambda number: live(number, folder), range(many)))
-        del os.environ["XDG_STATE_HOME"]
+        try:
+            with ThreadPoolExecutor(4) as pool:
+                ends = list(pool.map(lambda number: live(number, folder), range(many)))
+        finally:
+            for key, value in kept.items():
+                del os.environ[key]
+                if value is not None:
+                    os.environ[key] = value
         said = problems(ends, folder)
-        began = time.monotonic()
         if not until(lambda: not beside(folder), LAST):
             said += [f"left after {LAST:.0f} s: {line}" for line in beside(folder)]
-        for line in said:
-            print(f"WRONG {line}")
-        left = time.monotonic() - began
-        print(f"kernels: {many - len(said)} of {many} right; no process left {left:.1f} s later")
-        return int(bool(said))
+        return said, STEPS * sum(end not in RIGHT for end in ends)
+
+
+def main(words: list[str]) -> int:
+    """Open as many as were asked for; 1 when one went wrong or something was left."""
+    many = int(words[0]) if words else 20
+    said, points = play(many)
+    for line in said:
+        print(f"WRONG {line}")
+    print(f"kernels: {many - len(said)} of {many} right; {points:,} points; no process left")
+    return int(bool(said))
 
 
 if __name__ == "__main__":

@@ -57,6 +57,10 @@ class Life:
     problems: list[str] = field(default_factory=list)
     seconds: float = 0.0
     """From the kill until all was in the store."""
+    points: int = 0
+    """How many were compared with what was acknowledged."""
+    met: bool = False
+    """Whether something was killed or stopped while the run was open."""
 
     def acked(self) -> int:
         """Return how many calls of log() returned."""
@@ -133,6 +137,7 @@ def check(life: Life, status: str, soon: float = PATIENCE) -> None:
     until(lambda: is_whole(life, status))
     life.seconds = time.monotonic() - began
     said, points, many = life.stored()
+    life.points = 2 * life.acked()
     if not is_whole(life, status):
         life.problems.append(f"{said} with {many} points of {2 * life.acked()}")
     elif life.seconds > soon:
@@ -146,6 +151,7 @@ def check(life: Life, status: str, soon: float = PATIENCE) -> None:
 def of_kernel(life: Life, draw: random.Random) -> None:
     """The kernel is killed."""
     time.sleep(draw.uniform(0.0, CALLS * PACE))
+    life.met = life.process.poll() is None and not life.has(b"closed")
     life.process.kill()
     life.process.wait()
     check(life, "FINISHED" if life.has(b"closed") else "KILLED", SOON)
@@ -155,6 +161,7 @@ def of_companion(life: Life, draw: random.Random) -> None:
     """The process that sends is killed, and the kernel goes on."""
     until(lambda: life.beside("runs.sending") or life.has(b"closed"))
     time.sleep(draw.uniform(0.0, CALLS * PACE / 2))
+    life.met = bool(life.beside("runs.sending")) and not life.has(b"closed")
     for process in life.beside("runs.sending"):
         process.kill()
     life.process.wait(PATIENCE)
@@ -165,6 +172,7 @@ def of_both(life: Life, draw: random.Random) -> None:
     """Kernel and sending process are killed; the watcher is left."""
     until(lambda: life.beside("runs.sending") or life.has(b"closed"))
     time.sleep(draw.uniform(0.0, CALLS * PACE / 2))
+    life.met = bool(life.beside("runs.sending")) and not life.has(b"closed")
     for process in life.beside("runs.sending"):
         process.kill()
     life.process.kill()
@@ -175,6 +183,7 @@ def of_both(life: Life, draw: random.Random) -> None:
 def of_sleep(life: Life, draw: random.Random) -> None:
     """All of them are stopped for a while, as on a machine that sleeps."""
     time.sleep(draw.uniform(0.0, CALLS * PACE))
+    life.met = not life.has(b"closed")
     sleeping = [psutil.Process(life.process.pid), *life.beside()]
     for process in sleeping:
         with suppress(psutil.Error):

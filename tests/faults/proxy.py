@@ -29,18 +29,43 @@ KINDS = {
     "429": "Too Many Requests, with Retry-After",
     "401": "Unauthorized, as a proxy that asks for a login says it",
     "403": "Forbidden, as MLflow says it",
+    "page": "a page of somebody between, given with the fault",
+    "limit": "413 for what is larger than the fault says",
 }
 LONGEST_HANG = 60.0  # seconds
 PASS_BACK = ("content-type", "location", "content-disposition")
 
 
 @dataclass(frozen=True)
+class Page:
+    """What somebody between answers in the server's place."""
+
+    status: int
+    kind: str = "text/html"
+    body: bytes = b""
+    headers: tuple[tuple[str, str], ...] = ()
+
+    def answer(self) -> bytes:
+        """Return it as it goes over the wire."""
+        lines = [f"HTTP/1.1 {self.status} Made Up", f"Content-Type: {self.kind}"]
+        lines += [f"{name}: {value}" for name, value in self.headers]
+        lines += [] if self.status == 204 else [f"Content-Length: {len(self.body)}"]
+        return "\r\n".join([*lines, "", ""]).encode() + (b"" if self.status == 204 else self.body)
+
+
+@dataclass(frozen=True)
 class Fault:
-    """What happens to requests; ``share`` of them (0..1), after ``delay`` seconds."""
+    """What happens to requests; ``share`` of them (0..1), after ``delay`` seconds.
+
+    ``only`` is what the path of a request holds that is harmed; ``limit`` is in bytes.
+    """
 
     kind: str
     share: float = 1.0
     delay: float = 0.0
+    only: str = ""
+    page: Page | None = None
+    limit: int = 0
 
 
 class Proxy:
@@ -123,7 +148,7 @@ class Proxy:
             return False
         headers = http.client.parse_headers(stream)  # type: ignore[arg-type]
         length = int(headers.get("Content-Length", 0))
-        fault = self._draw()
+        fault = self._draw(head[1], length)
         kind = fault.kind if fault else ""
         if kind == "half":
             stream.read(length // 2)  # type: ignore[attr-defined]
@@ -139,6 +164,14 @@ class Proxy:
             if kind == "hang":
                 _reset(client)
                 return False
+        elif kind == "page":
+            assert fault is not None
+            assert fault.page is not None
+            client.sendall(fault.page.answer())
+            return True
+        elif kind == "limit":
+            client.sendall(Page(413, body=b"<h1>Request Entity Too Large</h1>").answer())
+            return True
         elif kind.isdigit():
             client.sendall(_refusal(int(kind)))
             return True
@@ -153,9 +186,11 @@ class Proxy:
         client.sendall(answer)
         return not self._closed
 
-    def _draw(self) -> Fault | None:
+    def _draw(self, path: str, length: int) -> Fault | None:
         fault = self._fault
         if fault is None or self._random.random() >= fault.share:
+            return None
+        if fault.only not in path or length < fault.limit:
             return None
         self.hits[fault.kind] += 1
         return fault
