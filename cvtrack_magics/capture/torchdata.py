@@ -140,7 +140,9 @@ def _of_stream(
 def _drawn_of_stream(loader: Any | None, count: int) -> Drawn:
     """Return what a loader that drops its last batch takes of a stream."""
     size = int(getattr(loader, "batch_size", None) or 0)
-    if not (size and getattr(loader, "drop_last", False)) or bool(getattr(loader, "num_workers", 0)):
+    if not (size and getattr(loader, "drop_last", False)) or bool(
+        getattr(loader, "num_workers", 0)
+    ):
         return Drawn()
     whole = count // size * size
     return Drawn(list(range(whole)), whole)

@@ -283,7 +283,9 @@ def _column(item: Any, known: Mapping[str, tuple[str, int]]) -> Any | None:
     elif isinstance(item, (set, frozenset)):
         item = sorted(item, key=str)
     elif is_table(item):
-        item = item.reset_index().values.tolist()
+        frame = item.to_frame() if getattr(item, "ndim", 2) == 1 else item
+        plain = type(frame.index).__name__ == "RangeIndex"
+        item = (frame if plain else frame.reset_index()).values.tolist()
     elif is_image(item) or (is_array(item) and not getattr(item, "ndim", 0)):
         item = [item]
     try:

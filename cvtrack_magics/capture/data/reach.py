@@ -124,6 +124,18 @@ def _text(name: str, item: Any, found: Reached) -> None:
         found.settings.append((name, text))
 
 
+def texts_of(item: Any) -> list[Any]:
+    """Return the texts in a table or an array of text, which may name files."""
+    if is_table(item):
+        frame = item.to_frame() if getattr(item, "ndim", 2) == 1 else item
+        values = frame.to_numpy().reshape(-1).tolist() if hasattr(frame, "to_numpy") else []
+    elif is_array(item) and getattr(item.dtype, "kind", "") in ("U", "O"):
+        values = item.reshape(-1).tolist()
+    else:
+        return []
+    return [value for value in values if isinstance(value, (str, os.PathLike))]
+
+
 def _is_folder(name: str, text: str) -> bool:
     if not text or len(text) > 4096 or "\0" in text or "cache_dir" in name:
         return False
@@ -173,7 +185,7 @@ def _inside(name: str, item: Any, found: Reached) -> list[tuple[str, Any]]:  # n
         return []
     if is_array(item) or is_image(item) or is_table(item):
         found.data.append(item)
-        return []
+        return [(_IN_LIST, each) for each in texts_of(item)]
     if isinstance(item, count):  # numbers, from wherever it is
         return []
     if _is_once(item):
