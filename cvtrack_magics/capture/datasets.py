@@ -14,6 +14,7 @@ from typing import Any
 from cvtrack_magics.capture import arrays, shapes
 from cvtrack_magics.capture.data import handles, scheme, tables
 from cvtrack_magics.capture.data.reach import named_files
+from cvtrack_magics.capture.data.samples import with_files
 from cvtrack_magics.capture.folders import identify_files, identify_folder
 from cvtrack_magics.capture.hashing import sha256_file
 from cvtrack_magics.capture.manifest import (
@@ -179,7 +180,7 @@ def _identify(
     single = shapes.is_array(value) or shapes.is_image(value) or shapes.is_table(value)
     if not single and is_dataset(value):
         return identify_dataset(value, cache, progress), kind
-    found = list(arrays.entries(value))
+    found = list(arrays.entries(with_files(value, {})))
     if not found:
         raise UsageProblem("The data set is empty.", "Give arrays, files or samples.")
     text = manifest_text(found)
@@ -314,7 +315,7 @@ def _identify_path(
         raise UsageProblem(f"There is no file or folder {name!r}.{_near(path)}", _looked(path))
     if not path.is_file():
         raise UsageProblem(f"{name!r} is neither a file nor a folder.", "Give a regular file.")
-    table = tables.read_csv(path)
+    table = tables.read_csv(path) or tables.read_list(path)
     if table is not None and tables.path_columns(table):
         made = tables.identify_table(table, cache, progress)
         own_digest = sha256_file(str(path)).sha256

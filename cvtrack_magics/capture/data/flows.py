@@ -14,7 +14,7 @@ from typing import Any
 from cvtrack_magics.capture.arrays import hash_value
 from cvtrack_magics.capture.data.randomness import generators_kept, without_transforms
 from cvtrack_magics.capture.data.reach import Reached, reach
-from cvtrack_magics.capture.data.samples import Rows, file_names, known_files
+from cvtrack_magics.capture.data.samples import Rows, file_names, known_files, with_files
 from cvtrack_magics.capture.data.scheme import Sample, label_text
 from cvtrack_magics.capture.folders import identify_files, identify_folder
 from cvtrack_magics.capture.loaded import loaded
@@ -85,7 +85,7 @@ def read_stream(
     """
     reached = reach(value)
     _refuse(value, reached)
-    why = reached.chance and f"it asks for chance ({reached.chance})"
+    why = reached.chance and f"it asks for random numbers ({reached.chance})"
     if not why:
         found = _whole(value, reached, progress)
         if isinstance(found, Rows):
@@ -128,17 +128,19 @@ def _whole(value: Any, reached: Reached, progress: Progress | None) -> Rows | st
     """Read two copies of a stream; a text says why they do not identify it."""
     shared = {id(item): item for item in reached.data if _is_large(item)}
     first: list[tuple[str, int]] | None = None
+    known: dict[str, str] = {}
     schema: dict[str, object] = {}
-    for _ in range(2):
+    for turn in range(2):
         try:
             made = copy.deepcopy(value, dict(shared))
+            _move_epoch(made, turn)
         except Exception as error:
             return f"it cannot be copied ({type(error).__name__})"
         with generators_kept(made) as asked:
             found: list[tuple[str, int]] = []
             for sample in _samples(made):
                 schema = schema or {"sample": describe_shape(sample)}
-                found.append(hash_value(sample))
+                found.append(hash_value(with_files(sample, known)))
                 if len(found) % 64 == 1 and asked():
                     return "it asks for random numbers"
                 if _goes_round(found) or len(found) > _MOST:
@@ -147,13 +149,22 @@ def _whole(value: Any, reached: Reached, progress: Progress | None) -> Rows | st
                     progress(len(found), len(found) if first is None else len(first))
             if asked():
                 return "it asks for random numbers"
-        if first is not None and found != first:
+        if first is not None and sorted(found) == sorted(first):
+            first = found = first if found == first else sorted(first)  # each epoch has its order
+        elif first is not None:
             return "it gives other samples the next time"
         first = found
     if not first:
         raise UsageProblem(f"{type(value).__name__} is empty.", "Give one that holds samples.")
     samples = {at: Sample(sha, "", size, str(at)) for at, (sha, size) in enumerate(first)}
     return Rows("samples", samples, "", schema)
+
+
+def _move_epoch(stream: Any, turn: int) -> None:
+    """Tell a copy that it is in another epoch, where it asks to be told."""
+    if turn and callable(getattr(stream, "set_epoch", None)):
+        now = getattr(stream, "epoch", 0)
+        stream.set_epoch((now if isinstance(now, int) else 0) + turn)
 
 
 def _is_large(item: object) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dis
 import glob
 import inspect
 import io
@@ -41,12 +42,11 @@ _ABOUT = ("DatasetInfo", "Features", "Logger", "NamedSplit")
 _STORED = re.compile(r"cache|memo|epoch|seed|state|history|seen")
 _CHANGING = re.compile(r"^_|epoch|seed|rank|worker|step|count|index|position|offset|length|cache")
 _CHANCE = frozenset(
-    (
-        *("random", "shuffle", "randperm", "rand", "randn", "randint", "choice", "choices"),
-        *("default_rng", "RandomState", "Random", "urandom", "uuid4", "permutation", "secrets"),
-        *("SystemRandom", "Generator", "time", "time_ns", "now", "perf_counter", "monotonic"),
-    )
+    ("SystemRandom", "urandom", "uuid1", "uuid4", "token_bytes", "token_hex", "randbits")
 )
+_UNSEEDED = re.compile(r"\b(default_rng|RandomState|Random|PCG64|MT19937|Philox)\(\s*(None\s*)?\)")
+_CLOCK = frozenset(("time", "time_ns", "now", "today", "utcnow"))
+_ROOTS = ("__iter__", "__next__", "__getitem__", "__getitems__", "__call__", "forward")
 _CHANCE_WORD = re.compile(r"shuffl|random|resampl|randperm", re.IGNORECASE)
 
 
@@ -232,10 +232,9 @@ def _of_function(item: FunctionType, found: Reached) -> list[tuple[str, Any]]:
     else:
         names = set(_names(code))
         found.code.append(_source(item))
-        words = sorted(names & _CHANCE)
-        if words:
-            found.chance = found.chance or f"{words[0]!r} in {item.__qualname__}"
-    held = [(name, item.__globals__[name]) for name in sorted(names & item.__globals__.keys())]
+        found.chance = found.chance or _chance_in(item, names, found.code[-1])
+    used = set() if is_foreign(code.co_filename) else set(_globals_of(code))
+    held = [(name, item.__globals__[name]) for name in sorted(used & item.__globals__.keys())]
     cells = inspect.getclosurevars(item).nonlocals if item.__closure__ else {}
     own = [*(item.__defaults__ or ()), *(item.__kwdefaults__ or {}).values()]
     consts = [] if is_foreign(code.co_filename) else _texts(code)
@@ -243,11 +242,36 @@ def _of_function(item: FunctionType, found: Reached) -> list[tuple[str, Any]]:
     return [*cells.items(), *(("", each) for each in own), *spelled, *held]
 
 
+def _chance_in(item: FunctionType, names: set[str], source: str) -> str:
+    """Return what in a function is of chance and leaves no trace in the known generators."""
+    words = sorted(names & _CHANCE)
+    unseeded = _UNSEEDED.search(source)
+    if words or unseeded:
+        return words[0] if words else f"{unseeded[1]}() without a seed" if unseeded else ""
+    used = [item.__globals__.get(name) for name in _globals_of(item.__code__)]
+    clocks = [each for each in used if _home(each) in ("time", "datetime")]
+    return "the clock" if clocks and names & _CLOCK else ""
+
+
+def _home(value: object) -> str:
+    name = value.__name__ if isinstance(value, ModuleType) else getattr(value, "__module__", "")
+    return str(name)
+
+
 def _names(code: CodeType) -> Iterator[str]:
     yield from code.co_names
     for item in code.co_consts:
         if isinstance(item, CodeType):
             yield from _names(item)
+
+
+def _globals_of(code: CodeType) -> Iterator[str]:
+    for step in dis.get_instructions(code):
+        if step.opname in ("LOAD_GLOBAL", "LOAD_NAME"):
+            yield str(step.argval)
+    for item in code.co_consts:
+        if isinstance(item, CodeType):
+            yield from _globals_of(item)
 
 
 def _texts(code: CodeType) -> list[str]:
@@ -265,15 +289,22 @@ def _source(item: FunctionType) -> str:
 
 
 def _functions(kind: type) -> list[FunctionType]:
-    made = []
-    for base in kind.__mro__:
-        if _is_library(base):
-            continue
-        for each in vars(base).values():
-            inner = getattr(each, "__func__", None) or getattr(each, "fget", None) or each
-            if isinstance(inner, FunctionType):
-                made.append(inner)
-    return made
+    """Return the methods of a user's class that give samples, and those that they name."""
+    own: dict[str, FunctionType] = {}
+    for base in reversed(kind.__mro__):
+        if not _is_library(base):
+            for name, each in vars(base).items():
+                inner = getattr(each, "__func__", None) or getattr(each, "fget", None) or each
+                if isinstance(inner, FunctionType):
+                    own[name] = inner
+    made: dict[str, FunctionType] = {}
+    waiting = [name for name in _ROOTS if name in own]
+    while waiting:
+        name = waiting.pop()
+        if name not in made:
+            made[name] = own[name]
+            waiting += [each for each in _names(own[name].__code__) if each in own]
+    return list(made.values())
 
 
 def _is_library(kind: type) -> bool:

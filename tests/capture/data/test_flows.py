@@ -311,7 +311,7 @@ def test_a_stream_with_chance_counts_by_what_is_behind_it(
     assert (after[1] == before[1]) is (change == "order")
     records = describe_data(MIXED[form](tmp_path / "one", ROWS), name="x")
     (notice,) = (r.text for r in records if isinstance(r, Notice))
-    assert "because it asks for chance" in notice
+    assert "because it asks for random numbers" in notice
 
 
 GIVEN: list[tuple[str, int]] = []
