@@ -154,6 +154,8 @@ def without_transforms(value: Any, depth: int = 4) -> Any | None:
 
     Those of the data sets that it holds are left out too.
     """
+    if getattr(value, "_format_type", "") == "custom" and hasattr(value, "with_format"):
+        return value.with_format(None)  # of Hugging Face, whose transform is its format
     own = getattr(value, "__dict__", {})
     names = [
         name
