@@ -137,6 +137,52 @@ def _none(path: str, size: int) -> bool:
     return False
 
 
+DRAW = """
+import matplotlib; matplotlib.use('agg')
+import matplotlib.pyplot as plt
+from IPython.core.pylabtools import select_figure_formats
+from IPython.display import clear_output, display
+one, axes = plt.subplots(); axes.plot([1, 2])
+two, axes = plt.subplots(); axes.plot([2, 1])
+"""
+DRAWN = {
+    "shown twice": ("display(one); display(one)", ["png", "png"]),
+    "updated": ("h = display(one, display_id=True)\nfor _ in range(60): h.update(one)", ["png"]),
+    "updated by name": ("for n in range(60): display(one, display_id='a', update=n > 0)", ["png"]),
+    "two in turn": (
+        "a = display(one, display_id=True); b = display(two, display_id=True)\n"
+        "for _ in range(9): a.update(one); b.update(two)",
+        ["png", "png"],
+    ),
+    "cleared": ("for _ in range(60): clear_output(wait=True); display(one)", ["png"]),
+    "cleared and updated": (
+        "for _ in range(9):\n    clear_output(wait=True); h = display(one, display_id=True)\n"
+        "    h.update(two)",
+        ["png"],
+    ),
+    "another object": (
+        "h = display(one, display_id=True); h.update(two); display(two)",
+        ["png"] * 2,
+    ),
+    "svg": ("display(one)", ["svg"]),
+    "pdf": ("display(one)", ["pdf"]),
+    "jpeg": ("display(one)", ["jpg"]),
+    "retina": ("display(one)", ["png"]),
+}
+
+
+def test_a_figure_that_is_redrawn_is_one(shell: Shell, store: str) -> None:
+    shell.run(DRAW)
+    for at, (kind, (code, suffixes)) in enumerate(DRAWN.items()):
+        form = kind if kind in ("svg", "pdf", "jpeg", "retina") else "png"
+        shell.run(f"select_figure_formats(get_ipython(), {{{form!r}}})")
+        shell.run(f"%%mlrun run{at}\n{code}")
+        names = artifact_names(store, runs_of(store)[f"run{at}"])
+        expected = {f"visualisations/figure-{n:02d}.{s}" for n, s in enumerate(suffixes, 1)}
+        assert {n for n in names if n.startswith("visualisations/")} == expected, kind
+    shell.run("plt.close('all')")
+
+
 def test_nested_under_a_span_and_status_of_the_span(shell: Shell, store: str) -> None:
     shell.run("%mlrun pipe")
     shell.run("%%mlrun bad --nested\n1/0")
