@@ -11,13 +11,13 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from types import ModuleType
 
+from cvtrack_magics.capture import packages
 from cvtrack_magics.capture.code.stale import loose_modules, stale_records
 from cvtrack_magics.capture.environment import environment_records
 from cvtrack_magics.capture.git import describe_git, git_records
 from cvtrack_magics.capture.hardware import hardware_facts, hardware_tag
 from cvtrack_magics.capture.meter import ResourceUse
 from cvtrack_magics.capture.modules import user_modules
-from cvtrack_magics.capture.packages import installed_key as installed_key
 from cvtrack_magics.capture.session import Cell, session_notebook, session_script
 from cvtrack_magics.records import Artifact, Metric, Notice, Param, Record, Tag
 from cvtrack_magics.redact import in_one_line, kind_and_line
@@ -103,6 +103,11 @@ def late_code_records(
         for item in git_records(describe_git(_folder(notebook), fresh, patience=patience))
         if isinstance(item, Artifact) and item.path not in written
     ]
+
+
+def installed_key() -> object:
+    """Return what changes with the packages on disk; see `packages.installed_key`."""
+    return packages.installed_key()
 
 
 def own_modules() -> list[Path]:

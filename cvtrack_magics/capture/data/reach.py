@@ -40,6 +40,7 @@ _BRACES = re.compile(r"\{([^{}]*)\}")
 _MENTIONS = ("homepage", "license", "citation", "description")
 _ABOUT = ("DatasetInfo", "Features", "Logger", "NamedSplit")
 _STORED = re.compile(r"cache|memo|epoch|seed|state|history|seen")
+_SEED = re.compile(r"(.*_)?(seed|rng|epoch)")
 _CHANGING = re.compile(r"^_|epoch|seed|rank|worker|step|count|index|position|offset|length|cache")
 _CHANCE = frozenset(
     ("SystemRandom", "urandom", "uuid1", "uuid4", "token_bytes", "token_hex", "randbits")
@@ -192,8 +193,9 @@ def _inside(name: str, item: Any, found: Reached) -> list[tuple[str, Any]]:  # n
         found.once = found.once or _a(type(item).__name__)
         return []
     if isinstance(item, (Mapping, list, tuple, set, frozenset, deque)):
-        if item and name != _IN_LIST and not _STORED.search(name):
-            found.data.append(item)
+        kept = _without_seeds(item) if isinstance(item, Mapping) else item
+        if kept and name != _IN_LIST and not _STORED.search(name):
+            found.data.append(kept)
         pairs = item.items() if isinstance(item, Mapping) else ((_IN_LIST, each) for each in item)
         return [(str(key), each) for key, each in pairs]
     if isinstance(item, MethodType):
@@ -205,6 +207,13 @@ def _inside(name: str, item: Any, found: Reached) -> list[tuple[str, Any]]:  # n
     if isinstance(item, type):
         return [("", each) for each in _functions(item)]
     return _of_object(item, found)
+
+
+def _without_seeds(item: Mapping[Any, Any]) -> Mapping[Any, Any]:
+    """Return a dict without what a library may draw anew each time, such as webdataset's seed."""
+    if not any(_SEED.fullmatch(str(key)) for key in item):
+        return item
+    return {key: each for key, each in item.items() if not _SEED.fullmatch(str(key))}
 
 
 def _is_once(item: Any) -> bool:

@@ -25,6 +25,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from torch.utils.data import ChainDataset, DataLoader, IterableDataset, TensorDataset
 from torchvision import transforms as v1
 
@@ -312,6 +314,55 @@ def test_a_stream_with_chance_counts_by_what_is_behind_it(
     records = describe_data(MIXED[form](tmp_path / "one", ROWS), name="x")
     (notice,) = (r.text for r in records if isinstance(r, Notice))
     assert "because it asks for random numbers" in notice
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    form=st.sampled_from(["pairs", "two lists", "table", "tensors", "index file", "loader"]),
+    labels=st.lists(st.integers(0, 2), min_size=2, max_size=7),
+    picks=st.permutations(range(7)),
+    at=st.integers(0, 6),
+    change=st.sampled_from(["byte", "label", "member", "repeat", "order"]),
+)
+def test_any_change_of_a_stream_changes_the_digest_it_should(
+    tmp_path_factory: pytest.TempPathFactory,
+    form: str,
+    labels: list[int],
+    picks: list[int],
+    at: int,
+    change: str,
+) -> None:
+    folder = tmp_path_factory.mktemp("any")
+    rows = [(f"{n}.bin", bytes([n, 7, n]), label) for n, label in zip(picks, labels, strict=False)]
+    made, at = list(rows), at % len(rows)
+    name, content, label = made[at]
+    if change == "byte":
+        made[at] = (name, content[:1] + b"\xff" + content[2:], label)
+    elif change == "label":
+        made[at] = (name, content, label + 1)
+    elif change == "member":
+        made.pop(at)
+    elif change == "repeat":
+        made.append(made[at])
+    else:
+        made.reverse()
+    old, new = both(FORMS[form](folder / "old", rows)), both(FORMS[form](folder / "new", made))
+    assert old[0] != new[0]
+    assert (old[1] == new[1]) is (change == "order")
+
+
+class Seeded(Mixed):
+    """Holds a seed that was drawn when it was made, as a library does."""
+
+    def __init__(self, **held: Any) -> None:
+        seed = int(np.random.default_rng().integers(1 << 30))
+        super().__init__(seed=seed, options={"seed": seed, "handler": len}, **held)
+        self.more = {"shuffle_seed": seed, "size": 3}
+
+
+def test_a_seed_that_is_drawn_anew_does_not_count(tmp_path: Path) -> None:
+    pairs = vars(FORMS["pairs"](tmp_path, ROWS))
+    assert len({both(Seeded(**pairs)) for _ in range(4)}) == 1
 
 
 GIVEN: list[tuple[str, int]] = []
