@@ -7,6 +7,7 @@ import hashlib
 import io
 import numbers
 from array import array as packed_array
+from collections import deque
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -195,8 +196,8 @@ def _opened(value: Any) -> Any:
     """Return what stands for the content of a set, range, record, frame or open file."""
     if isinstance(value, (set, frozenset)):
         return sorted(hash_value(item)[0] for item in value)
-    if isinstance(value, (memoryview, packed_array, range)):
-        return list(value) if isinstance(value, range) else bytes(value)
+    if isinstance(value, (memoryview, packed_array, range, deque)):
+        return list(value) if isinstance(value, (range, deque)) else bytes(value)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {item.name: getattr(value, item.name) for item in dataclasses.fields(value)}
     if isinstance(value, io.IOBase):

@@ -6,12 +6,14 @@ import copy
 import hashlib
 import json
 import os
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from cvtrack_magics.capture.arrays import hash_value
+from cvtrack_magics.capture.data.handles import kind_of_handle, members_of_handle
 from cvtrack_magics.capture.data.randomness import generators_kept, without_transforms
 from cvtrack_magics.capture.data.reach import Reached, reach
 from cvtrack_magics.capture.data.samples import Rows, file_names, known_files, with_files
@@ -127,37 +129,49 @@ def _holds_work(folder: str) -> bool:
 def _whole(value: Any, reached: Reached, progress: Progress | None) -> Rows | str:
     """Read two copies of a stream; a text says why they do not identify it."""
     shared = {id(item): item for item in reached.data if _is_large(item)}
-    first: list[tuple[str, int]] | None = None
     known: dict[str, str] = {}
     schema: dict[str, object] = {}
+    turns: list[list[tuple[str, int]]] = []
     for turn in range(2):
         try:
             made = copy.deepcopy(value, dict(shared))
             _move_epoch(made, turn)
         except Exception as error:
             return f"it cannot be copied ({type(error).__name__})"
-        with generators_kept(made) as asked:
-            found: list[tuple[str, int]] = []
-            for sample in _samples(made):
-                schema = schema or {"sample": describe_shape(sample)}
-                found.append(hash_value(with_files(sample, known)))
-                if len(found) % 64 == 1 and asked():
-                    return "it asks for random numbers"
-                if _goes_round(found) or len(found) > _MOST:
-                    return f"it has not ended after {len(found):,} samples"
-                if progress is not None and len(found) % 256 == 0:
-                    progress(len(found), len(found) if first is None else len(first))
-            if asked():
-                return "it asks for random numbers"
-        if first is not None and sorted(found) == sorted(first):
-            first = found = first if found == first else sorted(first)  # each epoch has its order
-        elif first is not None:
-            return "it gives other samples the next time"
-        first = found
+        found = _read(made, known, schema, progress)
+        if isinstance(found, str):
+            return found
+        turns.append(found)
+    first, second = turns
     if not first:
         raise UsageProblem(f"{type(value).__name__} is empty.", "Give one that holds samples.")
+    if first != second:
+        if sorted(first) != sorted(second):
+            return "it gives other samples the next time"
+        first = sorted(first)  # each epoch has its order
     samples = {at: Sample(sha, "", size, str(at)) for at, (sha, size) in enumerate(first)}
     return Rows("samples", samples, "", schema)
+
+
+def _read(
+    made: Any, known: dict[str, str], schema: dict[str, object], progress: Progress | None
+) -> list[tuple[str, int]] | str:
+    """Return SHA-256 and bytes of each sample, or why there is no telling."""
+    found: list[tuple[str, int]] = []
+    with generators_kept(made) as asked:
+        for sample in _samples(made):
+            schema.setdefault("sample", describe_shape(sample))
+            try:
+                found.append(hash_value(with_files(sample, known)))
+            except NotIdentified as error:
+                return f"its samples hold {error.what}, whose content cannot be told"
+            if len(found) % 64 == 1 and asked():
+                break
+            if _goes_round(found) or len(found) > _MOST:
+                return f"it has not ended after {len(found):,} samples"
+            if progress is not None and len(found) % 256 == 0:
+                progress(len(found), len(found))
+        return "it asks for random numbers" if asked() else found
 
 
 def _move_epoch(stream: Any, turn: int) -> None:
@@ -212,6 +226,9 @@ def _goes_round(found: list[tuple[str, int]]) -> bool:
 def _behind(
     value: Any, reached: Reached, why: str, cache: Path | None, progress: Progress | None
 ) -> Behind:
+    if reached.unknown:
+        said = f"{why}, and it holds {reached.unknown}, whose content cannot be told"
+        raise NotIdentified(f"{type(value).__name__} is a stream and", said, _HINT)
     own = None if cache is None else cache / "streams"
     folders = [identify_folder(Path(folder), own, progress) for folder in reached.folders]
     manifest, names = _files(reached.files, own, progress)
@@ -287,12 +304,14 @@ def _rows(data: list[Any], known: Mapping[str, tuple[str, int]]) -> tuple[list[S
 
 def _column(item: Any, known: Mapping[str, tuple[str, int]]) -> Any | None:
     """Return a list or array as a column; ``None`` of what cannot be hashed or holds lists."""
+    if kind_of_handle(item):
+        return [sample.line for sample in members_of_handle(item)[0]] or None
     if isinstance(item, Mapping):
         if any(isinstance(each, (Mapping, list)) or is_array(each) for each in item.values()):
             return None  # its lists are columns themselves
         item = list(item.items())
-    elif isinstance(item, (set, frozenset)):
-        item = sorted(item, key=str)
+    elif isinstance(item, (set, frozenset, deque)):
+        item = list(item) if isinstance(item, deque) else sorted(item, key=str)
     elif is_table(item):
         frame = item.to_frame() if getattr(item, "ndim", 2) == 1 else item
         plain = type(frame.index).__name__ == "RangeIndex"

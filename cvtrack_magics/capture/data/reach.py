@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import dis
 import glob
+import hashlib
 import inspect
 import io
 import os
+import pickle
 import queue
 import re
 import socket
@@ -27,7 +29,7 @@ from types import (
 )
 from typing import Any
 
-from cvtrack_magics.capture.data.handles import file_behind
+from cvtrack_magics.capture.data.handles import file_behind, kind_of_handle
 from cvtrack_magics.capture.data.randomness import is_generator
 from cvtrack_magics.capture.modules import is_foreign
 from cvtrack_magics.capture.shapes import is_array, is_image, is_table
@@ -67,6 +69,8 @@ class Reached:
         Where it reads from that is not on this machine.
     chance : str
         What may make it give other samples, or another order, the next time.
+    unknown : str
+        What holds its content where nobody can look.
     code : list of str
         Names of library classes, source of the user's functions.
     settings : list of (str, value)
@@ -79,6 +83,7 @@ class Reached:
     once: str = ""
     address: str = ""
     chance: str = ""
+    unknown: str = ""
     code: list[str] = field(default_factory=list)
     settings: list[tuple[str, Any]] = field(default_factory=list)
 
@@ -181,6 +186,9 @@ def _inside(name: str, item: Any, found: Reached) -> list[tuple[str, Any]]:  # n
     if behind:
         found.files.append(behind)
         return []
+    if kind_of_handle(item):
+        found.data.append(item)
+        return []
     if is_generator(item):
         found.chance = found.chance or "a random generator"
         return []
@@ -207,6 +215,16 @@ def _inside(name: str, item: Any, found: Reached) -> list[tuple[str, Any]]:  # n
     if isinstance(item, type):
         return [("", each) for each in _functions(item)]
     return _of_object(item, found)
+
+
+def _of_closed(item: Any, found: Reached) -> None:
+    """Take an object of compiled code by its pickle, if it has one that says anything."""
+    try:
+        content = pickle.dumps(item, protocol=4)
+    except Exception:
+        found.unknown = found.unknown or _a(type(item).__name__)
+        return
+    found.settings.append((type(item).__name__, hashlib.sha256(content).hexdigest()))
 
 
 def _without_seeds(item: Mapping[Any, Any]) -> Mapping[Any, Any]:
@@ -333,6 +351,9 @@ def _of_object(item: Any, found: Reached) -> list[tuple[str, Any]]:
     found.code.append(kind.__qualname__)
     if _is_library(kind) and _CHANCE_WORD.search(kind.__name__):
         found.chance = found.chance or kind.__name__
+    if not hasattr(item, "__dict__") and not any(vars(b).get("__slots__") for b in kind.__mro__):
+        _of_closed(item, found)
+        return []
     slots = [name for base in kind.__mro__ for name in _slots(base)]
     held = {**{n: getattr(item, n, None) for n in slots}, **getattr(item, "__dict__", {})}
     functions = [] if _is_library(kind) else _functions(kind)

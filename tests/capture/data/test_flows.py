@@ -3,8 +3,12 @@
 # ruff: noqa: SIM115 -- handles are left open, as they are in notebooks
 from __future__ import annotations
 
+import array
 import collections
+import collections.abc
 import csv
+import datetime
+import decimal
 import functools
 import glob
 import io
@@ -17,6 +21,7 @@ import sqlite3
 import tarfile
 import threading
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -349,6 +354,46 @@ def test_any_change_of_a_stream_changes_the_digest_it_should(
     old, new = both(FORMS[form](folder / "old", rows)), both(FORMS[form](folder / "new", made))
     assert old[0] != new[0]
     assert (old[1] == new[1]) is (change == "order")
+
+
+class Drawn(Base):
+    def __iter__(self) -> Iterator[Any]:
+        yield random.random(), self.source
+
+
+CLOSED: dict[str, Callable[[bytes], Any]] = {
+    "array": lambda data: array.array("B", data),
+    "deque": collections.deque,
+    "bytes": lambda data: [data],
+    "memory file": lambda data: zipfile.ZipFile(io.BytesIO(zip_of(data))),
+    "arrow": lambda data: pytest.importorskip("pyarrow").table({"x": list(data)}),
+    "date": lambda data: datetime.date(2000 + data[0] % 99, 1, 1),
+    "decimal": lambda data: decimal.Decimal(data[0]),
+    "objects": lambda data: np.array([data, None], object),
+}
+
+
+def zip_of(data: bytes) -> bytes:
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w") as archive:
+        archive.writestr(zipfile.ZipInfo("a"), data)
+    return made.getvalue()
+
+
+@pytest.mark.parametrize("kind", CLOSED)
+def test_what_compiled_code_holds_counts(tmp_path: Path, kind: str) -> None:
+    paths = written(tmp_path, ROWS)
+    first, again, other = (
+        both(Drawn(source=CLOSED[kind](data), paths=paths)) for data in (b"ab", b"ab", b"xb")
+    )
+    assert first == again
+    assert not set(first) & set(other)
+
+
+def test_what_nobody_can_look_into_is_said(tmp_path: Path) -> None:
+    stream = Drawn(source=zlib.decompressobj(), paths=written(tmp_path, ROWS))
+    with pytest.raises(NotIdentified, match="holds a Decompress, whose content cannot be told"):
+        describe_data(stream, name="x")
 
 
 class Seeded(Mixed):
