@@ -43,6 +43,25 @@ class UsageProblem(CvtrackError, ValueError):
     label = "UsageError"  # IPython's own word for it
 
 
+class NotIdentified(UsageProblem):
+    """Data whose identity cannot be told, which a run says in place of a digest.
+
+    Parameters
+    ----------
+    what : str
+        The kind of data.
+    reason : str
+        Why, as the words after "because".
+    hint : str, optional
+        What to give instead.
+    """
+
+    def __init__(self, what: str, reason: str, hint: str = "") -> None:
+        super().__init__(f"{what} was not identified, because {reason}.", hint)
+        self.what = what
+        self.reason = reason
+
+
 class StoreUnavailable(CvtrackError):
     """The tracking store cannot be reached, read or written.
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
+import io
 import numbers
+from array import array as packed_array
+from collections import deque
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from cvtrack_magics.capture.manifest import Entry
 from cvtrack_magics.capture.shapes import is_array, is_flat, is_image, is_table, named_items
-from cvtrack_magics.errors import UsageProblem
+from cvtrack_magics.errors import NotIdentified, UsageProblem
 
 _STEP = 1 << 24
 
@@ -167,6 +171,9 @@ def hash_value(value: object) -> tuple[str, int]:
         return hash_array(value)
     if is_image(value):
         return hash_image(value)
+    opened = _opened(value)
+    if opened is not value:
+        return hash_value(opened)
     if isinstance(value, (list, tuple, Mapping)):
         hasher = hashlib.sha256()
         size = 0
@@ -177,11 +184,45 @@ def hash_value(value: object) -> tuple[str, int]:
         return hasher.hexdigest(), size
     data = _scalar_bytes(value)
     if data is None:
-        raise UsageProblem(
-            f"The content of a {type(value).__name__} cannot be hashed.",
+        raise NotIdentified(
+            f"{type(value).__name__}",
+            "the content of such an object cannot be told",
             "Give arrays, tensors, images, tables, numbers or text, or lists and dicts of them.",
         )
     return hashlib.sha256(data).hexdigest(), len(data)
+
+
+def _opened(value: Any) -> Any:
+    """Return what stands for the content of a set, range, record, frame or open file."""
+    if isinstance(value, (set, frozenset)):
+        return sorted(hash_value(item)[0] for item in value)
+    if isinstance(value, (memoryview, packed_array, range, deque)):
+        return list(value) if isinstance(value, (range, deque)) else bytes(value)
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {item.name: getattr(value, item.name) for item in dataclasses.fields(value)}
+    if isinstance(value, io.IOBase):
+        content = content_of_file(value)
+        return value if content is None else content
+    for name in ("to_ndarray", "as_py"):  # a frame of a video, a value of Arrow
+        if hasattr(value, name):
+            return getattr(value, name)()
+    return value
+
+
+def content_of_file(value: Any) -> bytes | None:
+    """Return all bytes of an open file, its place put back; ``None`` of what cannot go back."""
+    try:
+        if not (value.readable() and value.seekable()):
+            return None
+        place = value.tell()
+        try:
+            value.seek(0)
+            data = value.read()
+        finally:
+            value.seek(place)
+    except (OSError, ValueError):
+        return None
+    return data.encode("utf-8", "surrogatepass") if isinstance(data, str) else bytes(data)
 
 
 def entries(value: object, name: str = "") -> Iterator[Entry]:

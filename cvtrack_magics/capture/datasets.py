@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from cvtrack_magics.capture import arrays, shapes
-from cvtrack_magics.capture.data import tables
+from cvtrack_magics.capture.data import handles, scheme, tables
+from cvtrack_magics.capture.data.reach import named_files
+from cvtrack_magics.capture.data.samples import with_files
 from cvtrack_magics.capture.folders import identify_files, identify_folder
 from cvtrack_magics.capture.hashing import sha256_file
 from cvtrack_magics.capture.manifest import (
+    Entry,
     ManifestDiff,
     compare_manifests,
     manifest_digest,
     manifest_text,
 )
 from cvtrack_magics.capture.torchdata import Identity, identify_dataset, is_dataset
-from cvtrack_magics.errors import UsageProblem, did_you_mean
+from cvtrack_magics.errors import NotIdentified, UsageProblem, did_you_mean
 from cvtrack_magics.names import safe_key
 from cvtrack_magics.records import Artifact, Dataset, Notice, Param, Record, Tag
 from cvtrack_magics.redact import redact
@@ -56,7 +62,8 @@ def describe_data(
     value : object
         A path of a file or folder, an array, tensor, image or DataFrame, a list,
         tuple or dict of these, a list or table of paths (also a CSV file), or a torch
-        ``Dataset`` or ``DataLoader``.
+        ``Dataset`` or ``DataLoader``, an open file, archive or table, a stream that can
+        be read again, or a dict of data sets.
     name : str
         What the data set is called.
     context : str, optional
@@ -79,9 +86,10 @@ def describe_data(
 
     Raises
     ------
+    NotIdentified
+        The object can be read only once, or has no content that can be hashed.
     UsageProblem
-        There is no such file, it cannot be read, or the object has no content that
-        can be hashed.
+        There is no such file, or it cannot be read.
     """
     if not name.strip():
         raise UsageProblem("The data set has no name.", "Give one with --name.")
@@ -107,6 +115,35 @@ def describe_data(
     return [*records, *(Notice(text) for text in identity.notices)]
 
 
+def unidentified_records(error: NotIdentified, *, name: str, context: str) -> list[Record]:
+    """Return what a run says of data that was not identified: that it was used, and why.
+
+    Parameters
+    ----------
+    error : NotIdentified
+        From `describe_data`.
+    name, context : str
+        As in `describe_data`.
+
+    Returns
+    -------
+    list of Dataset, Tag and Notice
+        The digest describes nothing but the reason; no reader takes it for the data's.
+    """
+    why = redact(f"not identified, because {error.reason}")
+    return [
+        Dataset(
+            name=name,
+            source="",
+            context=context,
+            digest=manifest_digest(f"{error.what}: {why}"),
+            profile={"identity": why},
+        ),
+        Tag("dataset", redact(name)),
+        Notice(redact(f"{name}: {error.problem}" + (f" {error.hint}" if error.hint else ""))),
+    ]
+
+
 def _profile(identity: Identity) -> dict[str, object]:
     """Return the profile with the digest's scheme, and the digest of any order."""
     if not identity.certain:
@@ -122,6 +159,8 @@ def _identify(
 ) -> tuple[Identity, str]:
     if isinstance(value, (str, os.PathLike)):
         return _identify_path(os.fspath(value), cache, progress)
+    if isinstance(value, range):
+        value = list(value)
     kind = f"{type(value).__module__}.{type(value).__name__}"
     table = tables.as_table(value)
     if table is not None and tables.path_columns(table):
@@ -129,10 +168,19 @@ def _identify(
     if isinstance(value, (list, tuple)) and any(isinstance(v, os.PathLike) for v in value):
         missing = next(v for v in value if isinstance(v, os.PathLike))
         raise UsageProblem(f"There is no file {os.fspath(missing)!r}.", "Give paths of files only.")
+    opened = _identify_open(value, cache, progress)
+    if opened is not None:
+        return opened, kind
+    if _is_once(value):
+        said = "it can be read only once"
+        raise NotIdentified(type(value).__name__, said, "Give a list, or the files it reads from.")
+    parts = _data_sets(value)
+    if parts:
+        return _identify_parts(parts, cache, progress), kind
     single = shapes.is_array(value) or shapes.is_image(value) or shapes.is_table(value)
     if not single and is_dataset(value):
         return identify_dataset(value, cache, progress), kind
-    found = list(arrays.entries(value))
+    found = list(arrays.entries(with_files(value, {})))
     if not found:
         raise UsageProblem("The data set is empty.", "Give arrays, files or samples.")
     text = manifest_text(found)
@@ -144,6 +192,95 @@ def _identify(
     schema = shapes.describe_shape(value)
     notices = _not_read(table)
     return Identity(digest, text, schema, profile, notices), kind
+
+
+def _is_once(value: object) -> bool:
+    return isinstance(value, Iterator) and not isinstance(value, io.IOBase)
+
+
+def _identify_open(
+    value: Any, cache: Path | None, progress: Callable[[int, int], None] | None
+) -> Identity | None:
+    """Identify an open file by its bytes, an open archive or table by its members."""
+    kind = type(value).__name__
+    if handles.kind_of_handle(value):
+        samples, header = handles.members_of_handle(value)
+        if not samples:
+            raise UsageProblem(f"{kind} is empty.", "Give one that holds members.")
+        return _of_samples(kind, samples, header)
+    path = handles.file_behind(value)
+    if path:
+        return _identify_path(path, cache, progress)[0]
+    if not isinstance(value, io.IOBase):
+        return None
+    content = arrays.content_of_file(value)
+    if content is None:
+        hint = "Give a path, or a file that is open to read."
+        raise NotIdentified(kind, "it cannot be read from its beginning", hint)
+    digest = hashlib.sha256(content).hexdigest()
+    text = manifest_text([Entry(digest, len(content), "data")])
+    return Identity(digest, text, {"kind": "file"}, {"bytes": len(content)})
+
+
+def _of_samples(kind: str, samples: list[scheme.Sample], header: dict[str, object]) -> Identity:
+    width = len(str(len(samples) - 1))
+    text = manifest_text(
+        Entry(s.sha256, s.size, s.name or f"{at:0{width}d}") for at, s in enumerate(samples)
+    )
+    profile: dict[str, object] = {
+        "samples": len(samples),
+        "bytes": sum(sample.size for sample in samples),
+    }
+    return Identity(
+        scheme.ordered_digest(samples, header),
+        text,
+        {"class": kind},
+        profile,
+        samples=scheme.samples_digest(samples, header),
+        scheme=scheme.SCHEME,
+        listing=scheme.listing_text(samples, header),
+    )
+
+
+def _data_sets(value: object) -> dict[str, Any]:
+    """Return the data sets of a dict or list of nothing else, by name."""
+    if not isinstance(value, (Mapping, list, tuple)):
+        return {}
+    found = dict(shapes.named_items(value))
+    one_by_one = all(is_dataset(item) and not shapes.is_array(item) for item in found.values())
+    plain = any(shapes.is_image(i) or shapes.is_table(i) for i in found.values())
+    return found if one_by_one and not plain else {}
+
+
+def _identify_parts(
+    parts: Mapping[str, Any], cache: Path | None, progress: Callable[[int, int], None] | None
+) -> Identity:
+    """Identify several data sets, each by its own digests under its name."""
+    found = {name: identify_dataset(item, cache, progress) for name, item in parts.items()}
+    for name, item in found.items():
+        if not item.certain:
+            raise NotIdentified(f"Part {name!r}", "its samples are random", item.notices[-1])
+    ordered = [_part(item.digest, name, item) for name, item in found.items()]
+    any_order = [_part(item.samples or item.digest, name, item) for name, item in found.items()]
+    header: dict[str, object] = {"content": "data sets"}
+    made = _of_samples("parts", ordered, header)
+    counts = [item.profile.get("samples") for item in found.values()]
+    whole = sum(count for count in counts if isinstance(count, int))
+    notices = tuple(text for item in found.values() for text in item.notices)
+    return replace(
+        made,
+        schema={name: item.schema for name, item in found.items()},
+        profile={**made.profile, "samples": whole},
+        notices=notices,
+        samples=scheme.samples_digest(any_order, header),
+    )
+
+
+def _part(digest: str, name: str, found: Identity) -> scheme.Sample:
+    size = found.profile.get("bytes", 0)
+    return scheme.Sample(
+        digest, scheme.label_text(name), size if isinstance(size, int) else 0, name
+    )
 
 
 def _not_read(table: tables.Table | None) -> tuple[str, ...]:
@@ -171,11 +308,14 @@ def _identify_path(
         profile: dict[str, object] = {"files": found.files, "bytes": found.size}
         schema: dict[str, object] = {"kind": "folder", "suffixes": _suffixes(found.manifest)}
         return Identity(found.digest, found.manifest, schema, profile, found.notices), str(path)
+    named = [] if path.exists() else named_files(name)
+    if named:  # shards in braces, or a pattern
+        return tables.identify_table(tables.Table({"": named}), cache, progress), name
     if not path.exists():
         raise UsageProblem(f"There is no file or folder {name!r}.{_near(path)}", _looked(path))
     if not path.is_file():
         raise UsageProblem(f"{name!r} is neither a file nor a folder.", "Give a regular file.")
-    table = tables.read_csv(path)
+    table = tables.read_csv(path) or tables.read_list(path)
     if table is not None and tables.path_columns(table):
         made = tables.identify_table(table, cache, progress)
         own_digest = sha256_file(str(path)).sha256

@@ -182,6 +182,11 @@ def _list(root: str) -> _Listing:
             raise UsageProblem(
                 f"The folder {folder!r} cannot be read: {said}.", "Check its permissions."
             ) from None
+    # What LMDB keeps of its readers differs each time the data is opened.
+    for name in [each for each in listing.names if each.rpartition("/")[2] == "lock.mdb"]:
+        if f"{name[: -len('lock.mdb')]}data.mdb" in listing.names:
+            listing.names.remove(name)
+            listing.skipped.append(f"{name!r} is no data but LMDB's list of readers: skipped.")
     return listing
 
 

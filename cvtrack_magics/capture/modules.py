@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import site
 import sys
@@ -27,7 +28,6 @@ def user_modules(modules: Mapping[str, ModuleType] | None = None) -> list[Path]:
         Sorted. Not the standard library, not site-packages, not this package; an
         editable install lives outside site-packages and so counts as own.
     """
-    foreign = _foreign_prefixes()
     found: set[str] = set()
     for module in list((sys.modules if modules is None else modules).values()):
         try:
@@ -38,17 +38,23 @@ def user_modules(modules: Mapping[str, ModuleType] | None = None) -> list[Path]:
         if not isinstance(file, str) or not file.endswith((".py", ".ipynb")):
             continue
         path = os.path.abspath(file)
-        if path in found or path.startswith(foreign) or _in_site(path):
+        if path in found or is_foreign(path):
             continue
         if os.path.isfile(path):
             found.add(path)
     return [Path(path) for path in sorted(found)]
 
 
+def is_foreign(path: str) -> bool:
+    """Say whether a source file is of Python, of an installed package or of this one."""
+    return path.startswith(_foreign_prefixes()) or path.startswith("<frozen") or _in_site(path)
+
+
 def _in_site(path: str) -> bool:
     return not _SITE_WORDS.isdisjoint(path.split(os.sep))
 
 
+@functools.cache
 def _foreign_prefixes() -> tuple[str, ...]:
     places = {sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "scripts")}
     places.update(site.getsitepackages())

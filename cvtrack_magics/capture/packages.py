@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
+from cvtrack_magics.capture import gitcall
 from cvtrack_magics.capture.machine.replaced import version_in_memory
 from cvtrack_magics.capture.machine.requirements import editable_line, requirement_lines
+from cvtrack_magics.capture.modules import user_modules
 from cvtrack_magics.capture.values import hide_tokens
 from cvtrack_magics.names import project_key
 from cvtrack_magics.text import json_object
@@ -37,6 +39,8 @@ class PackageLine:
         When it was installed, in Unix seconds; 0 where that is not known.
     on_disk : str
         The version that was installed after the imported one; empty where it is the same.
+    origin : str
+        The file that says where an editable install is from.
     """
 
     name: str
@@ -45,6 +49,7 @@ class PackageLine:
     editable: bool = False
     installed: float = field(default=0.0, compare=False)
     on_disk: str = ""
+    origin: str = field(default="", compare=False)
 
 
 _cache: tuple[object, tuple[PackageLine, ...]] | None = None
@@ -151,8 +156,9 @@ def _read_info(path: str, name: str) -> PackageLine | None:
     if not (project and version):
         return None
     if name.endswith(".dist-info") and os.path.exists(f"{path}/direct_url.json"):
-        line, editable = _direct_line(project, version, Path(path, "direct_url.json"))
-        return PackageLine(project, version, line, editable)
+        origin = Path(path, "direct_url.json")
+        line, editable = _direct_line(project, version, origin)
+        return PackageLine(project, version, line, editable, origin=str(origin) * editable)
     return PackageLine(project, version, f"{project}=={version}")
 
 
@@ -232,8 +238,42 @@ def requirements_text() -> str:
         URL, a repository or a local folder keep their origin; tokens in URLs are removed.
     """
     header = f"# Python {platform.python_version()}, {platform.system()} {platform.machine()}"
-    wanted = [package for package in packages() if package.name.lower() != "pip"]
+    wanted = [_as_it_is_now(p) for p in packages() if p.name.lower() != "pip"]
     return "\n".join([header, *requirement_lines(wanted)]) + "\n"
+
+
+def _as_it_is_now(package: PackageLine) -> PackageLine:
+    """Return an editable install with the commit and the changes that it has now."""
+    if not package.origin or package.on_disk:
+        return package
+    line, _ = _direct_line(package.name, package.version, Path(package.origin))
+    return replace(package, line=line)
+
+
+def installed_key() -> object:
+    """Return what changes with a package on disk, or with a commit or file of an editable one."""
+    found = packages()
+    editable = [package for package in found if package.origin]
+    return tuple(found), tuple(_stamp(Path(package.origin)) for package in editable)
+
+
+def _stamp(origin: Path) -> tuple[int, ...]:
+    try:
+        folder = _local_path(str(json_object(origin.read_text(encoding="utf-8"))["url"]))
+    except (OSError, ValueError, KeyError):
+        return ()
+    root = gitcall.find_root(Path(folder)) if folder and os.path.isdir(folder) else None
+    if root is None:
+        return ()
+    below = [str(path) for path in user_modules() if path.is_relative_to(folder)]
+    return tuple(map(_changed, [f"{root}/.git/HEAD", f"{root}/.git/index", *below]))
+
+
+def _changed(path: str) -> int:
+    try:
+        return os.stat(path).st_mtime_ns
+    except OSError:
+        return 0
 
 
 def version_of(project: str) -> str:

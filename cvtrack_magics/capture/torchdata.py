@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from cvtrack_magics.capture.arrays import entries
+from cvtrack_magics.capture.data.flows import is_stream, read_stream
 from cvtrack_magics.capture.data.members import Member, members_of
 from cvtrack_magics.capture.data.samples import Rows, array_parts, classes_of, rows_of
 from cvtrack_magics.capture.data.sampling import Drawn, drawn_by
@@ -52,6 +53,8 @@ def is_dataset(value: object) -> bool:
         value, (torch.utils.data.Dataset, torch.utils.data.DataLoader)
     ):
         return True
+    if is_stream(value):
+        return True
     kind = type(value)
     if kind.__module__ == "builtins":
         return False
@@ -80,11 +83,14 @@ def identify_dataset(
     Raises
     ------
     UsageProblem
-        It is a stream, is empty, or a sample fails to load.
+        It is empty, or a sample fails to load; a stream is not identified.
     """
     drawn = Drawn()
+    value = _loader_inside(value)
     loader = type(value).__name__ == "DataLoader" or hasattr(value, "batch_sampler")
     dataset = value.dataset if loader else value
+    if is_stream(dataset):
+        return _of_stream(dataset, value if loader else None, cache, progress)
     _check(dataset)
     if loader and hasattr(value, "sampler"):
         drawn = drawn_by(value)
@@ -98,14 +104,52 @@ def identify_dataset(
     return _identity(dataset, bases, members, found, drawn)
 
 
+def _loader_inside(value: Any) -> Any:
+    """Return the loader that a webdataset pipeline of nothing else wraps, else the value."""
+    stages = getattr(value, "pipeline", None)
+    inside = isinstance(stages, list) and len(stages) == 1 and hasattr(stages[0], "batch_sampler")
+    return stages[0] if inside and stages else value
+
+
+def _of_stream(
+    stream: Any, loader: Any | None, cache: Path | None, progress: Progress | None
+) -> Identity:
+    found = read_stream(stream, cache, progress)
+    if isinstance(found, Rows):
+        drawn = _drawn_of_stream(loader, len(found.samples))
+        places = range(len(found.samples)) if drawn.indices is None else drawn.indices
+        return _identity(stream, [stream], [(0, at) for at in places], [found], drawn)
+    count = found.manifest.count("\n")
+    profile: dict[str, object] = {
+        "files": count,
+        "bytes": sum(sample.size for sample in found.samples),
+        "identity_of": "what is behind the stream",
+    }
+    return Identity(
+        ordered_digest(found.samples, found.header),
+        found.manifest,
+        {"class": type(stream).__name__},
+        profile,
+        (found.notice,),
+        samples=samples_digest(found.samples, found.header),
+        scheme=SCHEME,
+        listing=listing_text(found.samples, found.header),
+    )
+
+
+def _drawn_of_stream(loader: Any | None, count: int) -> Drawn:
+    """Return what a loader that drops its last batch takes of a stream."""
+    size = int(getattr(loader, "batch_size", None) or 0)
+    if not (size and getattr(loader, "drop_last", False)) or bool(
+        getattr(loader, "num_workers", 0)
+    ):
+        return Drawn()
+    whole = count // size * size
+    return Drawn(list(range(whole)), whole)
+
+
 def _check(dataset: Any) -> None:
     kind = type(dataset).__name__
-    torch = loaded("torch")
-    if torch is not None and isinstance(dataset, torch.utils.data.IterableDataset):
-        raise UsageProblem(
-            f"{kind} is a stream: it has no samples to go back to.",
-            "Give the files it reads from, or a map-style Dataset.",
-        )
     try:
         len(dataset)
     except (TypeError, NotImplementedError):

@@ -33,7 +33,7 @@ class ShellHost:
         self._contexts: dict[str, Context] = {}
         self._hooks: list[Any] = []
         self._publisher: Any = None
-        self._figures: list[bytes] = []
+        self._figures: list[tuple[str, bytes]] = []
         self._open_before: set[int] = set()
         self._cleared, self._since = False, -1
 
@@ -146,7 +146,8 @@ class ShellHost:
 
         def publish(data: Mapping[str, Any], *args: Any, **keywords: Any) -> Any:
             if str(data.get("text/plain", "")).startswith("<Figure"):
-                self._keep(data)
+                transient = keywords.get("transient") or {}
+                self._keep(data, str(transient.get("display_id") or ""))
             return original(data, *args, **keywords)
 
         clear = publisher.clear_output
@@ -159,29 +160,35 @@ class ShellHost:
         publisher.publish, publisher.clear_output = publish, clear_output
         self._publisher = publisher
 
-    def _keep(self, data: Mapping[str, Any]) -> None:
-        """Keep a figure; one that is shown after the output was cleared redraws the last."""
+    def _keep(self, data: Mapping[str, Any], display_id: str) -> None:
+        """Keep a figure; what updates it, or is shown after a clearing, redraws it."""
         kind = next((kind for kind in _FORMATS if kind in data), "")
         if not kind:
+            return
+        figure = display_id, _bytes_of(kind, data[kind])
+        places = [at for at, (known, _) in enumerate(self._figures) if known == display_id != ""]
+        if places and not self._cleared:
+            self._figures[places[-1]] = figure
             return
         if self._cleared and self._figures:
             start = len(self._figures) - 1 if self._since < 0 else self._since
             del self._figures[start:]
             self._since = start
         self._cleared = False
-        self._figures.append(_bytes_of(kind, data[kind]))
+        self._figures.append(figure)
 
     def stop_figures(self) -> list[bytes]:
         """Give the publisher back; return what was shown, or is open in a terminal.
 
-        PNG where the figure has one, else SVG, JPEG or PDF; of a figure that is redrawn with
-        ``clear_output`` in between, the last state.
+        PNG where the figure has one, else SVG, JPEG or PDF; of a figure that is updated, or redrawn
+        with ``clear_output`` in between, the last state.
         """
         if self._publisher is not None:
             for name in ("publish", "clear_output"):
                 vars(self._publisher).pop(name, None)
             self._publisher = None
-        figures, self._figures = self._figures, []
+        figures = [figure for _, figure in self._figures]
+        self._figures = []
         if not figures and not self.interactive_display:
             figures = [figure_png(n) for n in open_figures() if n not in self._open_before]
         return figures

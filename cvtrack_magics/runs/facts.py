@@ -11,7 +11,7 @@ from cvtrack_magics.capture.environment import environment_facts, requirements_t
 from cvtrack_magics.capture.hardware import hardware_facts
 from cvtrack_magics.capture.params import describe_params
 from cvtrack_magics.capture.seeds import SeedReport, seed_records
-from cvtrack_magics.errors import UsageProblem
+from cvtrack_magics.errors import NotIdentified, UsageProblem
 from cvtrack_magics.records import Artifact, Dataset, Param, Record, Tag
 from cvtrack_magics.runs.current import get_session
 from cvtrack_magics.runs.said import Said
@@ -122,17 +122,25 @@ def mldata(
     progress : callable, optional
         ``progress(done_bytes, all_bytes)``.
     """
-    from cvtrack_magics.capture.datasets import describe_data
+    from cvtrack_magics.capture.datasets import describe_data, unidentified_records
 
     cache = get_session().config.state / "hashes"
     if not name:
         name = Path(value).name if isinstance(value, (str, Path)) else "data"
-    records = describe_data(
-        value, name=name, context=context, source=source, cache=cache, progress=progress
-    )
+    try:
+        records = describe_data(
+            value, name=name, context=context, source=source, cache=cache, progress=progress
+        )
+    except NotIdentified as error:  # data that was used is on record, its training goes on
+        records = unidentified_records(error, name=name, context=context)
     found = [item for item in records if isinstance(item, Dataset)]
-    hashes = ", ".join(f"{item.name} sha256 {item.digest[:12]}" for item in found)
+    hashes = ", ".join(_identified(item) for item in found)
     return _recorded(records, f"{hashes} and ")
+
+
+def _identified(dataset: Dataset) -> str:
+    known = "identity" not in dataset.profile
+    return f"{dataset.name} {f'sha256 {dataset.digest[:12]}' if known else 'not identified'}"
 
 
 def mlenv() -> dict[str, str]:

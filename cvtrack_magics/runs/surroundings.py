@@ -9,14 +9,15 @@ import traceback
 from collections.abc import Callable, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
+from types import ModuleType
 
-from cvtrack_magics.capture.code.stale import stale_records
+from cvtrack_magics.capture import packages
+from cvtrack_magics.capture.code.stale import loose_modules, stale_records
 from cvtrack_magics.capture.environment import environment_records
 from cvtrack_magics.capture.git import describe_git, git_records
 from cvtrack_magics.capture.hardware import hardware_facts, hardware_tag
 from cvtrack_magics.capture.meter import ResourceUse
 from cvtrack_magics.capture.modules import user_modules
-from cvtrack_magics.capture.packages import packages
 from cvtrack_magics.capture.session import Cell, session_notebook, session_script
 from cvtrack_magics.records import Artifact, Metric, Notice, Param, Record, Tag
 from cvtrack_magics.redact import in_one_line, kind_and_line
@@ -77,7 +78,7 @@ def repository_records(notebook: str, modules: Sequence[Path]) -> list[Record]:
     ):
         if found.get(ours):
             records.append(Tag(theirs, found[ours]))
-    stale = stale_records(modules, dict(sys.modules))
+    stale = stale_records(modules, {**sys.modules, **_loose()})
     ran = {item.path for item in stale if isinstance(item, Artifact)}
     return [i for i in records if not (isinstance(i, Artifact) and i.path in ran)] + stale
 
@@ -105,13 +106,17 @@ def late_code_records(
 
 
 def installed_key() -> object:
-    """Return what changes when a package is installed or taken away."""
-    return tuple(packages())
+    """Return what changes with the packages on disk; see `packages.installed_key`."""
+    return packages.installed_key()
 
 
 def own_modules() -> list[Path]:
     """Return the source files of the user's own imported modules."""
-    return user_modules(dict(sys.modules))
+    return user_modules({**sys.modules, **_loose()})
+
+
+def _loose() -> dict[str, ModuleType]:
+    return {f"{name} (loose)": module for name, module in loose_modules().items()}
 
 
 def _folder(notebook: str) -> Path:

@@ -27,7 +27,8 @@ Seen = tuple[float, int, int]
 class StoredInput:
     """A data set that a run has as its input; ``digest`` is the full one where it is known.
 
-    ``samples`` is the digest of the same samples in any order; ``""`` of older runs.
+    It is ``""`` of data that was not identified. ``samples`` is the digest of the same samples
+    in any order; ``""`` of older runs.
     """
 
     name: str
@@ -142,6 +143,13 @@ def _texts(uri: str, run_id: str, paths: list[str]) -> Iterator[tuple[str, str]]
             yield path, Path(found).read_bytes().decode("utf-8", "replace")
 
 
+def _digest(profile: dict[str, Any], short: str) -> str:
+    """Return a data set's full digest; ``""`` of one that was not identified."""
+    if str(profile.get("identity") or "").startswith("not "):
+        return ""
+    return str(profile.get("sha256") or short)
+
+
 def _inputs(run: Any) -> Iterator[StoredInput]:
     found = run.inputs.dataset_inputs if getattr(run, "inputs", None) else ()
     for item in found:
@@ -151,7 +159,7 @@ def _inputs(run: Any) -> Iterator[StoredInput]:
         yield StoredInput(
             name=str(item.dataset.name),
             context=str(tags.get("mlflow.data.context", "")),
-            digest=str(profile.get("sha256") or item.dataset.digest),
+            digest=_digest(profile, item.dataset.digest),
             source=str(source.get("uri", "")),
             samples=str(profile.get("samples_sha256") or ""),
         )

@@ -226,3 +226,32 @@ def test_every_line_is_one_that_pip_parses(tmp_path, name, version, comment):
 @pytest.mark.parametrize("name", ["a-b", "A_b", "a.B", "a-_.b", "a__b"])
 def test_a_project_has_one_key_by_any_spelling(name: str) -> None:
     assert project_key(name) == "a-b"
+
+
+def test_an_editable_install_is_as_it_is_now(site: Path, tmp_path: Path) -> None:
+    checkout = tmp_path / "checkout"
+    checkout.mkdir()
+
+    def git(*words: str) -> str:
+        named = ["-c", "user.name=a", "-c", "user.email=a@b"]
+        done = subprocess.run(
+            ["git", *named, *words], cwd=checkout, capture_output=True, text=True, check=True
+        )
+        return done.stdout.strip()
+
+    git("init", "-q")
+    (checkout / "edit_me.py").write_text("A = 1\n")
+    git("add", ".")
+    git("commit", "-qm", "one")
+    git("remote", "add", "origin", "https://host/r.git")
+    dist(site, "edit-me", "1.0", {"url": checkout.as_uri(), "dir_info": {"editable": True}})
+    first, key = git("rev-parse", "HEAD"), module.installed_key()
+    assert lines() == [f"edit-me @ git+https://host/r.git@{first}  # edit-me==1.0, editable"]
+    assert module.installed_key() == key
+    (checkout / "edit_me.py").write_text("A = 22\n")
+    assert lines()[0].endswith(f"@{first}  # edit-me==1.0, editable, with uncommitted changes")
+    git("commit", "-qam", "two")
+    second = git("rev-parse", "HEAD")
+    assert second != first
+    assert lines() == [f"edit-me @ git+https://host/r.git@{second}  # edit-me==1.0, editable"]
+    assert module.installed_key() != key

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import mlflow
 import pytest
 
+from cvtrack_magics.store.reading import read_run
 from tests.conftest import Shell
 from tests.store_views import artifact, artifact_names, runs_of
 
@@ -81,6 +83,104 @@ def test_data_becomes_an_input_with_its_full_hash(shell: Shell, store: str, tmp_
     assert entry.dataset.digest == digest[:36]
     assert json.loads(entry.dataset.profile)["sha256"] == digest
     assert {tag.key: tag.value for tag in entry.tags} == {"mlflow.data.context": "training"}
+
+
+STREAMS = """
+import io, tarfile, zipfile
+from pathlib import Path
+from torch.utils.data import DataLoader, IterableDataset
+
+class Lines(IterableDataset):
+    def __init__(self, paths): self.paths = paths
+    def __iter__(self): return (Path(p).read_bytes() for p in self.paths)
+
+paths = []
+for n in range(3):
+    Path(f'{n}.bin').write_bytes(bytes([n] * 9)); paths.append(f'{n}.bin')
+with tarfile.open('a.tar', 'w') as made:
+    for path in paths: made.add(path)
+with zipfile.ZipFile('a.zip', 'w') as made:
+    for path in paths: made.write(path)
+stream, loader = Lines(paths), DataLoader(Lines(paths), batch_size=2)
+shards, members, once = tarfile.open('a.tar'), zipfile.ZipFile('a.zip'), (n for n in range(3))
+"""
+
+
+def test_streams_are_identified_or_the_run_says_why_not(shell: Shell, store: str) -> None:
+    shell.run(STREAMS)
+    names = ("stream", "loader", "shards", "members", "once")
+    said = shell.run("%%mlrun a\n" + "".join(f"%mldata {name}\n" for name in names))
+    assert "once: generator was not identified, because it can be read only once." in said
+    run = runs_of(store)["a"]
+    assert run.info.status == "FINISHED"
+    found = {entry.dataset.name: json.loads(entry.dataset.profile) for entry in _inputs(run)}
+    assert found["stream"]["samples_sha256"] == found["loader"]["samples_sha256"]
+    assert found["shards"]["samples_sha256"] == found["members"]["samples_sha256"]
+    assert found["once"]["identity"] == "not identified, because it can be read only once"
+    digests = {item.name: item.digest for item in read_run(store, run.info.run_id, _none).inputs}
+    assert digests["once"] == ""
+    assert all(len(digests[name]) == 64 for name in names[:-1])
+    assert "datasets/once.manifest.tsv" not in artifact_names(store, run)
+    shell.run("paths[:] = paths[::-1]")
+    shell.run("%%mlrun b\n%mldata stream")
+    (again,) = (json.loads(entry.dataset.profile) for entry in _inputs(runs_of(store)["b"]))
+    assert again["sha256"] != found["stream"]["sha256"]
+    assert again["samples_sha256"] == found["stream"]["samples_sha256"]
+    assert list(shell.ip.user_ns["once"]) == [0, 1, 2]  # nothing was taken from it
+
+
+def _inputs(run: Any) -> list[Any]:
+    return list(run.inputs.dataset_inputs)
+
+
+def _none(path: str, size: int) -> bool:
+    return False
+
+
+DRAW = """
+import matplotlib; matplotlib.use('agg')
+import matplotlib.pyplot as plt
+from IPython.core.pylabtools import select_figure_formats
+from IPython.display import clear_output, display
+one, axes = plt.subplots(); axes.plot([1, 2])
+two, axes = plt.subplots(); axes.plot([2, 1])
+"""
+DRAWN = {
+    "shown twice": ("display(one); display(one)", ["png", "png"]),
+    "updated": ("h = display(one, display_id=True)\nfor _ in range(60): h.update(one)", ["png"]),
+    "updated by name": ("for n in range(60): display(one, display_id='a', update=n > 0)", ["png"]),
+    "two in turn": (
+        "a = display(one, display_id=True); b = display(two, display_id=True)\n"
+        "for _ in range(9): a.update(one); b.update(two)",
+        ["png", "png"],
+    ),
+    "cleared": ("for _ in range(60): clear_output(wait=True); display(one)", ["png"]),
+    "cleared and updated": (
+        "for _ in range(9):\n    clear_output(wait=True); h = display(one, display_id=True)\n"
+        "    h.update(two)",
+        ["png"],
+    ),
+    "another object": (
+        "h = display(one, display_id=True); h.update(two); display(two)",
+        ["png"] * 2,
+    ),
+    "svg": ("display(one)", ["svg"]),
+    "pdf": ("display(one)", ["pdf"]),
+    "jpeg": ("display(one)", ["jpg"]),
+    "retina": ("display(one)", ["png"]),
+}
+
+
+def test_a_figure_that_is_redrawn_is_one(shell: Shell, store: str) -> None:
+    shell.run(DRAW)
+    for at, (kind, (code, suffixes)) in enumerate(DRAWN.items()):
+        form = kind if kind in ("svg", "pdf", "jpeg", "retina") else "png"
+        shell.run(f"select_figure_formats(get_ipython(), {{{form!r}}})")
+        shell.run(f"%%mlrun run{at}\n{code}")
+        names = artifact_names(store, runs_of(store)[f"run{at}"])
+        expected = {f"visualisations/figure-{n:02d}.{s}" for n, s in enumerate(suffixes, 1)}
+        assert {n for n in names if n.startswith("visualisations/")} == expected, kind
+    shell.run("plt.close('all')")
 
 
 def test_nested_under_a_span_and_status_of_the_span(shell: Shell, store: str) -> None:

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
+from weakref import WeakValueDictionary
 
+from cvtrack_magics.capture.code.replaced import agrees, meaning, replaced_in
 from cvtrack_magics.capture.machine.replaced import note_import
 from cvtrack_magics.capture.modules import import_root, user_modules
 from cvtrack_magics.records import Artifact, Notice, Record, Tag
 
 _LIMIT = 1_000_000  # bytes of a module that are kept
 _texts: dict[str, bytes] = {}
+_executed: WeakValueDictionary[str, ModuleType] = WeakValueDictionary()
 _inherited = SourceFileLoader.exec_module
 
 
@@ -30,16 +34,23 @@ def remove() -> None:
 
 
 def _exec_module(self: SourceFileLoader, module: ModuleType) -> None:
+    read: dict[str, bytes] = {}
     with suppress(Exception):  # an import never fails for our sake
         note_import(module.__name__)
-        for path in user_modules({"": module}):
-            _texts[str(path)] = _read(path)
+        read = {str(path): _read(path) for path in user_modules({"": module})}
     _inherited(self, module)
+    _executed[module.__name__] = module
+    _texts.update(read)  # not before: what a failed reload leaves is the old code
 
 
 def _read(path: Path) -> bytes:
     with path.open("rb") as file:
         return file.read(_LIMIT)
+
+
+def loose_modules() -> dict[str, ModuleType]:
+    """Return the modules that were loaded from a file and are not in ``sys.modules``."""
+    return {name: held for name, held in _executed.items() if sys.modules.get(name) is not held}
 
 
 def stale_records(paths: Iterable[Path], modules: dict[str, Any]) -> list[Record]:
@@ -66,6 +77,8 @@ def stale_records(paths: Iterable[Path], modules: dict[str, Any]) -> list[Record
             now, ran = _read(path), _texts.get(str(path))
             module = loaded.get(str(path))
             name = path.relative_to(import_root(path)).as_posix()
+            if ran is not None and ran != now and _is_in_place(module, ran, now):
+                ran = _texts[str(path)] = now
             if ran is None and module is not None and _is_other(module, now, path):
                 said.append(f"{name} (the text that ran is lost)")
             elif ran is not None and ran != now:
@@ -74,11 +87,40 @@ def stale_records(paths: Iterable[Path], modules: dict[str, Any]) -> list[Record
                 records.append(Artifact(f"code/modules/{name}", text))
             else:
                 _texts[str(path)] = now
+    for path in _gone(loaded):
+        name = path.relative_to(import_root(path)).as_posix()
+        said.append(f"{name} (its file is gone)")
+        text = _texts[str(path)].decode("utf-8", "replace")
+        records.append(Artifact(f"code/modules/{name}", text))
     if said:
         names = ", ".join(said)
         records.append(Tag("code.edited_after_import", names))
         records.append(Notice(f"Edited after import, the run used the old code: {names}."))
-    return records
+    return records + _replaced(loaded)
+
+
+def _gone(loaded: dict[str, Any]) -> list[Path]:
+    return [Path(file) for file in sorted(loaded) if file in _texts and not Path(file).is_file()]
+
+
+def _replaced(loaded: dict[str, Any]) -> list[Record]:
+    """Say which functions and constants are others in memory than in the text that ran."""
+    found = [
+        each
+        for file, module in sorted(loaded.items())
+        if file in _texts
+        for each in replaced_in(module, _texts[file], Path(file))
+    ]
+    if not found:
+        return []
+    names = ", ".join(found)
+    notice = f"Replaced in memory, the run used other code than its module's file: {names}."
+    return [Tag("code.replaced_in_memory", names), Notice(notice)]
+
+
+def _is_in_place(module: ModuleType | None, ran: bytes, now: bytes) -> bool:
+    """Say whether a module was brought to its new text without an import, as autoreload does."""
+    return module is not None and agrees(module, now) and not agrees(module, ran)
 
 
 def _plain(module: object) -> bool:
@@ -118,17 +160,12 @@ def differs(module: ModuleType, source: bytes, path: Path) -> bool:
     own = [v for v in vars(module).values() if isinstance(v, FunctionType)]
     codes = [v.__code__ for v in own if v.__module__ == module.__name__]
     return any(
-        _meaning(code) not in compiled.values() for code in codes if code.co_filename == str(path)
+        meaning(code) not in compiled.values() for code in codes if code.co_filename == str(path)
     )
 
 
 def _functions(code: CodeType) -> Iterator[tuple[int, object]]:
     for item in code.co_consts:
         if isinstance(item, CodeType):
-            yield id(item), _meaning(item)
+            yield id(item), meaning(item)
             yield from _functions(item)
-
-
-def _meaning(code: CodeType) -> tuple[object, ...]:
-    consts = tuple(_meaning(c) if isinstance(c, CodeType) else repr(c) for c in code.co_consts)
-    return code.co_name, code.co_code, code.co_names, consts

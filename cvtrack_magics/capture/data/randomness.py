@@ -17,6 +17,7 @@ from cvtrack_magics.capture.transforms import is_transform
 
 _DEPTH = 8
 _MOST = 4000
+_FEW = 50
 _TRANSFORMS = (
     *("transform", "transforms", "augment", "augmentation", "augmentations", "aug"),
     *("preprocess", "target_transform", "image_transform", "img_transform", "joint_transform"),
@@ -148,20 +149,50 @@ def _as_it_is(*values: Any, **named: Any) -> Any:
     return named or (values[0] if len(values) == 1 else values)
 
 
-def without_transforms(value: Any) -> Any | None:
-    """Return a copy of a data set that leaves its transforms out; ``None`` if it has none."""
+def without_transforms(value: Any, depth: int = 4) -> Any | None:
+    """Return a copy of a data set that leaves its transforms out; ``None`` if it has none.
+
+    Those of the data sets that it holds are left out too.
+    """
+    if getattr(value, "_format_type", "") == "custom" and hasattr(value, "with_format"):
+        return value.with_format(None)  # of Hugging Face, whose transform is its format
     own = getattr(value, "__dict__", {})
     names = [
         name
         for name, item in own.items()
         if (name in _TRANSFORMS and callable(item)) or is_transform(item)
     ]
-    if not names:
+    changes: dict[str, Any] = dict.fromkeys(names, _as_it_is)
+    for name, item in own.items() if depth else ():
+        below = None if name in names else _below(item, depth - 1)
+        if below is not None:
+            changes[name] = below
+    if not changes:
         return None
     try:
         made = copy.copy(value)
-        for name in names:
-            made.__dict__[name] = _as_it_is
+        made.__dict__.update(changes)
     except Exception:
         return None
     return made
+
+
+def _below(item: Any, depth: int) -> Any | None:
+    """Return a data set, or a list or dict of some, without transforms; ``None`` of others."""
+    if isinstance(item, (list, tuple)) and 0 < len(item) <= _FEW:
+        made = [_below(each, depth) for each in item]
+        if all(each is None for each in made):
+            return None
+        return type(item)(
+            [old if new is None else new for old, new in zip(item, made, strict=True)]
+        )
+    if isinstance(item, dict) and 0 < len(item) <= _FEW:
+        named = {key: _below(each, depth) for key, each in item.items()}
+        if all(each is None for each in named.values()):
+            return None
+        return {key: item[key] if new is None else new for key, new in named.items()}
+    kind = type(item)
+    sized = hasattr(kind, "__getitem__") and hasattr(kind, "__len__")
+    if not sized or kind.__module__ == "builtins" or hasattr(item, "__array__"):
+        return None
+    return without_transforms(item, depth)

@@ -5,21 +5,30 @@ from __future__ import annotations
 import hashlib
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from cvtrack_magics.capture.arrays import hash_value
 from cvtrack_magics.capture.data.randomness import generators_kept, without_transforms
+from cvtrack_magics.capture.data.reach import reach
 from cvtrack_magics.capture.data.scheme import Sample, label_text
 from cvtrack_magics.capture.folders import identify_files
+from cvtrack_magics.capture.hashing import sha256_file
 from cvtrack_magics.capture.loaded import loaded
 from cvtrack_magics.capture.manyfiles import Progress
+from cvtrack_magics.capture.modules import is_foreign
 from cvtrack_magics.capture.shapes import describe_shape, is_array
 from cvtrack_magics.errors import UsageProblem
 
 _PROBE = 8
+_CLASSES = (
+    *("class_to_idx", "classes", "class_names", "idx_to_class", "label2id", "id2label"),
+    *("label_names", "labels_map", "categories", "CLASSES", "names"),
+)
+_ONLY_BY_NUMBER = ("names",)  # a list of these names samples as well
+_MOST_CLASSES = 30_000
 
 
 @dataclass(frozen=True)
@@ -56,7 +65,9 @@ def rows_of(
     """
     wanted = sorted(set(places))
     if isinstance(getattr(base, "samples", None), list) and hasattr(base, "class_to_idx"):
-        return _by_files(base, wanted, cache, progress)
+        if _gives_its_files(base, wanted):
+            return _by_files(base, wanted, cache, progress)
+        return _by_reading(base, wanted, progress)
     parts = array_parts(base)
     if parts is not None:
         return Rows("arrays", _by_arrays(parts, wanted))
@@ -65,11 +76,86 @@ def rows_of(
 
 def classes_of(base: Any) -> list[list[object]]:
     """Return a data set's classes as ``[name, number]``, by number; empty if it has none."""
-    known = getattr(base, "class_to_idx", None)
-    if not isinstance(known, dict):
+    for name in _CLASSES:
+        pairs = _pairs(getattr(base, name, None), lists=name not in _ONLY_BY_NUMBER)
+        if pairs:
+            return sorted(pairs, key=lambda pair: (pair[1], pair[0]))
+    features = getattr(base, "features", None)  # of Hugging Face
+    if isinstance(features, dict):
+        named = {key: getattr(item, "names", None) for key, item in features.items()}
+        known = [[name, number] for key in sorted(named) for name, number in _pairs(named[key])]
+        return known
+    return []
+
+
+def _pairs(known: Any, lists: bool = True) -> list[list[Any]]:
+    """Return names of classes with their numbers, in whatever form they are given."""
+    if isinstance(known, dict) and known and len(known) <= _MOST_CLASSES:
+        turned = all(isinstance(key, int) for key in known)
+        pairs = [(name, key) if turned else (key, name) for key, name in known.items()]
+        if all(isinstance(number, int) for _, number in pairs):
+            return [[str(name), int(number)] for name, number in pairs]
+        numbers = [str(name) for name, _ in pairs]
+        if not turned and all(text.isdigit() for text in numbers):  # JSON's keys
+            return [[str(name), int(number)] for number, name in pairs]
+    if not lists or not isinstance(known, (list, tuple)) or len(known) > _MOST_CLASSES:
         return []
-    pairs = [[str(name), int(number)] for name, number in known.items()]
-    return sorted(pairs, key=lambda pair: (pair[1], pair[0]))
+    if known and all(isinstance(item, str) for item in known):
+        return [[name, number] for number, name in enumerate(known)]
+    if known and all(isinstance(item, dict) and {"id", "name"} <= item.keys() for item in known):
+        return [[str(item["name"]), int(item["id"])] for item in known]
+    return []
+
+
+def _gives_its_files(base: Any, wanted: list[int]) -> bool:
+    """Say whether samples are what ``samples`` lists: files and labels of these places."""
+    get = getattr(type(base), "__getitem__", None)
+    code = getattr(get, "__code__", None)
+    if code is None or is_foreign(code.co_filename):
+        return code is None or len(base) == len(base.samples)
+    if len(base) != len(base.samples) or not {"samples", "super"} & set(code.co_names):
+        return False
+    change: Any = getattr(base, "target_transform", None)
+    with generators_kept(base):
+        for index in wanted:
+            _, *given = base.samples[index]
+            labels = [change(given[0])] if change is not None and len(given) == 1 else given
+            parts = _scalars(_sample(base, index))
+            if not all(label_text(label) in parts for label in labels):
+                return False  # it says something else than its list
+    return True
+
+
+def _scalars(value: Any) -> set[str]:
+    if isinstance(value, Mapping):
+        return set().union(*map(_scalars, value.values()))
+    if isinstance(value, (list, tuple)):
+        return {label_text(value)}.union(*map(_scalars, value)) if len(value) < 100 else set()
+    plain = isinstance(value, (str, bool, int, float)) or getattr(value, "ndim", 1) == 0
+    return {label_text(value)} if plain else set()
+
+
+def with_files(value: Any, known: dict[str, str]) -> Any:
+    """Return a sample with the content of the files that it names in place of their names.
+
+    Parameters
+    ----------
+    value : object
+        Lists, tuples and dicts are looked into.
+    known : dict of str to str
+        SHA-256 by path, kept from one sample to the next.
+    """
+    if isinstance(value, Mapping):
+        return {key: with_files(item, known) for key, item in value.items()}
+    if isinstance(value, (list, tuple)) and len(value) <= _MOST_CLASSES:
+        return [with_files(item, known) for item in value]
+    if not isinstance(value, (str, os.PathLike)):
+        return value
+    text = os.fsdecode(value)
+    named = len(text) < 4096 and (os.sep in text or "." in text) and "\0" not in text
+    if text not in known and named and os.path.isfile(text):
+        known[text] = sha256_file(text).sha256
+    return f"sha256:{known[text]}" if text in known else text
 
 
 def array_parts(base: Any) -> dict[str, Any] | None:
@@ -83,7 +169,9 @@ def array_parts(base: Any) -> dict[str, Any] | None:
     for name in ("data", "targets", "labels"):
         item = getattr(base, name, None)
         if item is not None and hasattr(item, "__len__") and len(item) == len(base):
-            parts[name] = item
+            change: Any = getattr(base, "target_transform", None)
+            labels = name != "data" and change is not None
+            parts[name] = [change(each) for each in item] if labels else item
     return parts if "data" in parts and len(parts) > 1 else None
 
 
@@ -148,11 +236,13 @@ def _row_hashes(name: str, item: Any, wanted: list[int]) -> list[bytes]:
 
 def _by_reading(base: Any, wanted: list[int], progress: Progress | None) -> Rows:
     kind = type(base).__name__
-    found = _read(base, wanted, progress)
+    chance = reach(base).chance
+    found = None if chance else _read(base, wanted, progress)
     if found is not None:
         return found
     below = without_transforms(base)
-    again = _read(below, wanted, progress) if below is not None and _readable(below) else None
+    plain = below is not None and not reach(below).chance and _readable(below)
+    again = _read(below, wanted, progress) if plain else None
     if again is not None:
         notice = (
             f"The transforms of {kind} are random, so its samples were hashed without transforms."
@@ -170,7 +260,7 @@ def _by_reading(base: Any, wanted: list[int], progress: Progress | None) -> Rows
 def _readable(base: Any) -> bool:
     try:
         with generators_kept(base):
-            hash_value(base[0])
+            hash_value(with_files(base[0], {}))
     except Exception:  # it cannot do without its transforms
         return False
     return True
@@ -179,15 +269,20 @@ def _readable(base: Any) -> bool:
 def _read(base: Any, wanted: list[int], progress: Progress | None) -> Rows | None:
     """Read samples; ``None`` when they differ or a random number was asked for."""
     probe = wanted[:_PROBE]
+    known: dict[str, str] = {}
+
+    def hashed(index: int) -> tuple[str, int]:
+        return hash_value(with_files(_sample(base, index), known))
+
     with generators_kept(base) as asked:
-        rows = {index: hash_value(_sample(base, index)) for index in probe}
-        again = {index: hash_value(_sample(base, index)) for index in probe}
+        rows = {index: hashed(index) for index in probe}
+        again = {index: hashed(index) for index in probe}
         if rows != again or asked():
             return None
         schema: dict[str, object] = {"sample": describe_shape(_sample(base, wanted[0]))}
         due = time.monotonic() + 0.1
         for at, index in enumerate(wanted[len(probe) :], len(probe) + 1):
-            rows[index] = hash_value(_sample(base, index))
+            rows[index] = hashed(index)
             if progress is not None and time.monotonic() >= due:
                 progress(at, len(wanted))
                 due = time.monotonic() + 0.1

@@ -9,7 +9,9 @@ from itertools import islice
 from typing import Any
 
 from cvtrack_magics.capture.data.randomness import generators_kept
+from cvtrack_magics.capture.data.reach import reach
 
+_MORE = 16
 _RANDOM = ("RandomSampler", "SubsetRandomSampler", "WeightedRandomSampler")
 
 
@@ -101,6 +103,11 @@ def _probed(sampler: Any, total: int) -> tuple[Drawn, bool]:
         with generators_kept(sampler):
             first = _taken(_copy(sampler, 0), total)
             second = _taken(_copy(sampler, 1), total)
+            # a generator of its own, that leaves no trace, may agree with itself once
+            for epoch in range(2, _MORE if reach(sampler).chance else 0):
+                again = _taken(_copy(sampler, epoch), total)
+                if second == first or sorted(again or ()) != sorted(first or ()):
+                    second = again
     except Exception as error:
         said = f"What {name} draws could not be read ({type(error).__name__}: {error}); "
         notice = f"{said}the digest is that of the whole data set."

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import csv
+import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,21 +48,54 @@ class Table:
 def as_table(value: object) -> Table | None:
     """Return a DataFrame, a dict of columns, or rows of equal form, as columns; else ``None``."""
     if shapes.is_table(value):
-        frame: Any = value
-        frame = frame.to_frame() if getattr(frame, "ndim", 2) == 1 else frame
-        if not hasattr(frame, "columns"):
-            return None
-        named = enumerate(frame.columns)
-        return Table({str(name): frame.iloc[:, at].tolist() for at, name in named})
+        return _of_frame(value)
     if isinstance(value, Mapping):
-        columns = {str(name): _column(item) for name, item in value.items()}
-        lengths = {-1 if column is None else len(column) for column in columns.values()}
-        if len(lengths) != 1 or lengths & {-1, 0}:
-            return None
-        return Table({name: column or [] for name, column in columns.items()})
-    if isinstance(value, (list, tuple)) and value:
-        return _rows(value)
-    return None
+        return _by_name(value) or _of_columns(value)
+    if isinstance(value, (set, frozenset)):
+        value = sorted(value, key=str)
+    elif shapes.is_array(value):
+        value = _texts_of(value)
+    return _rows(value) if isinstance(value, (list, tuple)) and value else None
+
+
+def _of_frame(value: Any) -> Table | None:
+    frame = value.to_frame() if getattr(value, "ndim", 2) == 1 else value
+    if not hasattr(frame, "columns"):
+        return None
+    named = enumerate(frame.columns)
+    return Table({str(name): frame.iloc[:, at].tolist() for at, name in named})
+
+
+def _of_columns(value: Mapping[Any, Any]) -> Table | None:
+    columns = {str(name): _column(item) for name, item in value.items()}
+    lengths = {-1 if column is None else len(column) for column in columns.values()}
+    if len(lengths) != 1 or lengths & {-1, 0}:
+        return None
+    return Table({name: column or [] for name, column in columns.items()})
+
+
+def _texts_of(array: Any) -> list[Any]:
+    """Return an array of texts as a list, or as rows."""
+    text = getattr(array.dtype, "kind", "") in ("U", "O") and array.ndim in (1, 2)
+    found: list[Any] = array.tolist() if text else []
+    return found
+
+
+def _by_name(value: Mapping[Any, Any]) -> Table | None:
+    """Return ``{path: label}`` or ``{label: paths}`` as rows; ``None`` of other dicts."""
+    if not value:
+        return None
+    lists = all(isinstance(item, (list, tuple)) for item in value.values())
+    lengths = {len(item) for item in value.values()} if lists else set()
+    if lists and len(lengths) > 1:
+        rows = [(path, str(label)) for label, paths in value.items() for path in paths]
+    elif lists:
+        return None  # columns
+    else:
+        rows = list(value.items())
+    if not all(isinstance(path, (str, os.PathLike)) and _is_file(path, "") for path, _ in rows):
+        return None
+    return Table({"path": [path for path, _ in rows], "label": [label for _, label in rows]})
 
 
 def _column(value: Any) -> list[Any] | None:
@@ -79,13 +113,50 @@ def _rows(value: Sequence[Any]) -> Table | None:
         if not all(isinstance(row, Mapping) and list(row) == keys for row in value):
             return None
         return Table({str(key): [row[key] for row in value] for key in keys})
-    if isinstance(first, (list, tuple)) and first:
-        width = len(first)
-        if not all(isinstance(row, (list, tuple)) and len(row) == width for row in value):
-            return None
-        return Table({str(at): [row[at] for row in value] for at in range(width)})
     if all(isinstance(item, (str, os.PathLike)) for item in value):
         return Table({"": list(value)})
+    return _of_rows(value) if isinstance(first, (list, tuple)) and first else None
+
+
+def _of_rows(value: Sequence[Any]) -> Table | None:
+    width = len(value[0])
+    if not all(isinstance(row, (list, tuple)) and len(row) == width for row in value):
+        return None
+    if _is_columns(value):  # such as (paths, labels)
+        return Table({str(at): list(column) for at, column in enumerate(value)})
+    return Table({str(at): [row[at] for row in value] for at in range(width)})
+
+
+def _is_columns(value: Sequence[Any]) -> bool:
+    """Say whether lists of one length are columns: one is all files, and no column of rows is."""
+
+    def files(items: Iterable[Any]) -> bool:
+        return all(isinstance(e, (str, os.PathLike)) and _is_file(e, "") for e in items)
+
+    return any(map(files, value)) and not any(map(files, zip(*value, strict=True)))
+
+
+def read_list(path: Path) -> Table | None:
+    """Return the files that a text file names one a line, or a JSON file's list of rows.
+
+    ``None`` of another file, or one that names no files that are here.
+    """
+    suffix = path.suffix.lower()
+    if suffix not in (".txt", ".lst", ".json", ".jsonl") or path.stat().st_size > _LARGEST:
+        return None
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+        lines = [line.strip() for line in text.splitlines() if line.strip()]
+        value = json.loads(text) if suffix == ".json" else lines
+        value = [json.loads(line) for line in lines] if suffix == ".jsonl" else value
+    except (OSError, ValueError, RecursionError):
+        return None
+    found = as_table(value)
+    for folder in ("", str(path.parent)):
+        table = None if found is None else Table(found.columns, folder)
+        if table is not None and path_columns(table):
+            whole = list(table.columns) != [""] or all(_is_file(line, folder) for line in lines)
+            return table if whole or suffix == ".json" else None
     return None
 
 

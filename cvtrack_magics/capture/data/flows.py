@@ -1,0 +1,356 @@
+"""Streams: read to their end where nothing in them is left to chance, else by their files."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import json
+import os
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from cvtrack_magics.capture.arrays import hash_value
+from cvtrack_magics.capture.data.handles import kind_of_handle, members_of_handle
+from cvtrack_magics.capture.data.randomness import generators_kept, without_transforms
+from cvtrack_magics.capture.data.reach import Reached, reach
+from cvtrack_magics.capture.data.samples import Rows, file_names, known_files, with_files
+from cvtrack_magics.capture.data.scheme import Sample, label_text
+from cvtrack_magics.capture.folders import identify_files, identify_folder
+from cvtrack_magics.capture.loaded import loaded
+from cvtrack_magics.capture.manyfiles import Progress
+from cvtrack_magics.capture.shapes import describe_shape, is_array, is_image, is_table
+from cvtrack_magics.errors import NotIdentified, UsageProblem
+from cvtrack_magics.redact import redact
+
+_MOST = 1 << 20
+_ROUNDS = 4
+_PLACES = ("__url__", "__local_path__")
+_HINT = "Give the files it reads from, or a map-style Dataset."
+
+
+@dataclass(frozen=True)
+class Behind:
+    """What is behind a stream that cannot be read twice alike.
+
+    Attributes
+    ----------
+    samples : list of Sample
+        Rows of its tables of files, else its files and arrays, in their order.
+    header : dict
+        The stream's class, the SHA-256 of its code, its settings and all its files.
+    manifest : str
+        Of the files.
+    notice : str
+        What is identified, and why it is not the samples.
+    """
+
+    samples: list[Sample]
+    header: dict[str, object] = field(default_factory=dict)
+    manifest: str = ""
+    notice: str = ""
+
+
+def is_stream(value: object) -> bool:
+    """Say whether a value gives its samples only one after the other."""
+    torch = loaded("torch")
+    if torch is not None and isinstance(value, torch.utils.data.IterableDataset):
+        return True
+    hugging = any(base.__name__ == "IterableDataset" for base in type(value).__mro__)
+    pipeline = type(value).__module__.startswith("webdataset.")
+    return (hugging or pipeline) and hasattr(value, "__iter__")
+
+
+def read_stream(
+    value: Any, cache: Path | None = None, progress: Progress | None = None
+) -> Rows | Behind:
+    """Return a stream's samples, or what is behind it.
+
+    Parameters
+    ----------
+    value : IterableDataset
+        It is read to its end, twice, in copies of its own, where nothing it holds or runs
+        is random; it is never touched itself.
+    cache : Path, optional
+        Folder of the cache of file hashes.
+    progress : callable, optional
+        Called with samples done, twice.
+
+    Raises
+    ------
+    NotIdentified
+        It can be read only once, reads from another machine, or nothing is behind it.
+    UsageProblem
+        A sample fails to load.
+    """
+    reached = reach(value)
+    _refuse(value, reached)
+    why = reached.chance and f"it asks for random numbers ({reached.chance})"
+    if not why:
+        found = _whole(value, reached, progress)
+        if isinstance(found, Rows):
+            return found
+        why = found
+    below = without_transforms(value)
+    if below is not None and not (inner := reach(below)).chance:
+        found = _whole(below, inner, progress)
+        if isinstance(found, Rows):
+            kind = type(value).__name__
+            said = f"The transforms of {kind} are random, so its samples were hashed without "
+            return Rows("samples", found.samples, "", found.schema, (f"{said}transforms.",))
+    return _behind(value, reached, why, cache, progress)
+
+
+def _refuse(value: Any, reached: Reached) -> None:
+    kind = f"{type(value).__name__} is a stream and"
+    if reached.once:
+        raise NotIdentified(kind, f"it holds {reached.once}, which can be read only once", _HINT)
+    if reached.address:
+        said = f"it reads from {redact(reached.address)[:200]!r}, which is not on this machine"
+        raise NotIdentified(kind, said, _HINT)
+    if not (reached.files or reached.folders or reached.data):
+        said = "its samples are made by its code alone: no file and no data is behind it"
+        raise NotIdentified(kind, said, _HINT)
+    for folder in reached.folders:
+        if _holds_work(folder):
+            said = f"it reads from {folder!r}, where other files are written too"
+            raise NotIdentified(kind, said, _HINT)
+
+
+def _holds_work(folder: str) -> bool:
+    """Say whether a folder is one that people work in, so that it differs tomorrow."""
+    real = Path(os.path.realpath(folder))
+    places = {Path(os.path.realpath(place)) for place in (os.getcwd(), os.path.expanduser("~"))}
+    return any(real == place or real in place.parents for place in places)
+
+
+def _whole(value: Any, reached: Reached, progress: Progress | None) -> Rows | str:
+    """Read two copies of a stream; a text says why they do not identify it."""
+    shared = {id(item): item for item in reached.data if _is_large(item)}
+    known: dict[str, str] = {}
+    schema: dict[str, object] = {}
+    turns: list[list[tuple[str, int]]] = []
+    for turn in range(2):
+        try:
+            made = copy.deepcopy(value, dict(shared))
+            _move_epoch(made, turn)
+        except Exception as error:
+            return f"it cannot be copied ({type(error).__name__})"
+        found = _read(made, known, schema, progress)
+        if isinstance(found, str):
+            return found
+        turns.append(found)
+    first, second = turns
+    if not first:
+        raise UsageProblem(f"{type(value).__name__} is empty.", "Give one that holds samples.")
+    if first != second:
+        if sorted(first) != sorted(second):
+            return "it gives other samples the next time"
+        first = sorted(first)  # each epoch has its order
+    samples = {at: Sample(sha, "", size, str(at)) for at, (sha, size) in enumerate(first)}
+    return Rows("samples", samples, "", schema)
+
+
+def _read(
+    made: Any, known: dict[str, str], schema: dict[str, object], progress: Progress | None
+) -> list[tuple[str, int]] | str:
+    """Return SHA-256 and bytes of each sample, or why there is no telling."""
+    found: list[tuple[str, int]] = []
+    with generators_kept(made) as asked:
+        for sample in _samples(made):
+            schema.setdefault("sample", describe_shape(sample))
+            try:
+                found.append(hash_value(with_files(sample, known)))
+            except NotIdentified as error:
+                return f"its samples hold {error.what}, whose content cannot be told"
+            if len(found) % 64 == 1 and asked():
+                break
+            if _goes_round(found) or len(found) > _MOST:
+                return f"it has not ended after {len(found):,} samples"
+            if progress is not None and len(found) % 256 == 0:
+                progress(len(found), len(found))
+        return "it asks for random numbers" if asked() else found
+
+
+def _move_epoch(stream: Any, turn: int) -> None:
+    """Tell a copy that it is in another epoch, where it asks to be told."""
+    if turn and callable(getattr(stream, "set_epoch", None)):
+        now = getattr(stream, "epoch", 0)
+        stream.set_epoch((now if isinstance(now, int) else 0) + turn)
+
+
+def _is_large(item: object) -> bool:
+    return is_array(item) or is_image(item) or is_table(item)
+
+
+def _samples(value: Any) -> Iterator[Any]:
+    at = 0
+    items = iter(value)
+    while True:
+        try:
+            item = next(items)
+        except StopIteration:
+            return
+        except Exception as error:
+            raise UsageProblem(
+                f"Sample {at} of {type(value).__name__} cannot be loaded: "
+                f"{type(error).__name__}: {error}",
+                "Every sample counts; correct or leave out this one.",
+            ) from error
+        yield _placeless(item)
+        at += 1
+
+
+def _placeless(sample: Any) -> Any:
+    """Leave out where a sample of a shard was read from: it is the same elsewhere."""
+    if isinstance(sample, Mapping) and not sample.keys().isdisjoint(_PLACES):
+        return {key: item for key, item in sample.items() if key not in _PLACES}
+    return sample
+
+
+def _goes_round(found: list[tuple[str, int]]) -> bool:
+    """Say whether samples are some first ones again and again, as of what never ends."""
+    count = len(found)
+    if count < 1000 or count & (count - 1):  # looked at when their number has doubled
+        return False
+    try:
+        period = found.index(found[0], 1)
+    except ValueError:
+        return False
+    whole = count // period * period
+    return whole >= _ROUNDS * period and found[period:whole] == found[: whole - period]
+
+
+def _behind(
+    value: Any, reached: Reached, why: str, cache: Path | None, progress: Progress | None
+) -> Behind:
+    if reached.unknown:
+        said = f"{why}, and it holds {reached.unknown}, whose content cannot be told"
+        raise NotIdentified(f"{type(value).__name__} is a stream and", said, _HINT)
+    own = None if cache is None else cache / "streams"
+    folders = [identify_folder(Path(folder), own, progress) for folder in reached.folders]
+    manifest, names = _files(reached.files, own, progress)
+    known = known_files(manifest)
+    by_path = {path: known[name] for path, name in names.items()}
+    samples, more = _rows(reached.data, by_path)
+    if not samples:
+        places = [(path, names[path]) for path in reached.files]
+        samples = [Sample(by_path[p][0], label_text(n), by_path[p][1], n) for p, n in places]
+    for found in folders:
+        held = known_files(found.manifest).items()
+        samples += [Sample(sha, label_text(name), size, name) for name, (sha, size) in held]
+    if not samples:
+        kind = f"{type(value).__name__} is a stream and"
+        raise NotIdentified(kind, f"{why}, and no file and no data is behind it", _HINT)
+    header: dict[str, object] = {
+        "stream": type(value).__name__,
+        "code": _sha256(sorted(set(reached.code))),
+        "settings": sorted([name, _plain(item)] for name, item in reached.settings),
+        "more": more,
+        "files": _sha256(sorted(sha for sha, _ in by_path.values())),
+        "content": "files",
+    }
+    whole = "".join(sorted({*manifest.splitlines(True), *_lines(folders)}, key=_name_of))
+    count = whole.count("\n")
+    behind = f"{count:,} file{'' if count == 1 else 's'}" if count else "data in memory"
+    notice = (
+        f"{type(value).__name__} is a stream that was not read, because {why}: what is "
+        f"identified is the {behind} behind it, its settings and its code."
+    )
+    return Behind(samples, header, whole, notice)
+
+
+def _plain(item: Any) -> str:
+    return json.dumps(item) if isinstance(item, (str, bool, int, float)) else repr(item)
+
+
+def _lines(folders: Iterable[Any]) -> Iterator[str]:
+    for found in folders:
+        yield from found.manifest.splitlines(True)
+
+
+def _name_of(line: str) -> str:
+    return line.split("\t")[2]
+
+
+def _files(
+    paths: list[str], cache: Path | None, progress: Progress | None
+) -> tuple[str, dict[str, str]]:
+    every = sorted(set(paths))
+    if not every:
+        return "", {}
+    root = os.path.commonpath([os.path.dirname(path) for path in every])
+    names = dict(zip(every, file_names(every, root), strict=True))
+    return identify_files(root, sorted(names.values()), cache, progress).manifest, names
+
+
+def _sha256(texts: Iterable[str]) -> str:
+    return hashlib.sha256("\n".join(texts).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _rows(data: list[Any], known: Mapping[str, tuple[str, int]]) -> tuple[list[Sample], list[str]]:
+    """Return lists and arrays of one length as rows, and the SHA-256 of each of the others."""
+    columns = [column for item in data if (column := _column(item, known)) is not None]
+    names_files = [c for c in columns if any(_named(part, known) for part in _flat(c[0]))]
+    if names_files or columns:
+        most = len(max(names_files or columns, key=len))
+        rows = [_sample([c[at] for c in columns if len(c) == most], known) for at in range(most)]
+        others = [c for c in columns if len(c) != most]
+        return rows, [_sha256(s.line for s in (_sample([e], known) for e in c)) for c in others]
+    return [], []
+
+
+def _column(item: Any, known: Mapping[str, tuple[str, int]]) -> Any | None:
+    """Return a list or array as a column; ``None`` of what cannot be hashed or holds lists."""
+    if kind_of_handle(item):
+        return [sample.line for sample in members_of_handle(item)[0]] or None
+    if isinstance(item, Mapping):
+        if any(isinstance(each, (Mapping, list)) or is_array(each) for each in item.values()):
+            return None  # its lists are columns themselves
+        item = list(item.items())
+    elif isinstance(item, (set, frozenset, deque)):
+        item = list(item) if isinstance(item, deque) else sorted(item, key=str)
+    elif is_table(item):
+        frame = item.to_frame() if getattr(item, "ndim", 2) == 1 else item
+        plain = type(frame.index).__name__ == "RangeIndex"
+        item = (frame if plain else frame.reset_index()).values.tolist()
+    elif is_image(item) or (is_array(item) and not getattr(item, "ndim", 0)):
+        item = [item]
+    try:
+        for each in () if is_array(item) else item:
+            _sample([each], known)
+    except UsageProblem:  # functions and stages, which the code covers
+        return None
+    return None if len(item) == 0 else item
+
+
+def _sample(row: list[Any], known: Mapping[str, tuple[str, int]]) -> Sample:
+    parts = [part for each in row for part in _flat(each)]
+    files = [known[path] for part in parts if (path := _named(part, known))]
+    others = [part for part in parts if not _named(part, known)]
+    if not files:
+        sha256, size = hash_value(parts)
+        return Sample(sha256, "", size)
+    more = [sha256 for sha256, _ in files[1:]]
+    return Sample(files[0][0], "\t".join([*more, label_text(others)]), files[0][1])
+
+
+def _flat(item: Any) -> list[Any]:
+    if isinstance(item, Mapping):
+        return [part for key in sorted(item, key=str) for part in _flat(item[key])]
+    if isinstance(item, (list, tuple)):
+        return [part for each in item for part in _flat(each)]
+    return [item]
+
+
+def _named(part: Any, known: Mapping[str, tuple[str, int]]) -> str:
+    path = _path_of(part)
+    return path if path in known else ""
+
+
+def _path_of(part: Any) -> str:
+    if not isinstance(part, (str, os.PathLike)):
+        return ""
+    return os.path.abspath(os.path.expanduser(os.fsdecode(part)))

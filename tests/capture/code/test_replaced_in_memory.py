@@ -1,0 +1,180 @@
+"""Functions and constants of own modules that are others in memory than in their file."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+from unittest import mock
+
+import pytest
+
+from cvtrack_magics.capture.code import stale
+from cvtrack_magics.records import Artifact, Notice, Tag
+from tests.conftest import Shell
+from tests.store_views import artifact, runs_of
+
+TEXT = """
+import functools
+
+RATE = 0.1
+NAME = "flip"
+COUNT = 0
+TABLE = {}
+LATER = 1
+
+def read(): return 1
+
+def twice(): return 1
+twice = functools.lru_cache(twice)
+
+@functools.lru_cache
+def cached(): return 1
+
+def count():
+    global COUNT
+    COUNT += 1
+
+class Model:
+    def forward(self): return 1
+    @staticmethod
+    def loss(): return 2
+    @classmethod
+    def make(cls): return cls()
+
+LATER = LATER + 1
+"""
+
+
+def other() -> int:
+    return 99
+
+
+def wrapped(module: Any) -> None:
+    @functools.wraps(module.read)
+    def read() -> int:
+        return int(module.read()) + 1
+
+    module.read = read
+
+
+def code(module: Any) -> None:
+    module.read.__code__ = other.__code__
+
+
+PATCHES: dict[str, tuple[Callable[[Any], Any], str]] = {
+    "a function": (lambda m: setattr(m, "read", other), "read (other of "),
+    "a lambda": (lambda m: setattr(m, "read", lambda: 1), "read (<lambda>"),
+    "a wrapper": (wrapped, "read (read of test_"),
+    "its code": (code, "read (read of "),
+    "a mock": (lambda m: setattr(m, "read", mock.MagicMock()), "read (now a MagicMock)"),
+    "a partial": (lambda m: setattr(m, "read", functools.partial(other)), "read (now a partial)"),
+    "a cached one": (lambda m: setattr(m, "read", functools.cache(m.read)), "read (now a _lru"),
+    "deleted": (lambda m: delattr(m, "read"), "read (deleted)"),
+    "a method": (lambda m: setattr(m.Model, "forward", other), "Model.forward (other"),
+    "a static method": (lambda m: setattr(m.Model, "loss", staticmethod(other)), "Model.loss"),
+    "a class method": (lambda m: setattr(m.Model, "make", classmethod(other)), "Model.make"),
+    "a number": (lambda m: setattr(m, "RATE", 0.5), "RATE (another value)"),
+    "a text": (lambda m: setattr(m, "NAME", "none"), "NAME (another value)"),
+    "another type": (lambda m: setattr(m, "NAME", [1]), "NAME (now a list)"),
+}
+MEANT: dict[str, Callable[[Any], Any]] = {
+    "nothing": lambda m: None,
+    "called": lambda m: (m.read(), m.twice(), m.cached(), m.Model().forward()),
+    "a counter of its own": lambda m: m.count(),
+    "a table that is filled": lambda m: m.TABLE.update(a=1),
+    "the same value": lambda m: setattr(m, "RATE", 0.1),
+    "something new": lambda m: setattr(m, "NEW", 1),
+}
+
+
+@pytest.fixture
+def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
+    (tmp_path / "patched_module.py").write_text(TEXT)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    stale.install()
+    try:
+        yield importlib.import_module("patched_module")
+    finally:
+        stale.remove()
+        sys.modules.pop("patched_module", None)
+
+
+def said(module: ModuleType) -> str:
+    path = Path(str(module.__file__))
+    records = stale.stale_records([path], {"patched_module": module})
+    tags = [item.value for item in records if isinstance(item, Tag)]
+    notices = [item.text for item in records if isinstance(item, Notice)]
+    assert len(tags) == len(notices) <= 1
+    assert all(tag in notice for tag, notice in zip(tags, notices, strict=True))
+    return "".join(tags)
+
+
+@pytest.mark.parametrize("patch", PATCHES)
+def test_what_was_replaced_is_said(module: ModuleType, patch: str) -> None:
+    change, expected = PATCHES[patch]
+    change(module)
+    assert said(module).startswith(f"patched_module.{expected}")
+    assert "none" not in said(module)  # no value, which may be a secret
+
+
+@pytest.mark.parametrize("patch", MEANT)
+def test_what_a_module_does_itself_is_no_alarm(module: ModuleType, patch: str) -> None:
+    MEANT[patch](module)
+    assert said(module) == ""
+
+
+def test_a_module_whose_file_is_gone_is_kept(module: ModuleType) -> None:
+    path = Path(str(module.__file__))
+    path.unlink()
+    records = stale.stale_records([], {"patched_module": module})
+    assert [item.content for item in records if isinstance(item, Artifact)] == [TEXT]
+    assert "patched_module.py (its file is gone)" in said(module)
+
+
+def test_a_reload_that_fails_leaves_the_old_text(module: ModuleType) -> None:
+    path = Path(str(module.__file__))
+    path.write_text("def read(: return 2\n")
+    with pytest.raises(SyntaxError):
+        importlib.reload(module)
+    records = stale.stale_records([path], {"patched_module": module})
+    assert [item.content for item in records if isinstance(item, Artifact)] == [TEXT]
+
+
+AUTORELOAD = [
+    "A = 1\ndef f(): return 1\n",
+    "A = 2\ndef f(): return 1\n",
+    "A = 2\ndef f(): return 22\n",
+    "A = 2\ndef f(: return 23\n",
+    "A = 3\ndef f(): return 24\n# more\n",
+]
+
+
+def test_autoreload_is_followed(shell: Shell, store: str, tmp_path: Path) -> None:
+    import os
+
+    path = tmp_path / "auto_module.py"
+    path.write_text(AUTORELOAD[0])
+    shell.run(f"import sys; sys.path.insert(0, {str(tmp_path)!r})\nimport auto_module")
+    shell.run("%load_ext autoreload\n%autoreload 2")
+    shell.run("auto_module.A")
+    for at, text in enumerate(AUTORELOAD):
+        path.write_text(text)
+        later = path.stat().st_mtime + 10 * at + 10
+        os.utime(path, (later, later))
+        shell.run(f"%%mlrun run{at}\nused = auto_module.A, auto_module.f()")
+        run = runs_of(store)[f"run{at}"]
+        ran = AUTORELOAD[2] if "(:" in text else text
+        assert artifact(store, run, "code/modules/auto_module.py") == ran
+        assert ("code.edited_after_import" in run.data.tags) is (ran != text)
+        assert "code.replaced_in_memory" not in run.data.tags
+        assert shell.ip.user_ns["used"] == (_value(ran, "A = "), _value(ran, "return "))
+    shell.run("%autoreload 0\nsys.modules.pop('auto_module')")
+
+
+def _value(text: str, after: str) -> int:
+    return int(text.split(after)[1].split("\n", maxsplit=1)[0])
