@@ -13,6 +13,8 @@ from cvtrack_magics.store.client import client_of, mlflow, quietly
 from cvtrack_magics.store.registry import Version
 
 DIGEST_TAG = "cvtrack.model_sha256"
+PROVED_TAG = "cvtrack.proved"
+UNPROVED_TAG = "cvtrack.unproved"
 _OF_MLFLOW = "registered_model_meta"  # MLflow writes it into a folder that it downloads
 
 

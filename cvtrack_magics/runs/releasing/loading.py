@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from cvtrack_magics.store.registry import Version
 
 
+class FilesAltered(CvtrackError):
+    """A version's files are not those that were registered."""
+
+
 def mlload(
     reference: str,
     *,
@@ -101,9 +105,26 @@ def _own_files(version: Version, folder: Path) -> Path:
     path = download_version(registry().uri, version, folder)
     registered = version.tags.get(DIGEST_TAG, "")
     if registered and digest_of(path) != registered:
-        raise CvtrackError(
+        raise FilesAltered(
             f"The files of {version.name} version {version.version} are not those that were "
             "registered: their SHA-256 differs.",
-            "Load another version, or register the model anew.",
+            "Take another version, or register the model anew.",
         )
     return path
+
+
+def check_files(version: Version | None) -> None:
+    """Raise where a version's files are not those that were registered.
+
+    Raises
+    ------
+    FilesAltered
+        Their digest is another one, or there are none.
+    StoreUnavailable
+        They cannot be read.
+    """
+    from cvtrack_magics.store.model_files import DIGEST_TAG
+
+    if version is not None and version.tags.get(DIGEST_TAG):
+        with tempfile.TemporaryDirectory(prefix="cvtrack-") as folder:
+            _own_files(version, Path(folder))
