@@ -6,9 +6,11 @@ import dataclasses
 import getpass
 import hashlib
 import json
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cvtrack_magics.errors import CvtrackError, UsageProblem
@@ -17,7 +19,7 @@ from cvtrack_magics.redact import kind_and_line
 from cvtrack_magics.runs.current import get_session
 from cvtrack_magics.runs.releasing.asked import demanded, functions
 from cvtrack_magics.runs.releasing.candidates import gather
-from cvtrack_magics.runs.releasing.loading import FilesAltered, check_files
+from cvtrack_magics.runs.releasing.loading import FilesAltered, check_export, check_files
 from cvtrack_magics.runs.releasing.now import Data, measured_on
 from cvtrack_magics.runs.releasing.references import Found, find, registry
 
@@ -171,13 +173,37 @@ def judged(
     rival = None if now is None else gather(Found(now.run_id, now))
     who = who or getpass.getuser()
     on = None if data is None else Data(data, task, trust)
-    candidate = dataclasses.replace(gather(found), altered=_altered(found.version))
+    candidate = _checked(gather(found))
     verdict = _verdict(candidate, rival, asked, on, who)
     said = _record(store, found.version, now, verdict, who, promote=promote, stage=stage)
     return listing_of(verdict, said)
 
 
-def _altered(version: Version) -> str:
+def _checked(candidate: Candidate) -> Candidate:
+    """Return a candidate with what is wrong with its files, its exports' among them."""
+    return dataclasses.replace(
+        candidate, altered=_altered(candidate.version) or _altered_exports(candidate)
+    )
+
+
+def _altered_exports(candidate: Candidate) -> str:
+    from cvtrack_magics.store.model_files import EXPORT_TAG
+
+    tracking = get_session().tracking
+    run = tracking.run_of(candidate.run_id)
+    formats = [tag.removeprefix(EXPORT_TAG) for tag in candidate.tags if EXPORT_TAG in tag]
+    for format in sorted(formats):
+        with tempfile.TemporaryDirectory(prefix="cvtrack-") as folder:
+            if not tracking.files(run, format):
+                return f"the {format} export that was proved is gone"
+            try:
+                check_export(run, tracking.download(run, format, Path(folder)), format)
+            except FilesAltered as error:
+                return error.problem
+    return ""
+
+
+def _altered(version: Version | None) -> str:
     """Return that a version's files are not those that were registered, or nothing."""
     try:
         check_files(version)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,12 +12,9 @@ import torch
 from torch import nn
 from torchvision.transforms import v2
 
-from cvtrack_magics import (
-    Predictions,
-    mleval,
-    mlmodel,
-    mlrun,
-)
+from cvtrack_magics import Predictions, log_predictions, mlcard, mleval, mlgate, mlmodel, mlrun
+from cvtrack_magics.cli import main
+from cvtrack_magics.runs.releasing.gating import GateRefused
 from cvtrack_magics.runs.releasing.proving import NotAsMeasured
 
 NAMES = ["cat", "dog", "owl"]
@@ -34,6 +32,7 @@ def prepared(*more: Any) -> Any:
 PREPARE = prepared()
 NORMALISED = prepared(v2.Normalize((0.5,) * 3, (0.25,) * 3))
 INPUTS = torch.stack([PREPARE(picture) for picture in RAW])
+X = INPUTS.numpy()
 
 
 def own_square(picture: np.ndarray[Any, Any]) -> Any:
@@ -103,7 +102,7 @@ def of(model: nn.Module, inputs: torch.Tensor = INPUTS) -> Any:
         return model.eval()(inputs)
 
 
-def found(model: nn.Module, *, images: Any = INPUTS.numpy()) -> Predictions:
+def found(model: nn.Module, *, images: Any = X) -> Predictions:
     """Return detections as a user's own loop decodes them, in pixels of the picture sent."""
     rows = of(model)
     rows = rows.transpose(1, 2) if getattr(model, "columns", False) else rows
@@ -124,7 +123,7 @@ def classes(logits: Any, images: Any = RAW, **options: Any) -> Predictions:
     return Predictions.classification(images, TRUTH, logits=logits, classes=NAMES, **options)
 
 
-def masks(model: nn.Module, images: Any = INPUTS.numpy()) -> Predictions:
+def masks(model: nn.Module, images: Any = X) -> Predictions:
     said = of(model).argmax(1).numpy()
     return Predictions.semantic(images, said, said, classes=NAMES)
 
@@ -132,7 +131,6 @@ def masks(model: nn.Module, images: Any = INPUTS.numpy()) -> Predictions:
 NET, ONE = Head(3), Head(1)
 DETECTOR, COLUMNS = Boxes(), Boxes(columns=True)
 SEGMENTS, DEPTHS, ANOMALIES = Planes(3), Planes(1), Listed()
-X = INPUTS.numpy()
 BATCH, PICTURE = {"example": INPUTS[:2]}, {"example": RAW[:1], "pre": PREPARE}
 
 
@@ -330,7 +328,7 @@ def test_another_answer_is_not_registered(name: str, store: str, script: None) -
     make, model, about, how = OTHER[name]
     with mlrun("a", plot=False, code=False):
         measure(make())
-        with pytest.raises(NotAsMeasured, match="%mleval test: sample .*") as refused:
+        with pytest.raises(NotAsMeasured, match="%mleval test: sample ") as refused:
             register(model, about)
         assert how in str(refused.value)
         assert "--force" in str(refused.value)
@@ -352,3 +350,89 @@ def test_what_cannot_be_compared_is_registered_as_unproved(
     assert "Unproved: " in said
     assert why in tags()["cvtrack.unproved"]
     assert "cvtrack.proved" not in tags()
+
+
+def loader(**options: Any) -> Any:
+    pairs = torch.utils.data.TensorDataset(INPUTS, torch.as_tensor(TRUTH))
+    return torch.utils.data.DataLoader(pairs, batch_size=5, **options)
+
+
+def collected(model: nn.Module) -> Predictions:
+    return Predictions.collect(model, loader(shuffle=True), "classification", classes=NAMES)
+
+
+def test_a_model_that_was_run_over_a_loader_is_known(store: str, script: None) -> None:
+    """Another one, and one that was trained on, are told from one that is served wrong."""
+    mine, other = Head(3), Head(3)
+    with torch.no_grad():
+        other.layer.weight.add_(1)
+    about = BATCH | {"post": "softmax"}
+    with mlrun("a", plot=False, code=False):
+        measure(collected(mine))
+        register(mine, about)
+        register(other, about)
+        with torch.no_grad():
+            mine.layer.weight.add_(1)
+        register(mine, about)
+        measure(collected(mine))
+        register(torch.compile(mine, backend="eager"), about)
+        with pytest.raises(NotAsMeasured):
+            register(mine, BATCH | {"post": "softmax|labels", "labels": [*NAMES[1:], NAMES[0]]})
+    assert "8 samples" in tags("1")["cvtrack.proved"]
+    assert "the model that was measured is another object" in tags("2")["cvtrack.unproved"]
+    assert "weights were changed after it was measured" in tags("3")["cvtrack.unproved"]
+    assert "8 samples" in tags("4")["cvtrack.proved"]
+
+
+def test_what_is_logged_in_a_loop_proves_as_well(store: str, script: None) -> None:
+    with mlrun("a", plot=False, code=False):
+        for factor in (0.5, 1.0):
+            log_predictions(classes(of(NET) * factor))
+        said = repr(register(NET, PICTURE | {"post": "softmax"}))
+        assert "of log_predictions 'predictions'" in said
+        log_predictions(classes(of(NET) * 0.01))
+        with pytest.raises(NotAsMeasured, match="log_predictions 'predictions': sample"):
+            register(NET, PICTURE)
+        measure(classes(of(NET)))
+        register(NET, PICTURE)
+    register(NET, PICTURE, run="a")
+    assert "%mleval test" in tags("2")["cvtrack.proved"]
+    assert "%mleval test" in tags("3")["cvtrack.proved"]
+
+
+def test_a_run_does_not_prove_another_ones_model(store: str, script: None) -> None:
+    with mlrun("a", plot=False, code=False):
+        measure(classes(of(NET)))
+    with mlrun("b", plot=False, code=False):
+        register(NET, PICTURE)
+    assert "no predictions to compare with" in tags()["cvtrack.unproved"]
+
+
+def test_the_gate_refuses_what_is_unproved_unless_told(
+    store: str, script: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with mlrun("a", plot=False, code=False):
+        register(NET, PICTURE)
+        measure(classes(of(NET)))
+    rule = "test/top1_acc >= 0"
+    with pytest.raises(GateRefused, match="unproved: the run has no predictions"):
+        mlgate("m", require=[rule], promote=True)
+    assert main(["gate", "m", "--require", rule]) == 1
+    assert "--unproved judges it all the same" in capsys.readouterr().out
+    file = tmp_path / "gate.yaml"
+    text = f"model: m\nrequire:\n  - {rule}\nunproved: "
+    for answer, code in (("true", 0), ("false", 1), ("perhaps", 2)):
+        file.write_text(f"{text}{answer}\n", "utf-8")
+        assert main(["gate", "--file", str(file)]) == code
+    assert "line 4: 'perhaps' is neither true nor false" in capsys.readouterr().err
+    assert main(["gate", "m", "--require", rule, "--unproved"]) == 0
+    assert mlgate("m", require=[rule], unproved=True, promote=True).result.passed
+    assert "**unproved**: the run has no predictions" in mlcard("m").markdown
+    register(NET, PICTURE, run="a")
+    assert mlgate("m", require=[rule]).result.passed
+    assert "as measured: 8 samples of %mleval test" in mlcard("m").markdown
+    from mlflow import MlflowClient
+
+    MlflowClient().delete_model_version_tag("m", "2", "cvtrack.proved")
+    # of what others registered, and of versions of before, nothing is known
+    assert mlgate("m", require=[rule]).result.passed
