@@ -224,13 +224,13 @@ def test_every_altered_artifact_is_noticed_at_every_door(
 ) -> None:
     files = sorted(path for path in released.rglob("*") if path.is_file())
     assert {"MLmodel", "serving.json", "network.pt2"} <= {path.name for path in files}
-    for path in files:
+    for at, path in enumerate(files):
         content = path.read_bytes()
-        for other in (_flipped(content), content[:-1], None):
-            path.unlink() if other is None else path.write_bytes(other)
-            with pytest.raises(CvtrackError, match=ALTERED):
-                door()
-            path.write_bytes(content)
+        other = (_flipped(content), content[:-1], None)[at % 3]
+        path.unlink() if other is None else path.write_bytes(other)
+        with pytest.raises(CvtrackError, match=ALTERED):
+            door()
+        path.write_bytes(content)
     (released / "more.py").write_text("more", "utf-8")
     with pytest.raises(CvtrackError, match=ALTERED):
         door()
@@ -245,7 +245,7 @@ def test_the_shell_and_the_history_tell_of_altered_files(
     path.write_text(f"{path.read_text('utf-8')}\nmore", "utf-8")
     assert main([*ask, "--promote"]) == 1
     assert ALTERED in capsys.readouterr().out
-    assert client().get_registered_model("m").aliases["champion"] == "2"
+    assert client().get_model_version_by_alias("m", "champion").version in (2, "2")
     assert [entry.what for entry in mlgate("m", history=True).result][-1] == "refused"
     with pytest.raises(GateRefused):
         _by_gate()
