@@ -76,7 +76,7 @@ def judge(
         rows.append(row)
     why = "" if unproved else _unproved(candidate)
     if why:
-        rows.insert(0, Row("proved", "served as measured", "", None, False, why))
+        rows.insert(0, Row("proved", "as measured, or --unproved", "", None, False, why))
     if candidate.altered:
         rows.insert(0, Row("files", "those registered", "", None, False, candidate.altered))
     why = standing(candidate)
@@ -101,7 +101,7 @@ def _unproved(candidate: Candidate) -> str:
     tags = candidate.version.tags if candidate.version else {}
     if PROVED_TAG in tags or UNPROVED_TAG not in tags:
         return ""
-    return f"unproved: {plain(tags[UNPROVED_TAG], 300)}; --unproved judges it all the same"
+    return f"unproved: {plain(tags[UNPROVED_TAG], 300)}"
 
 
 def _row(candidate: Candidate, rule: Rule, functions: Mapping[str, Function]) -> Row:
