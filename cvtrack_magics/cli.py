@@ -91,6 +91,9 @@ def _add_gate(commands: Any) -> None:
     gate.add_argument("--file", default="", metavar="FILE", help="a gate.yaml")
     gate.add_argument("--promote", action="store_true", help="make it the champion if it passes")
     gate.add_argument("--stage", action="store_true", help="move MLflow's stages too")
+    gate.add_argument(
+        "--unproved", action="store_true", help="let a version pass that was not compared"
+    )
     gate.add_argument("--rollback", action="store_true", help="go back to the champion before")
     gate.add_argument("--reason", default="", help="of the rollback")
     gate.add_argument("--who", default="", help="who judges; otherwise the user of the machine")
@@ -205,6 +208,7 @@ def _asked(options: argparse.Namespace) -> dict[str, Any]:
         "promote": options.promote,
         "stage": options.stage or None,
         "who": options.who,
+        "unproved": options.unproved,
     }
 
 

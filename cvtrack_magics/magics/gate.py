@@ -40,6 +40,7 @@ GATE = (
     .option("--trust", action="store_true", help="of --data: the models may run their own code")
     .option("--promote", action="store_true", help="make it the champion if it passes")
     .option("--stage", action="store_true", help="move MLflow's stages too")
+    .option("--unproved", action="store_true", help="let a version pass that was not compared")
     .option("--soft", action="store_true", help="report a refusal, and go on")
     .option("--rollback", action="store_true", help="go back to the champion before this one")
     .option("--who", default="", help="who judges; otherwise the user of the machine")
@@ -94,6 +95,7 @@ class GateMagics(Magics):
             promote=options.promote,
             stage=options.stage or None,
             who=options.who,
+            unproved=options.unproved,
         )
         show(found)
         if not options.soft:

@@ -45,6 +45,7 @@ MODEL = (
     .option("--post", default="", metavar="EXPR", help="from the model's output to an answer")
     .option("--labels", default="", metavar="EXPR", help="names of the classes")
     .option("--run", default="", metavar="RUN", help=_RUN)
+    .option("--force", action="store_true", help="register it though it answers otherwise")
 )
 
 EXPORT = (
@@ -148,6 +149,7 @@ class ReleaseMagics(Magics):
                 post=self._step(options.post, "%mlmodel"),
                 labels=self._value(options.labels, "%mlmodel") if options.labels else None,
                 run=options.run,
+                force=options.force,
             )
         )
 

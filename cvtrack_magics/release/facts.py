@@ -79,6 +79,8 @@ class Candidate:
         Paths of the run's artifacts, and their sizes in bytes.
     texts : mapping of str to str
         Content of the small JSON, YAML, text and Markdown artifacts that a release reads.
+    altered : str
+        What is wrong with the version's files, where they were compared with its digest.
     started, ended : int
         Unix milliseconds; 0 of a run that has not ended.
     """
@@ -99,6 +101,7 @@ class Candidate:
     evaluations: Mapping[str, EvaluationFacts] = field(default_factory=dict)
     version: Version | None = None
     store: str = ""
+    altered: str = ""
 
     @property
     def source(self) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from cvtrack_magics.errors import UsageProblem
@@ -60,6 +61,7 @@ class Album:
         """
         if self.frames:
             self._agree(predictions)
+        predictions = replace(predictions, given=None)  # a frame is kept as long as the run lasts
         records: list[Record] = []
         folder = f"{FOLDER}/{self._part}"
         name = ""

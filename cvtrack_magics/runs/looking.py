@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from cvtrack_magics.errors import UsageProblem
 from cvtrack_magics.runs.current import get_session
+from cvtrack_magics.runs.recording import Target
 
 if TYPE_CHECKING:
     from cvtrack_magics.runs.scope import RunScope
@@ -58,6 +59,7 @@ def log_predictions(
         return
     at = scope.step_of(step, scope.albums.next_step(name))
     scope.albums.add(name, made, at, range(min(picture, len(made))))
+    session.evidence.keep(Target(scope, None), f"log_predictions {name!r}", made)
 
 
 def mlgrid(

@@ -13,7 +13,7 @@ from cvtrack_magics.names import file_part, safe_key
 from cvtrack_magics.records import Artifact, Record
 from cvtrack_magics.runs.current import get_session
 from cvtrack_magics.runs.looking import predictions_of
-from cvtrack_magics.runs.recording import needed, record, stored
+from cvtrack_magics.runs.recording import needed, record, stored, target_of
 
 if TYPE_CHECKING:
     from cvtrack_magics.vision.evaluation import Evaluation
@@ -92,6 +92,7 @@ def mleval(
     values = metrics_of(found, prefix)
     files = records_of(found, made, pictures, prefix)
     where = record(run, values, files, step=step)
+    session.evidence.keep(target_of(run), f"%mleval {prefix.strip('/')}".strip(), made)
     return Report(found, pictures, where, beside, session.config.digits)
 
 

@@ -18,6 +18,7 @@ from cvtrack_magics.lazy import Lazy
 from cvtrack_magics.metrics.pump import Pump
 from cvtrack_magics.metrics.series import Series
 from cvtrack_magics.records import Notice, Outcome, Param, Record, Replaces, RunSummary, Tag
+from cvtrack_magics.runs.evidence import Evidence
 from cvtrack_magics.runs.host import CellFacts, Host
 from cvtrack_magics.runs.process import ProcessEnd
 from cvtrack_magics.runs.seeding import Seeding
@@ -106,6 +107,7 @@ class Session:
         self._sampler: UsageSampler | None = None
         self._used: dict[str, float] = {}
         self._used_at = 0.0
+        self.evidence = Evidence()
         self.looked_at = ""
         """The id of the last run that ended with predictions logged."""
         self._told_of_state = ""

@@ -13,6 +13,9 @@ from cvtrack_magics.store.client import client_of, mlflow, quietly
 from cvtrack_magics.store.registry import Version
 
 DIGEST_TAG = "cvtrack.model_sha256"
+EXPORT_TAG = "cvtrack.export_sha256."  # of a run, and the format behind it
+PROVED_TAG = "cvtrack.proved"
+UNPROVED_TAG = "cvtrack.unproved"
 _OF_MLFLOW = "registered_model_meta"  # MLflow writes it into a folder that it downloads
 
 
@@ -44,6 +47,22 @@ def _digest(files: Iterable[tuple[str, bytes]]) -> str:
         if name != _OF_MLFLOW:
             digest.update(f"{name}\0{hashlib.sha256(content).hexdigest()}\n".encode())
     return digest.hexdigest()
+
+
+def digest_of_export(uri: str, run_id: str, format: str) -> str:
+    """Return the SHA-256 that a run's export had when it was proved; empty of one of before.
+
+    Raises
+    ------
+    StoreUnavailable
+        The store does not say.
+    """
+    try:
+        with quietly():
+            tags = client_of(uri).get_run(run_id).data.tags
+    except Exception as error:
+        raise StoreUnavailable(f"The run cannot be read: {in_one_line(error)}") from error
+    return str(tags.get(f"{EXPORT_TAG}{format}", ""))
 
 
 def folder_of(source: str, run_id: str) -> str:

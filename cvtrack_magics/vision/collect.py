@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from cvtrack_magics.errors import UsageProblem
+from cvtrack_magics.vision.given import MOST, Asked, Given
 from cvtrack_magics.vision.images import to_images
 from cvtrack_magics.vision.last_activation import called
 from cvtrack_magics.vision.modes import evaluating
@@ -85,6 +86,7 @@ def collect(
     times: list[tuple[int, float]] = []
     done = 0
     order, whole = Order(loader), True
+    inputs = _Inputs()
     with evaluating(model), torch.no_grad(), order.watching(loader):
         for batch in loader:
             if not isinstance(batch, (tuple, list)) or len(batch) < 2:
@@ -107,7 +109,8 @@ def collect(
                 given["classes"] = classes
             part = make(images, truth, **_said(output, task, softmax), **given)
             softmax = softmax or AFTER_SOFTMAX in part.notes  # one reading for all batches
-            parts.append(part)
+            inputs.add(part.given)
+            parts.append(replace(part, given=None))
             times.append((len(part), spent))
             done += len(part)
             if progress:
@@ -117,11 +120,35 @@ def collect(
                 break
     if not parts:
         raise UsageProblem("collect: the loader gave no batch.")
-    found = _timed(Predictions.join(parts), times)
+    found = replace(_timed(Predictions.join(parts), times), given=inputs.of(model))
     if whole:
         found = replace(found, notes=(*found.notes, *_of_dropped(order.left_out(done))))
     found = found[np.array(order.real(len(found)), np.int64)]
     return found if limit is None else found[:limit]
+
+
+class _Inputs:
+    """A few inputs from the whole of a loader, whose length nobody knows."""
+
+    def __init__(self) -> None:
+        self._kept: list[Given] = []
+        self._stride, self._seen = 1, 0
+
+    def add(self, given: Given | None) -> None:
+        """Take one sample of every so many batches, of the first batch more."""
+        if given is not None and self._seen % self._stride == 0:
+            few = given.thin(MOST if not self._seen else 1)
+            self._kept += [few] if few else []
+        if len(self._kept) > 2 * MOST:
+            self._kept, self._stride = self._kept[::2], 2 * self._stride
+        self._seen += 1
+
+    def of(self, model: Any) -> Given | None:
+        """Return them with the model that they were given to."""
+        if not self._kept:
+            return None
+        inputs = {key: value for few in self._kept for key, value in few.inputs.items()}
+        return Given(inputs, self._kept[0].layout, Asked.of(model)).thin()
 
 
 def _timed(found: Predictions, times: list[tuple[int, float]]) -> Predictions:

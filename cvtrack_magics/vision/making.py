@@ -358,6 +358,7 @@ def _made(
         common.seconds,
         common.names,
         tuple(dict.fromkeys(notes)),
+        common.given,
     )
     return made
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from cvtrack_magics.errors import UsageProblem
+from cvtrack_magics.vision.given import Given
 from cvtrack_magics.vision.making import Making
 from cvtrack_magics.vision.pixels import Pixels
 from cvtrack_magics.vision.samples import unique
@@ -52,6 +53,8 @@ class Predictions(Making):
         A caption for each sample, or nothing.
     notes : tuple of str
         How an input with two readings was read, one line each; an evaluation says them too.
+    given : Given or None
+        What a few of the samples were before they became pictures; not kept in files.
     """
 
     task: Task
@@ -63,6 +66,7 @@ class Predictions(Making):
     seconds: float = 0.0
     names: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    given: Given | None = field(default=None, compare=False, repr=False)
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -76,14 +80,16 @@ class Predictions(Making):
         if isinstance(rows, (int, np.integer)):
             rows = [int(rows)]
         order = np.arange(len(self))[rows]
+        ids = tuple(self.ids[row] for row in order)
         return replace(
             self,
-            ids=tuple(self.ids[row] for row in order),
+            ids=ids,
             sizes=self.sizes[order],
             pixels=None if self.pixels is None else self.pixels.take(order),
             data=self.data.take(order),
             seconds=self.seconds * len(order) / max(1, len(self)),
             names=tuple(self.names[row] for row in order) if self.names else (),
+            given=None if self.given is None else self.given.only(ids),
         )
 
     def __add__(self, other: Predictions) -> Predictions:
@@ -102,6 +108,7 @@ class Predictions(Making):
             seconds=self.seconds + other.seconds if timed else 0.0,
             names=self.names + other.names if self.names and other.names else (),
             notes=tuple(dict.fromkeys((*self.notes, *other.notes))),
+            given=_given_of_both(self, other),
         )
 
     def with_pixels(self, pixels: Pixels | None) -> Predictions:
@@ -148,3 +155,11 @@ class Predictions(Making):
         """The data of a depth estimation."""
         assert isinstance(self.data, Depths)
         return self.data
+
+
+def _given_of_both(mine: Predictions, theirs: Predictions) -> Given | None:
+    """Return the inputs of both; of ids that occur twice only the first are certain."""
+    if mine.given is None or theirs.given is None or set(mine.ids) & set(theirs.ids):
+        return mine.given
+    both = mine.given + theirs.given
+    return None if both is None else both.thin()

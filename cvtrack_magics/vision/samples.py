@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cvtrack_magics.errors import UsageProblem
+from cvtrack_magics.vision.given import Given, given_of
 from cvtrack_magics.vision.images import Layout, Range, to_images
 from cvtrack_magics.vision.pixels import Pixels
 
@@ -25,6 +26,7 @@ class Samples:
     sizes: npt.NDArray[np.int64]
     pixels: Pixels | None
     seconds: float
+    given: Given | None = None
 
     @classmethod
     def of(
@@ -61,7 +63,8 @@ class Samples:
         captions = tuple(str(name) for name in names)
         if captions and len(captions) != total:
             raise UsageProblem(f"names: expected {total}, one a sample; saw {len(captions)}.")
-        return cls(total, chosen, captions, shapes, pixels, float(seconds))
+        given = given_of(images, chosen, layout)
+        return cls(total, chosen, captions, shapes, pixels, float(seconds), given)
 
 
 def _ids(ids: Any, total: int, digests: Callable[[], list[str]] | None) -> tuple[str, ...]:

@@ -29,7 +29,7 @@ RUN = """%%mlrun {name}
 %mlmodel net --example x[:1] --register shapes"""
 FIRST = RUN.format(name="first", wrong=30)
 SECOND = RUN.format(name="second", wrong=26)
-PROMOTE = "%mlgate shapes --require 'test/top1_acc>=0.85' --promote"
+PROMOTE = "%mlgate shapes --require 'test/top1_acc>=0.85' --promote --unproved"
 HOSTILE = "'tag(env)==\"<img src=x onerror=window.hacked=1>\"'"
 REFUSED = f"%mlgate shapes --champion test/top1_acc --margin 0.005 --require {HOSTILE}"
 EXPORT = "%mlexport onnx net --example x[:1] --run second"

@@ -19,21 +19,21 @@ def made(wrong):
 """
 RUN = """%%mlrun {name} --task classification
 %mleval made({wrong}) --prefix test --no-figures --resamples 100
-%mlmodel net --example x[:2] --register shapes"""
+%mlmodel net --example x[:2] --register shapes --force"""
 
 
 def test_a_release_typed_line_by_line(shell: Any, store: str) -> None:
     shell.run(SETUP)
     said = shell.run(RUN.format(name="one", wrong=30))
     assert "shapes version 1. Recorded in run 'one'." in said
-    said = shell.run("%mlgate shapes --require 'test/top1_acc>=0.85' --promote")
+    said = shell.run("%mlgate shapes --require 'test/top1_acc>=0.85' --promote --unproved")
     assert "✓ shapes version 1" in said
     assert "Version 1 is the champion." in said
     shell.run(RUN.format(name="two", wrong=25))
-    said = shell.run("%mlgate shapes --champion test/top1_acc --margin 0.005 --soft")
+    said = shell.run("%mlgate shapes --champion test/top1_acc --margin 0.005 --soft --unproved")
     assert "✗ shapes version 2" in said
     assert "GateRefused" not in said
-    said = shell.run("%mlgate shapes --champion test/top1_acc --margin 0.005 --promote")
+    said = shell.run("%mlgate shapes --champion test/top1_acc --margin 0.005 --promote --unproved")
     assert "✗ shapes version 2" in said
     assert "GateRefused: shapes version 2" in said
     said = shell.run("%mlexport onnx net --example x[:1] --run two")

@@ -24,6 +24,7 @@ from cvtrack_magics.release.card.known import (
     verdicts_of,
 )
 from cvtrack_magics.release.facts import Candidate, DataFact
+from cvtrack_magics.store.model_files import PROVED_TAG, UNPROVED_TAG
 
 _PARAMS = 40
 _PICTURES = 12
@@ -170,6 +171,7 @@ def artifacts(candidate: Candidate) -> str:
             ("Returns", text(model.outputs)),
             ("Input example", example),
             ("Processing inside", text(model.processing)),
+            ("Served answers", _as_measured(candidate)),
         ]
         lines.append(pairs(rows))
     rows_of_exports = [
@@ -184,6 +186,14 @@ def artifacts(candidate: Candidate) -> str:
     ]
     heads = ("Export", "Opset", "Largest difference", "Allowed", "Verified")
     return "\n\n".join(part for part in [*lines, table(heads, rows_of_exports)] if part)
+
+
+def _as_measured(candidate: Candidate) -> str:
+    """Return whether what is served was compared with what was measured."""
+    tags = candidate.version.tags if candidate.version else {}
+    if PROVED_TAG in tags:
+        return f"as measured: {text(tags[PROVED_TAG])}"
+    return f"**unproved**: {text(tags[UNPROVED_TAG], 300)}" if UNPROVED_TAG in tags else ""
 
 
 def gate(candidate: Candidate) -> str:

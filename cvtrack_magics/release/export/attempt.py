@@ -146,7 +146,7 @@ def _written(work: Work, name: str, writer: Writer) -> tuple[Written, tuple[str,
         raise Failed(name, "export", problem, hint, layer=work.subject.culprit(error)) from error
     if not written.frozen:
         return written, ()
-    places = _frozen_places(work.chatter.warned[warned:])
+    places = frozen_places(work.chatter.warned[warned:])
     own = [place for place, library in places.items() if not library]
     if own and work.function.decides:
         raise Failed(
@@ -166,7 +166,7 @@ def _written(work: Work, name: str, writer: Writer) -> tuple[Written, tuple[str,
     return written, tuple(f"The trace fixed a decision at {place}." for place in places)
 
 
-def _frozen_places(warned: Sequence[tuple[str, str, str, int]]) -> dict[str, bool]:
+def frozen_places(warned: Sequence[tuple[str, str, str, int]]) -> dict[str, bool]:
     """Return where a trace took a decision, and whether that is in torch or torchvision."""
     import torch
 

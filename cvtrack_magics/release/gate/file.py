@@ -12,7 +12,8 @@
       val: {task: detection, threshold: 0.5, iou: 0.5, data: 3f9a0c1e}
 
 ``champion`` takes ``better: lower`` too; ``evaluation`` says how the metrics of a prefix must
-have been measured. YAML's tags, anchors and merges are refused: a gate is read by people.
+have been measured; ``unproved: true`` lets a version pass that was not compared with what was
+measured. YAML's tags, anchors and merges are refused: a gate is read by people.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 
 _LIMIT = 100_000
 _DEPTH = 10
-_KEYS = ("model", "require", "champion", "evaluation")
+_KEYS = ("model", "require", "champion", "evaluation", "unproved")
 _CHAMPION = ("metric", "margin", "confidence", "better")
 _EVALUATION = ("task", "threshold", "iou", "data")
 
@@ -55,12 +56,15 @@ class GateFile:
         What it takes to follow the champion.
     demands : mapping of str to mapping
         For a prefix, how its metrics must have been measured.
+    unproved : bool
+        Whether a version may pass whose served answers were not compared.
     """
 
     model: str = ""
     rules: tuple[Rule, ...] = ()
     champion: ChampionRule | None = None
     demands: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    unproved: bool = False
 
 
 def read_gate(path: str | Path, functions: Mapping[str, Function] | None = None) -> GateFile:
@@ -121,6 +125,7 @@ class _Reader:
             "require": self.rules,
             "champion": self.champion,
             "evaluation": self.evaluation,
+            "unproved": self.yes_or_no,
         }
         found = {key: read[key](node) for key, node in self.pairs(root, _KEYS)}
         demands, digests = found.get("evaluation", ({}, ()))
@@ -128,7 +133,8 @@ class _Reader:
         champion = found.get("champion")
         if not rules and champion is None:
             raise self.problem(_line(root), "it demands nothing.", "Write require: or champion:.")
-        return GateFile(found.get("model", ""), rules, champion, demands)
+        unproved = found.get("unproved", False)
+        return GateFile(found.get("model", ""), rules, champion, demands, unproved)
 
     def root(self, text: str) -> Node:
         """Return the only document's node; what could do harm or mislead is refused before."""
@@ -192,6 +198,12 @@ class _Reader:
         if not is_number(text):
             raise self.problem(_line(node), f"{plain(text, 60)!r} is no number.")
         return float(text)
+
+    def yes_or_no(self, node: Node) -> bool:
+        text = self.word(node)
+        if text not in ("true", "false"):
+            raise self.problem(_line(node), f"{plain(text, 60)!r} is neither true nor false.")
+        return text == "true"
 
     def rules(self, node: Node) -> tuple[Rule, ...]:
         import yaml

@@ -11,6 +11,8 @@ from cvtrack_magics.release.gate.functions import built_in
 from cvtrack_magics.release.gate.measured import Setting, standing
 from cvtrack_magics.release.gate.rules import Function, Rule
 from cvtrack_magics.release.gate.verdict import Row, Verdict
+from cvtrack_magics.release.gate.wording import plain
+from cvtrack_magics.store.model_files import PROVED_TAG, UNPROVED_TAG
 
 _COMMITS = ("git_commit", "mlflow.source.git.commit")
 
@@ -23,6 +25,7 @@ def judge(
     champion_rule: ChampionRule | None = None,
     functions: Mapping[str, Function] | None = None,
     demands: Mapping[str, Mapping[str, object]] | None = None,
+    unproved: bool = False,
     when: int = 0,
     who: str = "",
 ) -> Verdict:
@@ -42,6 +45,8 @@ def judge(
         Words beside the built-in ones, as given to ``parse_rule``.
     demands : mapping of str to mapping, optional
         For a prefix, with which ``task``, ``threshold``, ``iou`` it must have been evaluated.
+    unproved : bool
+        Judge a version too whose served answers were not compared with what was measured.
     when : int
         Unix milliseconds.
     who : str
@@ -50,8 +55,8 @@ def judge(
     Returns
     -------
     Verdict
-        A row for each rule. A run that is not finished, or a version of another run, gets a
-        row of its own and does not pass.
+        A row for each rule. A run that is not finished, a version of another run, or one that
+        is unproved, gets a row of its own and does not pass.
 
     Raises
     ------
@@ -69,6 +74,11 @@ def judge(
     if champion_rule is not None:
         row, comparison = compare(candidate, champion, champion_rule, setting)
         rows.append(row)
+    why = "" if unproved else _unproved(candidate)
+    if why:
+        rows.insert(0, Row("proved", "as measured, or --unproved", "", None, False, why))
+    if candidate.altered:
+        rows.insert(0, Row("files", "those registered", "", None, False, candidate.altered))
     why = standing(candidate)
     if why:
         rows.insert(0, Row("run", "FINISHED, and the version's own", "", None, False, why))
@@ -84,6 +94,14 @@ def judge(
         rows=tuple(rows),
         comparison=comparison,
     )
+
+
+def _unproved(candidate: Candidate) -> str:
+    """Return why a version is known to be unproved; of what others registered nothing is known."""
+    tags = candidate.version.tags if candidate.version else {}
+    if PROVED_TAG in tags or UNPROVED_TAG not in tags:
+        return ""
+    return f"unproved: {plain(tags[UNPROVED_TAG], 300)}"
 
 
 def _row(candidate: Candidate, rule: Rule, functions: Mapping[str, Function]) -> Row:

@@ -155,6 +155,7 @@ def build(
         sha256=_digest(folder, files),
         size=sum(files.values()),
         max_abs=graph.max_abs,
+        floor=max((float(s["value"]) for s in steps if s.get("step") == "score"), default=0.0),
         notes=(
             *samples.notes,
             *graph.notes,

@@ -42,6 +42,8 @@ class Built:
         Bytes.
     max_abs : float
         The largest difference between what the stored model gives and the network's own.
+    floor : float
+        The score below which a box is no answer; 0 where all are given.
     notes : tuple of str
         What the user should know, a sentence each.
     """
@@ -59,6 +61,7 @@ class Built:
     sha256: str
     size: int
     max_abs: float
+    floor: float = 0.0
     notes: tuple[str, ...] = field(default_factory=tuple)
 
     @property

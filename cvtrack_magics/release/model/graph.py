@@ -16,9 +16,11 @@ from typing import Any
 from cvtrack_magics.errors import CvtrackError, UsageProblem
 from cvtrack_magics.redact import in_one_line
 from cvtrack_magics.release import torchexport
-from cvtrack_magics.release.export.quiet import quiet
+from cvtrack_magics.release.export.attempt import frozen_places
+from cvtrack_magics.release.export.quiet import Chatter, quiet
 from cvtrack_magics.release.model.examples import Arguments
 from cvtrack_magics.release.model.plain_outputs import plain_output
+from cvtrack_magics.release.model.purity import Pure, pure
 from cvtrack_magics.release.model.serving import checking, network
 from cvtrack_magics.release.model.serving.rejected import Rejected
 
@@ -101,15 +103,20 @@ def made(model: Any, samples: Arguments, others: Sequence[Arguments] = ()) -> Gr
                 "It is tried with 1, 2 and 3 samples: forward has to take any number of them, as "
                 "x.flatten(1) and x.shape[0] do.",
             ) from error
+        with quiet():
+            own = pure(module, samples, free_size=bool(others))
         for way, make in _ways(samples, free_size=bool(others)):
             try:
-                with quiet(), torch.no_grad():
+                with quiet() as chatter, torch.no_grad():
                     content = make(module, _rows(samples, 2).of(slice(None)))
+                if way == "trace":
+                    _check_frozen(own, chatter)
                 if way == "export":
                     checking.check_pt2(content)
                 with quiet():
                     loaded = _loaded(content, way)
                 worst = _worst(loaded, batches, expected, samples.takes_list)
+                _check_cases(own, loaded, samples.takes_list)
             except (CvtrackError, Rejected) as error:
                 reasons.append(f"{_SAID[way]}: {error}")
             except Exception as error:
@@ -123,6 +130,28 @@ def made(model: Any, samples: Arguments, others: Sequence[Arguments] = ()) -> Gr
         f"The network gives no graph that agrees with it. {' · '.join(reasons)}",
         "Export it yourself, or simplify what forward does with sizes.",
     )
+
+
+def _check_frozen(own: Pure, chatter: Chatter) -> None:
+    """Raise where a trace has taken a decision once and for all."""
+    if own.function.decides:
+        raise CvtrackError(f"a decision on values would be taken once, in {own.function.decides}")
+    fixed = [place for place, library in frozen_places(chatter.warned).items() if not library]
+    if fixed:
+        raise CvtrackError(f"a decision would be taken once, at {fixed[0]}")
+
+
+def _check_cases(own: Pure, loaded: Any, takes_list: bool) -> None:
+    """Raise where a graph answers otherwise than the network in one of an export's cases."""
+
+    def run(*arguments: Any) -> Any:
+        inputs = arguments[0] if takes_list else arguments
+        return network.run(loaded, inputs, takes_list=takes_list)
+
+    with quiet():
+        unlike = own.unlike(run)
+    if unlike:
+        raise CvtrackError(unlike)
 
 
 def _is_taken(model: Any, batch: Arguments) -> bool:

@@ -46,6 +46,7 @@ def demanded(
     margin: float | None = None,
     confidence: float | None = None,
     file: str = "",
+    unproved: bool = False,
 ) -> GateFile:
     """Return what is asked for, by a file and beside it; see :func:`gating.judged`."""
     from cvtrack_magics.release.gate import ChampionRule, GateFile, parse_rules, read_gate
@@ -62,6 +63,7 @@ def demanded(
     return dataclasses.replace(
         asked,
         model=_named(name, asked, file),
+        unproved=unproved or asked.unproved,
         rules=(*asked.rules, *parse_rules(require, words)),
         champion=rule if rule is None else dataclasses.replace(rule, **changes),
     )

@@ -12,6 +12,7 @@ from cvtrack_magics.records import Artifact, Record, Tag
 from cvtrack_magics.runs.current import get_session
 from cvtrack_magics.runs.recording import stored, target_of
 from cvtrack_magics.runs.releasing.candidates import gather
+from cvtrack_magics.runs.releasing.loading import check_files
 from cvtrack_magics.runs.releasing.references import Found, find, registry
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ def mlcard(reference: str = "", *, version: str = "", edit: str = "", licence: s
     from cvtrack_magics.widgets.marked import Marked
 
     found = found_or_open(reference, version, "%mlcard")
+    check_files(found.version)
     candidate = gather(found)
     if licence:
         candidate = dataclasses.replace(candidate, tags={**candidate.tags, "licence": licence})

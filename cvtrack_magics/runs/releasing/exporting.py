@@ -8,7 +8,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from cvtrack_magics.records import Artifact, Record
+from cvtrack_magics.records import Artifact, Record, Tag
+from cvtrack_magics.runs.current import get_session
 from cvtrack_magics.runs.recording import target_of
 from cvtrack_magics.runs.releasing.modelling import files_of
 
@@ -88,6 +89,7 @@ def mlexport(
         else:
             kept = _with_flavour(found, folder / "kept") if format == "onnx" else folder / "made"
             files = [*files_of(kept, format), _evidence(found)]
+            files = [*files, _digest_of(files, format)]
             where = target.record(found.metrics(), files, now=True)
     return listing_of(found, where)
 
@@ -109,6 +111,14 @@ def _with_flavour(found: Export, folder: Path) -> Path:
 
     save_onnx(found.path, folder, inputs=specs(found.inputs), outputs=specs(found.outputs))
     return folder
+
+
+def _digest_of(files: Sequence[Record], format: str) -> Record:
+    """Return the tag by which altered files are noticed, the proof among them."""
+    from cvtrack_magics.store.model_files import EXPORT_TAG, digest_of_records
+
+    masked = get_session().masking().records(files)
+    return Tag(f"{EXPORT_TAG}{format}", digest_of_records(masked, format))
 
 
 def _evidence(found: Export) -> Record:

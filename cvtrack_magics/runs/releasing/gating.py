@@ -6,9 +6,11 @@ import dataclasses
 import getpass
 import hashlib
 import json
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cvtrack_magics.errors import CvtrackError, UsageProblem
@@ -17,6 +19,7 @@ from cvtrack_magics.redact import kind_and_line
 from cvtrack_magics.runs.current import get_session
 from cvtrack_magics.runs.releasing.asked import demanded, functions
 from cvtrack_magics.runs.releasing.candidates import gather
+from cvtrack_magics.runs.releasing.loading import FilesAltered, check_export, check_files
 from cvtrack_magics.runs.releasing.now import Data, measured_on
 from cvtrack_magics.runs.releasing.references import Found, find, registry
 
@@ -110,6 +113,7 @@ def judged(
     promote: bool = False,
     stage: bool | None = None,
     who: str = "",
+    unproved: bool = False,
 ) -> Listing:
     """Judge a version, record the verdict on it, and promote it if that is asked for.
 
@@ -139,6 +143,8 @@ def judged(
         Move MLflow's stages too; by default where the model uses them.
     who : str
         Who judges; otherwise the user of the machine.
+    unproved : bool
+        Let a version pass too that was not compared, as it is served, with what was measured.
 
     Returns
     -------
@@ -154,6 +160,7 @@ def judged(
         margin=margin,
         confidence=confidence,
         file=file,
+        unproved=unproved,
     )
     store = registry()
     now = champion_of(look(store, asked.model))
@@ -166,9 +173,43 @@ def judged(
     rival = None if now is None else gather(Found(now.run_id, now))
     who = who or getpass.getuser()
     on = None if data is None else Data(data, task, trust)
-    verdict = _verdict(gather(found), rival, asked, on, who)
+    candidate = _checked(gather(found))
+    verdict = _verdict(candidate, rival, asked, on, who)
     said = _record(store, found.version, now, verdict, who, promote=promote, stage=stage)
     return listing_of(verdict, said)
+
+
+def _checked(candidate: Candidate) -> Candidate:
+    """Return a candidate with what is wrong with its files, its exports' among them."""
+    return dataclasses.replace(
+        candidate, altered=_altered(candidate.version) or _altered_exports(candidate)
+    )
+
+
+def _altered_exports(candidate: Candidate) -> str:
+    from cvtrack_magics.store.model_files import EXPORT_TAG
+
+    tracking = get_session().tracking
+    run = tracking.run_of(candidate.run_id)
+    formats = [tag.removeprefix(EXPORT_TAG) for tag in candidate.tags if EXPORT_TAG in tag]
+    for format in sorted(formats):
+        with tempfile.TemporaryDirectory(prefix="cvtrack-") as folder:
+            if not tracking.files(run, format):
+                return f"the {format} export that was proved is gone"
+            try:
+                check_export(run, tracking.download(run, format, Path(folder)), format)
+            except FilesAltered as error:
+                return error.problem
+    return ""
+
+
+def _altered(version: Version | None) -> str:
+    """Return that a version's files are not those that were registered, or nothing."""
+    try:
+        check_files(version)
+    except FilesAltered:
+        return "its files are not those that were registered: their SHA-256 differs"
+    return ""
 
 
 def _verdict(
@@ -180,6 +221,7 @@ def _verdict(
         judge,
         functions=functions(),
         demands=asked.demands,
+        unproved=asked.unproved,
         when=int(time.time() * 1000),
         who=who,
     )
@@ -284,6 +326,9 @@ def _unproved(version: Version, passed: list[Entry]) -> str:
     """Say why a version cannot be returned to: no passed verdict, with its file, is there."""
     if not passed:
         return "no verdict of the gate on it has passed."
+    altered = _altered(version)
+    if altered:
+        return f"{altered}."
     faults = []
     for verdict in passed[:MOST_VERDICTS]:
         fault = _fault_of(version, verdict)

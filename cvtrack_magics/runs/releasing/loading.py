@@ -13,6 +13,11 @@ from cvtrack_magics.runs.releasing.references import Found, find, registry
 if TYPE_CHECKING:
     from cvtrack_magics.release.model.opening import Loaded
     from cvtrack_magics.store.registry import Version
+    from cvtrack_magics.store.tracking import OpenRun
+
+
+class FilesAltered(CvtrackError):
+    """A version's files are not those that were registered."""
 
 
 def mlload(
@@ -88,6 +93,8 @@ def fetched(found: Found, name: str, folder: Path, *, trust: bool = False) -> Lo
         if f"{name}/MLmodel" not in tracking.files(run, name):
             return None
         path = tracking.download(run, name, folder)
+        if name == "onnx":
+            check_export(run, path)
     try:
         return open_model(path, trust=trust)
     except OSError as error:
@@ -101,9 +108,39 @@ def _own_files(version: Version, folder: Path) -> Path:
     path = download_version(registry().uri, version, folder)
     registered = version.tags.get(DIGEST_TAG, "")
     if registered and digest_of(path) != registered:
-        raise CvtrackError(
+        raise FilesAltered(
             f"The files of {version.name} version {version.version} are not those that were "
             "registered: their SHA-256 differs.",
-            "Load another version, or register the model anew.",
+            "Take another version, or register the model anew.",
         )
     return path
+
+
+def check_export(run: OpenRun, folder: Path, format: str = "onnx") -> None:
+    """Raise where a run's export is not the one that was proved, or its proof another."""
+    from cvtrack_magics.store.model_files import digest_of, digest_of_export
+
+    proved = digest_of_export(run.uri, run.run_id, format)
+    if proved and digest_of(folder) != proved:
+        raise FilesAltered(
+            f"The {format} export of run {run.name!r} is not the one that was proved: its "
+            "SHA-256 differs.",
+            f"%mlexport {format} makes it anew.",
+        )
+
+
+def check_files(version: Version | None) -> None:
+    """Raise where a version's files are not those that were registered.
+
+    Raises
+    ------
+    FilesAltered
+        Their digest is another one, or there are none.
+    StoreUnavailable
+        They cannot be read.
+    """
+    from cvtrack_magics.store.model_files import DIGEST_TAG
+
+    if version is not None and version.tags.get(DIGEST_TAG):
+        with tempfile.TemporaryDirectory(prefix="cvtrack-") as folder:
+            _own_files(version, Path(folder))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ from cvtrack_magics.runs.recording import Target, needed
 
 if TYPE_CHECKING:
     from cvtrack_magics.release.model.built import Built
+    from cvtrack_magics.runs.releasing.proving import NotAsMeasured, Proof
     from cvtrack_magics.store.registry import Version
     from cvtrack_magics.widgets.listing import Listing
 
@@ -29,6 +30,7 @@ def mlmodel(
     post: Any = None,
     labels: Sequence[str] | None = None,
     run: str = "",
+    force: bool = False,
 ) -> Listing:
     """Record a torch model as an MLflow model.
 
@@ -55,6 +57,8 @@ def mlmodel(
         Names of the classes.
     run : str
         A finished run to record it in; otherwise the open one.
+    force : bool
+        Register it though it answers something else, as it would be served, than was measured.
 
     Returns
     -------
@@ -65,9 +69,12 @@ def mlmodel(
     ------
     UsageProblem
         Something given cannot be used, or there is no run.
+    NotAsMeasured
+        It is to be registered, and does not answer what the run has measured.
     """
     from cvtrack_magics.release.model.build import build
-    from cvtrack_magics.store.model_files import digest_of_records
+    from cvtrack_magics.runs.releasing.proving import proof_of
+    from cvtrack_magics.store.model_files import DIGEST_TAG, digest_of_records
     from cvtrack_magics.store.models import check_model_name, save_pyfunc
 
     target = needed(run, "%mlmodel")
@@ -87,16 +94,31 @@ def mlmodel(
             example=built.example,
             requirements=built.requirements,
         )
+        proof = proof_of(target, model, folder, built, tuple(labels or ()))
+        if register and proof.differs and not force:
+            raise _refused(register, proof)
         folder_name = _own_folder(target, wished, folder, register)
         files = files_of(folder, folder_name)
         digest = digest_of_records(get_session().masking().records(files), folder_name)
         where = target.record({}, files, now=True)
-    version = _registered(target, register, folder_name, digest) if register else None
+    tags = {DIGEST_TAG: digest, **proof.tags}
+    version = _registered(target, register, folder_name, tags) if register else None
     listing = _listing_of(built, folder_name, where, version, register)
+    listing = _with_proof(listing, proof, told=bool(register))
     if folder_name == wished:
         return listing
     note = f"{wished!r} is another model's and stays as it is: this one is in {folder_name!r}."
     return dataclasses.replace(listing, notes=(note, *listing.notes))
+
+
+def _refused(register: str, proof: Proof) -> NotAsMeasured:
+    from cvtrack_magics.runs.releasing.proving import NotAsMeasured
+
+    return NotAsMeasured(
+        f"Not registered as {register!r}, since it does not answer as was measured. "
+        f"{proof.unproved}.",
+        "Give the --pre, --post and model that were measured, measure this one, or --force.",
+    )
 
 
 def _own_folder(target: Target, wished: str, files: Path, register: str) -> str:
@@ -140,18 +162,28 @@ def _folder(name: str) -> str:
     return "/".join(parts)
 
 
-def _registered(target: Target, register: str, folder: str, digest: str) -> Version | None:
-    """Make a version with its digest, where the store has the run."""
+def _registered(
+    target: Target, register: str, folder: str, tags: Mapping[str, str]
+) -> Version | None:
+    """Make a version with its digest and proof, where the store has the run."""
     from cvtrack_magics.store import models
-    from cvtrack_magics.store.model_files import DIGEST_TAG
 
     run = target.in_store()
     if run is None:
         return None
     try:
-        return models.register(run.uri, register, run.run_id, folder, tags={DIGEST_TAG: digest})
+        return models.register(run.uri, register, run.run_id, folder, tags=tags)
     except StoreUnavailable:
         return None
+
+
+def _with_proof(listing: Listing, proof: Proof, *, told: bool) -> Listing:
+    """Say whether the served answers are those that were measured."""
+    if proof.row:
+        return dataclasses.replace(listing, rows=(*listing.rows, ("measured", proof.row)))
+    if not (told or proof.differs):
+        return listing
+    return dataclasses.replace(listing, notes=(f"Unproved: {proof.unproved}.", *listing.notes))
 
 
 def _listing_of(

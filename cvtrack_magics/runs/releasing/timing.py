@@ -128,7 +128,11 @@ def _onnx_of(run: OpenRun, folder: Path) -> Path | None:
     tracking = get_session().tracking
     if "onnx/model.onnx" not in tracking.files(run, "onnx"):
         return None
-    return tracking.download(run, "onnx", folder) / "model.onnx"
+    from cvtrack_magics.runs.releasing.loading import check_export
+
+    path = tracking.download(run, "onnx", folder)
+    check_export(run, path)
+    return path / "model.onnx"
 
 
 def _told(progress: Callable[[int, int], None] | None) -> Callable[[str, float], None] | None:

@@ -60,7 +60,18 @@ def make(store: str, script: None) -> Version:
                 images.numpy(), truth(), probabilities=predicted(wrong, seed), ids=range(SAMPLES)
             )
             mleval(predictions, prefix="test", figures=False, resamples=100)
-            mlmodel(RowSums(), images[:2], register=register)
+            mlmodel(RowSums(), images[:2], register=register, force=True)
+            _as_if_proved(register)
         return run.run_id
 
     return made
+
+
+def _as_if_proved(model: str) -> None:
+    """Take the newest version for one that answers what was made up."""
+    import mlflow
+
+    client = mlflow.MlflowClient()
+    newest = max(client.search_model_versions(f"name='{model}'"), key=lambda v: int(v.version))
+    client.delete_model_version_tag(model, newest.version, "cvtrack.unproved")
+    client.set_model_version_tag(model, newest.version, "cvtrack.proved", "made up")

@@ -190,3 +190,28 @@ def test_a_fresh_process_that_knows_nothing_of_us_serves_it(make: Version, store
     )
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert ran.stdout.strip().endswith("[2, 0, 3]"), ran.stderr
+
+
+EXPORTED = ["model.onnx", "evidence.json", "MLmodel", "requirements.txt"]
+
+
+@pytest.mark.parametrize("name", EXPORTED)
+def test_an_altered_export_is_noticed(name: str, make: Version, store: str) -> None:
+    import mlflow
+
+    from cvtrack_magics import mlgate
+
+    run_id = make("first", 3)
+    mlexport("onnx", RowSums(), inputs()[:1], run="first")
+    ask = ["has(export evidence)"]
+    assert mlgate("shapes", require=ask).result.passed
+    root = mlflow.get_run(run_id).info.artifact_uri.removeprefix("file://")
+    file = Path(root) / "onnx" / name
+    file.write_bytes(file.read_bytes() + b"\n")
+    with pytest.raises(CvtrackError, match="onnx export of run 'first' is not the one"):
+        mlload("shapes/1", onnx=True)
+    with pytest.raises(CvtrackError, match="is not the one that was proved"):
+        mlbench("shapes/1", inputs()[:1], batches=(1,), seconds=0.1, runners=("onnx",))
+    found = mlgate("shapes", require=ask, soft=True).result
+    assert [row.passed for row in found.rows] == [False, True]
+    assert "is not the one that was proved" in found.rows[0].why

@@ -11,8 +11,10 @@ import pytest
 import torch
 from torch import nn
 
-from cvtrack_magics import mlload, mlmodel, mlrun
+from cvtrack_magics import mlbench, mlcard, mlgate, mlload, mlmodel, mlrun
+from cvtrack_magics.cli import main
 from cvtrack_magics.errors import CvtrackError
+from cvtrack_magics.runs.releasing.gating import GateRefused
 from cvtrack_magics.store.model_files import DIGEST_TAG
 
 EXAMPLE = torch.ones(2, 3)
@@ -169,3 +171,81 @@ def test_every_altered_file_is_noticed_and_a_copy_takes_its_own_source(
         mlload("m/1")
     more.unlink()
     assert answer("m/1") == 1.0
+
+
+ALTERED = "not those that were registered: their SHA-256 differs"
+
+
+def _by_load() -> None:
+    mlload("m/1")
+
+
+def _by_bench() -> None:
+    mlbench("m/1", EXAMPLE[:1], batches=(1,), seconds=0.05, runners=("eager",))
+
+
+def _by_card() -> None:
+    mlcard("m/1")
+
+
+def _by_gate() -> None:
+    mlgate("m", version="1", require=["size_mb(model) <= 9"], unproved=True, promote=True)
+
+
+def _by_data() -> None:
+    mlgate("m", version="1", data=(EXAMPLE, [0, 1]), task="classification", champion="val/top1_acc")
+
+
+def _by_rollback() -> None:
+    mlgate("m", rollback=True)
+
+
+DOORS = [_by_load, _by_bench, _by_card, _by_gate, _by_data, _by_rollback]
+
+
+def _flipped(content: bytes) -> bytes:
+    """Return the content with one bit of its middle changed, or something where nothing was."""
+    at = len(content) // 2
+    return content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :] if content else b"x"
+
+
+@pytest.fixture
+def released(store: str, script: None) -> Path:
+    """Return the folder of version 1, which was the champion before version 2."""
+    one_run_twice()
+    for version in ("1", "2"):
+        mlgate("m", version=version, require=["size_mb(model) <= 9"], unproved=True, promote=True)
+    return _folder("1")
+
+
+@pytest.mark.parametrize("door", DOORS, ids=lambda door: door.__name__.removeprefix("_by_"))
+def test_every_altered_artifact_is_noticed_at_every_door(
+    door: Callable[[], None], released: Path
+) -> None:
+    files = sorted(path for path in released.rglob("*") if path.is_file())
+    assert {"MLmodel", "serving.json", "network.pt2"} <= {path.name for path in files}
+    for at, path in enumerate(files):
+        content = path.read_bytes()
+        other = (_flipped(content), content[:-1], None)[at % 3]
+        path.unlink() if other is None else path.write_bytes(other)
+        with pytest.raises(CvtrackError, match=ALTERED):
+            door()
+        path.write_bytes(content)
+    (released / "more.py").write_text("more", "utf-8")
+    with pytest.raises(CvtrackError, match=ALTERED):
+        door()
+
+
+def test_the_shell_and_the_history_tell_of_altered_files(
+    released: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ask = ["gate", "m", "--version", "1", "--unproved", "--require", "size_mb(model) <= 9"]
+    assert main(ask) == 0
+    path = released / "requirements.txt"
+    path.write_text(f"{path.read_text('utf-8')}\nmore", "utf-8")
+    assert main([*ask, "--promote"]) == 1
+    assert ALTERED in capsys.readouterr().out
+    assert client().get_model_version_by_alias("m", "champion").version in (2, "2")
+    assert [entry.what for entry in mlgate("m", history=True).result][-1] == "refused"
+    with pytest.raises(GateRefused):
+        _by_gate()
