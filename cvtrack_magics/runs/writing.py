@@ -149,7 +149,10 @@ class Writing:
 
         A notebook that was started from within a run is no worker of it.
         """
-        return isinstance(self._session.host, ScriptHost) and above.told
+        if not isinstance(self._session.host, ScriptHost):
+            return False
+        above.look(self._session.journal)
+        return above.told
 
     def _above(self) -> Channel | None:
         """Return the channel of a run of the process above."""
