@@ -173,6 +173,8 @@ def held_by(root: Path, marks: Sequence[str]) -> Path | None:
     found: dict[str, Path] = {}
     with contextlib.suppress(OSError):
         for path in (root.parent / FOLDER).iterdir():
+            if path.name in _held.names():
+                continue  # opening the file here would drop the lock
             said = [word for word in _words(path) if word.startswith(_MARK)]
             mark = said[-1].removeprefix(_MARK) if said else ""
             if mark in marks and is_alive(root, path.name, boot_id()):
