@@ -10,6 +10,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from typing import Any
+from weakref import WeakKeyDictionary
 
 LIMIT = 256 * 1024
 _COMPACT_AT = 64 * 1024
@@ -100,6 +101,7 @@ class _Tap:
             return result
 
         self._write = write
+        _TAPS[write] = self
         stream.write = write
 
     def in_place(self) -> bool:
@@ -110,10 +112,22 @@ class _Tap:
         self._active = False
         if vars(self.stream).get("write") is not self._write:
             return  # a later wrapper calls ours, which now only passes text on
-        if self._had_own:
-            self.stream.write = self._original
+        lowest = self._lowest_over()
+        if lowest._had_own:
+            self.stream.write = lowest._original
         else:
             del self.stream.write
+
+    def _lowest_over(self) -> _Tap:
+        """Return the lowest tap with none below it that still copies: runs end in any order."""
+        lowest = self
+        while (below := _TAPS.get(lowest._original)) is not None and not below._active:
+            lowest = below
+        return lowest
+
+
+_TAPS: WeakKeyDictionary[Callable[..., Any], _Tap] = WeakKeyDictionary()
+"""The taps by their functions, which hold them; a bound method is the key of none."""
 
 
 class _Log:

@@ -6,7 +6,8 @@ ends, whatever the clock does, and in whatever namespace the process counts; a f
 does not inherit it. Closing any descriptor of the file would drop it, so this process opens
 its own file once and never again.
 
-The file says which runs the process has open, innermost last, for the workers that it starts.
+The file says which runs the process has open, innermost last, for the workers that it starts, and
+which process it is, for workers that it started before.
 
 Where the file system knows no locks across machines, a process on another machine still counts
 as alive while its file was touched lately, by the file server's clock.
@@ -16,6 +17,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import socket
 import sys
 import threading
 import time
@@ -28,6 +30,7 @@ BEAT = 30.0  # seconds between two touches of the lock file
 SILENT = 150.0  # seconds without a touch after which another machine counts as gone
 STALE = 86_400.0  # seconds after which a lock file that nobody holds is tidied away
 _KEYS = 4096  # bytes of a lock file that keys of open runs may take; written and read at once
+_MARK = "process="  # before what tells the process; no key has such a character
 
 
 def boot_id() -> str:
@@ -36,6 +39,14 @@ def boot_id() -> str:
         return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
     except OSError:
         return ""
+
+
+def process_mark(pid: int) -> str:
+    """Return what tells a living process of this machine from all others that live."""
+    space = ""
+    with contextlib.suppress(OSError):  # containers count their processes each for itself
+        space = os.readlink("/proc/self/ns/pid")
+    return f"{pid}/{space}/{boot_id() or socket.gethostname()}".replace(" ", "")
 
 
 class Holder:
@@ -78,7 +89,7 @@ class Holder:
 
     def show(self, keys: Sequence[str]) -> None:
         """Write into the lock file which runs are open, the innermost last."""
-        said = "\n".join(keys).encode()[-_KEYS:]
+        said = "\n".join([*keys, _MARK + process_mark(self.pid)]).encode()[-_KEYS:]
         if self._handle is not None and hasattr(os, "pwrite"):
             with contextlib.suppress(OSError):
                 os.pwrite(self._handle, said.ljust(_KEYS), 0)
@@ -146,6 +157,32 @@ def shown(path: Path) -> list[str]:
 
     A process must not ask for its own file: closing it drops the lock.
     """
+    return [key for key in _words(path) if key.isalnum()]
+
+
+def held_by(root: Path, marks: Sequence[str]) -> Path | None:
+    """Return the lock file that the first of some other processes holds that holds one.
+
+    Parameters
+    ----------
+    root : Path
+        The journal.
+    marks : sequence of str
+        What :func:`process_mark` says of the processes.
+    """
+    found: dict[str, Path] = {}
+    with contextlib.suppress(OSError):
+        for path in (root.parent / FOLDER).iterdir():
+            if path.name in _held.names():
+                continue  # opening the file here would drop the lock
+            said = [word for word in _words(path) if word.startswith(_MARK)]
+            mark = said[-1].removeprefix(_MARK) if said else ""
+            if mark in marks and is_alive(root, path.name, boot_id()):
+                found[mark] = path
+    return next((found[mark] for mark in marks if mark in found), None)
+
+
+def _words(path: Path) -> list[str]:
     try:
         handle = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
         try:
@@ -154,8 +191,7 @@ def shown(path: Path) -> list[str]:
             os.close(handle)
     except OSError:
         return []
-    keys = said.decode("ascii", "replace").split()
-    return [key for key in keys if key.isalnum()]
+    return said.decode("ascii", "replace").split()
 
 
 def beat() -> None:

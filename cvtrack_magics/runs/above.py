@@ -2,8 +2,10 @@
 
 A worker that is spawned (by multiprocessing, joblib or a shell) inherits no memory, but the
 environment. That names the lock file of the process above and the run that was open there when
-the worker was started; the lock file says which runs are open now. What a worker logs goes to
-streams of its own in that run's folder, be it spawned or forked.
+the worker was started; the lock file says which runs are open now. A worker that was started
+before the first run was told nothing, and looks for the lock file of a process that it was
+started by. What a worker logs goes to streams of its own in that run's folder, be it spawned
+or forked.
 """
 
 from __future__ import annotations
@@ -14,6 +16,8 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+import psutil
+
 from cvtrack_magics.journal import liveness
 from cvtrack_magics.journal.folder import RunNote, read_note
 from cvtrack_magics.metrics.channel import Channel
@@ -21,6 +25,7 @@ from cvtrack_magics.metrics.children import child_names
 
 VARIABLE = "CVTRACK_RUN"
 LOOK = 1.0  # seconds between two looks whether the process above still lives
+SETTLED = 10.0  # seconds after which a folder that was looked through can hold nothing unseen
 
 
 def show(open_here: Mapping[Path, Sequence[str]]) -> None:
@@ -56,6 +61,25 @@ class Above:
         self._said, _, self._birth = self.inherited.rpartition("#")
         self._channel: tuple[Path, Channel] | None = None
         self._lives_until = 0.0
+        self._marks: list[str] | None = None
+        self._looked: tuple[Path, int] | None = None
+
+    def look(self, journal: Path) -> None:
+        """Look for the process above in a journal, where this one was told of none."""
+        if self._said:
+            return
+        try:
+            changed = (journal.parent / liveness.FOLDER).stat().st_mtime_ns
+        except OSError:
+            return  # nobody has had a run
+        if self._looked == (journal, changed):
+            return
+        if self._marks is None:
+            self._marks = [liveness.process_mark(pid) for pid in _started_by()]
+        found = liveness.held_by(journal, self._marks)
+        self._said = str(found) if found is not None else ""
+        if time.time_ns() - changed > SETTLED * 1e9:
+            self._looked = (journal, changed)
 
     @property
     def told(self) -> bool:
@@ -107,6 +131,14 @@ class Above:
                 return False
             self._lives_until = now + LOOK
         return True
+
+
+def _started_by() -> list[int]:
+    """Return the processes that this one was started by, the nearest first."""
+    try:
+        return [process.pid for process in psutil.Process().parents()]
+    except psutil.Error:
+        return [os.getppid()]
 
 
 above = Above()

@@ -39,7 +39,8 @@ def in_store(scope: RunScope, tags: dict[str, str]) -> OpenRun:
             run = tracking.resume_run(known.run_id, nested=nested)
             return run
         scope.notices.append(f"No earlier run {scope.name!r} to resume: a new one was opened.")
-    return tracking.open_run(scope.name, tags, nested=nested)
+    entry = scope.session.detours.elsewhere(parent.run_id) if parent is not None else None
+    return tracking.open_run(scope.name, tags, nested=nested, parent=entry)
 
 
 def on_disk(scope: RunScope, tags: dict[str, str], error: StoreUnavailable) -> tuple[OpenRun, str]:

@@ -25,7 +25,7 @@ from cvtrack_magics.records import (
     Tag,
 )
 from cvtrack_magics.redact import kind_and_line
-from cvtrack_magics.runs import opening, resume
+from cvtrack_magics.runs import lanes, opening, resume
 from cvtrack_magics.runs.albums import Albums
 from cvtrack_magics.runs.closing import last_facts
 from cvtrack_magics.runs.control import Control
@@ -82,6 +82,7 @@ class RunScope:
         self.cell = cell
         self.parent = parent
         self.above = above
+        self.lane = lanes.lane()
         self.run: OpenRun | None = None
         self.outcome: Outcome | None = None
         self.notices: list[str] = []
@@ -428,7 +429,8 @@ class RunScope:
         """Leave MLflow's active runs and settings as they were before the run."""
         with self._attempt("reset MLflow's active run"):
             self.guard.let_go(run)
-            left_open = fluent.leave_run(run, outcome)
+            beside = [one.run_id for one in self.session.scopes if one is not self]
+            left_open = fluent.leave_run(run, outcome, beside)
             self.notices += [notice.text for notice in left_open]
         with self._attempt("reset MLflow's settings"):
             self.guard.put_back()

@@ -18,6 +18,7 @@ from cvtrack_magics.lazy import Lazy
 from cvtrack_magics.metrics.pump import Pump
 from cvtrack_magics.metrics.series import Series
 from cvtrack_magics.records import Notice, Outcome, Param, Record, Replaces, RunSummary, Tag
+from cvtrack_magics.runs import lanes
 from cvtrack_magics.runs.evidence import Evidence
 from cvtrack_magics.runs.host import CellFacts, Host
 from cvtrack_magics.runs.process import ProcessEnd
@@ -76,7 +77,7 @@ class Session:
         self.masker = Masker()
         self.tracking = Tracking(config.default_store, config.connect_timeout)
         self.tracking.caught_up = self.chose
-        self.detours = Detours()
+        self.detours = Detours(lambda: self.current.run_id if self.current is not None else "")
         self.pump = Pump(config.plot_interval)
         self.sender = Sender(config.send_interval, lambda: config.sender == "process")
         self.backlog = Sender(config.send_interval)
@@ -98,6 +99,7 @@ class Session:
         self._machine_key: object = ()
         self._machine_lock = threading.RLock()
         self._recovery_lock = threading.RLock()
+        self._opening = threading.RLock()
         self._modules: list[Path] = []
         self._modules_key: tuple[int, str] = (0, "")
         self.process = ProcessEnd(self._stop_at_exit)
@@ -215,12 +217,15 @@ class Session:
 
     @property
     def current(self) -> RunScope | None:
-        """The innermost open run."""
-        return self.scopes[-1] if self.scopes else None
+        """The innermost open run of the code that asks."""
+        return lanes.innermost(self.scopes)
 
     def open(self, spec: RunSpec, cell: CellFacts | None = None) -> RunScope:
         """Open a run; raises :class:`UsageProblem` when that makes no sense here."""
-        cell = cell or CellFacts()
+        with self._opening:  # another thread may open one beside it
+            return self._open(spec, cell or CellFacts())
+
+    def _open(self, spec: RunSpec, cell: CellFacts) -> RunScope:
         parent = self._parent_of(spec)
         above = self.writing.above() if spec.nested and parent is None else None
         scope = scopes.RunScope(self, spec, cell, parent, above)
@@ -251,6 +256,7 @@ class Session:
             with suppress(Exception):
                 parent.guard.before_another()
         self.scopes.append(scope)
+        lanes.opened(scope, self.scopes)
         try:
             scope.open(tags, opening, extra)
             self.writing.goes_to(scope)
@@ -315,8 +321,8 @@ class Session:
         if os.getpid() != scope.channel.pid:
             return RunSummary(scope.name, scope.run_id, "", outcome, 0.0, "", kept="")
         try:
-            while scope in self.scopes and self.scopes[-1] is not scope:
-                self.close(self.scopes[-1], outcome, error)
+            while (inner := lanes.inside(scope, self.scopes)) is not None:
+                self.close(inner, outcome, error)
         finally:
             summary = self._close_one(scope, outcome, error)
         return summary

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from cvtrack_magics.metrics.channel import Channel
 from cvtrack_magics.records import Record
-from cvtrack_magics.runs import current
+from cvtrack_magics.runs import current, lanes
 from cvtrack_magics.runs.above import above, show
 from cvtrack_magics.runs.host import ScriptHost
 from cvtrack_magics.runs.unrecorded import Unrecorded
@@ -103,7 +103,7 @@ class Writing:
 
     def goes_to(self, scope: RunScope | None) -> None:
         """Let ``log()`` write into a run from now on."""
-        current.log_to(scope.channel if scope is not None else None)
+        self._short_way(scope)
         if scope is not None:
             self._unrecorded.run_is_open()
         self.show()
@@ -125,10 +125,9 @@ class Writing:
 
     def now(self) -> tuple[Place, Channel] | None:
         """Return the run to write into; says once in a cell when there is none."""
-        scopes = self._session.scopes
-        scope = next((item for item in reversed(scopes) if item.is_open), None)
+        scope = lanes.innermost([item for item in self._session.scopes if item.is_open])
         if scope is not None:
-            current.log_to(scope.channel)
+            self._short_way(scope)
             return scope, scope.channel
         channel = self._above()
         if channel is not None:
@@ -138,6 +137,11 @@ class Writing:
             return self._worker, channel
         self._unrecorded.add()
         return None
+
+    def _short_way(self, scope: RunScope | None) -> None:
+        """Let ``log()`` write into a run at once, unless it has to ask whose run it is in."""
+        asks = scope is None or lanes.several(self._session.scopes)
+        current.log_to(None if scope is None or asks else scope.channel)
 
     def above(self) -> RunNote | None:
         """Return the run of the process above that runs of this one are nested in."""
@@ -149,7 +153,10 @@ class Writing:
 
         A notebook that was started from within a run is no worker of it.
         """
-        return isinstance(self._session.host, ScriptHost) and above.told
+        if not isinstance(self._session.host, ScriptHost):
+            return False
+        above.look(self._session.journal)
+        return above.told
 
     def _above(self) -> Channel | None:
         """Return the channel of a run of the process above."""
@@ -160,7 +167,7 @@ class Writing:
             return channel
         parent = current.forked_from()  # whose file system knows no locks
         scopes = parent.scopes if parent is not None else []
-        scope = next((item for item in reversed(scopes) if item.is_open), None)
+        scope = lanes.innermost([item for item in scopes if item.is_open])
         return scope.kept.here if scope is not None else None
 
     def _no_room(self, error: OSError) -> None:

@@ -63,14 +63,37 @@ def beside(*, nested: bool) -> Iterator[None]:
         active[:0] = aside
 
 
+@contextlib.contextmanager
+def under(parent: Any | None) -> Iterator[None]:
+    """Let a run that is opened be the child of a run that another thread or task opened."""
+    active = stack()
+    if parent is None:
+        yield
+        return
+    active.append(parent)
+    at = len(active) - 1
+    try:
+        yield
+    finally:
+        del active[at]
+
+
 def _detour(*args: Any, **kwargs: Any) -> Any:
     return _elsewhere(*args, **kwargs)  # type: ignore[name-defined]  # noqa: F821
 
 
 class Detours:
-    """Keeps the runs of ours open and active until they are closed here."""
+    """Keeps the runs of ours open and active until they are closed here.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    inside : callable, optional
+        Returns the id of the run of ours that the code is in, for threads, which MLflow gives
+        no active run.
+    """
+
+    def __init__(self, inside: Callable[[], str] = lambda: "") -> None:
+        self._inside = inside
         self._held: list[Held] = []
         self._changed: dict[str, tuple[CodeType, Any, Any]] = {}
         self._originals: dict[str, Any] = {}
@@ -85,6 +108,13 @@ class Detours:
             self._held.append(Held(run_id, name, entry, tell))
             if not self._changed:
                 self._install()
+
+    def elsewhere(self, run_id: str) -> Any | None:
+        """Return MLflow's entry of a run of ours where it is not the innermost of this thread's."""
+        with self._lock:
+            held = {one.run_id: one.entry for one in self._held}
+        here = [entry.info.run_id for entry in stack() if entry.info.run_id in held]
+        return None if here and here[-1] == run_id else held.get(run_id)
 
     def leave(self, run_id: str) -> None:
         """Let a run go that is about to be closed: it is on the stack again."""
@@ -206,7 +236,9 @@ class Detours:
         if held is not None:
             held.asked = False
         elif not stack() and self._held:  # a thread, which MLflow gives no active run
-            return self._held[-1].entry
+            inside = self._inside()
+            found = (one.entry for one in self._held if one.run_id == inside)
+            return next(found, self._held[-1].entry)
         return original()
 
     def set_experiment(self, *args: Any, **kwargs: Any) -> Any:

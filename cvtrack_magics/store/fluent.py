@@ -64,10 +64,11 @@ def metric_entities(name: str, series: Any) -> list[Any]:
     return [metric(name, value, int(at * 1000), step) for step, value, at in columns]
 
 
-def leave_run(run: OpenRun, outcome: Outcome) -> list[Notice]:
+def leave_run(run: OpenRun, outcome: Outcome, beside: Iterable[str] = ()) -> list[Notice]:
     """Take a run off MLflow's stack in this thread, with all that lies above it.
 
-    The run's own ending is written later; this one only sets what MLflow's fluent
+    What lies above a run that stands ``beside`` it, of another task of this thread, stays. The
+    run's own ending is written later; this one only sets what MLflow's fluent
     functions take for the active run.
     """
     fluent = mlflow().tracking.fluent
@@ -75,6 +76,8 @@ def leave_run(run: OpenRun, outcome: Outcome) -> list[Notice]:
     active = stack()
     if run.run_id not in [entry.info.run_id for entry in active]:
         return []
+    others = _from_first(active, set(beside), run.run_id)
+    del active[len(active) - len(others) :]
     while active:
         top = active.pop()
         monitors = getattr(fluent, "run_id_to_system_metrics_monitor", {})
@@ -85,7 +88,15 @@ def leave_run(run: OpenRun, outcome: Outcome) -> list[Notice]:
                 continue  # it was entered again, and that was not left
             break
         left_open.append(top)
+    active.extend(others)
     return [Notice(_ended(run, item.info, outcome)) for item in left_open]
+
+
+def _from_first(active: list[Any], wanted: set[str], run_id: str) -> list[Any]:
+    """Return what lies on the stack from the first of some runs on, above another one."""
+    ids = [entry.info.run_id for entry in active]
+    above = range(ids.index(run_id) + 1, len(ids))
+    return active[next((at for at in above if ids[at] in wanted), len(ids)) :]
 
 
 def _ended(run: OpenRun, child: Any, outcome: Outcome) -> str:

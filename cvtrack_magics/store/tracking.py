@@ -17,7 +17,7 @@ from cvtrack_magics.records import Notice, Outcome, Record
 from cvtrack_magics.redact import in_one_line, redact
 from cvtrack_magics.store import credentials
 from cvtrack_magics.store.client import client_of, creating, mlflow, quietly
-from cvtrack_magics.store.detours import beside
+from cvtrack_magics.store.detours import beside, under
 from cvtrack_magics.store.first_contact import meet
 from cvtrack_magics.store.refusals import is_denied, is_no, is_refusal
 from cvtrack_magics.store.uris import absolute, sqlite_file
@@ -260,10 +260,16 @@ class Tracking:
             else:
                 mlflow().pytorch.autolog(disable=True, silent=True)
 
-    def open_run(self, name: str, tags: Mapping[str, str], *, nested: bool) -> OpenRun:
-        """Start a run and make it MLflow's active one in this thread."""
+    def open_run(
+        self, name: str, tags: Mapping[str, str], *, nested: bool, parent: Any = None
+    ) -> OpenRun:
+        """Start a run and make it MLflow's active one in this thread.
+
+        ``parent`` is MLflow's entry of the run it is nested in, where that is not the active one.
+        """
         self._catch_up()
-        with self._calling(f"open run {name!r}"), creating(), beside(nested=nested):
+        calling = self._calling(f"open run {name!r}")
+        with calling, creating(), beside(nested=nested), under(parent):
             run = mlflow().start_run(run_name=name, nested=nested, tags=dict(tags))
             return self._opened(run, {})
 

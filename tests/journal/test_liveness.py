@@ -20,6 +20,7 @@ import os, pathlib, sys, time
 from cvtrack_magics.journal import liveness
 root = pathlib.Path(sys.argv[1]); root.mkdir(exist_ok=True)
 name = liveness.hold(root)
+liveness.show(root, ["a1"])
 for _ in range(int(sys.argv[2])):
     if os.fork() == 0:
         time.sleep(60); os._exit(0)
@@ -66,6 +67,8 @@ def test_looking_at_the_own_lock_does_not_drop_it(tmp_path: Path) -> None:
     look += "print(l.is_alive(pathlib.Path(sys.argv[1]), sys.argv[2], l.boot_id()))"
     for _ in range(3):
         assert liveness.is_alive(root, name, liveness.boot_id())
+        liveness.show(root, ["a1"])
+        assert liveness.held_by(root, [liveness.process_mark(os.getpid())]) is None
         seen = subprocess.run(
             [sys.executable, "-c", look, str(root), name],
             capture_output=True,
@@ -73,6 +76,21 @@ def test_looking_at_the_own_lock_does_not_drop_it(tmp_path: Path) -> None:
             check=True,
         )
         assert seen.stdout.strip() == "True"
+
+
+def test_a_lock_is_found_by_its_process_while_that_lives(tmp_path: Path) -> None:
+    root = tmp_path / "journal"
+    process, name = hold(root)
+    try:
+        marks = [liveness.process_mark(pid) for pid in (1, process.pid)]
+        assert liveness.held_by(root, marks) == tmp_path / "alive" / name
+        assert liveness.shown(tmp_path / "alive" / name) == ["a1"]
+        assert liveness.held_by(root, marks[:1]) is None
+        process.kill()
+        process.wait()
+        assert liveness.held_by(root, marks) is None
+    finally:
+        end_group(process)
 
 
 @pytest.mark.parametrize("name", ["", "f" * 32, "../../etc/passwd", "a/b"])

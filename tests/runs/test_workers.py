@@ -128,6 +128,78 @@ def test_a_pool_that_outlives_a_run_logs_into_the_next(store: str, tmp_path: Pat
         assert (ran.stdout + ran.stderr).count("nothing is recorded") == 1
 
 
+EARLY = {
+    **{
+        f"a pool that is {how}ed": f"""
+            pool = mp.get_context("{how}").Pool(2)
+            everywhere = lambda work, *ranges: pool.starmap(work, zip(*ranges))
+        """
+        for how in ("spawn", "fork")
+    },
+    "a pool of the fork server": """
+        pool = mp.get_context("forkserver").Pool(2)
+        everywhere = lambda work, *ranges: pool.starmap(work, zip(*ranges))
+    """,
+    "an executor": """
+        from concurrent.futures import ProcessPoolExecutor
+        pool = ProcessPoolExecutor(2, mp_context=mp.get_context("spawn"))
+        everywhere = lambda work, *ranges: list(pool.map(work, *ranges))
+    """,
+    "joblib's": """
+        from joblib import Parallel, delayed
+        everywhere = lambda work, *ranges: Parallel(2)(
+            delayed(work)(*one) for one in zip(*ranges))
+    """,
+}
+
+
+@pytest.mark.parametrize("kind", EARLY)
+def test_workers_that_were_there_before_the_first_run_log_into_the_runs(
+    kind: str, store: str, tmp_path: Path
+) -> None:
+    """They were told nothing at their start: no run, and no process that could have one."""
+    if kind.startswith("joblib"):
+        pytest.importorskip("joblib", reason="comes with scikit-learn, which is no need of ours")
+    ran = run_script(
+        indented(EARLY[kind])
+        + indented("""
+            everywhere(working.count, (1000, 1001), (1001, 1002))
+            with mlrun("a"):
+                everywhere(working.count, range(0, 40, 10), range(10, 50, 10))
+            everywhere(working.count, (1000, 1001), (1001, 1002))
+            with mlrun("b"):
+                everywhere(working.trial, range(2))
+                everywhere(working.count, range(0, 40, 10), range(10, 50, 10))
+        """),
+        tmp_path,
+    )
+    found = runs_of(store)
+    assert set(found) == {"a", "b", "trial 0", "trial 1"}, ran.stdout + ran.stderr
+    for name in ("a", "b"):
+        assert points(store, found[name], "worker") == [(at, float(at)) for at in range(40)]
+    for name in ("trial 0", "trial 1"):
+        assert found[name].data.tags["mlflow.parentRunId"] == found["b"].info.run_id
+    assert "nothing is recorded" in ran.stdout + ran.stderr  # of what was logged before it
+
+
+def test_a_worker_logs_into_the_nearest_process_above_that_has_runs(
+    store: str, tmp_path: Path
+) -> None:
+    ran = run_script(
+        """
+        far = mp.get_context("spawn").Process(target=working.pool_and_run)
+        far.start()
+        with mlrun("far"):
+            far.join()
+        """,
+        tmp_path,
+    )
+    found = runs_of(store)
+    assert set(found) == {"far", "near"}, ran.stdout + ran.stderr
+    assert points(store, found["near"], "worker") == [(at, float(at)) for at in range(10)]
+    assert points(store, found["far"], "worker") == []
+
+
 def test_a_worker_logs_into_the_run_that_it_was_started_in(store: str, tmp_path: Path) -> None:
     for context in ("spawn", "fork"):
         ran = run_script(

@@ -76,3 +76,9 @@ class Logged:
     def __getitem__(self, at: int) -> int:
         log({"worker": float(at)}, step=at)
         return at
+
+
+def pool_and_run() -> None:
+    """Start a worker, and then a run of this process's own that it works for."""
+    with multiprocessing.get_context("fork").Pool(1) as pool, mlrun("near"):
+        pool.apply(count, (0, 10))

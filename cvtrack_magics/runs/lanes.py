@@ -1,0 +1,99 @@
+"""Which of the open runs code is in, where several are open side by side.
+
+A run belongs to the thread or task that opened it, and to tasks made there since. Trials of a
+search that run in threads, or as tasks of one thread, are so kept apart. Code that opened no run
+itself (a helper's thread, a callback) is in that of the thread that opened the outermost: in the
+innermost which all that are open there stand in.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+from weakref import ReferenceType, ref
+
+
+class _Nested(Protocol):
+    @property
+    def lane(self) -> Lane: ...
+
+    @property
+    def parent(self) -> Any: ...
+
+
+R = TypeVar("R", bound=_Nested)
+
+_opened: ContextVar[tuple[Any, ...]] = ContextVar("cvtrack_runs", default=())
+
+
+def opened(run: _Nested, open_runs: Sequence[_Nested]) -> None:
+    """Note that the running code has opened a run; those that are over are forgotten."""
+    _opened.set((*(one for one in _opened.get() if one in open_runs), run))
+
+
+@dataclass(frozen=True)
+class Lane:
+    """A thread, or a task of one."""
+
+    thread: int
+    task: ReferenceType[Any] | None
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing can be done in it any more, as in a cell that has run."""
+        task = self.task() if self.task is not None else None
+        return self.task is not None and (task is None or task.done())
+
+
+def lane() -> Lane:
+    """Return the thread and task that this is called in."""
+    task = None
+    with suppress(RuntimeError):
+        task = asyncio.current_task()
+    return Lane(threading.get_ident(), ref(task) if task is not None else None)
+
+
+def several(open_runs: Sequence[R]) -> bool:
+    """Whether more than one thread or task has opened some of the runs and goes on."""
+    return len({one.lane for one in open_runs if not one.lane.is_over}) > 1
+
+
+def innermost(open_runs: Sequence[R]) -> R | None:
+    """Return the run that the running code is in.
+
+    Parameters
+    ----------
+    open_runs : sequence
+        The open runs, each behind the one it is nested in.
+    """
+    for one in reversed(_opened.get()):
+        if one in open_runs:
+            found: R = one
+            return found
+    first = [one for one in open_runs if one.lane.thread == open_runs[0].lane.thread]
+    around = line(first[-1]) if first else ()
+    return next((one for one in around if _all_in_or_around(one, first)), None)
+
+
+def line(run: R) -> Iterator[R]:
+    """Yield a run, the one it is nested in, and so on."""
+    at: R | None = run
+    while at is not None:
+        yield at
+        at = at.parent
+
+
+def inside(run: R, open_runs: Sequence[R]) -> R | None:
+    """Return the run that was opened last in another one and is open, if there is one."""
+    found = (one for one in reversed(open_runs) if one is not run and run in line(one))
+    return next(found, None)
+
+
+def _all_in_or_around(run: R, open_runs: Sequence[R]) -> bool:
+    around = list(line(run))
+    return all(one in around or run in line(one) for one in open_runs)
