@@ -142,9 +142,10 @@ class Delivery:
         """Learn something about the run."""
         self._note = replace(self._note, **values)
         self.stretch = values.get("stretch", self.stretch)
-        if self.elsewhere is not None and self.elsewhere({"note": values}):
+        if self.elsewhere is not None:
             self._told.update(values)
-            return
+            if self.elsewhere({"note": values}):
+                return
         if self.folder is not None:
             with suppress(OSError):
                 self.folder.change(**values)
@@ -170,6 +171,7 @@ class Delivery:
             self.sent = self.folder.acknowledged()
             with suppress(OSError):  # it may have ended before it wrote what it was told
                 self.folder.change(**self._told)
+        self._told = {}  # later changes are written here
         self._cursors = dict(self.cursors_from(self.sent.streams))
         self._parts.clear()
         self._held.clear()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -116,17 +116,13 @@ def _given(text: str, named: _Named, tail: re.Match[str], strict: bool) -> Itera
         return  # what follows is a block
     texts = list(connectors.literals(text, at, opened=opened))
     if not texts and tail["op"].endswith("="):
-        otherwise = connectors.OTHERWISE.match(text, tail.end("op") + _space(text, tail.end("op")))
+        otherwise = connectors.OTHERWISE.match(text, tail.end("op"))
         if otherwise is not None:
             texts = list(connectors.literals(text, otherwise.end(), opened=False))
     if texts:
         yield from _counted(texts, named, strict)
     elif not broken and not opened:
         yield from _bare(text, at, named, _place(text, named, tail))
-
-
-def _space(text: str, at: int) -> int:
-    return len(text[at : at + 8]) - len(text[at : at + 8].lstrip(" \t"))
 
 
 def _next_argument(text: str, named: _Named, tail: re.Match[str], strict: bool) -> Iterator[Span]:
@@ -175,7 +171,7 @@ def _literal_or_bare(
 
 
 def _counted(
-    texts: Iterator[connectors.Literal] | list[connectors.Literal],
+    texts: Iterable[connectors.Literal],
     named: _Named,
     strict: bool,
     *,

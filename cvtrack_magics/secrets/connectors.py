@@ -34,8 +34,8 @@ ELEMENT = re.compile(r">(?P<v>[^<>\n]{4,512})</")
 DEFAULT = re.compile(r"[^()]{0,200}?\bdefault[ \t]{0,4}=[ \t]{0,4}")
 """From a flag to its default, in the call that declares it."""
 OTHERWISE = re.compile(
-    r"lambda[ \w,]{0,30}:[ \t]{0,4}|"
-    r"(?:[\w. \t\[\]\"']|\([^()\n]{0,80}\)){1,80}?(?<!\w)(?:or|else)[ \t]{1,4}"
+    r"[ \t]{0,8}(?:lambda[ \w,]{0,30}:[ \t]{0,4}|"
+    r"(?:[\w. \t\[\]\"']|\([^()\n]{0,80}\)){1,80}?(?<!\w)(?:or|else)[ \t]{1,4})"
 )
 """From an assignment to what stands where nothing else is given."""
 SETTER = re.compile(

@@ -184,7 +184,10 @@ class Tracking:
         """
         try:
             with self._calling(f"set experiment {name!r}"):
-                mlflow().set_experiment(name)
+                found = mlflow().set_experiment(name)
+                if self._chosen() != found.experiment_id:
+                    # somebody made it at that moment, and MLflow then leaves the current one
+                    mlflow().set_experiment(name)
         except StoreUnavailable as error:
             cause = error.__cause__
             if isinstance(cause, Exception) and (is_refusal(cause) or is_denied(cause)):

@@ -341,6 +341,8 @@ class LivePlot:
         full: bool = False,
         state: Mapping[str, object] | None = None,
     ) -> None:
+        if self._widget is None:
+            return
         families = {"run": self._series, "usage": self._usage}
         known = self._overlays.get(label, {}) if family == "overlay" else families[family]
         ends = {name: known[name].count for name in parts}

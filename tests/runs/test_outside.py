@@ -191,6 +191,10 @@ def test_what_a_process_was_told_before_it_died_is_on_disk(store: str) -> None:
         until(lambda: found.elsewhere is None)
         assert found.folder is not None
         assert read_note(found.folder.path).tags == {"who": "me"}
+        found.change(tags={"who": "somebody else"})
+        os.kill(process_of(handed_over()).process.pid, signal.SIGKILL)
+        until(lambda: found.elsewhere is None)
+        assert read_note(found.folder.path).tags == {"who": "somebody else"}
 
 
 def test_segments_that_are_sent_are_let_go(store: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import mlflow
 import pytest
@@ -135,6 +136,28 @@ def test_an_experiment_that_was_chosen_while_the_store_was_away_is_that_of_all_r
     assert not mlsync(timeout=30).waiting
     names = {"early", "second", "third"} | ({"first"} if back is _first_run else set())
     assert _in_store(away) == dict.fromkeys(names, "wanted")
+
+
+@pytest.mark.parametrize("known", [False, True])
+def test_an_experiment_that_somebody_makes_at_the_same_moment_is_the_current_one(
+    store: str, monkeypatch: pytest.MonkeyPatch, known: bool
+) -> None:
+    from mlflow.tracking._tracking_service.client import TrackingServiceClient
+
+    create = TrackingServiceClient.create_experiment
+
+    def made_twice(client: Any, name: str, *rest: Any, **more: Any) -> Any:
+        create(client, name)
+        return create(client, name, *rest, **more)
+
+    if known:
+        mlexperiment("before")
+    monkeypatch.setattr(TrackingServiceClient, "create_experiment", made_twice)
+    assert "'wanted'" in str(mlexperiment("wanted"))
+    assert "'wanted'" in str(mlexperiment())
+    with mlrun("there", output=False) as run:
+        log({"a": 1.0})
+    assert run.summary.experiment == "wanted"
 
 
 def test_what_was_chosen_after_that_counts_more(away: Path) -> None:

@@ -194,6 +194,38 @@ def test_a_header_written_anew_disturbs_no_hand(page: Any) -> None:
     assert before < after == float(slider.input_value())
 
 
+def test_a_note_that_is_not_begun_stays_open_when_the_header_is_written_anew(page: Any) -> None:
+    page.evaluate(ADD, header())
+    plot = Plot(page, views=0, run="0a1b2c3d")
+    plot.tell(kind="live", actions=["stop", "pause", "mark"])
+    page.get_by_role("button", name="Note something").click()
+    page.evaluate(UPDATE, header(at=2.0))
+    page.keyboard.type("lr dropped")
+    note = page.get_by_label("Note at this step")
+    assert note.input_value() == "lr dropped"
+    note.fill("")
+    page.evaluate("document.activeElement.blur()")
+    assert note.is_hidden()
+    assert page.get_by_role("button", name="Note something").is_visible()
+
+
+@pytest.mark.parametrize("away", [False, True], ids=["on it", "beside it"])
+def test_a_click_during_which_the_header_is_written_anew_counts(page: Any, away: bool) -> None:
+    page.evaluate(ADD, header())
+    plot = Plot(page, views=0, run="0a1b2c3d")
+    plot.tell(kind="live", actions=["stop", "pause", "mark"])
+    box = page.get_by_role("button", name="Stop the run").bounding_box()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.mouse.down()
+    page.evaluate(UPDATE, header(at=2.0))
+    if away:
+        page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] + 200)
+    page.mouse.up()
+    page.wait_for_timeout(100)
+    said = [message for message in plot.sent if message.get("kind") == "action"]
+    assert said == ([] if away else [{"kind": "action", "action": "stop", "text": ""}])
+
+
 def test_a_hand_that_went_elsewhere_is_not_called_back(page: Any) -> None:
     page.evaluate("document.body.append(document.createElement('textarea'))")
     page.evaluate(ADD, header())

@@ -75,7 +75,12 @@ export function makeControls(store: Store): Controls {
     } else if (event.key === "Escape") open(false);
   });
   field.addEventListener("blur", () => {
-    if (writing && !field.value.trim()) open(false);
+    // A field that the page takes out and puts elsewhere loses the focus too, and has it back:
+    // only one that its writer has left is closed.
+    queueMicrotask(() => {
+      const left = field.isConnected && !field.matches(":focus");
+      if (writing && left && !field.value.trim()) open(false);
+    });
   });
 
   const say = (node: HTMLButtonElement, text: string, busy: boolean, label: string) => {
