@@ -657,3 +657,31 @@ def test_what_lmdb_keeps_of_its_readers_is_no_data(tmp_path: Path) -> None:
     after = [r for r in describe_data(tmp_path, name="x") if isinstance(r, (Dataset, Artifact))]
     assert before == after
     assert "lock.mdb" in _notices(tmp_path)[0].text
+
+
+class _Counted(IterableDataset[Any]):
+    """Counts, in a file, how many samples were asked for; from ``turns`` on in another order."""
+
+    def __init__(self, rows: torch.Tensor, note: Path, turns: int) -> None:
+        self.rows, self.note, self.turns = rows, note, turns
+
+    def __iter__(self) -> Iterator[torch.Tensor]:
+        note = os.open(self.note, os.O_RDWR | os.O_CREAT | os.O_APPEND)
+        back = os.fstat(note).st_size > 0
+        try:
+            for at in range(len(self.rows)):
+                os.write(note, b".")
+                turned = back and at >= self.turns
+                yield self.rows[len(self.rows) - 1 - at if turned else at]
+        finally:
+            os.close(note)
+
+
+@pytest.mark.parametrize(("turns", "read"), [(9000, 1), (100, 2)], ids=["alike", "another order"])
+def test_a_second_reading_ends_where_its_samples_are_the_first_ones(
+    tmp_path: Path, turns: int, read: int
+) -> None:
+    rows = torch.arange(5000).reshape(-1, 1)
+    describe_data(_Counted(rows, tmp_path / "note", turns), name="x")
+    count = (tmp_path / "note").stat().st_size
+    assert read * 5000 <= count <= read * 5000 + 1500
