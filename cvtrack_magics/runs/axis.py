@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from cvtrack_magics.runs.lanes import Lane
+
 
 @dataclass(slots=True, eq=False)
 class Loop:
@@ -33,6 +35,13 @@ class Loop:
     """The last round in which something was logged by its count."""
     written: object = None
     """What had been logged in the run when the pass began."""
+    lane: Lane | None = None
+    """The thread or task that it was entered in."""
+    around: tuple[Loop, ...] = ()
+    """The loops that it stands in, the outermost first."""
+    counts: bool = False
+    """Whether its own thread or task logs in it, beside others."""
+    over: bool = False
 
     @property
     def round(self) -> int:
@@ -63,6 +72,17 @@ class Axis:
         self._after = -1
         self.reached = -1
         """The highest step given so far; -1 before the first."""
+
+    @property
+    def after(self) -> int:
+        """The step that it counts on after."""
+        return self._after
+
+    def take(self, other: Axis) -> None:
+        """Stand where the axis of a thread beside this one has come to, or further."""
+        self.reached = max(self.reached, other.reached)
+        if other._counter is not None and (self._counter is None or self._nest == other._nest):
+            self._counter, self._nest, self._shift = other._counter, other._nest, other._shift
 
     def go_on_after(self, step: int) -> None:
         """Count on after the steps of an earlier stretch of the run."""

@@ -6,7 +6,8 @@ import threading
 import time
 from collections.abc import Callable
 
-from cvtrack_magics.runs.axis import Axis, Loop
+from cvtrack_magics.runs.axis import Loop
+from cvtrack_magics.runs.loops import Loops
 from cvtrack_magics.widgets.progress import Bar
 
 TICK = 0.2  # seconds between two looks at a pause, so that an interrupt is heard
@@ -47,13 +48,13 @@ class Control:
         self._marked = marked
         self._last_step = last_step
         self._written = written
-        self._loops: list[Loop] = []
-        self._rounds: dict[str, int] = {}
+        self._loops = Loops()
+        self.step_now = self._loops.step
+        """Returns the step of what is logged now; None outside of all loops."""
         self._finished: list[Bar] = []
         self._go_on = threading.Event()
         self._go_on.set()
         self._lock = threading.RLock()
-        self._axis = Axis()
         self._pauses: Pauses = Pauses(around._pauses if around else None)
         self.stopped_at: int | None = None
 
@@ -62,14 +63,11 @@ class Control:
     def enter(self, desc: str, total: int | None, site: object = None) -> Loop:
         """Begin a pass; ``site`` is where in the code it stands."""
         with self._lock:
-            key = f"{len(self._loops)}:{desc}"
-            place = f"{key}@{site}"
-            loop = Loop(key, place, desc, total, self._rounds.get(place, 0), time.monotonic())
+            loop = self._loops.enter(desc, total, site)
             loop.written = self._written()
             loop.waited = self._pauses.seconds
             loop.asked = not self._go_on.is_set()
-            self._finished = [bar for bar in self._finished if bar.key < key]
-            self._loops.append(loop)
+            self._finished = [bar for bar in self._finished if bar.key < loop.key]
         return loop
 
     def go_on(self, loop: Loop) -> bool:
@@ -96,15 +94,13 @@ class Control:
     def leave(self, loop: Loop) -> None:
         """End a pass."""
         with self._lock:
-            self._rounds[loop.place] = loop.rounds
-            if loop in self._loops:
-                if len(self._loops) > 1 and loop.logged < 0 and self._written() != loop.written:
-                    within = self._loops[: self._loops.index(loop) + 1]
-                    self._axis.given(within, self._last_step())
+            if not loop.over:
+                if loop.logged < 0 and self._written() != loop.written:
+                    self._loops.given(loop, self._last_step())
                 self._finished = [bar for bar in self._finished if bar.key < loop.key]
                 self._finished.append(self._bar(loop))
-                self._loops = self._loops[: self._loops.index(loop)]
-            ended = loop.stopping and not self._loops
+            self._loops.leave(loop)
+            ended = loop.stopping and not self._loops.open
             if ended:
                 self.stopped_at = self._last_step()
         if ended:
@@ -112,24 +108,19 @@ class Control:
 
     # -- what is read
 
-    def step_now(self) -> int | None:
-        """Return the step of what is logged now; None outside of all loops."""
-        loops = self._loops
-        return self._axis.step(loops) if loops else None
-
     @property
     def reached(self) -> int:
         """The step that the loops have reached; 0 where they gave none."""
-        return max(0, self._axis.reached)
+        return max(0, self._loops.reached)
 
     def go_on_after(self, step: int) -> None:
         """Count on after the steps of an earlier stretch of the run."""
-        self._axis.go_on_after(step)
+        self._loops.go_on_after(step)
 
     def bars(self) -> list[Bar]:
         """Return how far the loops have come, the outermost first."""
         with self._lock:
-            active = [self._bar(loop) for loop in self._loops]
+            active = [self._bar(loop) for loop in self._loops.open]
             keys = {bar.key for bar in active}
             return sorted(
                 [*active, *(bar for bar in self._finished if bar.key not in keys)],
@@ -139,14 +130,14 @@ class Control:
     @property
     def offers(self) -> set[str]:
         """The actions that would be honoured now; only a loop of :func:`track` can stop."""
-        return {"stop", "pause", "mark"} if self._loops else {"mark"}
+        return {"stop", "pause", "mark"} if self._loops.open else {"mark"}
 
     # -- the buttons' side
 
     def act(self, action: str, text: str = "") -> None:
         """Do what a button asks for; called off the cell's thread."""
         with self._lock:
-            loops = list(self._loops)
+            loops = list(self._loops.open)
         if action == "mark":
             self._marked(self._last_step(), text)
         elif action == "stop" and loops:
@@ -166,7 +157,7 @@ class Control:
     def _bar(self, loop: Loop) -> Bar:
         elapsed = time.monotonic() - loop.started - (self._pauses.seconds - loop.waited)
         rate = loop.done / elapsed if loop.done and elapsed > 0 else float("nan")
-        paused = self._pauses.now and loop in self._loops
+        paused = self._pauses.now and not loop.over
         return Bar(loop.key, loop.desc, loop.done, loop.total, elapsed, rate, paused)
 
 
