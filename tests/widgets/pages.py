@@ -82,6 +82,16 @@ def serve(route: Any) -> None:
         route.fulfill(body=html, content_type="text/html")
 
 
+def settle(page: Any, milliseconds: float = 60) -> None:
+    """Wait until what was asked for is drawn, which takes a slow machine longer."""
+    page.wait_for_timeout(milliseconds)
+    page.evaluate(
+        """async () => {
+          for (let i = 0; i < 3; i++) await new Promise((done) => requestAnimationFrame(done));
+        }"""
+    )
+
+
 class Plot:
     """One model in the page, fed as ``LivePlot`` feeds it."""
 
@@ -126,12 +136,12 @@ class Plot:
         }
         buffers = [list(column.tobytes()) for column in (steps, values, times)]
         self.page.evaluate("(args) => deliver(...args)", [self.id, message, buffers])
-        self.page.wait_for_timeout(60)  # two animation frames
+        settle(self.page)
 
     def tell(self, **message: object) -> None:
         """Deliver a message without points."""
         self.page.evaluate("(args) => deliver(...args)", [self.id, message, []])
-        self.page.wait_for_timeout(60)
+        settle(self.page)
 
     def state(self, **parts: object) -> None:
         """Deliver what is shown beside the curves."""
@@ -179,7 +189,7 @@ def zoom_in(page: Any) -> None:
     page.mouse.down()
     page.mouse.move(box["x"] + box["width"] * 0.5, box["y"] + 60, steps=4)
     page.mouse.up()
-    page.wait_for_timeout(60)
+    settle(page)
 
 
 def edge(page: Any) -> int:

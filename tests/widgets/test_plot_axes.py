@@ -8,11 +8,7 @@ import pytest
 
 from cvtrack_magics.widgets import text
 from tests.widgets.helpers import series
-from tests.widgets.pages import (
-    Plot,
-    ink,
-    needs_chromium,
-)
+from tests.widgets.pages import Plot, ink, needs_chromium, settle
 
 pytestmark = needs_chromium
 
@@ -93,7 +89,7 @@ def test_the_browser_writes_ticks_as_the_picture_does(page: Any) -> None:
         if log:
             page.evaluate("written.length = 0")
             page.locator(".cv-toggle", has_text="log").last.click()
-            page.wait_for_timeout(60)
+            settle(page)
         return set(page.evaluate("written")) - {"0", "1", "2", "3", "4"}
 
     assert ticks_of([9.4e-4, 1.02e-3]) >= set(text.ticks([9.4e-4, 1e-3]))
@@ -119,12 +115,12 @@ def test_smoothing_keeps_the_raw_curve_faint(page: Any) -> None:
     slider.focus()
     for _ in range(9):
         page.keyboard.press("PageUp")
-    page.wait_for_timeout(60)
+    settle(page)
     assert page.locator(".cv-amount").text_content() == "0.9"
     smooth = ink(page)
     assert 50 < smooth < strong / 2
     slider.fill("0")
-    page.wait_for_timeout(60)
+    settle(page)
     assert ink(page) == strong
 
 

@@ -11,7 +11,7 @@ from cvtrack_magics.widgets import card, groups, picture
 from cvtrack_magics.widgets.extras import Mark, bars_json, baselines_json, marks_json
 from cvtrack_magics.widgets.progress import Bar
 from tests.widgets.helpers import EPOCH, series, summary
-from tests.widgets.pages import ADD, Plot, drawn, ink, needs_chromium, titles
+from tests.widgets.pages import ADD, Plot, drawn, ink, needs_chromium, settle, titles
 
 pytestmark = needs_chromium
 
@@ -79,7 +79,7 @@ def test_the_machine_is_folded_in_and_remembers_how_it_was_left(page: Any) -> No
     assert line.locator(".cv-figures").text_content() == words
     line.focus()
     page.keyboard.press("Enter")
-    page.wait_for_timeout(100)
+    settle(page, 100)
     assert titles(page) == ["processor and GPU, %", "memory, MB"]
     assert ink(page) > 20
     plot.push({"cpu_percent": series([12], steps=[2])}, family="usage")
@@ -105,12 +105,12 @@ def test_other_runs_are_drawn_in_the_same_panels_and_hidden_together(page: Any) 
     color = groups.overlay_color(0)
     assert ink(page, color) > 5
     page.locator(".cv-key", has_text=EVIL).first.click()
-    page.wait_for_timeout(80)
+    settle(page, 80)
     assert [ink(page, color, at) for at in range(3)] == [0, 0, 0]
     pressed = "(n) => n.map((k) => k.ariaPressed)"
     assert page.locator(".cv-faint").evaluate_all(pressed) == ["false"] * 3
     page.locator(".cv-key", has_text=EVIL).last.click()
-    page.wait_for_timeout(80)
+    settle(page, 80)
     assert ink(page, color) > 5
     plot.push({"train/loss": series([1], steps=[3])}, family="overlay", label=EVIL)
     assert drawn(page)[-1] == [4, 3, 2, 1]
@@ -132,7 +132,7 @@ def test_a_value_to_beat_is_a_dashed_line_in_the_metrics_colour(page: Any) -> No
     labels = page.locator(".cv-plot").evaluate_all("(n) => n.map((p) => p.ariaLabel)")
     assert labels[0] == "Curves of val/acc; champion at 0.75"
     page.locator(".cv-key").first.click()
-    page.wait_for_timeout(80)
+    settle(page, 80)
     assert ink(page, "#d55e00") == 0
 
 
@@ -191,7 +191,7 @@ def test_a_note_is_a_line_with_a_flag_to_hover_and_to_focus(page: Any) -> None:
     assert flags.nth(1).locator(".cv-note").is_visible()
     assert page.locator(".cvtrack-plot img").count() == 0
     page.locator(".cv-toggle", has_text="time").click()
-    page.wait_for_timeout(80)
+    settle(page, 80)
     assert flags.count() == 1  # the others have no time
     left = flags.first.evaluate("(n) => parseFloat(n.style.left)")
     assert abs(left / over.bounding_box()["width"] - 0.2) < 0.02
@@ -209,7 +209,7 @@ def test_the_card_keeps_notes_lines_and_other_runs(page: Any) -> None:
     page.evaluate("import('/plot.js')")
     page.evaluate(ADD, html["text/html"])
     page.locator(".cvtrack-curves .uplot").wait_for(timeout=2000)
-    page.wait_for_timeout(80)
+    settle(page, 80)
     assert page.locator(".cv-note").text_content() == "step 1: here"
     assert page.locator(".cv-name").all_text_contents() == ["val/acc", "fold 1"]
     assert page.locator(".cv-best").first.text_content() == "best 0.9 @ 1"

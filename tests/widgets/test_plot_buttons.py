@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.widgets.helpers import series
-from tests.widgets.pages import ADD, Plot, header, needs_chromium, the_card
+from tests.widgets.pages import ADD, Plot, header, needs_chromium, settle, the_card
 
 pytestmark = needs_chromium
 
@@ -45,7 +45,7 @@ def test_stop_answers_at_once_and_is_sent_once(page: Any) -> None:
     stop = page.get_by_role("button", name="Stop the run")
     stop.focus()
     page.keyboard.press("Enter")
-    page.wait_for_timeout(60)
+    settle(page)
     assert plot.asked == [{"kind": "action", "action": "stop", "text": ""}]
     stop = page.locator(".cv-stop")
     assert stop.text_content() == "Stopping …"
@@ -73,7 +73,7 @@ def test_pause_becomes_resume_and_back(page: Any) -> None:
     plot = live(page)
     button = page.locator(".cv-controls button").first
     button.click()
-    page.wait_for_timeout(60)
+    settle(page)
     assert (button.text_content(), button.is_disabled()) == ("Pausing …", True)
     plot.state(control={"state": "paused", "note": "at step 120"})
     assert (button.text_content(), button.is_disabled()) == ("Resume", False)
@@ -94,19 +94,19 @@ def test_a_mark_is_typed_sent_with_enter_and_left_with_escape(page: Any) -> None
     assert field.evaluate("(node) => node === document.activeElement")
     page.keyboard.type("abc")
     page.keyboard.press("Escape")
-    page.wait_for_timeout(60)
+    settle(page)
     assert plot.asked == []
     assert mark.evaluate("(node) => node === document.activeElement")
     page.keyboard.press("Enter")
     page.keyboard.type(" <b>lr halved</b> ")
     page.keyboard.press("Shift+Enter")
-    page.wait_for_timeout(60)
+    settle(page)
     assert plot.asked == [{"kind": "action", "action": "mark", "text": "<b>lr halved</b>"}]
     assert not field.is_visible()
     assert page.evaluate("heard").count("Enter") == 1  # the one that opened the field
     mark.click()
     page.locator(".cv-slider").focus()
-    page.wait_for_timeout(60)
+    settle(page)
     assert not field.is_visible()
 
 
@@ -124,7 +124,7 @@ def test_a_page_whose_kernel_is_gone_stays_quiet(page: Any) -> None:
     plot = live(page)
     page.evaluate("(id) => { models[id].model.send = () => { throw Error('gone'); } }", plot.id)
     page.locator(".cv-stop").click()
-    page.wait_for_timeout(60)
+    settle(page)
     assert page.locator(".cv-stop").text_content() == "Stopping …"
 
 
@@ -141,13 +141,13 @@ def test_the_page_greets_again_until_it_is_answered(page: Any) -> None:
     page.wait_for_timeout(1400)
     assert plot.sent.count({"kind": "hello"}) == 2
     page.evaluate(ADD, header())  # a view that comes back
-    page.wait_for_timeout(60)
+    settle(page)
     assert plot.sent.count({"kind": "hello"}) == 3
     plot.tell(kind="live", actions=ALL)
     plot.push({"a": series([1])})
     page.wait_for_timeout(1300)
     page.evaluate(ADD, header())
-    page.wait_for_timeout(60)
+    settle(page)
     assert plot.sent.count({"kind": "hello"}) == 3
 
 

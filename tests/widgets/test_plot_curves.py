@@ -7,14 +7,7 @@ from typing import Any
 
 from cvtrack_magics.widgets import groups
 from tests.widgets.helpers import series
-from tests.widgets.pages import (
-    Plot,
-    edge,
-    ink,
-    legend,
-    needs_chromium,
-    titles,
-)
+from tests.widgets.pages import Plot, edge, ink, legend, needs_chromium, settle, titles
 
 pytestmark = needs_chromium
 
@@ -89,7 +82,7 @@ def test_a_second_and_a_reopened_view_show_all_points(page: Any) -> None:
     page.evaluate("(id) => { const v = models[id].views[0]; v.stop(); v.el.remove(); }", plot.id)
     plot.push({"a": series([3], steps=[2])})
     plot.view()
-    page.wait_for_timeout(60)
+    settle(page)
     assert page.locator(".cv-value").all_text_contents() == ["3", "3"]
     assert ink(page, at=0) > 50
     assert ink(page, at=1) > 50
@@ -102,7 +95,7 @@ def test_a_closed_view_leaves_nothing_behind(page: Any) -> None:
     assert page.locator(".cvtrack-plot, .uplot").count() == 0
     plot.push({"a": series([3], steps=[2])})
     page.set_viewport_size({"width": 500, "height": 600})
-    page.wait_for_timeout(100)
+    settle(page, 100)
     assert page.locator(".cvtrack-plot, .uplot").count() == 0
 
 

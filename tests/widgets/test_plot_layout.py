@@ -6,12 +6,7 @@ import re
 from typing import Any
 
 from tests.widgets.helpers import series
-from tests.widgets.pages import (
-    BUNDLE,
-    Plot,
-    ink,
-    needs_chromium,
-)
+from tests.widgets.pages import BUNDLE, Plot, ink, needs_chromium, settle
 
 pytestmark = needs_chromium
 
@@ -20,7 +15,7 @@ def test_a_hundred_metrics_show_twelve_panels_until_asked(page: Any) -> None:
     Plot(page).push({f"metric{i}": series([i]) for i in range(100)})
     assert page.locator(".cv-panel").count() == 12
     page.get_by_role("button", name="Show all panels").click()
-    page.wait_for_timeout(100)
+    settle(page, 100)
     assert page.locator(".cv-panel").count() == 100
 
 
@@ -65,12 +60,12 @@ def test_it_follows_the_pages_theme(page: Any) -> None:
           document.body.className = "light";
         }"""
     )
-    page.wait_for_timeout(100)
+    settle(page, 100)
     color, before, after = text_color()
     assert (color, after) == ("rgb(18, 52, 86)", 0)
     assert before > 0
     page.evaluate("document.body.className = 'dark'")
-    page.wait_for_timeout(100)
+    settle(page, 100)
     color, before, after = text_color()
     assert (color, before) == ("rgb(254, 220, 186)", 0)
     assert after > 0

@@ -11,7 +11,7 @@ import pytest
 
 from cvtrack_magics.metrics.series import Series
 from tests.widgets.helpers import EPOCH, series
-from tests.widgets.pages import Plot, drawn, edge, legend, needs_chromium, zoom_in
+from tests.widgets.pages import Plot, drawn, edge, legend, needs_chromium, settle, zoom_in
 from tests.widgets.speed import GAP, METRICS, SPIKE, browser_times, fill, kernel_times
 
 pytestmark = needs_chromium
@@ -28,7 +28,7 @@ def look_at(page: Any, start: float, end: float, at: int = 0) -> None:
     page.mouse.down()
     page.mouse.move(box["x"] + box["width"] * end, box["y"] + 60, steps=3)
     page.mouse.up()
-    page.wait_for_timeout(80)
+    settle(page, 80)
 
 
 def test_four_million_points_keep_spike_and_gap_and_sixty_frames(page: Any) -> None:
@@ -51,7 +51,7 @@ def test_four_million_points_keep_spike_and_gap_and_sixty_frames(page: Any) -> N
     assert train[x.index(SPIKE)] == 7
     page.locator(".cv-reset").first.click()
     times = {**browser_times(page, plot.id, count=45), **kernel_times()}
-    page.wait_for_timeout(100)
+    settle(page, 100)
     assert 7 in drawn(page)[1]
     assert None in drawn(page)[1]
     assert drawn(page)[0][-1] > 1_000_000
@@ -123,7 +123,7 @@ def test_the_time_axis_and_the_log_axis_keep_spikes_too(page: Any) -> None:
     Plot(page).push({"a": Series(array("q", range(30_000)), array("d", values), times)})
     page.locator(".cv-toggle", has_text="time").click()
     page.locator(".cv-toggle", has_text="log").click()
-    page.wait_for_timeout(80)
+    settle(page, 80)
     x, column = drawn(page)[:2]
     assert x[column.index(1e-6)] == pytest.approx(123.45)
     assert x[column.index(None)] == pytest.approx(234.56)
@@ -159,7 +159,7 @@ def test_the_plot_is_read_with_keys_wheel_and_shift(page: Any) -> None:
     box = over.bounding_box()
 
     def span() -> tuple[float, float]:
-        page.wait_for_timeout(60)
+        settle(page)
         scale = "(n) => { const { min, max } = n[Symbol.for('cvtrack_magics.plot')].scales.x;"
         found = page.locator(".cv-plot").evaluate(scale + " return [min, max]; }")
         return float(found[0]), float(found[1])

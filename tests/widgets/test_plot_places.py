@@ -16,6 +16,7 @@ from tests.widgets.pages import (
     ink,
     legend,
     needs_chromium,
+    settle,
     the_card,
     titles,
     zoom_in,
@@ -68,7 +69,7 @@ def test_a_header_written_anew_keeps_the_plot_and_how_it_is_looked_at(page: Any)
     page.evaluate("document.body.append(output)")
     assert legend(page) == {"a": "101", "b": "7"}
     page.evaluate(UPDATE, "<b>header</b>")
-    page.wait_for_timeout(100)
+    settle(page, 100)
     assert page.locator(".cvtrack-plot").count() == 0
     page.evaluate(UPDATE, header())
     assert legend(page) == {"a": "101", "b": "7"}
@@ -221,7 +222,7 @@ def test_a_click_during_which_the_header_is_written_anew_counts(page: Any, away:
     if away:
         page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] + 200)
     page.mouse.up()
-    page.wait_for_timeout(100)
+    settle(page, 100)
     said = [message for message in plot.sent if message.get("kind") == "action"]
     assert said == ([] if away else [{"kind": "action", "action": "stop", "text": ""}])
 

@@ -8,14 +8,7 @@ from typing import Any
 import pytest
 
 from tests.widgets.helpers import series
-from tests.widgets.pages import (
-    Plot,
-    edge,
-    ink,
-    legend,
-    needs_chromium,
-    zoom_in,
-)
+from tests.widgets.pages import Plot, edge, ink, legend, needs_chromium, settle, zoom_in
 
 pytestmark = needs_chromium
 
@@ -61,7 +54,7 @@ def test_a_resting_mouse_reads_a_zoomed_plot_while_points_arrive(page: Any) -> N
         }"""
     )
     page.locator(".u-over").hover(position={"x": 100, "y": 50})
-    page.wait_for_timeout(60)
+    settle(page)
     shown = page.locator(".cv-where").text_content()
     page.evaluate("heard.clear()")
     for start in range(101, 151, 10):
@@ -98,6 +91,6 @@ def test_a_name_in_the_legend_hides_its_curve(page: Any) -> None:
     key = page.locator(".cv-key", has_text="val/a")
     key.focus()
     page.keyboard.press("Enter")
-    page.wait_for_timeout(60)
+    settle(page)
     assert key.get_attribute("aria-pressed") == "false"
     assert ink(page, "#d55e00") == 0

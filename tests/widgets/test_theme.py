@@ -10,7 +10,7 @@ import pytest
 from cvtrack_magics.widgets.card import header_bundle, summary_bundle
 from cvtrack_magics.widgets.listing import Listing
 from tests.widgets.helpers import series, summary
-from tests.widgets.pages import Plot, needs_chromium
+from tests.widgets.pages import Plot, needs_chromium, settle
 
 pytestmark = needs_chromium
 
@@ -181,5 +181,5 @@ def test_the_words_of_a_plot_can_be_read(page: Any, host: str, tmp_path: Path) -
     if host.endswith("dark"):
         page.emulate_media(color_scheme="light")  # what the reader's theme says counts
     Plot(page, title="train").push({"train/loss": series([1, 0.5]), "acc": series([0.1, 0.6])})
-    page.wait_for_timeout(100)
+    settle(page, 100)
     assert _unreadable(page, ".cvtrack-plot") == []
