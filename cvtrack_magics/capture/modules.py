@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
 
+SERVED = "cvtrack_serving_"  # how packages of the code that a kept model brings along begin
 _SITE_WORDS = {"site-packages", "dist-packages"}
 
 
@@ -46,8 +47,13 @@ def user_modules(modules: Mapping[str, ModuleType] | None = None) -> list[Path]:
 
 
 def is_foreign(path: str) -> bool:
-    """Say whether a source file is of Python, of an installed package or of this one."""
-    return path.startswith(_foreign_prefixes()) or path.startswith("<frozen") or _in_site(path)
+    """Say whether a source file is of Python, of an installed package or of this one.
+
+    That of a kept model is a copy of this one's.
+    """
+    if path.startswith(_foreign_prefixes()) or path.startswith("<frozen"):
+        return True
+    return _in_site(path) or any(part.startswith(SERVED) for part in path.split(os.sep))
 
 
 def _in_site(path: str) -> bool:

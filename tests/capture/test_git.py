@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -290,3 +291,14 @@ assert not pathlib.Path({str(tmp_path / "ran")!r}).exists()
         f"import pathlib\npathlib.Path({str(tmp_path / 'ran')!r}).touch()\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_the_code_that_a_kept_model_brings_along_is_not_the_users(tmp_path: Path) -> None:
+    modules = {}
+    for folder in ("cvtrack_serving_0123456789", "served"):
+        file = tmp_path / folder / "steps.py"
+        file.parent.mkdir()
+        file.write_text("X = 1\n")
+        modules[folder] = ModuleType(f"{folder}.steps")
+        modules[folder].__file__ = str(file)
+    assert user_modules(modules) == [tmp_path / "served" / "steps.py"]

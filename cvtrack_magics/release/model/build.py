@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from cvtrack_magics.capture.modules import SERVED
 from cvtrack_magics.errors import CvtrackError, UsageProblem
 from cvtrack_magics.redact import in_one_line
 from cvtrack_magics.release.model import answers
@@ -198,7 +199,7 @@ def _loader() -> str:
     digest = hashlib.sha256()
     for path in _code_files():
         digest.update(path.name.encode() + b"\0" + path.read_bytes())
-    return f"cvtrack_serving_{digest.hexdigest()[:10]}"
+    return f"{SERVED}{digest.hexdigest()[:10]}"
 
 
 def _code_files() -> list[Path]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from cvtrack_magics.capture.modules import SERVED
 from cvtrack_magics.errors import CvtrackError, UsageProblem
 from cvtrack_magics.limits import file_bytes, yaml_of
 from cvtrack_magics.redact import in_one_line
@@ -16,7 +17,6 @@ from cvtrack_magics.release.model.serving.model import DESCRIPTION, Model, read_
 from cvtrack_magics.release.model.serving.rejected import Rejected
 from cvtrack_magics.text import json_of, visible
 
-OURS = "cvtrack_serving_"
 _LONGEST = 10_000_000  # bytes of an MLmodel file
 
 
@@ -82,7 +82,7 @@ def open_model(folder: Path, *, trust: bool = False) -> Loaded:
     flavours = about["flavors"]
     signature = _signature(about)
     python = _mapping(flavours.get("python_function"))
-    if str(python.get("loader_module", "")).startswith(OURS):
+    if str(python.get("loader_module", "")).startswith(SERVED):
         return _open_ours(_below(folder, python.get("data", "data")), signature, trust=trust)
     if "onnx" in flavours:
         return _open_onnx(folder, _mapping(flavours["onnx"]), signature)
