@@ -94,7 +94,7 @@ def _means(value: Any, written: object) -> bool:
     return isinstance(code, CodeType) and meaning(code) == written
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=4096)  # modules: each is read once, not at each run
 def _written(source: bytes) -> dict[str, object]:
     """Return what each function and method of a text does, by its name."""
     found: dict[str, object] = {}
@@ -120,7 +120,7 @@ def _origin(value: Any) -> str:
     return f"{value.__qualname__} of {'a cell' if inside else Path(file).name}"
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=4096)  # modules: each is read once, not at each run
 def _said(source: bytes) -> tuple[tuple[str, ...], tuple[tuple[str, Any], ...]]:
     """Return the functions and the plain constants that a module's text defines once."""
     tree = ast.parse(source)
