@@ -166,7 +166,10 @@ def _sync(options: argparse.Namespace) -> int:
     except Exception as error:
         return _failed("sync", error)
     kinds = ("sent", "waiting", "open")
-    found = {kind: [asdict(i) for i in report.items if i.state == kind] for kind in kinds}
+    found: dict[str, list[Any]] = {
+        kind: [asdict(i) for i in report.items if i.state == kind] for kind in kinds
+    }
+    found["left"] = list(report.unreadable)
     _answer("sync", json.dumps(found, indent=2) if options.json else report)
     _stop()
     return 1 if report.waiting else 0

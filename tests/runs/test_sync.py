@@ -405,3 +405,15 @@ def test_a_try_that_says_little_is_made_once_more(
         ("outer", "sent"),
     ]
     assert len(points(store, runs_of(store)["inner"], "a")) == 2500
+
+
+def test_what_cannot_be_read_is_named_in_json_too(store: str) -> None:
+    folder = journal() / "20260101-000000-0a1b2c3d"
+    folder.mkdir(parents=True)
+    (folder / "run.json").write_text("no note of a run")
+    _, said = sync(store)
+    _, as_json = sync(store, "--json")
+    (line,) = json.loads(as_json)["left"]
+    assert line.startswith(f"{folder.name}: ")
+    assert line in said
+    assert folder.is_dir()
