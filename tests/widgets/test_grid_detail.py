@@ -203,3 +203,15 @@ def test_keys_of_a_depth_choose_its_view(show: Any) -> None:
     viewer.press("t")
     pressed = viewer.page.get_by_role("button", name="View truth").get_attribute("aria-pressed")
     assert pressed == "true"
+
+
+def test_a_tile_says_which_of_how_many_it_is(show: Any) -> None:
+    viewer = show(sheets.classification(200), height=700)
+    code = """() => [...document.querySelectorAll(".tile:not([hidden])")]
+        .map((tile) => [tile.getAttribute("aria-posinset"), tile.getAttribute("aria-setsize")])"""
+    said = viewer.page.evaluate(code)
+    assert sorted(int(at) for at, _ in said) == list(range(1, len(said) + 1))
+    assert {count for _, count in said} == {"200"}
+    assert viewer.page.locator(".tiles").get_attribute("aria-setsize") is None
+    headings = viewer.page.locator("h1, h2, h3, h4").all_text_contents()
+    assert all(text.strip() for text in headings)

@@ -142,7 +142,6 @@ export class Tiles {
     );
     this.layout = layOut(shapes, Math.max(60, this.room - pad), tall, below);
     this.space.style.height = `${this.layout.height}px`;
-    this.scroller.setAttribute("aria-setsize", String(this.rows.length));
     const query = [
       state.sort.value,
       state.descending.value,
@@ -194,6 +193,7 @@ export class Tiles {
   }
 
   private say(tile: Tile): void {
+    tile.node.setAttribute("aria-setsize", String(this.rows.length)); // more than are in the page
     tile.caption(this.state, this.state.layers.value.text, tile.has(this.state));
   }
 
