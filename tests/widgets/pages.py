@@ -178,7 +178,7 @@ def legend(page: Any) -> dict[str, str]:
     return dict(zip(names, keys.locator(".cv-value").all_text_contents(), strict=True))
 
 
-def ink(page: Any, color: str = "#1f83c9", at: int = 0) -> int:
+def ink(page: Any, color: str = "#4098e3", at: int = 0) -> int:
     canvas = page.locator(".uplot canvas").nth(at).element_handle()
     return int(page.evaluate("([canvas, color]) => ink(canvas, color)", [canvas, color]))
 

@@ -67,12 +67,12 @@ def test_titles_stand_on_one_line_whether_there_is_a_legend_or_not() -> None:
 
 def test_a_point_between_gaps_is_a_dot() -> None:
     gaps = [math.nan, 1.0, math.inf]
-    assert colored(pixels(curves_png({"a": series(gaps)})), "#1f83c9") > 4
+    assert colored(pixels(curves_png({"a": series(gaps)})), "#4098e3") > 4
 
 
 def test_nothing_but_gaps_is_drawn_as_an_empty_panel() -> None:
     image = pixels(curves_png({"a": series([math.nan, math.inf, -math.inf])}))
-    assert colored(image, "#1f83c9") == 0
+    assert colored(image, "#4098e3") == 0
 
 
 def test_a_spike_in_a_long_series_is_seen() -> None:
@@ -140,16 +140,16 @@ def test_it_is_small_and_quick() -> None:
 def test_the_best_point_has_a_ring_and_a_metric_without_direction_none() -> None:
     values = [0.5, 0.9, 0.7, 0.6]
     known, unknown = (pixels(curves_png({name: series(values)})) for name in ("acc", "abc"))
-    assert colored(known, "#1f83c9") > colored(unknown, "#1f83c9") + 20
+    assert colored(known, "#4098e3") > colored(unknown, "#4098e3") + 20
 
 
 def test_lines_to_beat_notes_and_other_runs_are_drawn() -> None:
     history = {"val/loss": series([1.0, 0.5, 0.7])}
     plain = pixels(curves_png(history))
     beat = pixels(curves_png(history, baselines={"champion $\\x": {"val/loss": 0.6, "b": 1.0}}))
-    assert colored(beat, "#d55e00") > colored(plain, "#d55e00") + 100
+    assert colored(beat, "#e0781a") > colored(plain, "#e0781a") + 100
     far = pixels(curves_png(history, baselines={"far": {"val/loss": 1e6, "a": math.nan}}))
-    assert colored(far, "#d55e00") > colored(plain, "#d55e00")
+    assert colored(far, "#e0781a") > colored(plain, "#e0781a")
     marked = pixels(curves_png(history, marks=[Mark(1, "note"), Mark(99, "beyond")]))
     assert colored(marked, "#7a7a7a") > colored(plain, "#7a7a7a") + 100
     other = {"fold <1>": {"val/loss": series([2.0, 1.5]), "acc": series([0, 1])}}

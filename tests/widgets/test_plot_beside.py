@@ -121,10 +121,10 @@ def test_other_runs_are_drawn_in_the_same_panels_and_hidden_together(page: Any) 
 def test_a_value_to_beat_is_a_dashed_line_in_the_metrics_colour(page: Any) -> None:
     plot = Plot(page)
     plot.push({"val/acc": series([0.5, 0.6]), "val/loss": series([1.0, 0.9])})
-    before = ink(page, "#d55e00")
+    before = ink(page, "#e0781a")
     beat = {"champion": {"val/acc": 0.75, "val/loss": 90.0, "other": 1.0, "val/nan": math.nan}}
     plot.state(baselines=baselines_json(beat))
-    assert ink(page, "#d55e00") > before + 60
+    assert ink(page, "#e0781a") > before + 60
     scale = "(n) => n.map((p) => p[Symbol.for('cvtrack_magics.plot')].scales.y.max)"
     acc, loss = page.locator(".cv-plot").evaluate_all(scale)
     assert acc > 0.75
@@ -133,7 +133,7 @@ def test_a_value_to_beat_is_a_dashed_line_in_the_metrics_colour(page: Any) -> No
     assert labels[0] == "Curves of val/acc; champion at 0.75"
     page.locator(".cv-key").first.click()
     settle(page, 80)
-    assert ink(page, "#d55e00") == 0
+    assert ink(page, "#e0781a") == 0
 
 
 @pytest.mark.parametrize(("name", "way"), BETTER.items())

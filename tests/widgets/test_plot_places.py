@@ -93,7 +93,7 @@ def test_the_card_goes_on_with_the_settings_of_the_live_plot(page: Any) -> None:
     assert page.locator(".cv-amount").text_content() == "0.5"
     keys = page.locator(".cv-key").evaluate_all("(n) => n.map((k) => k.ariaPressed)")
     assert keys == ["true", "false"]
-    assert ink(page, "#d55e00") == 0
+    assert ink(page, "#e0781a") == 0
     page.evaluate(ADD, the_card(key="ffffffff"))
     assert page.get_by_label("Smoothing").nth(1).input_value() == "0"
 

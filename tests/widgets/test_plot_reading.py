@@ -87,10 +87,10 @@ def test_a_long_run_shows_its_spikes_and_when_zoomed_every_point(page: Any) -> N
 
 def test_a_name_in_the_legend_hides_its_curve(page: Any) -> None:
     Plot(page).push({"train/a": series([1, 2]), "val/a": series([2, 1])})
-    assert ink(page, "#d55e00") > 20
+    assert ink(page, "#e0781a") > 20
     key = page.locator(".cv-key", has_text="val/a")
     key.focus()
     page.keyboard.press("Enter")
     settle(page)
     assert key.get_attribute("aria-pressed") == "false"
-    assert ink(page, "#d55e00") == 0
+    assert ink(page, "#e0781a") == 0

@@ -3,13 +3,13 @@
 import WORDS from "../../metric_words.json";
 
 export const PALETTE = [
-  "#1f83c9",
-  "#d55e00",
-  "#0a9a6f",
-  "#b56aa5",
-  "#a07a00",
-  "#8c6bd1",
-  "#77808a",
+  "#4098e3",
+  "#e0781a",
+  "#11a070",
+  "#ba6ea2",
+  "#896604",
+  "#745dc4",
+  "#6e7074",
 ] as const;
 
 export const MAX_PANELS = 12;
