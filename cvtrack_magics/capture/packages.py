@@ -260,7 +260,7 @@ def installed_key() -> object:
 def _stamp(origin: Path) -> tuple[int, ...]:
     try:
         folder = _local_path(str(json_object(origin.read_text(encoding="utf-8"))["url"]))
-    except (OSError, ValueError, KeyError):
+    except Exception:  # whatever is wrong with the file, a run begins
         return ()
     root = gitcall.find_root(Path(folder)) if folder and os.path.isdir(folder) else None
     if root is None:
