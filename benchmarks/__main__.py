@@ -37,8 +37,8 @@ def milliseconds(seconds: float) -> str:
 
 def machine() -> str:
     """Say what was measured on, in one line."""
-    from cvtrack_magics.capture.environment import environment_facts
-    from cvtrack_magics.capture.hardware import hardware_facts
+    from cvtrack_magics.capture.machine.environment import environment_facts
+    from cvtrack_magics.capture.machine.hardware import hardware_facts
 
     facts = {**hardware_facts(), **environment_facts()}
     words = [f"{key} {value}" for key, value in list(facts.items())[:16] if value]

@@ -14,9 +14,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from benchmarks.rows import Row, in_turn
-from cvtrack_magics.capture import packages as own
-from cvtrack_magics.capture.folders import identify_folder
-from cvtrack_magics.capture.hashing import sha256_file
+from cvtrack_magics.capture.data.folders import identify_folder
+from cvtrack_magics.capture.data.hashing import sha256_file
+from cvtrack_magics.capture.machine import packages as own
 
 GIB = 2**30
 

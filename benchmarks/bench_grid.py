@@ -50,9 +50,9 @@ def _in_a_run(rounds: int) -> list[Row]:
     import matplotlib.pyplot as plt
 
     from cvtrack_magics import Predictions, log_predictions, mlrun
+    from cvtrack_magics.display.contact_sheet import compose
     from cvtrack_magics.records import Artifact
-    from cvtrack_magics.runs.current import get_session
-    from cvtrack_magics.vision.compose import compose
+    from cvtrack_magics.run.current import get_session
 
     images, labels = _photos(), [0, 1] * 4
     probabilities = np.eye(2)[labels]
@@ -100,10 +100,10 @@ def _in_a_run(rounds: int) -> list[Row]:
 
 def _pages() -> list[Row]:
     """Open 10,000 tiles as our page, and as a page of as many plain images."""
-    from cvtrack_magics.widgets.page import page_html
+    from cvtrack_magics.display.page import page_html
+    from tests.display import sheets
+    from tests.display.test_grid_looks import FIRST_TILES, FRAMES
     from tests.lab import chromium
-    from tests.widgets import sheets
-    from tests.widgets.test_grid_looks import FIRST_TILES, FRAMES
 
     made = sheets.many()
     pictures = []

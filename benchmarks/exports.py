@@ -94,7 +94,8 @@ def all_traps(kind: Any) -> list[dict[str, Any]]:
 
 
 def _tried(name: str, model: Any, example: Any, kind: Any, dynamic: Any) -> dict[str, Any]:
-    from cvtrack_magics.release.export import ExportRefused, export
+    from cvtrack_magics.errors import ExportRefused
+    from cvtrack_magics.release.export import export
 
     started = time.monotonic()
     row: dict[str, Any] = {"name": name, "format": kind}

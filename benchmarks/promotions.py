@@ -18,12 +18,12 @@ import numpy as np
 
 from cvtrack_magics.release.facts import Candidate, EvaluationFacts
 from cvtrack_magics.release.gate import ChampionRule, compare
+from cvtrack_magics.tasks.base import Anomalies, Detections
+from cvtrack_magics.tasks.evaluate import measure
+from cvtrack_magics.tasks.predictions import Predictions
 from cvtrack_magics.vision.boxes import Boxes
 from cvtrack_magics.vision.evaluation import Evaluation
-from cvtrack_magics.vision.measure import measure
-from cvtrack_magics.vision.measure.scheme import VERSION
-from cvtrack_magics.vision.predictions import Predictions
-from cvtrack_magics.vision.tasks import Anomalies, Detections
+from cvtrack_magics.vision.metric_catalog import VERSION
 
 HERE = Path(__file__).parent
 NORMAL = NormalDist()

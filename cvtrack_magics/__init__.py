@@ -8,30 +8,64 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from cvtrack_magics.moved import install
+
 if TYPE_CHECKING:
-    from cvtrack_magics.capture.seeds import loader_generator, seed_worker
-    from cvtrack_magics.runs.api import mlend, mlexperiment, mlrun, mltags
-    from cvtrack_magics.runs.explaining import mlaugment, mlcam
-    from cvtrack_magics.runs.facts import mlautolog, mlconfig, mldata, mlenv, mlparams, mlseed
-    from cvtrack_magics.runs.log import log
-    from cvtrack_magics.runs.looking import log_predictions, mlgrid
-    from cvtrack_magics.runs.measuring import mleval
-    from cvtrack_magics.runs.releasing.carding import mlcard
-    from cvtrack_magics.runs.releasing.checking import mlcheck
-    from cvtrack_magics.runs.releasing.exporting import mlexport
-    from cvtrack_magics.runs.releasing.gating import mlgate
-    from cvtrack_magics.runs.releasing.loading import mlload
-    from cvtrack_magics.runs.releasing.modelling import mlmodel
-    from cvtrack_magics.runs.releasing.timing import mlbench
-    from cvtrack_magics.runs.showing import mlshow
-    from cvtrack_magics.runs.sync import mlsync
-    from cvtrack_magics.runs.track import track
-    from cvtrack_magics.vision.predictions import Predictions
+    from cvtrack_magics.capture.params.seeds import loader_generator, seed_worker
+    from cvtrack_magics.commands.log import log
+    from cvtrack_magics.commands.mlbench import mlbench
+    from cvtrack_magics.commands.mlcam import mlaugment, mlcam
+    from cvtrack_magics.commands.mlcard import mlcard
+    from cvtrack_magics.commands.mlcheck import mlcheck
+    from cvtrack_magics.commands.mleval import mleval
+    from cvtrack_magics.commands.mlexport import mlexport
+    from cvtrack_magics.commands.mlgate import mlgate
+    from cvtrack_magics.commands.mlgrid import log_predictions, mlgrid
+    from cvtrack_magics.commands.mlload import mlload
+    from cvtrack_magics.commands.mlmodel import mlmodel
+    from cvtrack_magics.commands.mlshow import mlshow
+    from cvtrack_magics.commands.mlsync import mlsync
+    from cvtrack_magics.commands.track import track
+    from cvtrack_magics.errors import (
+        ChecklistNotMet,
+        CvtrackError,
+        ExportRefused,
+        FilesAltered,
+        GateRefused,
+        ImpureModel,
+        NotAsMeasured,
+        NotIdentified,
+        PromotionBusy,
+        PromotionConflict,
+        PromotionError,
+        PromotionLost,
+        StoreUnavailable,
+        UsageProblem,
+    )
+    from cvtrack_magics.run.operations import mlend, mlexperiment, mlrun, mltags
+    from cvtrack_magics.run.run_records import mlautolog, mlconfig, mldata, mlenv, mlparams, mlseed
+    from cvtrack_magics.tasks.predictions import Predictions
 
 _HOMES = {
-    "cvtrack_magics.capture.seeds": ("loader_generator", "seed_worker"),
-    "cvtrack_magics.runs.api": ("mlend", "mlexperiment", "mlrun", "mltags"),
-    "cvtrack_magics.runs.facts": (
+    "cvtrack_magics.errors": (
+        "ChecklistNotMet",
+        "CvtrackError",
+        "ExportRefused",
+        "FilesAltered",
+        "GateRefused",
+        "ImpureModel",
+        "NotAsMeasured",
+        "NotIdentified",
+        "PromotionBusy",
+        "PromotionConflict",
+        "PromotionError",
+        "PromotionLost",
+        "StoreUnavailable",
+        "UsageProblem",
+    ),
+    "cvtrack_magics.capture.params.seeds": ("loader_generator", "seed_worker"),
+    "cvtrack_magics.run.operations": ("mlend", "mlexperiment", "mlrun", "mltags"),
+    "cvtrack_magics.run.run_records": (
         "mlautolog",
         "mlconfig",
         "mldata",
@@ -39,26 +73,40 @@ _HOMES = {
         "mlparams",
         "mlseed",
     ),
-    "cvtrack_magics.runs.explaining": ("mlaugment", "mlcam"),
-    "cvtrack_magics.runs.log": ("log",),
-    "cvtrack_magics.runs.looking": ("log_predictions", "mlgrid"),
-    "cvtrack_magics.runs.measuring": ("mleval",),
-    "cvtrack_magics.runs.releasing.carding": ("mlcard",),
-    "cvtrack_magics.runs.releasing.checking": ("mlcheck",),
-    "cvtrack_magics.runs.releasing.exporting": ("mlexport",),
-    "cvtrack_magics.runs.releasing.gating": ("mlgate",),
-    "cvtrack_magics.runs.releasing.loading": ("mlload",),
-    "cvtrack_magics.runs.releasing.modelling": ("mlmodel",),
-    "cvtrack_magics.runs.releasing.timing": ("mlbench",),
-    "cvtrack_magics.runs.showing": ("mlshow",),
-    "cvtrack_magics.runs.track": ("track",),
-    "cvtrack_magics.runs.sync": ("mlsync",),
-    "cvtrack_magics.vision.predictions": ("Predictions",),
+    "cvtrack_magics.commands.mlcam": ("mlaugment", "mlcam"),
+    "cvtrack_magics.commands.log": ("log",),
+    "cvtrack_magics.commands.mlgrid": ("log_predictions", "mlgrid"),
+    "cvtrack_magics.commands.mleval": ("mleval",),
+    "cvtrack_magics.commands.mlcard": ("mlcard",),
+    "cvtrack_magics.commands.mlcheck": ("mlcheck",),
+    "cvtrack_magics.commands.mlexport": ("mlexport",),
+    "cvtrack_magics.commands.mlgate": ("mlgate",),
+    "cvtrack_magics.commands.mlload": ("mlload",),
+    "cvtrack_magics.commands.mlmodel": ("mlmodel",),
+    "cvtrack_magics.commands.mlbench": ("mlbench",),
+    "cvtrack_magics.commands.mlshow": ("mlshow",),
+    "cvtrack_magics.commands.track": ("track",),
+    "cvtrack_magics.commands.mlsync": ("mlsync",),
+    "cvtrack_magics.tasks.predictions": ("Predictions",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
+    "ChecklistNotMet",
+    "CvtrackError",
+    "ExportRefused",
+    "FilesAltered",
+    "GateRefused",
+    "ImpureModel",
+    "NotAsMeasured",
+    "NotIdentified",
     "Predictions",
+    "PromotionBusy",
+    "PromotionConflict",
+    "PromotionError",
+    "PromotionLost",
+    "StoreUnavailable",
+    "UsageProblem",
     "load_ipython_extension",
     "loader_generator",
     "log",
@@ -91,6 +139,8 @@ __all__ = [
     "unload_ipython_extension",
 ]
 
+install()  # private modules are found by their old names, too
+
 # a reload of this module, which %reload_ext makes, must not forget what is loaded
 _extensions: dict[int, Any] = globals().get("_extensions", {})
 
@@ -113,7 +163,7 @@ def __dir__() -> list[str]:
 
 def load_ipython_extension(shell: Any) -> None:
     """Load the magics into an IPython shell (``%load_ext cvtrack_magics``)."""
-    from cvtrack_magics.magics.extension import Extension
+    from cvtrack_magics.notebook.extension import Extension
 
     if id(shell) not in _extensions:
         extension = Extension(shell)

@@ -143,7 +143,7 @@ def _stop_processes(options: argparse.Namespace) -> int:
 
 
 def _exec(options: argparse.Namespace) -> int:
-    from cvtrack_magics.magics import executing
+    from cvtrack_magics.notebook import executing
 
     try:
         ended = executing.execute(Path(options.file), executing.parameters_of(options.parameter))
@@ -155,8 +155,8 @@ def _exec(options: argparse.Namespace) -> int:
 
 
 def _sync(options: argparse.Namespace) -> int:
-    from cvtrack_magics.runs.current import get_session
-    from cvtrack_magics.runs.sync import mlsync
+    from cvtrack_magics.commands.mlsync import mlsync
+    from cvtrack_magics.run.current import get_session
 
     try:
         session = get_session()
@@ -176,7 +176,8 @@ def _sync(options: argparse.Namespace) -> int:
 
 
 def _gate(options: argparse.Namespace) -> int:
-    from cvtrack_magics.runs.releasing import asked, gating
+    from cvtrack_magics.commands import gate_request as asked
+    from cvtrack_magics.commands import mlgate as gating
 
     try:
         _use_store(options)
@@ -232,14 +233,14 @@ def _failed(command: str, error: Exception) -> int:
 
 
 def _stop() -> None:
-    from cvtrack_magics.runs.current import get_session
+    from cvtrack_magics.run.current import get_session
 
     with suppress(Exception):
         get_session().stop()
 
 
 def _use_store(options: argparse.Namespace) -> None:
-    from cvtrack_magics.runs.api import mlexperiment
+    from cvtrack_magics.run.operations import mlexperiment
     from cvtrack_magics.store.client import mlflow
 
     if options.store:

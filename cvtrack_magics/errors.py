@@ -1,9 +1,28 @@
-"""Our errors, each showing itself as a few plain lines instead of a traceback."""
+"""Our errors, each showing itself as a few plain lines instead of a traceback.
+
+All of them are importable from ``cvtrack_magics``::
+
+    CvtrackError              every error of this package
+    ├── UsageProblem          an argument that cannot be used (a ``ValueError``, too)
+    │   └── NotIdentified     data whose identity cannot be told
+    ├── StoreUnavailable      the tracking store cannot be reached, read or written
+    ├── ImpureModel           a model whose answers are no function of its inputs
+    ├── ExportRefused         a model that was not exported
+    ├── NotAsMeasured         a model that answers something else than was measured
+    ├── FilesAltered          files of a version that are not those registered
+    ├── ChecklistNotMet       items of a checklist that are not met
+    ├── GateRefused           a version that did not pass the gate
+    └── PromotionError        a promotion that did not take place
+        ├── PromotionConflict the champion is no longer the one that was judged against
+        ├── PromotionBusy     another promotion of the model is under way
+        └── PromotionLost     this process paused so long that others may have gone on
+"""
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 from cvtrack_magics.text import visible
 
@@ -70,6 +89,88 @@ class StoreUnavailable(CvtrackError):
     """
 
     answered = False
+
+
+class ImpureModel(CvtrackError):
+    """The model is no function of its inputs.
+
+    Attributes
+    ----------
+    layer : str
+        Where, if known.
+    checks : tuple of cvtrack_magics.release.export.Check
+        Those that failed.
+    """
+
+    def __init__(
+        self, problem: str, hint: str, layer: str = "", checks: Sequence[Any] = ()
+    ) -> None:
+        super().__init__(problem, hint)
+        self.layer = layer
+        self.checks = tuple(checks)
+
+
+class ExportRefused(CvtrackError):
+    """A model was not exported; nothing is left on disk.
+
+    Attributes
+    ----------
+    report : cvtrack_magics.release.export.Report
+        Why, where, and what to try.
+    """
+
+    def __init__(self, report: Any) -> None:
+        where = f" In {report.layer}." if report.layer else ""
+        super().__init__(
+            f"Not exported to {report.format}: {report.problem}{where}",
+            report.tries[0] if report.tries else "",
+        )
+        self.report = report
+
+
+class NotAsMeasured(CvtrackError):
+    """The model answers something else, as it would be served, than was measured."""
+
+
+class FilesAltered(CvtrackError):
+    """A version's files are not those that were registered."""
+
+
+class ChecklistNotMet(CvtrackError):
+    """Items of a checklist are not met."""
+
+
+class GateRefused(CvtrackError):
+    """A version did not pass the gate.
+
+    Attributes
+    ----------
+    verdict : cvtrack_magics.release.gate.Verdict
+        Each rule, what it wanted and what it got.
+    """
+
+    def __init__(self, verdict: Any) -> None:
+        failed = [row for row in verdict.rows if not row.passed]
+        reasons = "; ".join(f"{row.rule}: {row.why or row.got}" for row in failed[:3])
+        more = f"; and {len(failed) - 3} more" if len(failed) > 3 else ""
+        super().__init__(f"{verdict.candidate} did not pass: {reasons}{more}.")
+        self.verdict = verdict
+
+
+class PromotionError(CvtrackError):
+    """A promotion did not take place."""
+
+
+class PromotionConflict(PromotionError):
+    """The champion is no longer the one that the verdict was made against."""
+
+
+class PromotionBusy(PromotionError):
+    """Another promotion of the same model did not come to its end in time."""
+
+
+class PromotionLost(PromotionError):
+    """The process paused so long that others may have gone on without it."""
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

@@ -79,7 +79,7 @@ def store(tmp_path: Path, store_template: Path) -> str:
 @pytest.fixture
 def script() -> Iterator[None]:
     """A plain script's session, ended with the test."""
-    from cvtrack_magics.runs import current
+    from cvtrack_magics.run import current
 
     current.use(None)
     yield
@@ -184,7 +184,7 @@ class Shell:
     @property
     def session(self) -> object:
         """The extension's session."""
-        from cvtrack_magics.runs.current import get_session
+        from cvtrack_magics.run.current import get_session
 
         return get_session()
 

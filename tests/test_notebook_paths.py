@@ -19,7 +19,7 @@ from torchvision.transforms import v2
 
 from cvtrack_magics import Predictions
 from cvtrack_magics.errors import UsageProblem
-from cvtrack_magics.vision.measure import measure
+from cvtrack_magics.tasks.evaluate import measure
 
 NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
 DIGITS = load_digits()

@@ -156,7 +156,7 @@ def test_the_session_says_it_once(tmp_path: Path) -> None:
     code = (
         "from cvtrack_magics import mlsync\n"
         "print(mlsync().items)\n"
-        "from cvtrack_magics.runs.current import get_session\n"
+        "from cvtrack_magics.run.current import get_session\n"
         "print(get_session().journal)"
     )
     done = subprocess.run(

@@ -56,7 +56,7 @@ def test_the_script_block_runs_as_a_script(store: str, tmp_path: Path) -> None:
 
 
 def test_every_magic_of_the_table_exists_and_every_magic_is_in_the_table() -> None:
-    from cvtrack_magics.magics.help import LINES
+    from cvtrack_magics.notebook.help import LINES
 
     assert set(re.findall(r"%(ml[a-z]+)", README)) == set(LINES)
 
@@ -75,7 +75,7 @@ def test_the_settings_it_names_exist() -> None:
 
 
 def test_every_metric_of_the_scheme_is_in_its_tasks_row() -> None:
-    from cvtrack_magics.vision.measure import HEADLINES, SCHEME
+    from cvtrack_magics.tasks.evaluate import HEADLINES, SCHEME
 
     rows = {
         line.split("|")[1].strip(): line for line in README.splitlines() if line.startswith("| ")

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from cvtrack_magics.console import say
+from cvtrack_magics.display.work_bar import WorkBar
 from cvtrack_magics.errors import UsageProblem
-from cvtrack_magics.magics.progress import WorkBar
 from cvtrack_magics.text import visible
 from tests.conftest import Shell
 
@@ -75,8 +75,8 @@ def test_what_is_printed(way: str) -> None:
 
 
 def test_a_bars_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cvtrack_magics.magics.progress.SHOW_AFTER", 0.0)
-    monkeypatch.setattr("cvtrack_magics.magics.progress.REFRESH", 0.0)
+    monkeypatch.setattr("cvtrack_magics.display.work_bar.SHOW_AFTER", 0.0)
+    monkeypatch.setattr("cvtrack_magics.display.work_bar.REFRESH", 0.0)
     stream = io.StringIO()
     with WorkBar(EVIL, stream, "MB") as bar:
         bar.update(1, 2)

@@ -13,7 +13,7 @@ from cvtrack_magics.redact import redact
 
 PATIENCE = 5.0  # seconds that a process has to end before it is killed
 KINDS = {
-    "import main; main()": "sends long runs",  # cvtrack_magics.runs.outside
+    "import main; main()": "sends long runs",  # cvtrack_magics.delivery.sending_process
     "watcher.py": "watches for a kernel's end",  # cvtrack_magics.delivery.companion
 }
 

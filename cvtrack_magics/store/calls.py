@@ -20,7 +20,7 @@ from cvtrack_magics.store import checks, deferred, tables
 from cvtrack_magics.store.client import creating, mlflow
 from cvtrack_magics.store.deferred import LINKS, Point
 from cvtrack_magics.store.detours import AS_PARENT
-from cvtrack_magics.store.refusals import is_denied, is_refusal
+from cvtrack_magics.store.error_kinds import is_denied, is_refusal
 from cvtrack_magics.store.routes import Found, Route
 
 ENDS = ("FINISHED", "FAILED", "KILLED")

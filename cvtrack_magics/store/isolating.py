@@ -13,7 +13,7 @@ from typing import Any, Generic, TypeVar
 
 from cvtrack_magics.errors import StoreUnavailable
 from cvtrack_magics.records import Refused
-from cvtrack_magics.store import refusals
+from cvtrack_magics.store import error_kinds as refusals
 
 T = TypeVar("T")
 

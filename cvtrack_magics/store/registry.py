@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 from cvtrack_magics.errors import CvtrackError, StoreUnavailable, UsageProblem
 from cvtrack_magics.redact import in_one_line, redact
 from cvtrack_magics.store.client import client_of, creating
-from cvtrack_magics.store.refusals import is_denied, is_refusal
+from cvtrack_magics.store.error_kinds import is_denied, is_refusal
 
 T = TypeVar("T")
 

@@ -18,8 +18,8 @@ from cvtrack_magics.redact import in_one_line, redact
 from cvtrack_magics.store import credentials
 from cvtrack_magics.store.client import client_of, creating, mlflow, quietly
 from cvtrack_magics.store.detours import beside, under
+from cvtrack_magics.store.error_kinds import is_denied, is_no, is_refusal
 from cvtrack_magics.store.first_contact import meet
-from cvtrack_magics.store.refusals import is_denied, is_no, is_refusal
 from cvtrack_magics.store.uris import absolute, sqlite_file
 from cvtrack_magics.store.writer import Doubts, Point, end_run, write, write_points
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from cvtrack_magics.vision.arrays import Array
 from cvtrack_magics.vision.images import Image, rgb
-from cvtrack_magics.vision.lettering import font_of, shortened, wrapped
+from cvtrack_magics.vision.text_layout import font_of, shortened, wrapped
 
 SIDE = 224  # pixels of a tile
 _GAP = 12

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
+from tests.display.viewer import needs_viewer
 from tests.lab import SCREENSHOTS, Lab, LabPage, chromium, notebook_of
 from tests.store_views import runs_of
-from tests.widgets.viewer import needs_viewer
 
 pytest.importorskip("jupyterlab")
 pytestmark = [pytest.mark.lab, *needs_viewer]

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
+from tests.display.pages import needs_chromium
 from tests.lab import Lab, LabPage, chromium, notebook_of
 from tests.store_views import runs_of
-from tests.widgets.pages import needs_chromium
 
 pytest.importorskip("jupyterlab")
 SHOTS = Path(__file__).resolve().parents[2] / "screenshots"

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from cvtrack_magics.capture.configfile import describe_config
+from cvtrack_magics.capture.params.configfile import describe_config
 from cvtrack_magics.errors import UsageProblem
 from cvtrack_magics.records import Artifact, Notice, Param, Record
 

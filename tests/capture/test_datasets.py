@@ -15,9 +15,9 @@ from PIL import Image
 from torch.utils.data import ConcatDataset, DataLoader, IterableDataset, Subset, TensorDataset
 from torchvision import transforms as v1
 
-from cvtrack_magics.capture.arrays import hash_array, hash_value
-from cvtrack_magics.capture.datasets import compare_manifests, describe_data
-from cvtrack_magics.capture.folders import identify_folder
+from cvtrack_magics.capture.data.arrays import hash_array, hash_value
+from cvtrack_magics.capture.data.datasets import compare_manifests, describe_data
+from cvtrack_magics.capture.data.folders import identify_folder
 from cvtrack_magics.errors import UsageProblem
 from cvtrack_magics.records import Artifact, Dataset, Notice, Param
 
@@ -88,7 +88,7 @@ def test_the_formula() -> None:
 
 
 def test_copies_in_steps_are_whole(monkeypatch: pytest.MonkeyPatch) -> None:
-    from cvtrack_magics.capture import arrays
+    from cvtrack_magics.capture.data import arrays
 
     monkeypatch.setattr(arrays, "_STEP", 64)
     big = np.arange(6000, dtype=np.int16).reshape(100, 60)

@@ -15,9 +15,9 @@ import pytest
 import torch
 import torchvision
 
-from cvtrack_magics.capture import environment, hardware
-from cvtrack_magics.capture.gpus import Gpu, chosen
-from cvtrack_magics.capture.meter import ResourceMeter
+from cvtrack_magics.capture.machine import environment, hardware
+from cvtrack_magics.capture.machine.gpus import Gpu, chosen
+from cvtrack_magics.capture.machine.meter import ResourceMeter
 from cvtrack_magics.records import Artifact, Param
 
 
@@ -41,7 +41,7 @@ def test_the_guides_parameters() -> None:
 def test_the_same_facts_before_torch_is_imported() -> None:
     code = """
 import json, sys
-from cvtrack_magics.capture.environment import environment_records
+from cvtrack_magics.capture.machine.environment import environment_records
 from cvtrack_magics.records import Param
 before = {r.key: r.value for r in environment_records() if isinstance(r, Param)}
 assert "torch" not in sys.modules and "mlflow" not in sys.modules and "numpy" not in sys.modules
@@ -74,11 +74,11 @@ def test_facts_are_readable() -> None:
 def test_nothing_heavy_is_imported() -> None:
     code = """
 import sys
-import cvtrack_magics.capture.environment, cvtrack_magics.capture.git
-import cvtrack_magics.capture.datasets, cvtrack_magics.capture.params
-import cvtrack_magics.capture.seeds, cvtrack_magics.capture.session
-import cvtrack_magics.capture.streams, cvtrack_magics.capture.configfile
-import cvtrack_magics.capture.schema, cvtrack_magics.capture.hardware
+import cvtrack_magics.capture.machine.environment, cvtrack_magics.capture.code.git
+import cvtrack_magics.capture.data.datasets, cvtrack_magics.capture.params.logged
+import cvtrack_magics.capture.params.seeds, cvtrack_magics.capture.code.session
+import cvtrack_magics.capture.data.streams, cvtrack_magics.capture.params.configfile
+import cvtrack_magics.capture.data.schema, cvtrack_magics.capture.machine.hardware
 heavy = {"torch", "numpy", "PIL", "yaml", "pandas", "psutil", "mlflow", "IPython", "concurrent",
          "importlib.metadata", "sqlite3"}
 found = heavy & set(sys.modules)

@@ -12,8 +12,8 @@ from types import ModuleType
 
 import pytest
 
-from cvtrack_magics.capture import gitcall
-from cvtrack_magics.capture.git import describe_git, git_records, user_modules
+from cvtrack_magics.capture.code import gitcall
+from cvtrack_magics.capture.code.git import describe_git, git_records, user_modules
 from cvtrack_magics.records import Artifact, Notice, Tag
 from cvtrack_magics.secrets import Masker
 from cvtrack_magics.secrets.records import RecordMasker
@@ -283,7 +283,7 @@ spec.loader = importlib.util.LazyLoader(spec.loader)
 module = importlib.util.module_from_spec(spec)
 sys.modules["lazy_one"] = module
 spec.loader.exec_module(module)
-from cvtrack_magics.capture.git import user_modules
+from cvtrack_magics.capture.code.git import user_modules
 user_modules()
 assert not pathlib.Path({str(tmp_path / "ran")!r}).exists()
 """

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from cvtrack_magics.capture.git import describe_git, git_records
+from cvtrack_magics.capture.code.git import describe_git, git_records
 from cvtrack_magics.records import Notice
 from tests.capture.test_git import git
 from tests.capture.test_git_hostile import restored, tree

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from cvtrack_magics.capture import gitcall
-from cvtrack_magics.capture.git import GitState, describe_git
+from cvtrack_magics.capture.code import gitcall
+from cvtrack_magics.capture.code.git import GitState, describe_git
 from tests.capture.test_git import git
 
 

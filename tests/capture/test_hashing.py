@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from cvtrack_magics.capture import hashcache
-from cvtrack_magics.capture.datasets import describe_data
-from cvtrack_magics.capture.folders import FolderIdentity, identify_folder
-from cvtrack_magics.capture.hashing import sha256_file
-from cvtrack_magics.capture.manifest import (
+from cvtrack_magics.capture.data import hashcache
+from cvtrack_magics.capture.data.datasets import describe_data
+from cvtrack_magics.capture.data.folders import FolderIdentity, identify_folder
+from cvtrack_magics.capture.data.hashing import sha256_file
+from cvtrack_magics.capture.data.manifest import (
     Entry,
     compare_manifests,
     escape,
@@ -23,7 +23,7 @@ from cvtrack_magics.capture.manifest import (
     read_manifest,
     unescape,
 )
-from cvtrack_magics.capture.manyfiles import sha256_files
+from cvtrack_magics.capture.data.manyfiles import sha256_files
 from cvtrack_magics.errors import UsageProblem
 from cvtrack_magics.records import Artifact, Dataset, Param, Tag
 

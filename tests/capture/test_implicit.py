@@ -10,7 +10,7 @@ from torch.utils.data import DataLoader, Subset, TensorDataset, WeightedRandomSa
 from torchvision import transforms as v1
 from torchvision.transforms import v2
 
-from cvtrack_magics.capture.params import describe_params
+from cvtrack_magics.capture.params.logged import describe_params
 from cvtrack_magics.records import Param, Tag
 
 

@@ -14,10 +14,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cvtrack_magics.capture import configfile, params, values
-from cvtrack_magics.capture.configfile import describe_config
-from cvtrack_magics.capture.params import describe_params
-from cvtrack_magics.capture.values import plain_value, value_text
+from cvtrack_magics.capture.params import configfile, values
+from cvtrack_magics.capture.params import logged as params
+from cvtrack_magics.capture.params.configfile import describe_config
+from cvtrack_magics.capture.params.logged import describe_params
+from cvtrack_magics.capture.params.values import plain_value, value_text
 from cvtrack_magics.errors import UsageProblem
 from cvtrack_magics.records import Artifact, Notice, Param
 from cvtrack_magics.secrets import looks_secret

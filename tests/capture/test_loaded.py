@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from cvtrack_magics.capture.loaded import loaded
+from cvtrack_magics.capture.code.loaded import loaded
 
 
 def test_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "half_way.py").write_text(
-        "from cvtrack_magics.capture.loaded import loaded\ninside = loaded(__name__)\n"
+        "from cvtrack_magics.capture.code.loaded import loaded\ninside = loaded(__name__)\n"
     )
     monkeypatch.syspath_prepend(str(tmp_path))
     module = importlib.import_module("half_way")

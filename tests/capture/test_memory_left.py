@@ -7,7 +7,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from cvtrack_magics.capture import hardware
+from cvtrack_magics.capture.machine import hardware
 
 LIMITS = {
     "version 2": (

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from cvtrack_magics.capture import packages as module
-from cvtrack_magics.capture.packages import packages, requirements_text, version_of
+from cvtrack_magics.capture.machine import packages as module
+from cvtrack_magics.capture.machine.packages import packages, requirements_text, version_of
 from cvtrack_magics.names import project_key
 
 

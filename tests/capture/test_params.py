@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from cvtrack_magics.capture.params import describe_params
+from cvtrack_magics.capture.params.logged import describe_params
 from cvtrack_magics.errors import UsageProblem
 from cvtrack_magics.records import Notice, Param
 

@@ -17,9 +17,9 @@ from packaging.requirements import Requirement
 
 from cvtrack_magics import log, mlrun
 from cvtrack_magics.capture.code import stale
-from cvtrack_magics.capture.environment import environment_records
-from cvtrack_magics.capture.machine import replaced
-from cvtrack_magics.capture.packages import PackageLine, packages, requirements_text
+from cvtrack_magics.capture.machine import replaced_packages as replaced
+from cvtrack_magics.capture.machine.environment import environment_records
+from cvtrack_magics.capture.machine.packages import PackageLine, packages, requirements_text
 from cvtrack_magics.records import Artifact, Notice
 from tests.store_views import artifact, runs_of
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cvtrack_magics.capture.schema import (
+from cvtrack_magics.capture.data.schema import (
     TAG_SCHEMA,
     TASK_METRICS,
     canonical_task,

@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-from cvtrack_magics.capture.seeds import (
+from cvtrack_magics.capture.params.seeds import (
     apply_seed,
     current_seeds,
     finish_seed,
@@ -126,7 +126,7 @@ def test_workers_repeat_and_differ_from_each_other() -> None:
 def test_torch_imported_later_is_seeded_later() -> None:
     code = """
 import sys
-from cvtrack_magics.capture.seeds import apply_seed, finish_seed, current_seeds
+from cvtrack_magics.capture.params.seeds import apply_seed, finish_seed, current_seeds
 report = apply_seed(11)
 assert "torch" not in sys.modules
 assert report.pending == ("torch",), report
@@ -145,7 +145,7 @@ assert current_seeds()["torch_initial_seed"] == "11"
 def test_import_torch_leaves_nothing_pending() -> None:
     code = """
 import sys
-from cvtrack_magics.capture.seeds import apply_seed
+from cvtrack_magics.capture.params.seeds import apply_seed
 report = apply_seed(11, import_torch=True)
 assert report.pending == ()
 assert sys.modules["torch"].initial_seed() == 11

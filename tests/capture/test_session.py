@@ -9,7 +9,7 @@ from pathlib import Path
 
 import nbformat
 
-from cvtrack_magics.capture.session import OUTPUT_LIMIT, Cell, session_notebook, session_script
+from cvtrack_magics.capture.code.session import OUTPUT_LIMIT, Cell, session_notebook, session_script
 
 CELLS = [
     Cell(1, "x = 1\n"),

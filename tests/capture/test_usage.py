@@ -15,8 +15,8 @@ from typing import Any
 import psutil
 import pytest
 
-from cvtrack_magics.capture import usage
-from cvtrack_magics.capture.usage import GpuUsage, UsageSampler
+from cvtrack_magics.capture.machine import usage
+from cvtrack_magics.capture.machine.usage import GpuUsage, UsageSampler
 
 SPIN = "print('on', flush=True)\nwhile True: pass"
 SPIN_A_WHILE = "import time\nend = time.process_time() + 0.5\nwhile time.process_time() < end: pass"
@@ -183,7 +183,7 @@ def test_a_refusal_is_silence(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_it_imports_nothing_heavy() -> None:
     code = (
-        "import sys\nfrom cvtrack_magics.capture.usage import UsageSampler\n"
+        "import sys\nfrom cvtrack_magics.capture.machine.usage import UsageSampler\n"
         "UsageSampler().sample()\nprint({'torch', 'numpy', 'mlflow', 'IPython'} & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

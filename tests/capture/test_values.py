@@ -12,7 +12,7 @@ from pathlib import PurePosixPath
 import numpy as np
 import pytest
 
-from cvtrack_magics.capture.values import looks_secret, make_param, value_text
+from cvtrack_magics.capture.params.values import looks_secret, make_param, value_text
 from cvtrack_magics.names import safe_key
 from cvtrack_magics.records import Artifact, Param
 

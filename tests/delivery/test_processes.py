@@ -19,7 +19,8 @@ from tests.store_views import points, runs_of
 SCRIPT = """
 import time
 import cvtrack_magics as cv
-from cvtrack_magics.runs import current, outside
+from cvtrack_magics.delivery import sending_process as outside
+from cvtrack_magics.run import current
 outside.AFTER, outside.AGAIN = 0.0, 600.0
 with cv.mlrun("long", output=False):
     found = current.get_session().current.kept.delivery
@@ -100,7 +101,7 @@ def test_they_are_listed_and_ended_and_the_run_goes_on(kernel: Any, store: str) 
 
 
 def test_who_is_not_ours_is_never_ended() -> None:
-    code = "import time; time.sleep(60)  # cvtrack_magics.runs.sending"
+    code = "import time; time.sleep(60)  # cvtrack_magics.delivery.sending"
     other = subprocess.Popen([sys.executable, "-c", code])
     try:
         done = cvtrack("stop", str(other.pid))

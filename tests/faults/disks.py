@@ -32,7 +32,7 @@ CHILD = f"""
 import os, sys, json
 from pathlib import Path
 from cvtrack_magics.journal.points import Cursor
-from cvtrack_magics.metrics.channel import Channel
+from cvtrack_magics.delivery.channel import Channel
 told, calls = [], 0
 channel = Channel(Path(sys.argv[1]), lambda error: told.append(calls))
 def log(step):

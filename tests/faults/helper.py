@@ -41,7 +41,8 @@ def prefork(seed: int) -> None:
 
     In one of four schedules it is killed, at a moment that the seed says.
     """
-    from cvtrack_magics.runs import outside, sending
+    from cvtrack_magics.delivery import sending
+    from cvtrack_magics.delivery import sending_process as outside
 
     heard, told = os.pipe()
     answered, answers = os.pipe()

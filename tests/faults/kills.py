@@ -35,7 +35,7 @@ PACE = 0.002
 SCRIPT = f"""
 import os, sys, time
 from cvtrack_magics import log, mlrun
-from cvtrack_magics.runs import outside
+from cvtrack_magics.delivery import sending_process as outside
 outside.AFTER = 0.5
 acks = os.open("acks", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
 with mlrun("r", output=False):
@@ -159,10 +159,10 @@ def of_kernel(life: Life, draw: random.Random) -> None:
 
 def of_companion(life: Life, draw: random.Random) -> None:
     """The process that sends is killed, and the kernel goes on."""
-    until(lambda: life.beside("runs.sending") or life.has(b"closed"))
+    until(lambda: life.beside("delivery.sending") or life.has(b"closed"))
     time.sleep(draw.uniform(0.0, CALLS * PACE / 2))
-    life.met = bool(life.beside("runs.sending")) and not life.has(b"closed")
-    for process in life.beside("runs.sending"):
+    life.met = bool(life.beside("delivery.sending")) and not life.has(b"closed")
+    for process in life.beside("delivery.sending"):
         process.kill()
     life.process.wait(PATIENCE)
     check(life, "FINISHED")
@@ -170,10 +170,10 @@ def of_companion(life: Life, draw: random.Random) -> None:
 
 def of_both(life: Life, draw: random.Random) -> None:
     """Kernel and sending process are killed; the watcher is left."""
-    until(lambda: life.beside("runs.sending") or life.has(b"closed"))
+    until(lambda: life.beside("delivery.sending") or life.has(b"closed"))
     time.sleep(draw.uniform(0.0, CALLS * PACE / 2))
-    life.met = bool(life.beside("runs.sending")) and not life.has(b"closed")
-    for process in life.beside("runs.sending"):
+    life.met = bool(life.beside("delivery.sending")) and not life.has(b"closed")
+    for process in life.beside("delivery.sending"):
         process.kill()
     life.process.kill()
     life.process.wait()

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.server
 TRAIN = """
 import pathlib, time
 from cvtrack_magics import log, mlconfig, mlparams, mlrun, mltags
-from cvtrack_magics.runs.current import get_session
+from cvtrack_magics.run.current import get_session
 
 config = get_session().config
 config.close_timeout = config.exit_timeout = {patience}

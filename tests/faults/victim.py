@@ -89,7 +89,7 @@ class Victim:
 
     def begin(self) -> None:
         """Set what the schedule sets, and say that the process is there."""
-        from cvtrack_magics.runs.current import get_session
+        from cvtrack_magics.run.current import get_session
 
         config = get_session().config
         config.close_timeout = config.exit_timeout = self.plan.close_timeout

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from cvtrack_magics.delivery.channel import Channel
 from cvtrack_magics.journal import through
 from cvtrack_magics.journal.points import Cursor, StoredStream
 from cvtrack_magics.journal.segments import FIRST_BYTES, WrittenSegment
 from cvtrack_magics.journal.stored import GrowingStream, stream_files
-from cvtrack_magics.metrics.channel import Channel
 from tests.journal.test_nested_calls import METRICS, log
 
 ROW = 2 + 8 + 8 + 8 + 4

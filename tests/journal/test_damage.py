@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from cvtrack_magics.journal.facts import FactLog, read_facts
 from cvtrack_magics.journal.folder import RunFolder, RunNote, read_journal
 from cvtrack_magics.journal.points import Cursor, StoredStream, Stream
+from cvtrack_magics.journal.record_log import FactLog, read_facts
 from cvtrack_magics.records import Artifact, End, Param, Tag
 
 Point = tuple[str, int, float]

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from cvtrack_magics.journal.facts import FILE, FactLog, GrowingFacts
 from cvtrack_magics.journal.points import Cursor, Stream
+from cvtrack_magics.journal.record_log import FILE, FactLog, GrowingFacts
 from cvtrack_magics.journal.stored import GrowingStream
 from cvtrack_magics.records import Artifact, End, Param
 

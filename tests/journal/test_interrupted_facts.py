@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from pathlib import Path
 
-from cvtrack_magics.journal.facts import FactLog, read_facts
+from cvtrack_magics.journal.record_log import FactLog, read_facts
 from cvtrack_magics.records import Artifact, Param, Record
 from tests.interruptions import Ending, raises_at
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from cvtrack_magics.delivery.channel import Channel
+from cvtrack_magics.delivery.children import child_names
 from cvtrack_magics.journal.acknowledged import FILE, LARGE, Acknowledgements, Sent
-from cvtrack_magics.metrics.channel import Channel
-from cvtrack_magics.metrics.children import child_names
 
 
 def sent(points: int, streams: int) -> Sent:

@@ -15,11 +15,11 @@ from typing import Any
 
 import pytest
 
+from cvtrack_magics.delivery.channel import Channel
 from cvtrack_magics.journal import through
-from cvtrack_magics.journal.facts import FactLog
 from cvtrack_magics.journal.points import Cursor, StoredStream
+from cvtrack_magics.journal.record_log import FactLog
 from cvtrack_magics.journal.stored import stream_files
-from cvtrack_magics.metrics.channel import Channel
 from cvtrack_magics.records import Param
 from tests.interruptions import Ending, raises_at
 

@@ -186,7 +186,7 @@ def test_what_is_no_segment_is_known_for_it(data: bytes) -> None:
 
 CHILD = """
 import os, sys, pathlib
-from cvtrack_magics.metrics.channel import Channel
+from cvtrack_magics.delivery.channel import Channel
 channel = Channel(pathlib.Path(sys.argv[1]))
 i = 0
 while True:

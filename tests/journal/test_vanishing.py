@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from cvtrack_magics.delivery.recovery import left_behind
 from cvtrack_magics.journal import folder as folders
 from cvtrack_magics.journal.folder import RunFolder, read_journal, tidy
-from cvtrack_magics.runs.recovery import left_behind
 from tests.test_private import note
 
 BUSY = """

@@ -17,7 +17,7 @@ from mlflow.store.artifact import artifact_repository_registry as registry
 from mlflow.tracking import artifact_utils
 
 from cvtrack_magics import mlrun
-from cvtrack_magics.runs import current
+from cvtrack_magics.run import current
 from tests.conftest import Server
 
 

@@ -22,7 +22,7 @@ from mlflow.entities import DatasetInput, LoggedModelInput, LoggedModelOutput, M
 from PIL import Image
 
 from cvtrack_magics import log, mlrun
-from cvtrack_magics.runs import current
+from cvtrack_magics.run import current
 from tests.conftest import closed_uri
 from tests.store_views import artifact, artifact_names, points, runs_of
 

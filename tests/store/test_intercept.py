@@ -17,7 +17,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, RunTag
 
 from cvtrack_magics import log, mlrun
-from cvtrack_magics.runs import current
+from cvtrack_magics.run import current
 from tests.conftest import closed_uri
 from tests.store_views import artifact, points, runs_of
 

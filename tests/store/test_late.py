@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from mlflow import MlflowClient
 
 from cvtrack_magics.journal.folder import RunNote
-from cvtrack_magics.store.late import JOURNAL, RUN_KEY, create_run, remove_twins
+from cvtrack_magics.store.deferred_runs import JOURNAL, RUN_KEY, create_run, remove_twins
 
 FIRST = "a" * 8
 

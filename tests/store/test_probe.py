@@ -11,7 +11,7 @@ from mlflow import MlflowClient
 
 from cvtrack_magics import log, mlrun
 from cvtrack_magics.errors import StoreUnavailable
-from cvtrack_magics.runs import current
+from cvtrack_magics.run import current
 from cvtrack_magics.store.probe import probe
 from tests.store_views import points, runs_of
 

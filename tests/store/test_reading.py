@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from cvtrack_magics.errors import CvtrackError
-from cvtrack_magics.store import reading
+from cvtrack_magics.store import run_reader as reading
 
 Listing = Callable[[str], list[tuple[str, bool]]]
 

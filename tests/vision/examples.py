@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from cvtrack_magics.vision.predictions import Predictions
+from cvtrack_magics.tasks.predictions import Predictions
 
 TASKS = ("classification", "detection", "semantic", "instance", "anomaly", "depth")
 NAMES = ["cat", "dog", "bird"]

@@ -13,7 +13,7 @@ from torch import nn
 from torchvision import models
 from torchvision.models import VisionTransformer
 
-from cvtrack_magics.vision.cam import CamResult, cam
+from cvtrack_magics.vision.gradcam import CamResult, cam
 
 
 @pytest.fixture(autouse=True)

@@ -12,7 +12,7 @@ from torch import nn
 from torchvision.models import resnet18, vgg11
 
 from cvtrack_magics.errors import UsageProblem
-from cvtrack_magics.vision.cam import CamResult, cam, overlay, panel
+from cvtrack_magics.vision.gradcam import CamResult, cam, overlay, panel
 
 
 @pytest.fixture(autouse=True)

@@ -11,7 +11,7 @@ from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from cvtrack_magics.errors import UsageProblem
-from cvtrack_magics.vision.predictions import Predictions
+from cvtrack_magics.tasks.predictions import Predictions
 
 
 def loader(count: int = 10, batch: int = 4) -> Any:

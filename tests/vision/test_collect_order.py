@@ -19,8 +19,8 @@ from torch.utils.data import (
 )
 from torch.utils.data.distributed import DistributedSampler
 
-from cvtrack_magics.vision.measure import measure
-from cvtrack_magics.vision.predictions import Predictions
+from cvtrack_magics.tasks.evaluate import measure
+from cvtrack_magics.tasks.predictions import Predictions
 
 COUNT = 11
 DATA = TensorDataset(torch.rand(COUNT, 3, 8, 8), torch.arange(COUNT))

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cvtrack_magics.vision.compose import caption, compose
-from cvtrack_magics.vision.predictions import Predictions
+from cvtrack_magics.display.contact_sheet import caption, compose
+from cvtrack_magics.tasks.predictions import Predictions
 from tests.vision.examples import TASKS, example, photos
 
 

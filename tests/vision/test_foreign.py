@@ -17,8 +17,8 @@ from PIL import Image
 
 from cvtrack_magics import Predictions
 from cvtrack_magics.errors import CvtrackError, UsageProblem
-from cvtrack_magics.vision import saving
-from cvtrack_magics.vision.coco import decode
+from cvtrack_magics.tasks import npz as saving
+from cvtrack_magics.tasks.detection.coco_format import decode
 from cvtrack_magics.vision.foreign import run_lengths
 from cvtrack_magics.vision.masks import encode
 

@@ -10,8 +10,8 @@ import pytest
 import torch
 from PIL import Image
 
+from cvtrack_magics.tasks.predictions import Predictions
 from cvtrack_magics.vision.given import LARGEST, MOST
-from cvtrack_magics.vision.predictions import Predictions
 
 X = np.random.default_rng(0).random((40, 3, 6, 5)).astype("float32")
 LOGITS = np.random.default_rng(1).random((40, 3)) * 9

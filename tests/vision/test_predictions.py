@@ -9,14 +9,14 @@ import pytest
 import torch
 
 from cvtrack_magics.errors import UsageProblem
-from cvtrack_magics.vision.predictions import Predictions
-from cvtrack_magics.vision.samples import unique
+from cvtrack_magics.tasks.predictions import Predictions
+from cvtrack_magics.tasks.samples import unique
 from tests.vision.examples import NAMES, TASKS, example, photos
 
 
 @pytest.mark.parametrize("task", TASKS)
 def test_cut_and_joined_it_is_the_same(task: str) -> None:
-    from cvtrack_magics.vision.saving import dump
+    from cvtrack_magics.tasks.npz import dump
 
     whole = example(task, 4)
     again = whole[:1] + whole[[1, 2]] + whole[np.array([False, False, False, True])]

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from cvtrack_magics.errors import CvtrackError
-from cvtrack_magics.vision import saving
+from cvtrack_magics.tasks import npz as saving
 from tests.vision.examples import TASKS, example
 
 

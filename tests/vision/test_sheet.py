@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from cvtrack_magics.display.viewer.build import Frame, Sheet, build_sheet
+from cvtrack_magics.display.viewer.columns import Packs, read_column
 from cvtrack_magics.errors import UsageProblem
+from cvtrack_magics.tasks.predictions import Predictions
 from cvtrack_magics.vision.colours import PALETTE, colours
-from cvtrack_magics.vision.predictions import Predictions
-from cvtrack_magics.vision.sheet.build import Frame, Sheet, build_sheet
-from cvtrack_magics.vision.sheet.columns import Packs, read_column
 from tests.vision.examples import NAMES, TASKS, example, photos
 
 
@@ -85,7 +85,7 @@ def test_object_columns(task: str) -> None:
 
 
 def test_of_a_detectors_boxes_only_those_that_count_are_shown_first() -> None:
-    from cvtrack_magics.vision.measure import measure
+    from cvtrack_magics.tasks.evaluate import measure
 
     made = example("detection", 6)
     best = measure(made, resamples=0).metrics["best_threshold"]

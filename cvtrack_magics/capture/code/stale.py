@@ -11,9 +11,9 @@ from types import CodeType, FunctionType, ModuleType
 from typing import Any
 from weakref import WeakValueDictionary
 
-from cvtrack_magics.capture.code.replaced import agrees, meaning, replaced_in
-from cvtrack_magics.capture.machine.replaced import note_import
-from cvtrack_magics.capture.modules import import_root, user_modules
+from cvtrack_magics.capture.code.modules import import_root, user_modules
+from cvtrack_magics.capture.code.replaced_code import agrees, meaning, replaced_in
+from cvtrack_magics.capture.machine.replaced_packages import note_import
 from cvtrack_magics.records import Artifact, Notice, Record, Tag
 
 _LIMIT = 1_000_000  # bytes of a module that are kept
@@ -50,7 +50,8 @@ def _read(path: Path) -> bytes:
 
 def loose_modules() -> dict[str, ModuleType]:
     """Return the modules that were loaded from a file and are not in ``sys.modules``."""
-    return {name: held for name, held in _executed.items() if sys.modules.get(name) is not held}
+    executed = list(_executed.items())  # at once: another thread may be importing
+    return {name: held for name, held in executed if sys.modules.get(name) is not held}
 
 
 def stale_records(paths: Iterable[Path], modules: dict[str, Any]) -> list[Record]:
@@ -157,7 +158,7 @@ def differs(module: ModuleType, source: bytes, path: Path) -> bool:
         compiled = dict(_functions(compile(source, str(path), "exec", dont_inherit=True)))
     except (SyntaxError, ValueError):
         return True
-    own = [v for v in vars(module).values() if isinstance(v, FunctionType)]
+    own = [v for v in list(vars(module).values()) if isinstance(v, FunctionType)]
     codes = [v.__code__ for v in own if v.__module__ == module.__name__]
     return any(
         meaning(code) not in compiled.values() for code in codes if code.co_filename == str(path)

@@ -12,16 +12,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from cvtrack_magics.capture.arrays import hash_value
+from cvtrack_magics.capture.code.loaded import loaded
+from cvtrack_magics.capture.data.arrays import hash_value
+from cvtrack_magics.capture.data.folders import identify_files, identify_folder
 from cvtrack_magics.capture.data.handles import kind_of_handle, members_of_handle
+from cvtrack_magics.capture.data.manyfiles import Progress
 from cvtrack_magics.capture.data.randomness import generators_kept, without_transforms
 from cvtrack_magics.capture.data.reach import Reached, reach
 from cvtrack_magics.capture.data.samples import Rows, file_names, known_files, with_files
 from cvtrack_magics.capture.data.scheme import Sample, label_text
-from cvtrack_magics.capture.folders import identify_files, identify_folder
-from cvtrack_magics.capture.loaded import loaded
-from cvtrack_magics.capture.manyfiles import Progress
-from cvtrack_magics.capture.shapes import describe_shape, is_array, is_image, is_table
+from cvtrack_magics.capture.data.shapes import describe_shape, is_array, is_image, is_table
 from cvtrack_magics.errors import NotIdentified, UsageProblem
 from cvtrack_magics.redact import redact
 

@@ -9,7 +9,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from cvtrack_magics.capture.arrays import hash_value
+from cvtrack_magics.capture.data.arrays import hash_value
 from cvtrack_magics.capture.data.scheme import Sample, label_text
 from cvtrack_magics.errors import NotIdentified, UsageProblem
 

@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from types import FunctionType, MethodType, ModuleType
 from typing import Any
 
-from cvtrack_magics.capture.loaded import loaded
-from cvtrack_magics.capture.transforms import is_transform
+from cvtrack_magics.capture.code.loaded import loaded
+from cvtrack_magics.capture.params.transforms import is_transform
 
 _DEPTH = 8
 _MOST = 4000

@@ -29,10 +29,10 @@ from types import (
 )
 from typing import Any
 
+from cvtrack_magics.capture.code.modules import is_foreign
 from cvtrack_magics.capture.data.handles import file_behind, kind_of_handle
 from cvtrack_magics.capture.data.randomness import is_generator
-from cvtrack_magics.capture.modules import is_foreign
-from cvtrack_magics.capture.shapes import is_array, is_image, is_table
+from cvtrack_magics.capture.data.shapes import is_array, is_image, is_table
 
 _MOST = 1_000_000
 _IN_LIST = "[]"

@@ -10,16 +10,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from cvtrack_magics.capture.arrays import hash_value
+from cvtrack_magics.capture.code.loaded import loaded
+from cvtrack_magics.capture.code.modules import is_foreign
+from cvtrack_magics.capture.data.arrays import hash_value
+from cvtrack_magics.capture.data.folders import identify_files
+from cvtrack_magics.capture.data.hashing import sha256_file
+from cvtrack_magics.capture.data.manyfiles import Progress
 from cvtrack_magics.capture.data.randomness import generators_kept, without_transforms
 from cvtrack_magics.capture.data.reach import reach
 from cvtrack_magics.capture.data.scheme import Sample, label_text
-from cvtrack_magics.capture.folders import identify_files
-from cvtrack_magics.capture.hashing import sha256_file
-from cvtrack_magics.capture.loaded import loaded
-from cvtrack_magics.capture.manyfiles import Progress
-from cvtrack_magics.capture.modules import is_foreign
-from cvtrack_magics.capture.shapes import describe_shape, is_array
+from cvtrack_magics.capture.data.shapes import describe_shape, is_array
 from cvtrack_magics.errors import UsageProblem
 
 _PROBE = 8
@@ -200,7 +200,7 @@ def _by_files(base: Any, wanted: list[int], cache: Path | None, progress: Progre
 
 def known_files(manifest: str) -> dict[str, tuple[str, int]]:
     """Return SHA-256 and bytes of each file of a manifest, by its name."""
-    from cvtrack_magics.capture.manifest import read_manifest
+    from cvtrack_magics.capture.data.manifest import read_manifest
 
     return {entry.name: (entry.sha256, entry.size) for entry in read_manifest(manifest)}
 

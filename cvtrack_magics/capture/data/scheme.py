@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from cvtrack_magics.capture.arrays import hash_value
-from cvtrack_magics.capture.manifest import escape
+from cvtrack_magics.capture.data.arrays import hash_value
+from cvtrack_magics.capture.data.manifest import escape
 
 SCHEME = 2
 """Scheme 1 is the SHA-256 of a manifest, of one file or of one array."""

@@ -10,7 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cvtrack_magics.capture import shapes
+from cvtrack_magics.capture.data import shapes
+from cvtrack_magics.capture.data.folders import identify_files
+from cvtrack_magics.capture.data.manifest import manifest_digest
+from cvtrack_magics.capture.data.manyfiles import Progress
 from cvtrack_magics.capture.data.samples import file_names, known_files
 from cvtrack_magics.capture.data.scheme import (
     SCHEME,
@@ -20,10 +23,7 @@ from cvtrack_magics.capture.data.scheme import (
     ordered_digest,
     samples_digest,
 )
-from cvtrack_magics.capture.folders import identify_files
-from cvtrack_magics.capture.manifest import manifest_digest
-from cvtrack_magics.capture.manyfiles import Progress
-from cvtrack_magics.capture.torchdata import Identity
+from cvtrack_magics.capture.data.torchdata import Identity
 from cvtrack_magics.errors import UsageProblem
 
 _SUFFIXES = frozenset(

@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Protocol
 
-from cvtrack_magics.capture import gitcall
-from cvtrack_magics.capture.githidden import uncovered
-from cvtrack_magics.capture.values import hide_tokens
+from cvtrack_magics.capture.code import gitcall
+from cvtrack_magics.capture.code.githidden import uncovered
+from cvtrack_magics.capture.params.values import hide_tokens
 from cvtrack_magics.names import project_key
 
 _TORCH_INDEX = "https://download.pytorch.org/whl/"

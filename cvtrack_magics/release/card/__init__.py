@@ -1,7 +1,7 @@
 """Model cards: facts of the run, and a person's words that are never overwritten."""
 
 from cvtrack_magics.release.card.build import Card, blanks_of, card_of, known_words
-from cvtrack_magics.release.card.words import (
+from cvtrack_magics.release.card.human_sections import (
     CARD_PATH,
     PROMPTS,
     Words,

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from cvtrack_magics.release.card import facts, performance
 from cvtrack_magics.release.card.escape import code, one_line, text
-from cvtrack_magics.release.card.front import front_matter
-from cvtrack_magics.release.card.words import (
+from cvtrack_magics.release.card.front_matter import front_matter
+from cvtrack_magics.release.card.human_sections import (
     BLANK,
     CARD_PATH,
     OPTIONAL,

@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Iterable, Sequence
 
-from cvtrack_magics.capture.values import hide_tokens
+from cvtrack_magics.capture.params.values import hide_tokens
 
 LIMIT = 300
 NOTHING = "–"

@@ -7,11 +7,11 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timezone
 from urllib.parse import quote
 
-from cvtrack_magics.capture.hardware import text_bytes
-from cvtrack_magics.capture.manifest import read_manifest
+from cvtrack_magics.capture.data.manifest import read_manifest
+from cvtrack_magics.capture.machine.hardware import text_bytes
 from cvtrack_magics.names import safe_key
 from cvtrack_magics.release.card.escape import NOTHING, code, number, table, text
-from cvtrack_magics.release.card.known import (
+from cvtrack_magics.release.card.readers import (
     GATE_TAG,
     exports_of,
     json_of,

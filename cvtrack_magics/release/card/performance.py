@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cvtrack_magics.release.card.escape import NOTHING, code, number, one_line, table, text
-from cvtrack_magics.release.card.known import LATENCY_METRICS, finite, json_of, mapping
+from cvtrack_magics.release.card.readers import LATENCY_METRICS, finite, json_of, mapping
 from cvtrack_magics.release.facts import Candidate, EvaluationFacts
 
 _WORST = 5

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-from cvtrack_magics.capture.schema import TASK_METRICS
+from cvtrack_magics.capture.data.schema import TASK_METRICS
 from cvtrack_magics.release.card.escape import one_line
-from cvtrack_magics.release.card.known import task_of
+from cvtrack_magics.release.card.readers import task_of
 from cvtrack_magics.release.checklist.items import Item, item, listed
 from cvtrack_magics.release.facts import Candidate
 

@@ -8,7 +8,7 @@ from cvtrack_magics.errors import UsageProblem
 from cvtrack_magics.release.card import CARD_PATH, blanks_of, read_words
 from cvtrack_magics.release.card.build import recorded_licence
 from cvtrack_magics.release.card.escape import number, one_line
-from cvtrack_magics.release.card.known import (
+from cvtrack_magics.release.card.readers import (
     LATENCY_METRICS,
     Verdict,
     exports_of,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-from cvtrack_magics.capture.schema import TAG_SCHEMA, canonical_task
+from cvtrack_magics.capture.data.schema import TAG_SCHEMA, canonical_task
 from cvtrack_magics.release.card.escape import one_line
-from cvtrack_magics.release.card.known import last_part, seed_of, task_of
+from cvtrack_magics.release.card.readers import last_part, seed_of, task_of
 from cvtrack_magics.release.checklist.items import Item, item, listed
 from cvtrack_magics.release.facts import Candidate
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from cvtrack_magics.release.card.escape import one_line
-from cvtrack_magics.release.card.known import SHA256, is_training, json_of, mapping
+from cvtrack_magics.release.card.readers import SHA256, is_training, json_of, mapping
 from cvtrack_magics.release.checklist.items import Item, item, listed, typed
 from cvtrack_magics.release.facts import Candidate
 

@@ -1,6 +1,6 @@
 """Models are exported, and what was written is compared with the model before it is kept."""
 
-from cvtrack_magics.release.export.facts import Check, Export, ExportRefused, Report, Tolerance
+from cvtrack_magics.release.export.facts import Check, Export, Report, Tolerance
 from cvtrack_magics.release.export.verified import export
 
-__all__ = ["Check", "Export", "ExportRefused", "Report", "Tolerance", "export"]
+__all__ = ["Check", "Export", "Report", "Tolerance", "export"]

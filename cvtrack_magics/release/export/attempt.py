@@ -10,10 +10,10 @@ from pathlib import Path
 
 from cvtrack_magics.errors import CvtrackError
 from cvtrack_magics.redact import kind_and_line
+from cvtrack_magics.release.export.bisect import differing_layer
+from cvtrack_magics.release.export.captured_output import Chatter, clean
 from cvtrack_magics.release.export.facts import Check, Export, Stage
-from cvtrack_magics.release.export.function import Function
 from cvtrack_magics.release.export.inputs import AXES
-from cvtrack_magics.release.export.locate import differing_layer
 from cvtrack_magics.release.export.onnxfile import Port, open_onnx
 from cvtrack_magics.release.export.parity import (
     Answers,
@@ -23,7 +23,7 @@ from cvtrack_magics.release.export.parity import (
     only_failed,
     ports_of,
 )
-from cvtrack_magics.release.export.quiet import Chatter, clean
+from cvtrack_magics.release.export.purity import Function
 from cvtrack_magics.release.export.running import Run, checked_structure, loaded, running
 from cvtrack_magics.release.export.subject import Subject
 from cvtrack_magics.release.export.writers import Job, Writer, Written

@@ -7,7 +7,6 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, get_args
 
-from cvtrack_magics.errors import CvtrackError
 from cvtrack_magics.release.export.onnxfile import Port
 
 Format: TypeAlias = Literal["onnx", "torchscript", "pt2"]
@@ -205,18 +204,6 @@ class Report:
         found += [f"Exporter: {attempt}" for attempt in self.attempts]
         found += [f"Try: {each}" for each in self.tries]
         return found + [f"Said: {line}" for line in self.chatter]
-
-
-class ExportRefused(CvtrackError):
-    """A model was not exported; nothing is left on disk. ``report`` says why."""
-
-    def __init__(self, report: Report) -> None:
-        where = f" In {report.layer}." if report.layer else ""
-        super().__init__(
-            f"Not exported to {report.format}: {report.problem}{where}",
-            report.tries[0] if report.tries else "",
-        )
-        self.report = report
 
 
 def _told(check: Check) -> str:

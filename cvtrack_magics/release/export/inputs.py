@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from cvtrack_magics.errors import UsageProblem, did_you_mean
-from cvtrack_magics.release.export.trees import leaves_of, mapped, port_names
+from cvtrack_magics.release.export.pytree import leaves_of, mapped, port_names
 
 AXES = ("batch", "height", "width")
 

@@ -6,14 +6,15 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from cvtrack_magics.errors import ImpureModel
 from cvtrack_magics.redact import kind_and_line
-from cvtrack_magics.release.export.cases import Case, cases_of, jogged
 from cvtrack_magics.release.export.compare import Array, as_array, compared, detection_groups
 from cvtrack_magics.release.export.facts import Check
-from cvtrack_magics.release.export.function import Function, NoFunction
 from cvtrack_magics.release.export.onnxfile import Port
+from cvtrack_magics.release.export.purity import Function
 from cvtrack_magics.release.export.running import Run
 from cvtrack_magics.release.export.subject import Subject
+from cvtrack_magics.release.export.test_inputs import Case, cases_of, jogged
 
 _TIE = 1e-6  # scores of 0 … 1
 
@@ -39,7 +40,7 @@ class Answers:
 
     Raises
     ------
-    NoFunction
+    ImpureModel
         The model does not run where it must, or has changed after the calls.
     """
 
@@ -53,7 +54,7 @@ class Answers:
             if subject.inputs.has(word) and not any(
                 "pixels" in case.what for case, _ in self.cases
             ):
-                raise NoFunction(
+                raise ImpureModel(
                     f"the model runs with no other {word}: {self.skipped[-1]}.",
                     f"Leave {word} out of the dynamic axes.",
                 )
@@ -61,7 +62,7 @@ class Answers:
         first = self.cases[0][1]
         checks = compared("example again", function.output_names, first, again, function.tolerance)
         if not all(check.ok for check in checks):
-            raise NoFunction(
+            raise ImpureModel(
                 "the example gives other outputs after other calls: the model keeps a state.",
                 "forward must depend on its inputs only.",
                 checks=[check for check in checks if not check.ok],
@@ -95,7 +96,7 @@ class Answers:
             outputs = [as_array(item) for item in self._subject.outputs(case.leaves)]
         except Exception as error:
             if case.kind == "like":
-                raise NoFunction(
+                raise ImpureModel(
                     f"the model does not run with inputs like the example ({case.what}): "
                     f"{kind_and_line(error)}.",
                     "Export with a fixed batch, dynamic=(), or give another example.",

@@ -12,7 +12,7 @@ from cvtrack_magics.release.export.compare import Array, as_array
 from cvtrack_magics.release.export.facts import Format
 from cvtrack_magics.release.export.inputs import Inputs
 from cvtrack_magics.release.export.onnxfile import OnnxModel, open_onnx
-from cvtrack_magics.release.export.trees import leaves_of
+from cvtrack_magics.release.export.pytree import leaves_of
 
 Run = Callable[[Sequence[Any]], list[Array]]
 

@@ -12,7 +12,7 @@ from typing import Any
 from cvtrack_magics.errors import CvtrackError, UsageProblem
 from cvtrack_magics.redact import kind_and_line
 from cvtrack_magics.release.export.inputs import Inputs
-from cvtrack_magics.release.export.trees import leaves_of, port_names
+from cvtrack_magics.release.export.pytree import leaves_of, port_names
 from cvtrack_magics.vision.networks import unwrapped
 
 

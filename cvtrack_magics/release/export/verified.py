@@ -14,25 +14,30 @@ from typing import Any
 
 import numpy as np
 
-from cvtrack_magics.capture.hashing import sha256_file
-from cvtrack_magics.errors import CvtrackError, UsageProblem, did_you_mean
+from cvtrack_magics.capture.data.hashing import sha256_file
+from cvtrack_magics.errors import (
+    CvtrackError,
+    ExportRefused,
+    ImpureModel,
+    UsageProblem,
+    did_you_mean,
+)
 from cvtrack_magics.redact import in_one_line
 from cvtrack_magics.release.export.attempt import Failed, Work, attempted, version_of
-from cvtrack_magics.release.export.cases import traced_on
+from cvtrack_magics.release.export.captured_output import quiet
 from cvtrack_magics.release.export.facts import (
     FORMATS,
     Export,
     ExportedFile,
-    ExportRefused,
     Format,
     Report,
 )
-from cvtrack_magics.release.export.function import NoFunction, checked_function
 from cvtrack_magics.release.export.inputs import inputs_of
 from cvtrack_magics.release.export.parity import Answers
-from cvtrack_magics.release.export.quiet import quiet
+from cvtrack_magics.release.export.purity import checked_function
 from cvtrack_magics.release.export.refusing import report_of, told
 from cvtrack_magics.release.export.subject import subject_of, undisturbed
+from cvtrack_magics.release.export.test_inputs import traced_on
 from cvtrack_magics.release.export.writers import FILE, INLINE_LIMIT, Job, writers
 
 
@@ -109,13 +114,13 @@ def export(
                 job = Job(format, subject.model, inputs, traced, names, path, opset, inline_limit)
                 made = _first_good(Work(job, subject, function, answers, chatter, seed), scratch)
                 files = _kept(scratch, folder, format)
-        except NoFunction as error:
+        except ImpureModel as error:
             raise ExportRefused(_no_function(format, error)) from error
     open_axes = tuple(word for word in dynamic if inputs.has(word))
     return replace(made, files=files, dynamic=open_axes, seconds=time.monotonic() - started)
 
 
-def _no_function(format: Format, error: NoFunction) -> Report:
+def _no_function(format: Format, error: ImpureModel) -> Report:
     return Report(
         format, "model", error.problem, error.layer, checks=error.checks, tries=(error.hint,)
     )

@@ -13,7 +13,7 @@ from cvtrack_magics.errors import CvtrackError
 from cvtrack_magics.release import torchexport
 from cvtrack_magics.release.export.facts import Format
 from cvtrack_magics.release.export.inputs import Inputs
-from cvtrack_magics.release.export.trees import leaves_of
+from cvtrack_magics.release.export.pytree import leaves_of
 
 FILE = {"onnx": "model.onnx", "torchscript": "model.torchscript.pt", "pt2": "model.pt2"}
 INLINE_LIMIT = 1_900_000_000  # bytes of weights; a protobuf file ends at 2 GiB

@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import Any
 
 from cvtrack_magics.release.facts import Candidate
-from cvtrack_magics.release.gate.measured import mapping
+from cvtrack_magics.release.gate.metric_rules import mapping
 from cvtrack_magics.release.gate.rules import Found, Rule, compared, missing
 from cvtrack_magics.release.gate.wording import plain
 from cvtrack_magics.release.gate.yamltext import shallow_events

@@ -10,8 +10,15 @@ from typing import Any
 from cvtrack_magics.errors import UsageProblem
 from cvtrack_magics.release.facts import Candidate
 from cvtrack_magics.release.gate import paired
-from cvtrack_magics.release.gate.measured import Setting, finite, mapping
-from cvtrack_magics.release.gate.same import Refusal, Side, direction, inner, same_data, side
+from cvtrack_magics.release.gate.comparability import (
+    Refusal,
+    Side,
+    direction,
+    inner,
+    same_data,
+    side,
+)
+from cvtrack_magics.release.gate.metric_rules import Setting, finite, mapping
 from cvtrack_magics.release.gate.verdict import Comparison, Row
 from cvtrack_magics.release.gate.wording import number, plain, signed
 

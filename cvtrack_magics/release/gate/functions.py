@@ -5,8 +5,9 @@ from __future__ import annotations
 from functools import partial
 
 from cvtrack_magics.release.facts import Candidate
-from cvtrack_magics.release.gate import artifacts, measured
-from cvtrack_magics.release.gate.measured import Setting
+from cvtrack_magics.release.gate import artifacts
+from cvtrack_magics.release.gate import metric_rules as measured
+from cvtrack_magics.release.gate.metric_rules import Setting
 from cvtrack_magics.release.gate.parse import (
     is_number,
     no_digest,

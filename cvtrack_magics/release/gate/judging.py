@@ -8,7 +8,7 @@ from cvtrack_magics.errors import UsageProblem
 from cvtrack_magics.release.facts import Candidate
 from cvtrack_magics.release.gate.champion import ChampionRule, compare
 from cvtrack_magics.release.gate.functions import built_in
-from cvtrack_magics.release.gate.measured import Setting, standing
+from cvtrack_magics.release.gate.metric_rules import Setting, standing
 from cvtrack_magics.release.gate.rules import Function, Rule
 from cvtrack_magics.release.gate.verdict import Row, Verdict
 from cvtrack_magics.release.gate.wording import plain

@@ -157,19 +157,19 @@ class Verdict:
 
     def as_text(self) -> str:
         """Return it for a terminal, in aligned lines."""
-        from cvtrack_magics.release.gate.showing import as_text
+        from cvtrack_magics.release.gate.render import as_text
 
         return as_text(self)
 
     def as_markdown(self) -> str:
         """Return it as GitHub-flavoured Markdown, for the summary of a CI job."""
-        from cvtrack_magics.release.gate.showing import as_markdown
+        from cvtrack_magics.release.gate.render import as_markdown
 
         return as_markdown(self)
 
     def as_junit(self) -> str:
         """Return it as JUnit XML, one test case for each rule."""
-        from cvtrack_magics.release.gate.showing import as_junit
+        from cvtrack_magics.release.gate.render import as_junit
 
         return as_junit(self)
 

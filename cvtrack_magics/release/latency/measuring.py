@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from cvtrack_magics.capture.hardware import cpu_model, usable_cores
+from cvtrack_magics.capture.machine.hardware import cpu_model, usable_cores
 from cvtrack_magics.errors import CvtrackError, UsageProblem, did_you_mean
 from cvtrack_magics.redact import kind_and_line
+from cvtrack_magics.release.latency.caveats import remarks
 from cvtrack_magics.release.latency.facts import Bench, Row
-from cvtrack_magics.release.latency.outputs import arrays, difference
+from cvtrack_magics.release.latency.parity import arrays, difference
 from cvtrack_magics.release.latency.percentiles import SHARES, percentile, spread
-from cvtrack_magics.release.latency.remarks import remarks
 from cvtrack_magics.release.latency.runner import Absent, Runner
 from cvtrack_magics.release.latency.sampling import ROUNDS, Cell, first_call, sample, warm_up
 

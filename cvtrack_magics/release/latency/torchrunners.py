@@ -8,11 +8,11 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import lru_cache, partial
 from typing import Any
 
-from cvtrack_magics.capture.hardware import cpu_model
+from cvtrack_magics.capture.machine.hardware import cpu_model
 from cvtrack_magics.redact import kind_and_line
 from cvtrack_magics.release.latency.inputs import Example
 from cvtrack_magics.release.latency.runner import Absent, Runner, at_once
-from cvtrack_magics.vision.modes import evaluating
+from cvtrack_magics.vision.eval_mode import evaluating
 from cvtrack_magics.vision.networks import unwrapped
 
 TORCH_KINDS = ("eager", "torchscript", "compile")

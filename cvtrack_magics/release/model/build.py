@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from cvtrack_magics.capture.modules import SERVED
+from cvtrack_magics.capture.code.modules import SERVED
 from cvtrack_magics.errors import CvtrackError, UsageProblem
 from cvtrack_magics.redact import in_one_line
 from cvtrack_magics.release.model import answers

@@ -17,7 +17,7 @@ from cvtrack_magics.errors import CvtrackError, UsageProblem
 from cvtrack_magics.redact import in_one_line
 from cvtrack_magics.release import torchexport
 from cvtrack_magics.release.export.attempt import frozen_places
-from cvtrack_magics.release.export.quiet import Chatter, quiet
+from cvtrack_magics.release.export.captured_output import Chatter, quiet
 from cvtrack_magics.release.model.examples import Arguments
 from cvtrack_magics.release.model.plain_outputs import plain_output
 from cvtrack_magics.release.model.purity import Pure, pure

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from cvtrack_magics.release.model.serving.steps import MAIN
-from cvtrack_magics.vision.predictions import Predictions
-from cvtrack_magics.vision.tasks import Task
+from cvtrack_magics.tasks.base import Task
+from cvtrack_magics.tasks.predictions import Predictions
 
 SCORE = 5e-3  # probabilities, which another device or precision may shift a little
 PIXELS = 1.0  # of a box's sides, or

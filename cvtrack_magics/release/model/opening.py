@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from cvtrack_magics.capture.modules import SERVED
+from cvtrack_magics.capture.code.modules import SERVED
 from cvtrack_magics.errors import CvtrackError, UsageProblem
 from cvtrack_magics.limits import file_bytes, yaml_of
 from cvtrack_magics.redact import in_one_line

@@ -6,14 +6,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from cvtrack_magics.errors import CvtrackError
-from cvtrack_magics.release.export.cases import traced_on
+from cvtrack_magics.errors import CvtrackError, ImpureModel
 from cvtrack_magics.release.export.compare import as_array
-from cvtrack_magics.release.export.function import Function, NoFunction, checked_function
 from cvtrack_magics.release.export.inputs import Inputs, inputs_of
 from cvtrack_magics.release.export.parity import Answers, compared_cases, only_failed
+from cvtrack_magics.release.export.purity import Function, checked_function
+from cvtrack_magics.release.export.pytree import leaves_of
 from cvtrack_magics.release.export.subject import Subject, subject_of, undisturbed
-from cvtrack_magics.release.export.trees import leaves_of
+from cvtrack_magics.release.export.test_inputs import traced_on
 from cvtrack_magics.release.model.examples import Arguments
 
 _SEED = 0
@@ -80,7 +80,7 @@ def pure(module: Any, samples: Arguments, *, free_size: bool) -> Pure:
             rng = np.random.default_rng(_SEED)
             function = checked_function(subject, leaves, None, None, rng)
             return Pure(function, Answers(subject, function, _SEED), inputs)
-        except NoFunction as error:
+        except ImpureModel as error:
             where = f" It is in {error.layer}." if error.layer else ""
             hint = _ANY_BATCH if "dynamic" in error.hint else error.hint
             raise CvtrackError(

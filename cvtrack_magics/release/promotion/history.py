@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from cvtrack_magics.release.promotion.entries import PASSED, PROMOTED, ROLLED_BACK, Entry, decode
-from cvtrack_magics.release.promotion.plans import PREVIOUS, Found, champion_of, look
+from cvtrack_magics.release.promotion.ledger import PASSED, PROMOTED, ROLLED_BACK, Entry, decode
+from cvtrack_magics.release.promotion.plan import PREVIOUS, Found, champion_of, look
 from cvtrack_magics.store.registry import Registry, Version
 
 GAP = 1_000_000  # changes whose versions, and records with them, may have been deleted

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import psutil
 
-from cvtrack_magics.release.promotion.entries import loaded, plain
+from cvtrack_magics.release.promotion.ledger import loaded, plain
 
 PREFIX = "cvtrack.ticket."
 CHOOSING = 0

@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
-from cvtrack_magics.release.promotion.entries import (
+from cvtrack_magics.release.promotion.ledger import (
     PASSED,
     REFUSED,
     Entry,

@@ -35,7 +35,7 @@ from hypothesis import strategies as st
 from torch.utils.data import ChainDataset, DataLoader, IterableDataset, TensorDataset
 from torchvision import transforms as v1
 
-from cvtrack_magics.capture.datasets import describe_data
+from cvtrack_magics.capture.data.datasets import describe_data
 from cvtrack_magics.errors import NotIdentified, UsageProblem
 from cvtrack_magics.records import Artifact, Dataset, Notice, Param
 

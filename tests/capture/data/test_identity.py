@@ -30,7 +30,7 @@ from torch.utils.data import (
 )
 from torchvision import transforms as v1
 
-from cvtrack_magics.capture.datasets import describe_data
+from cvtrack_magics.capture.data.datasets import describe_data
 from cvtrack_magics.errors import UsageProblem
 from cvtrack_magics.records import Dataset, Notice, Param
 

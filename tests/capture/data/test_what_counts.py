@@ -20,7 +20,7 @@ from torch.utils.data import DataLoader, Sampler, StackDataset, Subset, TensorDa
 from torchvision import transforms as v1
 from torchvision.datasets import CIFAR10, ImageFolder
 
-from cvtrack_magics.capture.datasets import describe_data
+from cvtrack_magics.capture.data.datasets import describe_data
 from cvtrack_magics.records import Dataset, Param
 from tests.capture.data.test_identity import pictures  # noqa: F401 -- a fixture
 

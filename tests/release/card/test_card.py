@@ -13,10 +13,10 @@ import yaml
 from huggingface_hub import ModelCard, ModelCardData
 from markdown_it import MarkdownIt
 
-from cvtrack_magics.capture.manifest import Entry, manifest_text
+from cvtrack_magics.capture.data.manifest import Entry, manifest_text
 from cvtrack_magics.errors import UsageProblem
 from cvtrack_magics.release.card import CARD_PATH, Card, Words, card_of
-from cvtrack_magics.release.card.known import exports_of, model_file, verdicts_of
+from cvtrack_magics.release.card.readers import exports_of, model_file, verdicts_of
 from cvtrack_magics.release.facts import Candidate, DataFact
 from cvtrack_magics.store.registry import Version
 from tests.release.card.candidates import (

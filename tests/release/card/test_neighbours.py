@@ -7,13 +7,13 @@ import json
 from pathlib import Path
 
 from cvtrack_magics.release.card import card_of
-from cvtrack_magics.release.card.known import exports_of, model_file, verdicts_of
+from cvtrack_magics.release.card.readers import exports_of, model_file, verdicts_of
 from cvtrack_magics.release.checklist import check_promotion
 from cvtrack_magics.release.export.facts import Check, Export, ExportedFile, Tolerance
 from cvtrack_magics.release.gate.verdict import Comparison, Row, Verdict
 from cvtrack_magics.release.latency.facts import Bench
 from cvtrack_magics.release.latency.facts import Row as LatencyRow
-from cvtrack_magics.release.promotion.entries import PASSED, PROMOTED, REFUSED, Entry, encode
+from cvtrack_magics.release.promotion.ledger import PASSED, PROMOTED, REFUSED, Entry, encode
 from tests.release.card.candidates import (
     CHAMPION,
     ML_MODEL,

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from cvtrack_magics.errors import UsageProblem
 from cvtrack_magics.release.card import Words, card_of, edited_words, questions, read_words
-from cvtrack_magics.release.card.words import BLANK, PROMPTS, mark_of
+from cvtrack_magics.release.card.human_sections import BLANK, PROMPTS, mark_of
 from tests.release.card.candidates import WORDS, good, with_card
 
 MARK = mark_of(Words())

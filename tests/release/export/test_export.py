@@ -24,8 +24,8 @@ from torchvision.models.detection.faster_rcnn import (
     TwoMLPHead,
 )
 
-from cvtrack_magics.errors import UsageProblem
-from cvtrack_magics.release.export import ExportRefused, export
+from cvtrack_magics.errors import ExportRefused, UsageProblem
+from cvtrack_magics.release.export import export
 from cvtrack_magics.release.export.onnxfile import open_onnx
 from tests.release.export.models import awake
 

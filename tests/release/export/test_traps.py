@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from cvtrack_magics.release.export import ExportRefused, export
+from cvtrack_magics.errors import ExportRefused
+from cvtrack_magics.release.export import export
 from tests.release.export.traps import KEPT_BY_SCRIPT, traps
 
 TRAPS = traps()

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from cvtrack_magics.commands.mleval import metrics_of, records_of
 from cvtrack_magics.names import safe_key
 from cvtrack_magics.release.facts import Candidate, EvaluationFacts, Point
-from cvtrack_magics.runs.measuring import metrics_of, records_of
 from cvtrack_magics.store.registry import Version
-from cvtrack_magics.vision.predictions import Predictions
+from cvtrack_magics.tasks.predictions import Predictions
 from tests.vision.measure.make import measured
 
 START = 1_700_000_000_000

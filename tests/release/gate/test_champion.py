@@ -11,7 +11,7 @@ import pytest
 
 from cvtrack_magics.errors import UsageProblem
 from cvtrack_magics.release.gate import ChampionRule, compare, judge, parse_rule
-from cvtrack_magics.vision.tasks import Anomalies, Classes
+from cvtrack_magics.tasks.base import Anomalies, Classes
 from tests.release.gate.make import candidate, classifier, evaluated, version, with_facts
 from tests.vision.measure.make import (
     names,

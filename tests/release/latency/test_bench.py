@@ -14,7 +14,7 @@ import pytest
 
 from cvtrack_magics.errors import CvtrackError, UsageProblem
 from cvtrack_magics.release.latency import Absent, Bench, Row, Runner, bench, sampling
-from cvtrack_magics.release.latency.remarks import remarks
+from cvtrack_magics.release.latency.caveats import remarks
 
 
 def sleeper(per_image: float, **more: Any) -> Runner:

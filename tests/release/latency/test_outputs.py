@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from cvtrack_magics.release.latency.outputs import arrays, difference
+from cvtrack_magics.release.latency.parity import arrays, difference
 
 
 def said(one: object, two: object, precision: str = "float32") -> str:

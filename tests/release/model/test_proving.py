@@ -18,7 +18,7 @@ from cvtrack_magics.release.model.serving import load
 from cvtrack_magics.release.model.serving.model import plain
 from cvtrack_magics.release.model.serving.preparing import Placing
 from cvtrack_magics.release.model.serving.steps import Batch, apply
-from cvtrack_magics.vision.predictions import Predictions
+from cvtrack_magics.tasks.predictions import Predictions
 
 SIDE = 8
 LOGITS = torch.tensor([[-3.0], [2.0]])

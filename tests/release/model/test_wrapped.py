@@ -17,7 +17,7 @@ from cvtrack_magics.errors import UsageProblem
 from cvtrack_magics.release.model.build import build
 from cvtrack_magics.release.model.plain_outputs import plain_output
 from cvtrack_magics.release.model.serving import load
-from cvtrack_magics.vision.cam.model import unwrapped as cam_unwrapped
+from cvtrack_magics.vision.gradcam.model import unwrapped as cam_unwrapped
 from cvtrack_magics.vision.networks import unwrapped
 
 X = torch.ones(2, 3)

@@ -12,8 +12,8 @@ from typing import Any
 import mlflow
 
 from cvtrack_magics.release.promotion import CHAMPION, PREVIOUS, history, look
-from cvtrack_magics.release.promotion.entries import PROMOTED, ROLLED_BACK, Entry
-from cvtrack_magics.release.promotion.plans import INTENT
+from cvtrack_magics.release.promotion.ledger import PROMOTED, ROLLED_BACK, Entry
+from cvtrack_magics.release.promotion.plan import INTENT
 from cvtrack_magics.release.promotion.tickets import PREFIX
 from cvtrack_magics.store.registry import Registry
 

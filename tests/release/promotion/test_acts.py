@@ -8,9 +8,8 @@ from typing import Any
 
 import pytest
 
-from cvtrack_magics.errors import UsageProblem
+from cvtrack_magics.errors import PromotionConflict, UsageProblem
 from cvtrack_magics.release.promotion import (
-    PromotionConflict,
     champion_of,
     history,
     look,
@@ -20,8 +19,8 @@ from cvtrack_magics.release.promotion import (
     rollback,
     why,
 )
-from cvtrack_magics.release.promotion.entries import PREFIX, encode
-from cvtrack_magics.release.promotion.plans import INTENT, MARK
+from cvtrack_magics.release.promotion.ledger import PREFIX, encode
+from cvtrack_magics.release.promotion.plan import INTENT, MARK
 from cvtrack_magics.store.registry import Registry
 from tests.release.promotion.models import PASS, REFUSAL, changes_of, faults_of, new_model
 

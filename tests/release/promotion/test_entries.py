@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cvtrack_magics.release.promotion.entries import (
+from cvtrack_magics.release.promotion.ledger import (
     LIMIT,
     PASSED,
     PREFIX,

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from cvtrack_magics.release.promotion import PromotionConflict, history, promote, repair
+from cvtrack_magics.errors import PromotionConflict
+from cvtrack_magics.release.promotion import history, promote, repair
 from cvtrack_magics.store.registry import Registry
 from tests.release.promotion.forks import Forks, Request
 from tests.release.promotion.models import PASS, changes_of, copied, faults_of, new_model

@@ -8,8 +8,8 @@ from dataclasses import replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cvtrack_magics.release.promotion.entries import PROMOTED, ROLLED_BACK, UNDONE, Entry, decode
-from cvtrack_magics.release.promotion.plans import (
+from cvtrack_magics.release.promotion.ledger import PROMOTED, ROLLED_BACK, UNDONE, Entry, decode
+from cvtrack_magics.release.promotion.plan import (
     INTENT,
     Alias,
     Change,

@@ -11,8 +11,9 @@ from dataclasses import replace
 
 import pytest
 
-from cvtrack_magics.errors import UsageProblem
-from cvtrack_magics.release.promotion import LostTurn, PromotionBusy, Terms, repair
+from cvtrack_magics.errors import PromotionBusy, PromotionLost, UsageProblem
+from cvtrack_magics.release.promotion import Terms, repair
+from cvtrack_magics.release.promotion.lock import silent, turn
 from cvtrack_magics.release.promotion.tickets import (
     CHOOSING,
     PREFIX,
@@ -22,7 +23,6 @@ from cvtrack_magics.release.promotion.tickets import (
     new_ticket,
     start_of,
 )
-from cvtrack_magics.release.promotion.turns import silent, turn
 from cvtrack_magics.store.registry import Registry
 from tests.release.promotion.models import new_model
 
@@ -176,7 +176,7 @@ def test_tickets_nobody_understands_have_a_lease(registry: Registry, name: str) 
 def test_who_slept_too_long_has_lost_its_turn(registry: Registry, name: str) -> None:
     with turn(registry, name, "ana", Terms(lease=4), silent) as mine:
         time.sleep(2.1)
-        with pytest.raises(LostTurn, match="gave its turn up"):
+        with pytest.raises(PromotionLost, match="gave its turn up"):
             mine.renew()
 
 
@@ -185,7 +185,7 @@ def test_whose_ticket_was_taken_away_has_lost_its_turn(registry: Registry, name:
         for key in tickets(registry, name):
             registry.delete_tag(name, key)
         time.sleep(0.5)
-        with pytest.raises(LostTurn):
+        with pytest.raises(PromotionLost):
             mine.renew()
     assert tickets(registry, name) == []
 

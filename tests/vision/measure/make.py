@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 
+from cvtrack_magics.tasks.base import Anomalies, Classes, Depths, Detections, Segments
+from cvtrack_magics.tasks.evaluate import measure
+from cvtrack_magics.tasks.predictions import Predictions
 from cvtrack_magics.vision.boxes import Boxes
 from cvtrack_magics.vision.evaluation import Evaluation
 from cvtrack_magics.vision.maps import Maps
 from cvtrack_magics.vision.masks import boxes_of, encode
-from cvtrack_magics.vision.measure import measure
-from cvtrack_magics.vision.predictions import Predictions
-from cvtrack_magics.vision.tasks import Anomalies, Classes, Depths, Detections, Segments
 
 SIZE = 64
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from cvtrack_magics.tasks.predictions import Predictions
 from cvtrack_magics.vision.boxes import Boxes
-from cvtrack_magics.vision.predictions import Predictions
 
 
 def faster_coco(data: Predictions, kind: str = "bbox") -> Any:

@@ -10,7 +10,7 @@ import torch
 import torchmetrics.functional.classification as tm
 
 from cvtrack_magics.errors import UsageProblem
-from cvtrack_magics.vision.measure import anomaly as module
+from cvtrack_magics.tasks.anomaly import metrics as module
 from tests.vision.measure.make import measured, random_scores, scored
 
 NEAR: dict[str, Any] = {"abs": 1e-6, "rel": 0}

@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from cvtrack_magics.tasks import bootstrap
+from cvtrack_magics.tasks.bootstrap import area_under_roc, draws, mean_iou, ratio_of_sums
+from cvtrack_magics.tasks.counting import Options
+from cvtrack_magics.tasks.detection.coco_metrics import IOUS, evaluate
+from cvtrack_magics.tasks.detection.detection_counts import mean_precision
 from cvtrack_magics.vision.evaluation import Interval
-from cvtrack_magics.vision.measure import bootstrap
-from cvtrack_magics.vision.measure.bootstrap import area_under_roc, draws, mean_iou, ratio_of_sums
-from cvtrack_magics.vision.measure.coco import IOUS, evaluate
-from cvtrack_magics.vision.measure.common import Options
-from cvtrack_magics.vision.measure.found import mean_precision
 from tests.vision.measure.make import (
     classified,
     detected,

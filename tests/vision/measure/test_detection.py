@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from cvtrack_magics.errors import UsageProblem
+from cvtrack_magics.tasks.base import Detections
+from cvtrack_magics.tasks.predictions import Predictions
 from cvtrack_magics.vision.boxes import Boxes
-from cvtrack_magics.vision.predictions import Predictions
-from cvtrack_magics.vision.tasks import Detections
 from tests.vision.measure.make import detected, measured, names, predictions, random_boxes
 from tests.vision.measure.references import faster_coco, matched, torch_map
 

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from cvtrack_magics.tasks.figures import figures
 from cvtrack_magics.vision.evaluation import Evaluation
-from cvtrack_magics.vision.figures import figures
 from cvtrack_magics.vision.figures.page import columns, shorten
 from tests.vision.measure.make import (
     classified,
@@ -137,7 +137,7 @@ def test_pyplot_and_the_backend_are_left_alone() -> None:
         "import sys, matplotlib\n"
         "before = matplotlib.rcParams._get('backend')\n"
         "from tests.vision.measure.make import measured, random_boxes\n"
-        "from cvtrack_magics.vision.figures import figures\n"
+        "from cvtrack_magics.tasks.figures import figures\n"
         "figures(measured(random_boxes(0)))\n"
         "after = matplotlib.rcParams._get('backend')\n"
         "print('matplotlib.pyplot' in sys.modules, before is after)\n"

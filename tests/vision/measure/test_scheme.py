@@ -11,7 +11,7 @@ import pytest
 from mlflow.utils.validation import _validate_metric_name
 
 from cvtrack_magics.errors import CvtrackError, UsageProblem
-from cvtrack_magics.vision.measure import HEADLINES, SCHEME, measure, metric_part, metric_parts
+from cvtrack_magics.tasks.evaluate import HEADLINES, SCHEME, measure, metric_part, metric_parts
 from tests.vision.measure.make import (
     classified,
     measured,
@@ -142,7 +142,7 @@ def test_another_library_in_the_place_of_pycocotools_is_told() -> None:
     code = (
         "import faster_coco_eval; faster_coco_eval.init_as_pycocotools()\n"
         "from cvtrack_magics.errors import CvtrackError\n"
-        "from cvtrack_magics.vision.measure import measure\n"
+        "from cvtrack_magics.tasks.evaluate import measure\n"
         "from tests.vision.measure.make import random_boxes\n"
         "try: measure(random_boxes(0))\n"
         "except CvtrackError as error: print(error.problem)\n"
@@ -158,7 +158,7 @@ def test_another_library_in_the_place_of_pycocotools_is_told() -> None:
 
 def test_measuring_needs_no_library_to_be_imported() -> None:
     code = (
-        "import sys, cvtrack_magics.vision.measure, cvtrack_magics.vision.figures\n"
+        "import sys, cvtrack_magics.tasks.evaluate, cvtrack_magics.tasks.figures\n"
         "heavy = {'sklearn', 'pycocotools', 'matplotlib', 'torch', 'mlflow', 'IPython', 'scipy'}\n"
         "print(sorted(heavy & set(sys.modules)))\n"
     )

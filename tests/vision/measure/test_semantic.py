@@ -10,7 +10,7 @@ import torch
 from torchmetrics.functional.classification import multiclass_jaccard_index
 
 from cvtrack_magics.errors import UsageProblem
-from cvtrack_magics.vision.predictions import Predictions
+from cvtrack_magics.tasks.predictions import Predictions
 from tests.vision.measure.make import measured, predictions, random_segments, segmented
 
 NEAR: dict[str, Any] = {"abs": 1e-6, "rel": 0}

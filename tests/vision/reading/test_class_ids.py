@@ -9,7 +9,7 @@ import pytest
 
 from cvtrack_magics import Predictions
 from cvtrack_magics.errors import UsageProblem
-from cvtrack_magics.vision.measure import measure
+from cvtrack_magics.tasks.evaluate import measure
 
 PICTURE = np.zeros((1, 100, 100, 3), np.uint8)
 BOXES = np.array([[10.0, 10, 30, 30], [40, 40, 90, 90]])

@@ -10,9 +10,9 @@ import torch
 
 from cvtrack_magics import Predictions
 from cvtrack_magics.errors import UsageProblem
-from cvtrack_magics.vision.identity import truths
-from cvtrack_magics.vision.measure import measure
-from cvtrack_magics.vision.saving import dump, load
+from cvtrack_magics.tasks.evaluate import measure
+from cvtrack_magics.tasks.npz import dump, load
+from cvtrack_magics.tasks.truth_digest import truths
 
 BOXES = np.array([[10.0, 10, 30, 30], [40, 40, 90, 90]])
 SIZES = [(100, 100)]

@@ -9,8 +9,8 @@ import pytest
 
 from cvtrack_magics import Predictions
 from cvtrack_magics.errors import UsageProblem
-from cvtrack_magics.vision.measure import measure
-from cvtrack_magics.vision.saving import dump, load
+from cvtrack_magics.tasks.evaluate import measure
+from cvtrack_magics.tasks.npz import dump, load
 
 TRUTH = np.zeros((2, 4, 4), int)
 TRUTH[0, :2] = 1

@@ -11,7 +11,7 @@ import torch
 
 from cvtrack_magics import Predictions
 from cvtrack_magics.errors import UsageProblem
-from cvtrack_magics.vision.measure import measure
+from cvtrack_magics.tasks.evaluate import measure
 
 HARD = np.zeros((40, 40), bool)
 HARD[10:30, 10:30] = True

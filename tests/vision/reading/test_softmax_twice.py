@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from cvtrack_magics import Predictions
 from cvtrack_magics.errors import UsageProblem
-from cvtrack_magics.vision.measure import measure
+from cvtrack_magics.tasks.evaluate import measure
 
 DTYPES = [torch.float16, torch.bfloat16, torch.float32, torch.float64]
 

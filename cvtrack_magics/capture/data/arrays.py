@@ -1,0 +1,242 @@
+"""SHA-256 of arrays, tensors, images, tables and nested structures of them."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import io
+import numbers
+from array import array as packed_array
+from collections import deque
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from cvtrack_magics.capture.data.manifest import Entry
+from cvtrack_magics.capture.data.shapes import is_array, is_flat, is_image, is_table, named_items
+from cvtrack_magics.errors import NotIdentified, UsageProblem
+
+_STEP = 1 << 24
+
+
+def hash_array(value: Any) -> tuple[str, int]:
+    r"""Hash one array.
+
+    Parameters
+    ----------
+    value : array or tensor
+        Any shape, dtype and memory layout, on any device.
+
+    Returns
+    -------
+    digest : str
+        SHA-256 over ``"<dtype>|<shape>\n"`` and the elements in C order: the same for
+        a tensor and the NumPy array of its values, and for a transposed copy.
+    size : int
+        Bytes of the elements.
+
+    Raises
+    ------
+    UsageProblem
+        The elements are Python objects other than text.
+    """
+    hasher = hashlib.sha256()
+    size = _feed_array(hasher, value)
+    return hasher.hexdigest(), size
+
+
+def _feed_array(hasher: Any, value: Any) -> int:
+    import numpy as np
+
+    if type(value).__module__.partition(".")[0] == "torch" or hasattr(value, "detach"):
+        return _feed_tensor(hasher, value)
+    array = np.asarray(value)
+    if array.dtype == object:
+        return _feed_objects(hasher, array)
+    if array.dtype.kind == "U":
+        array = array.astype(f"U{array.dtype.itemsize // 4}")
+    # NumPy's name for the byte order is fixed, so big-endian data is another data set.
+    return _feed_plain(hasher, array, str(np.lib.format.dtype_to_descr(array.dtype)))
+
+
+def _feed_plain(hasher: Any, array: Any, dtype: str) -> int:
+    import numpy as np
+
+    hasher.update(f"{dtype}|{tuple(array.shape)}\n".encode())
+    if array.size == 0:
+        return 0
+    if array.flags.c_contiguous:
+        hasher.update(_bytes(array))
+    elif array.ndim and array.shape[0]:
+        # Copied a few rows at a time: a transposed view of 10 GB must not need 10 more.
+        rows = max(1, _STEP // max(1, array.nbytes // array.shape[0]))
+        for start in range(0, array.shape[0], rows):
+            hasher.update(_bytes(np.ascontiguousarray(array[start : start + rows])))
+    return int(array.nbytes)
+
+
+def _bytes(array: Any) -> Any:
+    # reshape, because a 0-d array cannot be viewed as another size of element.
+    return memoryview(array.reshape(-1).view("u1"))
+
+
+def _feed_tensor(hasher: Any, tensor: Any) -> int:
+    tensor = tensor.detach()
+    if tensor.is_sparse or tensor.is_quantized:
+        tensor = tensor.to_dense() if tensor.is_sparse else tensor.dequantize()
+    if tensor.is_conj() or tensor.is_neg():
+        tensor = tensor.resolve_conj().resolve_neg()
+    tensor = tensor.cpu()
+    try:
+        array = tensor.numpy()
+    except TypeError:  # bfloat16 and the 8-bit floats are no NumPy types
+        import torch
+
+        array = tensor.contiguous().reshape(-1).view(torch.uint8).numpy()
+        hasher.update(f"{tensor.dtype}|{tuple(tensor.shape)}\n".encode())
+        hasher.update(memoryview(array))
+        return int(array.nbytes)
+    return _feed_array(hasher, array)
+
+
+def _feed_objects(hasher: Any, array: Any) -> int:
+    hasher.update(f"object|{tuple(array.shape)}\n".encode())
+    size = 0
+    for item in array.reshape(-1).tolist():
+        data = _scalar_bytes(item)
+        if data is None:
+            raise UsageProblem(
+                f"The array holds Python objects ({type(item).__name__}).",
+                "Convert it to numbers or text first.",
+            )
+        hasher.update(len(data).to_bytes(8, "little") + data)
+        size += len(data)
+    return size
+
+
+def _scalar_bytes(item: object) -> bytes | None:
+    if isinstance(item, str):
+        return b"s" + item.encode("utf-8", "surrogatepass")
+    if isinstance(item, (bytes, bytearray)):
+        return b"b" + bytes(item)
+    if item is None or isinstance(item, (bool, numbers.Number)):
+        return f"n{type(item).__name__}:{item!r}".encode()
+    if hasattr(item, "isoformat"):
+        return f"d{item.isoformat()}".encode()
+    if type(item).__module__.startswith("pandas"):  # NA and NaT
+        return f"p{item}".encode()
+    return None
+
+
+def hash_image(image: Any) -> tuple[str, int]:
+    """Hash a PIL image by its mode, size, palette and pixels; file format does not count."""
+    hasher = hashlib.sha256(f"{image.mode}|{image.size}\n".encode())
+    if image.mode == "P":
+        hasher.update(bytes(image.getpalette() or ()))
+    pixels = image.tobytes()
+    hasher.update(pixels)
+    return hasher.hexdigest(), len(pixels)
+
+
+def hash_table(table: Any) -> tuple[str, int]:
+    """Hash a pandas DataFrame or Series: names, dtypes, index and every value."""
+    frame = table.to_frame() if hasattr(table, "to_frame") and table.ndim == 1 else table
+    hasher = hashlib.sha256()
+    size = _feed_column(hasher, "index", frame.index)
+    for position, name in enumerate(frame.columns):
+        size += _feed_column(hasher, repr(name), frame.iloc[:, position])
+    return hasher.hexdigest(), size
+
+
+def _feed_column(hasher: Any, name: str, column: Any) -> int:
+    import numpy as np
+
+    hasher.update(f"{name}:{column.dtype}\n".encode())
+    values = column.to_numpy()
+    if values.dtype == object or values.dtype.kind in "US":
+        return _feed_objects(hasher, np.asarray(values, dtype=object))
+    return _feed_array(hasher, values)
+
+
+def hash_value(value: object) -> tuple[str, int]:
+    """Hash one value: a leaf, or a nested structure of leaves.
+
+    Raises
+    ------
+    UsageProblem
+        There is something in it whose content cannot be told.
+    """
+    if is_table(value):
+        return hash_table(value)
+    if is_array(value):
+        return hash_array(value)
+    if is_image(value):
+        return hash_image(value)
+    opened = _opened(value)
+    if opened is not value:
+        return hash_value(opened)
+    if isinstance(value, (list, tuple, Mapping)):
+        hasher = hashlib.sha256()
+        size = 0
+        for name, item in named_items(value):
+            digest, count = hash_value(item)
+            hasher.update(f"{name}\t{digest}\n".encode("utf-8", "surrogatepass"))
+            size += count
+        return hasher.hexdigest(), size
+    data = _scalar_bytes(value)
+    if data is None:
+        raise NotIdentified(
+            f"{type(value).__name__}",
+            "the content of such an object cannot be told",
+            "Give arrays, tensors, images, tables, numbers or text, or lists and dicts of them.",
+        )
+    return hashlib.sha256(data).hexdigest(), len(data)
+
+
+def _opened(value: Any) -> Any:
+    """Return what stands for the content of a set, range, record, frame or open file."""
+    if isinstance(value, (set, frozenset)):
+        return sorted(hash_value(item)[0] for item in value)
+    if isinstance(value, (memoryview, packed_array, range, deque)):
+        return list(value) if isinstance(value, (range, deque)) else bytes(value)
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {item.name: getattr(value, item.name) for item in dataclasses.fields(value)}
+    if isinstance(value, io.IOBase):
+        content = content_of_file(value)
+        return value if content is None else content
+    for name in ("to_ndarray", "as_py"):  # a frame of a video, a value of Arrow
+        if hasattr(value, name):
+            return getattr(value, name)()
+    return value
+
+
+def content_of_file(value: Any) -> bytes | None:
+    """Return all bytes of an open file, its place put back; ``None`` of what cannot go back."""
+    try:
+        if not (value.readable() and value.seekable()):
+            return None
+        place = value.tell()
+        try:
+            value.seek(0)
+            data = value.read()
+        finally:
+            value.seek(place)
+    except (OSError, ValueError):
+        return None
+    return data.encode("utf-8", "surrogatepass") if isinstance(data, str) else bytes(data)
+
+
+def entries(value: object, name: str = "") -> Iterator[Entry]:
+    """Yield an entry for each array, image or table in a nested structure.
+
+    A list of numbers or of texts is one entry, as an array of them would be.
+    """
+    if isinstance(value, Mapping) or (isinstance(value, (list, tuple)) and not is_flat(value)):
+        for key, item in named_items(value):
+            yield from entries(item, f"{name}/{key}" if name else key)
+        return
+    if isinstance(value, (list, tuple)):
+        import numpy as np
+
+        value = np.asarray(value)
+    digest, size = hash_value(value)
+    yield Entry(digest, size, name or "data")

@@ -1,0 +1,355 @@
+"""Describes data by its full content: arrays, tensors, tables, data sets, files, folders."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from cvtrack_magics.capture.data import arrays, handles, scheme, shapes, tables
+from cvtrack_magics.capture.data.folders import identify_files, identify_folder
+from cvtrack_magics.capture.data.hashing import sha256_file
+from cvtrack_magics.capture.data.manifest import (
+    Entry,
+    ManifestDiff,
+    compare_manifests,
+    manifest_digest,
+    manifest_text,
+)
+from cvtrack_magics.capture.data.reach import named_files
+from cvtrack_magics.capture.data.samples import with_files
+from cvtrack_magics.capture.data.torchdata import Identity, identify_dataset, is_dataset
+from cvtrack_magics.errors import NotIdentified, UsageProblem, did_you_mean
+from cvtrack_magics.names import safe_key
+from cvtrack_magics.records import Artifact, Dataset, Notice, Param, Record, Tag
+from cvtrack_magics.redact import redact
+
+__all__ = ["ManifestDiff", "compare_manifests", "describe_data"]
+
+_PREFIXES = {
+    "training": "train",
+    "train": "train",
+    "validation": "val",
+    "valid": "val",
+    "val": "val",
+    "testing": "test",
+    "test": "test",
+    "evaluation": "test",
+    "eval": "test",
+}
+_URL = re.compile(r"^(?!file:)[A-Za-z][A-Za-z0-9+.\-]+://")
+
+
+def describe_data(
+    value: object,
+    *,
+    name: str,
+    context: str = "training",
+    source: str = "",
+    cache: Path | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> list[Record]:
+    """Describe one data set by a SHA-256 over its full content.
+
+    Parameters
+    ----------
+    value : object
+        A path of a file or folder, an array, tensor, image or DataFrame, a list,
+        tuple or dict of these, a list or table of paths (also a CSV file), or a torch
+        ``Dataset`` or ``DataLoader``, an open file, archive or table, a stream that can
+        be read again, or a dict of data sets.
+    name : str
+        What the data set is called.
+    context : str, optional
+        What it is used for: ``training``, ``validation``, ``test`` or a word of yours.
+    source : str, optional
+        Where it comes from; by default the path, or the kind of object.
+    cache : Path, optional
+        Folder of a cache, so that unchanged files are not read again.
+    progress : callable, optional
+        Called with what is done and the total, in bytes, files or samples.
+
+    Returns
+    -------
+    list of Dataset, Param, Tag, Artifact and Notice
+        Parameter ``<train|val|test>_dataset_sha256``, tag ``dataset``, the manifest
+        ``datasets/<name>.manifest.tsv``. The digest of a single file is what
+        ``sha256sum`` prints, that of one array covers dtype, shape and elements, that
+        of files with labels is the SHA-256 of ``datasets/<name>.samples.tsv`` without
+        names, and all others' is the SHA-256 of the manifest: docs/data-digest.md.
+
+    Raises
+    ------
+    NotIdentified
+        The object can be read only once, or has no content that can be hashed.
+    UsageProblem
+        There is no such file, or it cannot be read.
+    """
+    if not name.strip():
+        raise UsageProblem("The data set has no name.", "Give one with --name.")
+    identity, found_source = _identify(value, cache, progress)
+    prefix = _PREFIXES.get(context.strip().lower()) or safe_key(context).replace("/", "_")
+    records: list[Record] = [
+        Dataset(
+            name=name,
+            source=redact(source or found_source),
+            context=context,
+            digest=identity.digest,
+            schema=identity.schema,
+            profile=_profile(identity),
+        ),
+        Tag("dataset", redact(name)),
+    ]
+    if identity.certain:
+        records.append(Param(f"{prefix}_dataset_sha256", identity.digest))
+        file = safe_key(name).replace("/", "_")
+        records.append(Artifact(f"datasets/{file}.manifest.tsv", content=identity.manifest))
+        if identity.listing:
+            records.append(Artifact(f"datasets/{file}.samples.tsv", content=identity.listing))
+    return [*records, *(Notice(text) for text in identity.notices)]
+
+
+def unidentified_records(error: NotIdentified, *, name: str, context: str) -> list[Record]:
+    """Return what a run says of data that was not identified: that it was used, and why.
+
+    Parameters
+    ----------
+    error : NotIdentified
+        From `describe_data`.
+    name, context : str
+        As in `describe_data`.
+
+    Returns
+    -------
+    list of Dataset, Tag and Notice
+        The digest describes nothing but the reason; no reader takes it for the data's.
+    """
+    why = redact(f"not identified, because {error.reason}")
+    return [
+        Dataset(
+            name=name,
+            source="",
+            context=context,
+            digest=manifest_digest(f"{error.what}: {why}"),
+            profile={"identity": why},
+        ),
+        Tag("dataset", redact(name)),
+        Notice(redact(f"{name}: {error.problem}" + (f" {error.hint}" if error.hint else ""))),
+    ]
+
+
+def _profile(identity: Identity) -> dict[str, object]:
+    """Return the profile with the digest's scheme, and the digest of any order."""
+    if not identity.certain:
+        return identity.profile
+    made = dict(identity.profile)
+    if identity.scheme != 1:  # what says nothing is the first
+        made["digest_scheme"] = identity.scheme
+    return {**made, "samples_sha256": identity.samples} if identity.samples else made
+
+
+def _identify(
+    value: object, cache: Path | None, progress: Callable[[int, int], None] | None
+) -> tuple[Identity, str]:
+    if isinstance(value, (str, os.PathLike)):
+        return _identify_path(os.fspath(value), cache, progress)
+    if isinstance(value, range):
+        value = list(value)
+    kind = f"{type(value).__module__}.{type(value).__name__}"
+    table = tables.as_table(value)
+    if table is not None and tables.path_columns(table):
+        return tables.identify_table(table, cache, progress), kind
+    if isinstance(value, (list, tuple)) and any(isinstance(v, os.PathLike) for v in value):
+        missing = next(v for v in value if isinstance(v, os.PathLike))
+        raise UsageProblem(f"There is no file {os.fspath(missing)!r}.", "Give paths of files only.")
+    opened = _identify_open(value, cache, progress)
+    if opened is not None:
+        return opened, kind
+    if _is_once(value):
+        said = "it can be read only once"
+        raise NotIdentified(type(value).__name__, said, "Give a list, or the files it reads from.")
+    parts = _data_sets(value)
+    if parts:
+        return _identify_parts(parts, cache, progress), kind
+    single = shapes.is_array(value) or shapes.is_image(value) or shapes.is_table(value)
+    if not single and is_dataset(value):
+        return identify_dataset(value, cache, progress), kind
+    found = list(arrays.entries(with_files(value, {})))
+    if not found:
+        raise UsageProblem("The data set is empty.", "Give arrays, files or samples.")
+    text = manifest_text(found)
+    digest = found[0].sha256 if single else manifest_digest(text)
+    profile: dict[str, object] = {"bytes": sum(entry.size for entry in found)}
+    shape = getattr(value, "shape", None)
+    if shapes.is_array(value) and shape:
+        profile["samples"] = int(shape[0])
+    schema = shapes.describe_shape(value)
+    notices = _not_read(table)
+    return Identity(digest, text, schema, profile, notices), kind
+
+
+def _is_once(value: object) -> bool:
+    return isinstance(value, Iterator) and not isinstance(value, io.IOBase)
+
+
+def _identify_open(
+    value: Any, cache: Path | None, progress: Callable[[int, int], None] | None
+) -> Identity | None:
+    """Identify an open file by its bytes, an open archive or table by its members."""
+    kind = type(value).__name__
+    if handles.kind_of_handle(value):
+        samples, header = handles.members_of_handle(value)
+        if not samples:
+            raise UsageProblem(f"{kind} is empty.", "Give one that holds members.")
+        return _of_samples(kind, samples, header)
+    path = handles.file_behind(value)
+    if path:
+        return _identify_path(path, cache, progress)[0]
+    if not isinstance(value, io.IOBase):
+        return None
+    content = arrays.content_of_file(value)
+    if content is None:
+        hint = "Give a path, or a file that is open to read."
+        raise NotIdentified(kind, "it cannot be read from its beginning", hint)
+    digest = hashlib.sha256(content).hexdigest()
+    text = manifest_text([Entry(digest, len(content), "data")])
+    return Identity(digest, text, {"kind": "file"}, {"bytes": len(content)})
+
+
+def _of_samples(kind: str, samples: list[scheme.Sample], header: dict[str, object]) -> Identity:
+    width = len(str(len(samples) - 1))
+    text = manifest_text(
+        Entry(s.sha256, s.size, s.name or f"{at:0{width}d}") for at, s in enumerate(samples)
+    )
+    profile: dict[str, object] = {
+        "samples": len(samples),
+        "bytes": sum(sample.size for sample in samples),
+    }
+    return Identity(
+        scheme.ordered_digest(samples, header),
+        text,
+        {"class": kind},
+        profile,
+        samples=scheme.samples_digest(samples, header),
+        scheme=scheme.SCHEME,
+        listing=scheme.listing_text(samples, header),
+    )
+
+
+def _data_sets(value: object) -> dict[str, Any]:
+    """Return the data sets of a dict or list of nothing else, by name."""
+    if not isinstance(value, (Mapping, list, tuple)):
+        return {}
+    found = dict(shapes.named_items(value))
+    one_by_one = all(is_dataset(item) and not shapes.is_array(item) for item in found.values())
+    plain = any(shapes.is_image(i) or shapes.is_table(i) for i in found.values())
+    return found if one_by_one and not plain else {}
+
+
+def _identify_parts(
+    parts: Mapping[str, Any], cache: Path | None, progress: Callable[[int, int], None] | None
+) -> Identity:
+    """Identify several data sets, each by its own digests under its name."""
+    found = {name: identify_dataset(item, cache, progress) for name, item in parts.items()}
+    for name, item in found.items():
+        if not item.certain:
+            raise NotIdentified(f"Part {name!r}", "its samples are random", item.notices[-1])
+    ordered = [_part(item.digest, name, item) for name, item in found.items()]
+    any_order = [_part(item.samples or item.digest, name, item) for name, item in found.items()]
+    header: dict[str, object] = {"content": "data sets"}
+    made = _of_samples("parts", ordered, header)
+    counts = [item.profile.get("samples") for item in found.values()]
+    whole = sum(count for count in counts if isinstance(count, int))
+    notices = tuple(text for item in found.values() for text in item.notices)
+    return replace(
+        made,
+        schema={name: item.schema for name, item in found.items()},
+        profile={**made.profile, "samples": whole},
+        notices=notices,
+        samples=scheme.samples_digest(any_order, header),
+    )
+
+
+def _part(digest: str, name: str, found: Identity) -> scheme.Sample:
+    size = found.profile.get("bytes", 0)
+    return scheme.Sample(
+        digest, scheme.label_text(name), size if isinstance(size, int) else 0, name
+    )
+
+
+def _not_read(table: tables.Table | None) -> tuple[str, ...]:
+    """Say which columns look like names of files that are not here."""
+    columns = tables.unread_columns(table) if table is not None else []
+    return tuple(
+        f"{f'Column {name!r}' if name else 'The list'} looks like names of files, but none of "
+        "them is here: the names were hashed, not the files."
+        for name in columns
+    )
+
+
+def _identify_path(
+    text: str | bytes, cache: Path | None, progress: Callable[[int, int], None] | None
+) -> tuple[Identity, str]:
+    name = os.fsdecode(text)
+    if _URL.match(name):
+        raise UsageProblem(
+            f"{redact(name)!r} is not on this machine.",
+            "Download it, give the local path, and name the address with --source.",
+        )
+    path = Path(os.path.abspath(os.path.expanduser(name)))
+    if path.is_dir():
+        found = identify_folder(path, cache, progress)
+        profile: dict[str, object] = {"files": found.files, "bytes": found.size}
+        schema: dict[str, object] = {"kind": "folder", "suffixes": _suffixes(found.manifest)}
+        return Identity(found.digest, found.manifest, schema, profile, found.notices), str(path)
+    named = [] if path.exists() else named_files(name)
+    if named:  # shards in braces, or a pattern
+        return tables.identify_table(tables.Table({"": named}), cache, progress), name
+    if not path.exists():
+        raise UsageProblem(f"There is no file or folder {name!r}.{_near(path)}", _looked(path))
+    if not path.is_file():
+        raise UsageProblem(f"{name!r} is neither a file nor a folder.", "Give a regular file.")
+    table = tables.read_csv(path) or tables.read_list(path)
+    if table is not None and tables.path_columns(table):
+        made = tables.identify_table(table, cache, progress)
+        own_digest = sha256_file(str(path)).sha256
+        return replace(made, profile={**made.profile, "table_sha256": own_digest}), str(path)
+    # One file has a cache of its own, beside those of folders.
+    own = None if cache is None else cache / "files" / _short(str(path))
+    found = identify_files(str(path.parent), [path.name], own, progress)
+    digest = found.manifest[:64]
+    schema = {"kind": "file", "suffix": path.suffix}
+    said: dict[str, object] = {"files": 1, "bytes": found.size}
+    return Identity(digest, found.manifest, schema, said, _not_read(table)), str(path)
+
+
+def _short(text: str) -> str:
+    return manifest_digest(text.encode("utf-8", "surrogateescape").hex())[:16]
+
+
+def _suffixes(manifest: str) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for line in manifest.split("\n")[:-1]:
+        base = line.rpartition("\t")[2].rpartition("/")[2]
+        suffix = base[base.rfind(".") :].lower() if "." in base[1:] else ""
+        counts[suffix] = counts.get(suffix, 0) + 1
+    common = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    return dict(common[:20])
+
+
+def _near(path: Path) -> str:
+    try:
+        return did_you_mean(path.name, os.listdir(path.parent))
+    except OSError:
+        return ""
+
+
+def _looked(path: Path) -> str:
+    if not path.parent.is_dir():
+        return f"There is no folder {str(path.parent)!r} either."
+    return f"Looked in {str(path.parent)!r}."

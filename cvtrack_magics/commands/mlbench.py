@@ -1,0 +1,178 @@
+"""``mlbench()``: latency and throughput of the ways to run a model, side by side."""
+
+from __future__ import annotations
+
+import json
+import re
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cvtrack_magics.errors import StoreUnavailable, UsageProblem
+from cvtrack_magics.records import Artifact
+from cvtrack_magics.run import model_reference as references
+from cvtrack_magics.run.current import get_session
+from cvtrack_magics.run.recording import record, target_of
+
+if TYPE_CHECKING:
+    from cvtrack_magics.display.table_view import Listing
+    from cvtrack_magics.release.latency import Bench
+    from cvtrack_magics.store.tracking import OpenRun
+
+FOLDER = "latency"
+KINDS = ("eager", "torchscript", "compile")
+COLUMNS = ("runner", "batch", "p50", "p95", "p99", "images/s", "calls", "")
+
+
+def mlbench(
+    target: Any,
+    example: Any,
+    *,
+    batches: Sequence[int] = (1, 8, 32),
+    seconds: float = 2.0,
+    runners: Sequence[str] | None = None,
+    threads: int | None = None,
+    run: str = "",
+    trust: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+) -> Listing:
+    """Measure latency and throughput, and record them.
+
+    The run gets the guide's names for the first runner at the smallest batch
+    (``p50_latency_ms``, ``p95_latency_ms``, ``p99_latency_ms``, ``throughput_imgs_per_sec``),
+    ``latency/<runner>/b<batch>/…`` for every cell, and ``latency/latency.json`` and ``.png``.
+
+    Parameters
+    ----------
+    target : torch.nn.Module or str
+        A model; the path of an ``.onnx`` file; or a run or version whose model and verified
+        export are measured.
+    example : tensor, array, tuple or dict
+        One input as a batch of one; larger batches repeat it.
+    batches : sequence of int
+        Batch sizes.
+    seconds : float
+        To measure each figure for.
+    runners : sequence of str, optional
+        Of ``eager``, ``torchscript``, ``compile`` and ``onnx``; otherwise all that are there.
+    threads : int, optional
+        Otherwise as many as torch uses.
+    run : str
+        A finished run to record it in; otherwise the open one.
+    trust : bool
+        Let code and pickles that came with a recorded model run.
+    progress : callable, optional
+        Told how much of how much is done.
+
+    Returns
+    -------
+    Listing
+        ``result`` is the ``Bench``.
+    """
+    from cvtrack_magics.release.latency import bench, figure, runners_of
+
+    with tempfile.TemporaryDirectory(prefix="cvtrack-") as temporary:
+        model, onnx = _measured(target, run, Path(temporary), trust)
+        kinds = tuple(
+            runners or (("eager", "torchscript", "compile", "onnx") if model else ("onnx",))
+        )
+        if "onnx" in kinds and onnx is None and runners is None:
+            kinds = tuple(kind for kind in kinds if kind != "onnx")
+        ways = runners_of(model, example, kinds=kinds, onnx_path=onnx, threads=threads)
+        found = bench(ways, batches=batches, seconds=seconds, progress=_told(progress))
+    picture = figure(found)
+    files = [
+        Artifact(f"{FOLDER}/latency.json", json.dumps(found.facts(), indent=1)),
+        Artifact(f"{FOLDER}/latency.png", picture),
+    ]
+    return listing_of(found, record(run, found.metrics(), files), {"latency": picture})
+
+
+def is_expression(text: str, namespace: Mapping[str, Any]) -> bool:
+    """Whether what was typed is Python, and not a file, a run or a version."""
+    root = re.match(r"\w+", text)
+    return not text.endswith(".onnx") and root is not None and root[0] in namespace
+
+
+def _measured(target: Any, run: str, folder: Path, trust: bool) -> tuple[Any, Path | None]:
+    """Return the model and the ONNX file to be measured."""
+    if not isinstance(target, (str, Path)):
+        if not callable(target):
+            raise UsageProblem(f"A {type(target).__name__} is no model that could be run.")
+        return target, _export_in(run, folder)
+    if str(target).endswith(".onnx"):
+        path = Path(target).expanduser()
+        if not path.is_file():
+            raise UsageProblem(f"There is no file {str(target)!r}.")
+        return None, path
+    from cvtrack_magics.commands.mlload import fetched
+
+    found = references.find(str(target))
+    stored = get_session().tracking.run_of(found.run_id)
+    model = fetched(found, "model", folder, trust=trust)
+    return (model.network if model is not None else None), _onnx_of(stored, folder)
+
+
+def _export_in(run: str, folder: Path) -> Path | None:
+    """Return the verified export of the run that is recorded in."""
+    target = target_of(run)
+    stored = target.in_store() if target is not None else None
+    try:
+        return None if stored is None else _onnx_of(stored, folder)
+    except StoreUnavailable:
+        return None
+
+
+def _onnx_of(run: OpenRun, folder: Path) -> Path | None:
+    tracking = get_session().tracking
+    if "onnx/model.onnx" not in tracking.files(run, "onnx"):
+        return None
+    from cvtrack_magics.commands.mlload import check_export
+
+    path = tracking.download(run, "onnx", folder)
+    check_export(run, path)
+    return path / "model.onnx"
+
+
+def _told(progress: Callable[[int, int], None] | None) -> Callable[[str, float], None] | None:
+    if progress is None:
+        return None
+    return lambda _, share: progress(round(100 * share), 100)
+
+
+def listing_of(found: Bench, where: str, pictures: Mapping[str, bytes]) -> Listing:
+    """Return a measurement as a table."""
+    from cvtrack_magics.display.table_view import Listing
+    from cvtrack_magics.display.text import number
+
+    def ms(value: float | None) -> str:
+        return "–" if value is None else f"{number(value, 3)} ms"
+
+    rows = tuple(
+        (
+            row.runner,
+            str(row.batch),
+            ms(row.p50_ms),
+            ms(row.p95_ms),
+            ms(row.p99_ms),
+            "–" if row.throughput is None else number(row.throughput, 3),
+            f"{row.n:,}",
+            row.note,
+        )
+        for row in found.rows
+    )
+    first = found.row(found.headline)
+    said = "Nothing could be run."
+    if first is not None:
+        speed = number(first.throughput or 0, 3)
+        said = f"{found.headline}: p50 {ms(first.p50_ms)}, {speed} images/s."
+    return Listing(
+        said,
+        result=found,
+        where=where,
+        columns=COLUMNS,
+        rows=rows,
+        notes=found.notes,
+        pictures=pictures,
+    )

@@ -1,0 +1,68 @@
+"""``mlcheck()``: the checklists of a run and of a promotion."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cvtrack_magics.commands.candidate_loader import gather
+from cvtrack_magics.commands.mlcard import found_or_open
+from cvtrack_magics.errors import ChecklistNotMet
+from cvtrack_magics.run.model_reference import Found, registry
+
+if TYPE_CHECKING:
+    from cvtrack_magics.display.table_view import Listing
+    from cvtrack_magics.release.checklist import Checklist
+
+
+def mlcheck(reference: str = "", *, version: str = "") -> Listing:
+    """Go through the guide's checklists.
+
+    Parameters
+    ----------
+    reference : str
+        A run, or a registered model (``NAME``, ``NAME/3``, ``NAME@champion``); otherwise the
+        open run.
+    version : str
+        Of the model; otherwise the newest.
+
+    Returns
+    -------
+    Listing
+        That of a promotion, which has all of a run's, where there is a version; ``result`` is
+        the ``Checklist``.
+    """
+    from cvtrack_magics.release.checklist import check_promotion, check_run
+    from cvtrack_magics.release.promotion import champion_of, look
+
+    found = found_or_open(reference, version, "%mlcheck")
+    candidate = gather(found)
+    if found.version is None:
+        return listing_of(check_run(candidate))
+    model = look(registry(), found.version.name)
+    now = champion_of(model)
+    is_other = now is not None and now.version != found.version.version
+    rival = gather(Found(now.run_id, now)) if now is not None and is_other else None
+    others = list(model.versions.values())
+    return listing_of(check_promotion(candidate, champion=rival, others=others))
+
+
+def insist(listing: Listing) -> None:
+    """Raise when items of a shown checklist are not met."""
+    failed = listing.result.failed
+    if failed:
+        raise ChecklistNotMet(f"Not met: {', '.join(item.title for item in failed)}.")
+
+
+def listing_of(found: Checklist) -> Listing:
+    """Return a checklist as a table."""
+    from cvtrack_magics.display.table_view import MARKS, Listing
+
+    asked = sum(item.passed is not None for item in found.items)
+    rows = tuple((MARKS[item.passed], item.title, item.found, item.fix) for item in found.items)
+    return Listing(
+        f"{found.title}: {asked - len(found.failed)} of {asked}",
+        result=found,
+        passed=found.passed,
+        columns=("", "item", "found", "what mends it"),
+        rows=rows,
+    )

@@ -1,0 +1,212 @@
+"""``mleval()``: a task's metrics with intervals, curves and per-sample scores, recorded."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from cvtrack_magics.commands.mlgrid import predictions_of
+from cvtrack_magics.errors import UsageProblem
+from cvtrack_magics.names import file_part, safe_key
+from cvtrack_magics.records import Artifact, Record
+from cvtrack_magics.run.current import get_session
+from cvtrack_magics.run.recording import needed, record, stored, target_of
+
+if TYPE_CHECKING:
+    from cvtrack_magics.display.report import Report
+    from cvtrack_magics.tasks.predictions import Predictions
+    from cvtrack_magics.vision.evaluation import Evaluation
+
+FOLDER = "evaluation"
+
+
+def mleval(
+    predictions: Any,
+    *,
+    task: str | None = None,
+    threshold: float | None = None,
+    iou: float = 0.5,
+    prefix: str = "val",
+    step: int | None = None,
+    run: str = "",
+    resamples: int = 1000,
+    level: float = 0.95,
+    figures: bool = True,
+    mlflow: str = "",
+    inputs: Any = None,
+) -> Report:
+    """Measure predictions by the metrics of their task, and record all of it.
+
+    The run gets every metric as ``<prefix>/<name>`` (names as in the scheme of the README),
+    the interval of the headline metric as ``<prefix>/<name>/ci_low`` and ``ci_high``, and under
+    ``evaluation/<prefix>/`` the figures as PNGs, ``metrics.json`` and ``samples.json``: a table
+    with a row for each sample, which ``mlflow.load_table`` reads.
+
+    Parameters
+    ----------
+    predictions : Predictions, tuple or dict
+        Or, with ``task``, (images, truth, output).
+    task : str, optional
+        One of the six tasks, for a tuple or dict.
+    threshold : float, optional
+        The score from which on something counts; by default that of the best F1, or, of two
+        classes, the likelier.
+    iou : float
+        The overlap from which on an object is found.
+    prefix : str
+        What stands before the metrics' names: ``val``, ``test`` …
+    step : int, optional
+        Otherwise the step that the run is at.
+    run : str
+        A finished run to record it in: its name in this experiment, its id, or
+        ``MODEL@ALIAS``. Otherwise the open run.
+    resamples, level : int, float
+        Of the bootstrap over samples that gives the interval; 0 resamples for none.
+    figures : bool
+        Draw confusion matrix, curves and bars.
+    mlflow : str
+        A logged model (``runs:/…``, ``models:/…``) that MLflow's own evaluation is run on with
+        ``inputs``; or ``predictions``, to give it these predictions.
+    inputs : array, optional
+        What the logged model takes, N × …; goes with ``mlflow``.
+
+    Returns
+    -------
+    Report
+        ``metrics``, ``evaluation`` and ``figures``; shows itself.
+    """
+    from cvtrack_magics.display.report import Report
+    from cvtrack_magics.tasks.evaluate import measure
+    from cvtrack_magics.tasks.figures import figures as draw
+
+    made = predictions_of(predictions, task)
+    found = measure(made, threshold=threshold, iou=iou, resamples=resamples, level=level)
+    pictures = draw(found) if figures else {}
+    beside: Mapping[str, float] = {}
+    session = get_session()
+    if mlflow:
+        beside = _by_mlflow(made, mlflow, inputs, prefix, run)
+    values = metrics_of(found, prefix)
+    files = records_of(found, made, pictures, prefix)
+    where = record(run, values, files, step=step)
+    session.evidence.keep(target_of(run), f"%mleval {prefix.strip('/')}".strip(), made)
+    return Report(found, pictures, where, beside, session.config.digits)
+
+
+def _by_mlflow(
+    predictions: Predictions, model: str, inputs: Any, prefix: str, run: str
+) -> dict[str, float]:
+    from cvtrack_magics.store.mlflow_evaluate import evaluate_labels, predicted_labels
+
+    if predictions.task != "classification":
+        raise UsageProblem(
+            f"MLflow has no evaluation for {predictions.task}.", "--mlflow is for classification."
+        )
+    target = stored(needed(run, "MLflow's evaluation"), "MLflow's evaluation")
+    data = predictions.labels
+    if model == "predictions":
+        said = data.probabilities.argmax(axis=1)
+    else:
+        said = predicted_labels(model, inputs, len(predictions))
+    known = data.truth >= 0
+    # a slash would be read by MLflow as one between a metric's name and its version
+    start = f"{prefix.strip('/').replace('/', '_')}_mlflow_".lstrip("_")
+    return evaluate_labels(data.truth[known], said[known], start, target)
+
+
+def metrics_of(found: Evaluation, prefix: str) -> dict[str, float]:
+    """Return the metrics under the names they are logged by; a NaN is no metric."""
+    start = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
+    values = {
+        safe_key(start + name): float(value)
+        for name, value in found.metrics.items()
+        if math.isfinite(value)
+    }
+    interval = found.interval
+    if interval is not None and math.isfinite(interval.low):
+        values[safe_key(f"{start}{interval.metric}/ci_low")] = interval.low
+        values[safe_key(f"{start}{interval.metric}/ci_high")] = interval.high
+    return values
+
+
+def records_of(
+    found: Evaluation, predictions: Predictions, pictures: Mapping[str, bytes], prefix: str
+) -> list[Record]:
+    """Return the files of an evaluation."""
+    from cvtrack_magics.vision.metric_catalog import VERSION
+
+    folder = f"{FOLDER}/{file_part(prefix.strip('/')) or 'metrics'}"
+    interval, replicates = found.interval, found.replicates
+    facts = {
+        "prefix": prefix.strip("/"),
+        "task": found.task,
+        "headline": found.headline,
+        "samples": len(predictions),
+        "data_sha256": data_digest(predictions),
+        "metrics": {name: _json(value) for name, value in found.metrics.items()},
+        "interval": None
+        if interval is None
+        else {
+            "metric": interval.metric,
+            "value": _json(interval.value),
+            "low": _json(interval.low),
+            "high": _json(interval.high),
+            "level": interval.level,
+            "resamples": interval.resamples,
+        },
+        "classes": list(found.classes),
+        "per_class": {
+            name: [_json(value) for value in values] for name, values in found.per_class.items()
+        },
+        "confusion": None if found.confusion is None else found.confusion.tolist(),
+        "notes": list(found.notes),
+        "settings": {
+            **{name: _setting(value) for name, value in found.settings.items()},
+            "scheme": VERSION,
+            "seed": None if replicates is None else replicates.seed,
+            "first_draw": None if replicates is None else replicates.first,
+        },
+        "replicates": [] if replicates is None else [_json(value) for value in replicates.values],
+    }
+    columns = list(found.samples)
+    rows = zip(*(_column(found.samples[name]) for name in columns), strict=True)
+    table = {"columns": columns, "data": [list(row) for row in rows]}
+    return [
+        Artifact(f"{folder}/metrics.json", json.dumps(facts, indent=1, allow_nan=False)),
+        Artifact(f"{folder}/samples.json", json.dumps(table, allow_nan=False)),
+        *(Artifact(f"{folder}/{name}.png", png) for name, png in pictures.items()),
+    ]
+
+
+def data_digest(predictions: Predictions) -> str:
+    """Return the SHA-256 of which samples were measured against which truth.
+
+    Two evaluations of the same digest were made on the same data, in whatever order.
+    """
+    from cvtrack_magics.tasks.truth_digest import truths
+
+    whole = hashlib.sha256(f"{predictions.task}\n{len(predictions)}\n".encode())
+    for name, truth in sorted(zip(predictions.ids, truths(predictions), strict=True)):
+        whole.update(f"{name}\0{hashlib.sha256(truth).hexdigest()}\n".encode())
+    return whole.hexdigest()
+
+
+def _json(value: Any) -> float | None:
+    return float(value) if math.isfinite(float(value)) else None
+
+
+def _setting(value: Any) -> float | str | None:
+    if value is None:
+        return None
+    return float(value) if math.isfinite(float(value)) else str(float(value))
+
+
+def _column(values: Any) -> list[Any]:
+    """Return a column as JSON has it: no NaN, no NumPy."""
+    kind = values.dtype.kind
+    if kind == "f":
+        return [value if math.isfinite(value) else None for value in values.tolist()]
+    return [str(value) for value in values] if kind in "UO" else list(values.tolist())

@@ -1,0 +1,189 @@
+"""``mlexport()``: an export that was proved equal, kept with the proof."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from cvtrack_magics.commands.mlmodel import files_of
+from cvtrack_magics.records import Artifact, Record, Tag
+from cvtrack_magics.run.current import get_session
+from cvtrack_magics.run.recording import target_of
+
+if TYPE_CHECKING:
+    from cvtrack_magics.display.table_view import Listing
+    from cvtrack_magics.errors import ExportRefused
+    from cvtrack_magics.release.export import Check, Export
+    from cvtrack_magics.release.export.onnxfile import Port
+
+COLUMNS = ("", "inputs", "output", "shape", "max abs", "max rel", "agree")
+SHOWN = 12
+
+
+def mlexport(
+    format: Literal["onnx", "torchscript", "pt2"],
+    model: Any,
+    example: Any,
+    *,
+    opset: int | None = None,
+    dynamic: Sequence[str] = ("batch",),
+    tolerance: float | None = None,
+    seed: int = 0,
+    run: str = "",
+) -> Listing:
+    """Export a model, prove that the export computes the same, and record both.
+
+    The run gets ``<format>/`` with the model (for ONNX an MLflow model with its signature) and
+    ``evidence.json``, and the metrics ``export/<format>/max_abs_diff``, ``max_rel_diff``,
+    ``agreement`` and ``size_mb``.
+
+    Parameters
+    ----------
+    format : {'onnx', 'torchscript', 'pt2'}
+        What to export to.
+    model : torch.nn.Module
+        In eval mode while this runs; put back afterwards.
+    example : tensor, array, tuple, list or dict
+        A real input: a batch as the model takes it, several inputs, or inputs by name.
+    opset : int, optional
+        Of ONNX; otherwise the exporter's own.
+    dynamic : sequence of str
+        Axes whose size is open: ``batch``, ``height``, ``width``.
+    tolerance : float, optional
+        Relative; the absolute one is a tenth of it. Otherwise that of the precision.
+    seed : int
+        Of the random inputs.
+    run : str
+        A finished run to record it in; otherwise the open one.
+
+    Returns
+    -------
+    Listing
+        ``result`` is the ``Export``.
+
+    Raises
+    ------
+    ExportRefused
+        The export would compute something else, or cannot be made; nothing is recorded.
+    """
+    from cvtrack_magics.release.export import export
+
+    target = target_of(run)
+    with tempfile.TemporaryDirectory(prefix="cvtrack-") as temporary:
+        folder = Path(temporary)
+        found = export(
+            model,
+            example,
+            folder / "made",
+            format=format,
+            opset=opset,
+            dynamic=dynamic,
+            rtol=tolerance,
+            atol=None if tolerance is None else tolerance / 10,
+            seed=seed,
+        )
+        if target is None:
+            where = "Not recorded, since no run is open: put it into the %%mlrun cell, or --run."
+        else:
+            kept = _with_flavour(found, folder / "kept") if format == "onnx" else folder / "made"
+            files = [*files_of(kept, format), _evidence(found)]
+            files = [*files, _digest_of(files, format)]
+            where = target.record(found.metrics(), files, now=True)
+    return listing_of(found, where)
+
+
+def _with_flavour(found: Export, folder: Path) -> Path:
+    """Return the export as an MLflow model of the ONNX flavour."""
+    from cvtrack_magics.store.models import save_onnx
+
+    def specs(ports: Iterable[Port]) -> list[dict[str, Any]]:
+        return [
+            {
+                "kind": "tensor",
+                "name": port.name,
+                "dtype": port.dtype,
+                "shape": [size if isinstance(size, int) else -1 for size in port.shape],
+            }
+            for port in ports
+        ]
+
+    save_onnx(found.path, folder, inputs=specs(found.inputs), outputs=specs(found.outputs))
+    return folder
+
+
+def _digest_of(files: Sequence[Record], format: str) -> Record:
+    """Return the tag by which altered files are noticed, the proof among them."""
+    from cvtrack_magics.store.model_files import EXPORT_TAG, digest_of_records
+
+    masked = get_session().masking().records(files)
+    return Tag(f"{EXPORT_TAG}{format}", digest_of_records(masked, format))
+
+
+def _evidence(found: Export) -> Record:
+    text = json.dumps(found.evidence(), indent=1, default=str)
+    return Artifact(f"{found.format}/evidence.json", text)
+
+
+def listing_of(found: Export, where: str) -> Listing:
+    """Return an export and its proof as a table, the largest differences first."""
+    from cvtrack_magics.display.table_view import Listing
+    from cvtrack_magics.display.text import number
+
+    agreement = "" if found.agreement is None else f", decisions agree in {found.agreement:.0%}"
+    worst = sorted(found.checks, key=lambda check: -check.max_abs)
+    more = len(worst) - SHOWN
+    notes = [
+        f"{found.exporter}"
+        + (f", opset {found.opset}" if found.opset else "")
+        + f"; tolerance {found.tolerance.rtol:g} relative, {found.tolerance.atol:g} absolute",
+        *([f"and {more} more checks, with smaller differences"] if more > 0 else []),
+        *found.notes,
+        *(f"Not tried: {skipped}" for skipped in found.skipped),
+    ]
+    return Listing(
+        f"{found.format}: equal in {len(found.checks)} checks{agreement}, "
+        f"{number(found.size / 1e6, 2)} MB",
+        result=found,
+        where=where,
+        passed=True,
+        columns=COLUMNS,
+        rows=_rows(worst[:SHOWN]),
+        notes=tuple(notes),
+    )
+
+
+def refusal_of(error: ExportRefused) -> Listing:
+    """Return the report of an export that was refused."""
+    from cvtrack_magics.display.table_view import Listing
+
+    report = error.report
+    first, *rest = report.lines()
+    return Listing(
+        f"{report.format}: {first}",
+        result=report,
+        where="Nothing was recorded.",
+        passed=False,
+        columns=COLUMNS if report.checks else (),
+        rows=_rows(report.checks[:SHOWN]),
+        notes=tuple(line for line in rest if not (report.checks and line.startswith("Failed: "))),
+    )
+
+
+def _rows(checks: Iterable[Check]) -> tuple[tuple[str, ...], ...]:
+    from cvtrack_magics.display.table_view import MARKS
+
+    return tuple(
+        (
+            MARKS[check.ok],
+            check.case,
+            check.output,
+            "×".join(str(size) for size in check.shape),
+            f"{check.max_abs:.1e}",
+            f"{check.max_rel:.1e}",
+            "–" if check.agreement is None else f"{check.agreement:.0%}",
+        )
+        for check in checks
+    )

@@ -1,0 +1,210 @@
+"""``log_predictions()`` and ``mlgrid()``: what a model said, kept and shown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, cast
+
+from cvtrack_magics.errors import UsageProblem
+from cvtrack_magics.run.current import get_session
+from cvtrack_magics.run.recording import Target
+
+if TYPE_CHECKING:
+    from cvtrack_magics.display.grid import Grid
+    from cvtrack_magics.display.viewer.build import Frame
+    from cvtrack_magics.run.scope import RunScope
+    from cvtrack_magics.tasks.base import Task
+    from cvtrack_magics.tasks.predictions import Predictions
+
+PICTURE = 8
+
+
+def log_predictions(
+    predictions: Any,
+    *,
+    step: int | None = None,
+    name: str = "predictions",
+    task: str | None = None,
+    picture: int = PICTURE,
+) -> None:
+    """Keep a model's predictions in the open run; made for loops.
+
+    Returns at once: pictures are compressed and files written by another thread, while
+    training goes on. The run gets ``predictions/<name>/step_*.npz`` (pictures that stay the
+    same are kept once), ``visualisations/<name>_step_*.webp`` and, at its end,
+    ``visualisations/<name>.html``: all steps, to be looked at with nothing but a browser.
+
+    Parameters
+    ----------
+    predictions : Predictions, tuple or dict
+        Or, with ``task``, (images, truth, output).
+    step : int, optional
+        Often the epoch. When it is not given, the step of the innermost :func:`track` loop;
+        outside of one, counted from 0.
+    name : str
+        What to call them, where a run keeps several.
+    task : str, optional
+        One of the six tasks, for a tuple or dict.
+    picture : int
+        How many samples the plain picture has; 0 for no picture.
+
+    Examples
+    --------
+    >>> log_predictions(Predictions.classification(x, y, model(x)), step=epoch)
+    """
+    made = predictions_of(predictions, task)
+    session = get_session()
+    scope = session.current
+    if scope is None or session.writing.now() is None:
+        return
+    at = scope.step_of(step, scope.albums.next_step(name))
+    scope.albums.add(name, made, at, range(min(picture, len(made))))
+    session.evidence.keep(Target(scope, None), f"log_predictions {name!r}", made)
+
+
+def mlgrid(
+    predictions: Any = None,
+    *,
+    task: str | None = None,
+    step: int | None = None,
+    name: str = "predictions",
+    run: str = "",
+    compare: str = "",
+    height: int = 640,
+    record: bool = True,
+    **settings: Any,
+) -> Grid:
+    """Show predictions as a grid that can be sorted, filtered and searched.
+
+    Parameters
+    ----------
+    predictions : Predictions, tuple or dict, optional
+        Or, with ``task``, (images, truth, output). Without: what ``run`` has logged, or the
+        open run, or the last one that logged any.
+    task : str, optional
+        One of the six tasks, for a tuple or dict.
+    step : int, optional
+        The step to record them at, or to show.
+    name : str
+        Which of the run's predictions.
+    run : str
+        A run to read from: its name in this experiment, its id, or ``MODEL@ALIAS``.
+    compare : str
+        A run whose predictions of the same samples are shown beside: fixed, broken, still
+        wrong.
+    height : int
+        Of the viewer, in pixels.
+    record : bool
+        Keep the predictions in the open run.
+    **settings
+        How the grid begins: ``sort`` (a score; ``-`` before it: lowest first), ``only``
+        (wrong, right, tp, fp, fn, fixed, broken …), ``truth`` and ``pred`` (class names),
+        ``threshold``, ``text``, ``worst`` (how many).
+
+    Returns
+    -------
+    Grid
+        Shows itself; ``save(path)`` writes it as a page.
+    """
+    from cvtrack_magics.display.contact_sheet import compose
+    from cvtrack_magics.display.grid import Grid
+    from cvtrack_magics.display.viewer.build import Frame, build_sheet
+    from cvtrack_magics.tasks.filters import checked, chosen
+
+    session = get_session()
+    scope = session.current
+    if predictions is None:
+        frames, kept = _logged(scope, run, name, step)
+        mine = frames[-1]
+        checked(mine.predictions, mine.ratings, settings)
+    else:
+        mine = Frame(predictions_of(predictions, task), step)
+        checked(mine.predictions, mine.ratings, settings)
+        frames, kept = [mine], ""
+    rows = chosen(mine.predictions, mine.ratings, settings, PICTURE)
+    if predictions is not None and scope is not None and record:
+        at = scope.step_of(step)
+        scope.albums.add(name, mine.predictions, at, rows).result()
+        frames, kept = _ending_with(scope.albums.frames(name), at), f"run {scope.name!r}"
+        mine = frames[-1]
+    pair = None
+    if compare:
+        from cvtrack_magics.run.album import read_album
+
+        other = session.tracking.run_of(compare, but=scope.run_id if scope else "")
+        frames = [read_album(session.tracking, other, name, last=True)[-1], mine]
+        pair = (0, 1)
+    sheet = build_sheet(
+        frames,
+        title=name if name != "predictions" else "",
+        limit=session.config.grid_limit * 1_000_000,
+        side=512,
+        compare=pair,
+        settings={key: value for key, value in settings.items() if value not in (None, "")},
+        where_all=f"The page among the artifacts of {kept} has more." if kept else "",
+    )
+    shown = mine.predictions
+    picture = compose(shown, rows) if rows and shown.pixels is not None else b""
+    return Grid(sheet, picture, _in_words(frames, kept, sheet.document["shown"]), height)
+
+
+def predictions_of(value: Any, task: str | None) -> Predictions:
+    """Return predictions from what the user gave."""
+    from cvtrack_magics.tasks.predictions import Predictions
+
+    return Predictions.of(value, task)
+
+
+def run_over(
+    model: Any, loader: Any, task: str | None, progress: Callable[[int, int], None]
+) -> Predictions:
+    """Run a model over a loader of (images, truth); without a task, one is not guessed."""
+    from cvtrack_magics.tasks.collect import collect
+
+    if task is None:
+        raise UsageProblem(
+            "A model and its loader can be of any task.", "Say which: --task classification …"
+        )
+    return collect(model, loader, cast("Task", task), progress=progress)
+
+
+def _logged(
+    scope: RunScope | None, run: str, name: str, step: int | None
+) -> tuple[list[Frame], str]:
+    """Return the frames of a run, the one wanted last, and which run that is."""
+    if not run and scope is None:
+        run = get_session().looked_at
+    if run:
+        from cvtrack_magics.run.album import read_album
+
+        tracking = get_session().tracking
+        found = tracking.run_of(run)
+        frames, kept = read_album(tracking, found, name), f"run {found.name!r}"
+    else:
+        frames = scope.albums.frames(name) if scope is not None else []
+        kept = f"run {scope.name!r}" if scope is not None else ""
+    if not frames:
+        raise UsageProblem(
+            "There is nothing to show: no predictions were given or logged.",
+            "Give an expression, or name a run with --run.",
+        )
+    if step is not None and all(frame.step != step for frame in frames):
+        known = ", ".join(str(frame.step) for frame in frames[:12])
+        raise UsageProblem(f"Step {step} was not logged.", f"There are {known}.")
+    return _ending_with(frames, step), kept
+
+
+def _ending_with(frames: Sequence[Frame], step: int | None) -> list[Frame]:
+    """Return frames in order, up to the one of a step: what is shown is the last."""
+    ordered = list(frames)
+    return [f for f in ordered if step is None or f.step is None or f.step <= step]
+
+
+def _in_words(frames: Sequence[Frame], kept: str, shown: Mapping[str, Any]) -> str:
+    mine = frames[-1].predictions
+    words = f"{len(mine):,} samples of {mine.task}"
+    if len(frames) > 1:
+        words += f", {len(frames)} frames"
+    if kept:
+        words += f", kept in {kept}"
+    return f"{words}. {shown['note']}".strip()

@@ -1,0 +1,164 @@
+"""The table of the runs that were nested in one: which they were, how they ended, who is best."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from html import escape
+
+from cvtrack_magics.display import theme
+from cvtrack_magics.display.groups import direction_of, role_of
+from cvtrack_magics.display.text import duration, html_text, number, plain, shorten
+from cvtrack_magics.records import RunSummary
+
+SIGNS = {"FINISHED": "✓", "FAILED": "✗", "KILLED": "■", "RUNNING": "●"}
+LEAST = 2
+"""Runs from which on there is a table."""
+_ROWS = 30
+_COLUMNS = 4
+_PREFERRED = ("val", "test", "", "train")
+
+_MUTED = f"color:{theme.MUTED}"
+_CELL = "padding:1px 12px 1px 0; border:0; background:transparent; white-space:nowrap"
+_TABLE = (
+    "margin:4px 0; border-collapse:collapse; font-size:inherit; font-variant-numeric:tabular-nums"
+)
+COLORS = {"FINISHED": "#1a7f37", "FAILED": "#cf222e", "KILLED": "#9a6700", "RUNNING": "#1f6fb5"}
+
+
+def columns_of(children: Sequence[RunSummary]) -> list[str]:
+    """Return the metrics worth a column: those of most runs, validation first."""
+    counted = Counter(name for child in children for name in child.metrics)
+    order = {name: at for at, name in enumerate(counted)}
+
+    def rank(name: str) -> tuple[int, int, bool, int]:
+        return (
+            -counted[name],
+            _PREFERRED.index(role_of(name)),
+            not direction_of(name),
+            order[name],
+        )
+
+    return sorted(counted, key=rank)[:_COLUMNS]
+
+
+def best_rows(children: Sequence[RunSummary], metric: str) -> set[int]:
+    """Return the places of the runs whose last value of a metric is the best."""
+    direction = direction_of(metric)
+    known = {
+        at: child.metrics[metric]
+        for at, child in enumerate(children)
+        if metric in child.metrics and child.metrics[metric] == child.metrics[metric]  # no NaN
+    }
+    if not direction or len(set(known.values())) < 2:
+        return set()
+    best = (min if direction == "min" else max)(known.values())
+    return {at for at, value in known.items() if value == best}
+
+
+def children_html(children: Sequence[RunSummary], digits: int = 4) -> str:
+    """Return the table as HTML that needs no style sheet; the best values are bold.
+
+    Parameters
+    ----------
+    children : sequence of RunSummary
+        In the order in which they ended.
+    digits : int
+        Significant digits of a metric.
+    """
+    if len(children) < LEAST:
+        return ""
+    columns = columns_of(children)
+    best = {name: best_rows(children, name) for name in columns}
+    head = _row("th", ["child run", *(html_text(shorten(name, 24)) for name in columns), ""])
+    rows = [
+        _row(
+            "td",
+            [
+                _name(child),
+                *(_value(child.metrics, name, digits, at in best[name]) for name in columns),
+                f'<span style="{_MUTED}">in {html_text(duration(child.duration))}</span>',
+            ],
+        )
+        for at, child in enumerate(children[:_ROWS])
+    ]
+    hidden = len(children) - _ROWS
+    more = f'<div style="{_MUTED}">and {hidden} more child runs</div>' if hidden > 0 else ""
+    table = f'<table style="{_TABLE}">{head}{"".join(rows)}</table>'
+    return f'<div style="overflow-x:auto">{table}</div>{more}'
+
+
+def children_text(children: Sequence[RunSummary], digits: int = 4) -> list[str]:
+    """Return the table as aligned lines; ``*`` marks the best values."""
+    if len(children) < LEAST:
+        return []
+    columns = columns_of(children)
+    best = {name: best_rows(children, name) for name in columns}
+    table = [["child run", *(shorten(name, 24) for name in columns), ""]]
+    for at, child in enumerate(children[:_ROWS]):
+        values = [
+            number(child.metrics[name], digits) + "*" * (at in best[name])
+            if name in child.metrics
+            else ""
+            for name in columns
+        ]
+        sign = SIGNS[child.status]
+        took = f"in {duration(child.duration)}"
+        table.append([f"{sign} {shorten(child.name, 32)}", *values, took])
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    lines = [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in table
+    ]
+    hidden = len(children) - _ROWS
+    return lines + [f"and {hidden} more child runs"] * (hidden > 0)
+
+
+def line_bundle(child: RunSummary, digits: int = 4) -> dict[str, str]:
+    """Return the one line that a child run has where there are many; no notice is cut."""
+    words = [f"{SIGNS[child.status]} {child.status} {shorten(child.name, 60)}"]
+    words[0] += f" {plain(child.known_as)} in {duration(child.duration)}"
+    words += [
+        f"{shorten(name, 40)} {number(child.metrics[name], digits)}" for name in columns_of([child])
+    ]
+    lines = [" · ".join(words)]
+    if child.error and not child.error.startswith("KeyboardInterrupt"):
+        lines.append(f"  error   {shorten(child.error, 120)}")
+    lines += [f"  notice  {plain(notice)}" for notice in child.notices]
+    sign, _, rest = lines[0].partition(" ")
+    colored = f'<span style="color:{COLORS[child.status]}">{sign}</span> {html_text(rest)}'
+    html = "<br>".join([colored, *(html_text(line) for line in lines[1:])])
+    return {
+        "text/plain": "\n".join(lines),
+        "text/html": f'<div style="overflow-wrap:anywhere">{html}</div>',
+    }
+
+
+def _row(tag: str, cells: Sequence[str]) -> str:
+    aligned = ["left", *["right"] * (len(cells) - 1)]
+    return (
+        "<tr>"
+        + "".join(
+            f'<{tag} style="{_CELL}; text-align:{side}">{cell}</{tag}>'
+            for side, cell in zip(aligned, cells, strict=True)
+        )
+        + "</tr>"
+    )
+
+
+def _name(child: RunSummary) -> str:
+    name = html_text(shorten(child.name, 40))
+    if child.url.lower().startswith(("http://", "https://")):
+        url = escape(child.url, quote=True)
+        name = f'<a href="{url}" target="_blank" rel="noopener noreferrer">{name}</a>'
+    title = html_text(f"{child.status} {shorten(child.error, 200)}")
+    sign = f'<span style="color:{COLORS[child.status]}">{SIGNS[child.status]}</span>'
+    wrapped = "white-space:normal; overflow-wrap:anywhere"
+    return f'<span title="{title}" style="{wrapped}">{sign} {name}</span>'
+
+
+def _value(metrics: Mapping[str, float], name: str, digits: int, best: bool) -> str:
+    if name not in metrics:
+        return ""
+    text = html_text(number(metrics[name], digits))
+    return f"<strong>{text}</strong>" if best else text

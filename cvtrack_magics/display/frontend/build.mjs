@@ -1,0 +1,38 @@
+// Two self-contained bundles: the live plot, an ES module for anywidget, and the prediction
+// viewer, a script for a page of its own. Style sheets travel inside them.
+import { readFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { build, transform } from "esbuild";
+
+const [plot = "../static/plot.js"] = process.argv.slice(2);
+
+/** A style sheet becomes a string without its blanks. */
+const styleSheets = {
+  name: "style-sheets",
+  setup({ onLoad }) {
+    onLoad({ filter: /\.css$/ }, async ({ path }) => {
+      const css = await readFile(path, "utf8");
+      const { code } = await transform(css, { loader: "css", minify: true, charset: "utf8" });
+      return { contents: code.trim(), loader: "text" };
+    });
+  },
+};
+
+const common = {
+  bundle: true,
+  minify: true,
+  target: "es2021",
+  charset: "utf8",
+  legalComments: "inline",
+  plugins: [styleSheets],
+  logLevel: "warning",
+};
+
+await build({ ...common, entryPoints: ["plot/main.ts"], outfile: plot, format: "esm" });
+await build({
+  ...common,
+  entryPoints: ["grid/main.ts"],
+  outfile: join(dirname(plot), "grid.js"),
+  target: "es2022",
+  format: "iife",
+});

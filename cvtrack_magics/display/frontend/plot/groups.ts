@@ -1,0 +1,110 @@
+// Which metrics share a panel, and what each looks like. `display/groups.py` says the same.
+
+import WORDS from "../../metric_words.json";
+
+export const PALETTE = [
+  "#4098e3",
+  "#e0781a",
+  "#11a070",
+  "#ba6ea2",
+  "#896604",
+  "#745dc4",
+  "#6e7074",
+] as const;
+
+export const MAX_PANELS = 12;
+
+const SPLIT = /^(train(?:ing)?|val(?:id(?:ation)?)?|eval|test)[/_](?=.)/i;
+
+type Role = "train" | "val" | "test" | "";
+
+const WANTED: Record<Role, number> = { train: 0, "": 0, val: 1, test: 2 };
+const ORDER: Record<Role, number> = { train: 0, "": 1, val: 2, test: 3 };
+export const DASH: Record<Role, number[]> = { train: [], "": [], val: [6, 4], test: [2, 3] };
+
+const OVERLAYS = [5, 3, 4, 6] as const;
+
+const WORD = /[^a-zA-Z0-9]+/;
+const FREE = /(?:error|loss)s?[^a-z0-9]*free/;
+const KINDS = new Map(
+  Object.entries(WORDS).flatMap(([kind, words]) => words.split(" ").map((word) => [word, kind])),
+);
+
+export interface Style {
+  name: string;
+  color: string;
+  dash: number[];
+}
+
+export function groupOf(name: string): string {
+  return name.replace(SPLIT, "");
+}
+
+export function roleOf(name: string): Role {
+  const split = SPLIT.exec(name)?.[1]?.toLowerCase() ?? "";
+  if (split.startsWith("train")) return "train";
+  if (split === "test") return "test";
+  return split ? "val" : "";
+}
+
+/** Panels in order of first appearance, the machine's own metrics last. */
+export function panelsOf(names: Iterable<string>): Map<string, string[]> {
+  const panels = new Map<string, string[]>();
+  const ordered = [...names].map((name) => [groupOf(name), name] as const);
+  for (const system of [false, true]) {
+    for (const [group, name] of ordered) {
+      if (group.startsWith("system/") !== system) continue;
+      panels.set(group, [...(panels.get(group) ?? []), name]);
+    }
+  }
+  return panels;
+}
+
+/** Give every member of one panel a colour of its own; train, val and test keep theirs. */
+export function stylesOf(members: string[]): Style[] {
+  const rank = (name: string) => ORDER[roleOf(name)];
+  const sorted = [...members].sort((a, b) => rank(a) - rank(b) || (a < b ? -1 : 1));
+  const taken = new Set<number>();
+  return sorted.map((name, at) => {
+    const role = roleOf(name);
+    let slot = WANTED[role];
+    if (taken.has(slot)) {
+      const spare = PALETTE.findIndex((_, i) => i > 2 && !taken.has(i));
+      slot = spare < 0 ? at % PALETTE.length : spare;
+    }
+    taken.add(slot);
+    return { name, color: PALETTE[slot] as string, dash: DASH[role] };
+  });
+}
+
+/** Colour of another run's curves, by its place among them. */
+export function overlayColor(at: number): string {
+  return PALETTE[OVERLAYS[at % OVERLAYS.length] as number] as string;
+}
+
+/** Whether less or more of a metric is better, as far as its name tells; see groups.py. */
+export function directionOf(name: string): "min" | "max" | "" {
+  const bare = name.replace(SPLIT, "").split(/(?<=.)_at_/)[0] as string;
+  const kinds = bare.split(WORD).flatMap(known);
+  const last = kinds[kinds.length - 1];
+  if (last === undefined || last === "setting") return "";
+  if (kinds.includes("loss")) {
+    return last === "factor" || FREE.test(bare.toLowerCase()) ? "" : "min";
+  }
+  let told: string[] = kinds.filter((kind) => kind === "lower" || kind === "higher");
+  if (!told.length) told = kinds.filter((kind) => kind.endsWith("alone"));
+  const way = told[told.length - 1]?.split(" ")[0];
+  if (way === undefined || (last === "factor" && way === "lower")) return "";
+  return way === "lower" ? "min" : "max";
+}
+
+/** What the words say that are known in a part of a name, which may be joined by capitals. */
+function known(word: string): string[] {
+  const cut = word.replace(/(?<=[a-z0-9])(?=[A-Z])/g, " ").toLowerCase();
+  for (const parts of [[word.toLowerCase()], cut.split(" ")]) {
+    const kinds = parts.map((part) => KINDS.get(part) ?? KINDS.get(part.replace(/[0-9]+$/, "")));
+    const found = kinds.filter((kind): kind is string => kind !== undefined);
+    if (found.length) return found;
+  }
+  return [];
+}

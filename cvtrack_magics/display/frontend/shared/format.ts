@@ -1,0 +1,65 @@
+// Numbers as a person would write them.
+
+export function number4(value: number | null | undefined): string {
+  if (value === null || value === undefined) return "–";
+  if (Number.isNaN(value)) return "NaN";
+  if (!Number.isFinite(value)) return value > 0 ? "+∞" : "−∞";
+  const size = Math.abs(value);
+  if (size !== 0 && (size < 1e-4 || size >= 1e7)) {
+    const [mantissa, exponent] = value.toExponential(3).split("e") as [string, string];
+    return `${Number(mantissa)}e${Number(exponent)}`;
+  }
+  if (Number.isInteger(value)) return String(value);
+  return String(size >= 1e4 ? Math.round(value) : Number(value.toPrecision(4)));
+}
+
+/** Characters of a tick's label that leave room beside a small plot. */
+const LONG = 7;
+
+/** The values at the ticks of one axis, all written in one way. `display/text.py` does the same. */
+export function ticks(values: readonly number[], log = false): string[] {
+  const sizes = values.filter((value) => value !== 0).map(Math.abs);
+  const most = Math.max(...sizes, -Infinity);
+  const least = Math.min(...sizes, Infinity);
+  const powers = most < 1e-3 || most >= 1e9 || (log && (least < 1e-3 || most >= 1e5));
+  const [unit, sign] = log || most < 1e4 ? [1, ""] : most < 1e6 ? [1e3, "k"] : [1e6, "M"];
+  const write = (value: number, digits: number, powers: boolean) => {
+    if (value === 0) return "0";
+    if (powers) {
+      const [mantissa, exponent] = value.toExponential(digits - 1).split("e") as [string, string];
+      return `${Number(mantissa)}e${Number(exponent)}`;
+    }
+    const scaled = value / unit;
+    const text = Math.abs(scaled) < 1 ? scaled.toFixed(digits) : scaled.toPrecision(digits);
+    // What has an exponent is too precise for its size, or a whole number longer than `digits`.
+    const plain = text.includes("e") ? String(Number(text)) : text;
+    return (plain.includes(".") ? plain.replace(/\.?0+$/, "") : plain) + sign;
+  };
+  const distinct = new Set(values).size;
+  const toldApart = (powers: boolean) => {
+    let shown: string[] = [];
+    for (const digits of [6, 10, 15]) {
+      shown = values.map((value) => write(value, digits, powers));
+      if (new Set(shown).size === distinct) break;
+    }
+    return shown;
+  };
+  const shown = toldApart(powers);
+  const long = !powers && !log && most < 1e-2 && shown.some((word) => word.length > LONG);
+  return long ? toldApart(true) : shown;
+}
+
+export function seconds(value: number): string {
+  const size = Math.abs(value);
+  if (size < 120) return `${Number(value.toPrecision(3))}s`;
+  if (size < 7200) return `${Number((value / 60).toPrecision(3))}m`;
+  return `${Number((value / 3600).toPrecision(3))}h`;
+}
+
+/** A text that is too long loses its middle: its end often tells it apart. */
+export function shorten(text: string, width: number): string {
+  const signs = [...text];
+  if (signs.length <= width) return text;
+  const tail = Math.floor((width - 1) / 3);
+  return `${signs.slice(0, width - 1 - tail).join("")}…${signs.slice(signs.length - tail).join("")}`;
+}

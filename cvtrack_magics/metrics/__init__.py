@@ -1,1 +1,0 @@
-"""The hot path: log(), the sender, and the series that plots read."""

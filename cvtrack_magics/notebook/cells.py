@@ -1,0 +1,228 @@
+"""Makes the cell below ``%%mlrun`` the run, without running it ourselves.
+
+Only the magic's own line is replaced, by a call that opens the run; IPython then runs
+the cell as it runs any other, so ``await``, ``_``, line numbers, interrupts and other
+magics behave as without us. The hook that IPython calls after every cell closes the
+run with the outcome IPython saw.
+"""
+
+from __future__ import annotations
+
+import linecache
+import re
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from cvtrack_magics.commands.line import BODY_BELOW
+from cvtrack_magics.notebook.host import ShellHost
+from cvtrack_magics.notebook.parameters import params_of
+from cvtrack_magics.run import current
+from cvtrack_magics.run.host import CellFacts
+from cvtrack_magics.text import is_a
+
+if TYPE_CHECKING:
+    from cvtrack_magics.run.scope import RunScope
+
+CELL_MAGIC = re.compile(r"^%%(?P<name>[^\W\d][\w.]*|!)(?P<line>(?:[ \t].*)?)$")
+FIRST_LINE = re.compile(r"^%%mlrun(?P<line>(?:[ \t].*)?)$")
+
+
+def open_at_first_line(lines: list[str]) -> list[str]:
+    """Replace a first line ``%%mlrun …`` by the call that opens the run.
+
+    The number of lines stays the same, but for a cell magic below it, which owns what follows.
+    ``%%mlrun?`` is left to IPython's help.
+    """
+    match = FIRST_LINE.match(lines[0].rstrip("\r\n")) if lines else None
+    if match is None or match["line"].rstrip().endswith("?"):
+        return lines
+    line = match["line"].strip()
+    opened = f"get_ipython().run_cell_magic('mlrun', {line!r}, {BODY_BELOW!r})\n"
+    return [opened, *_with_magic_below(lines[1:])]
+
+
+def _with_magic_below(lines: list[str]) -> list[str]:
+    """Turn a cell magic at the top of a run's cell into the call that IPython makes of one."""
+    at = next((n for n, text in enumerate(lines) if text.strip()), None)
+    match = CELL_MAGIC.match(lines[at].rstrip("\r\n")) if at is not None else None
+    if at is None or match is None:
+        return lines
+    body = "".join(lines[at + 1 :])
+    call = f"get_ipython().run_cell_magic({match['name']!r}, {match['line'].strip()!r}, {body!r})\n"
+    return [*lines[:at], call]
+
+
+@dataclass
+class Frame:
+    """One cell that IPython is running, and the run opened in it."""
+
+    facts: CellFacts
+    scope: RunScope | None = None
+    verify: bool = False
+    last_error: object = None
+    failed_inside: BaseException | None = None
+    """The last error of a cell that was run by this one."""
+    entered: list[RunScope] = field(default_factory=list)
+
+    def swallowed(self) -> BaseException | None:
+        """Return an error of the cell's code that IPython showed and kept to itself.
+
+        ``%%capture``, ``%%time``, ``%run`` and ``run_cell`` do so: the cell counts as a success,
+        the run must not. What the user's own code caught and showed is handled.
+        """
+        shown: BaseException | None = getattr(sys, "last_value", None)
+        if shown is not self.last_error and shown is not None and _ended_code(shown):
+            return shown
+        return self.failed_inside
+
+
+_BESIDE = ("IPython.core.events", "IPython.core.formatters", "IPython.core.displayhook")
+"""Modules that show an error of a callback or of a way to draw, and let the code go on."""
+
+
+def _ended_code(error: BaseException) -> bool:
+    """Whether IPython itself caught an error, which ended the code that it was running."""
+    if not is_a(error, BaseException):
+        return False
+    trace = error.__traceback__
+    module = str(trace.tb_frame.f_globals.get("__name__", "")) if trace is not None else ""
+    return module.startswith("IPython.") and module not in _BESIDE
+
+
+class CellHooks:
+    """Follows the cells that IPython runs; they can be nested, through ``run_cell``."""
+
+    def __init__(self, shell: Any, host: ShellHost) -> None:
+        self.shell = shell
+        self.host = host
+        self.frames: list[Frame] = []
+        self.mentioned: Callable[[str], None] | None = None
+        """Told of each cell before it runs."""
+
+    def install(self) -> None:
+        """Put the transform and the hooks into the shell."""
+        self.shell.input_transformer_manager.line_transforms.insert(0, open_at_first_line)
+        self.shell.events.register("pre_run_cell", self.before_cell)
+        self.shell.events.register("post_run_cell", self.after_cell)
+
+    def remove(self) -> None:
+        """Give the shell back as it was."""
+        with suppress(ValueError):
+            self.shell.input_transformer_manager.line_transforms.remove(open_at_first_line)
+        for event, hook in (("pre_run_cell", self.before_cell), ("post_run_cell", self.after_cell)):
+            with suppress(ValueError):
+                self.shell.events.unregister(event, hook)
+
+    def before_cell(self, info: Any) -> None:
+        """IPython is about to run a cell."""
+        # the history has an empty first entry, so its length is the number of the next cell;
+        # IPython 8 and 9 count execution_count up at different times
+        stored = self.shell.history_manager.input_hist_raw
+        count = len(stored) if info.store_history else 0
+        cell_id = getattr(info, "cell_id", None) or ""
+        if self.frames:  # a cell run by another one, as %%capture does
+            outer = self.frames[-1].facts
+            count, cell_id = count or outer.execution_count, cell_id or outer.cell_id
+        shown = getattr(sys, "last_value", None)
+        frame = Frame(CellFacts(info.raw_cell, count, str(cell_id)), last_error=shown)
+        if self.mentioned is not None:
+            with suppress(Exception):
+                self.mentioned(info.raw_cell or "")
+        if not self.frames:
+            if not info.store_history:
+                self.host.unstored.append(info.raw_cell)
+            session = current.peek()
+            if session is not None:
+                session.begin_cell()
+            frame.entered = list(session.scopes) if session is not None else []
+            for scope in frame.entered:
+                scope.enter_cell()
+        self.frames.append(frame)
+
+    def attach(self, scope: RunScope, *, verify: bool) -> None:
+        """Make the running cell the one that closes a run."""
+        frame = self.frames[-1]
+        frame.scope, frame.verify = scope, verify
+        frame.last_error = getattr(sys, "last_value", None)
+        self._tidy_first_line(frame.facts)
+
+    def _tidy_first_line(self, facts: CellFacts) -> None:
+        """Show the user's own first line in tracebacks, as a comment, for it is not Python."""
+        frame = sys._getframe()
+        while frame is not None:
+            name = frame.f_code.co_filename
+            entry = linecache.cache.get(name)
+            if frame.f_globals is self.shell.user_ns and isinstance(entry, tuple) and entry:
+                lines = entry[2] if len(entry) == 4 else []
+                if lines and lines[0].startswith("get_ipython().run_cell_magic('mlrun'"):
+                    lines[0] = "# " + facts.source.lstrip().split("\n", 1)[0] + "\n"
+                return
+            frame = frame.f_back  # type: ignore[assignment]
+
+    def after_cell(self, result: Any) -> None:
+        """IPython has run a cell: close its run with the outcome that IPython saw."""
+        blank = result is not None and not (result.info.raw_cell or "").strip()
+        if blank or not self.frames:
+            return
+        frame = self.frames.pop()
+        scope = frame.scope
+        error = error_of(result) or frame.swallowed()
+        if error is not None and self.frames:
+            self.frames[-1].failed_inside = error
+        if scope is not None and scope.outcome is None:
+            self._close(frame, scope, error)
+        for held in self._held(frame, outermost=not self.frames):
+            held.leave_cell()
+            held.note_cell(frame.facts.cell_id or frame.facts.source, error)
+        if error is None and not self.frames:
+            self._take_parameters(frame.facts.source)
+        session = current.peek()
+        if session is not None and not self.frames:
+            session.writing.end_cell()
+
+    def _take_parameters(self, source: str) -> None:
+        """Let what a notebook is run with be params of its runs from now on."""
+        with suppress(Exception):
+            found = params_of(source, self.shell.user_ns)
+            if found:
+                current.get_session().parameters = found
+
+    def note_shown(self) -> None:
+        """Let a run that is ended in the middle of a cell know what failed in the cell so far."""
+        if not self.frames:
+            return
+        frame = self.frames[0]
+        error = frame.swallowed()
+        for held in self._held(frame, outermost=True) if error is not None else ():
+            held.note_cell(frame.facts.cell_id or frame.facts.source, error)
+
+    def _held(self, frame: Frame, *, outermost: bool) -> list[RunScope]:
+        """Return the runs that go on after a cell: those it found open, and those it opened."""
+        session = current.peek()
+        opened = session.scopes if session is not None and outermost else []
+        found = [*frame.entered, *(one for one in opened if one not in frame.entered)]
+        return [one for one in found if one.outcome is None and one is not frame.scope]
+
+    def _close(self, frame: Frame, scope: RunScope, error: BaseException | None) -> None:
+        from cvtrack_magics.run.session import outcome_of
+
+        session = current.get_session()
+        if frame.verify and error is None:
+            from cvtrack_magics.commands.verify import run_again
+
+            scope.leave_cell()
+            run_again(self.shell, session, scope, frame.facts)
+        session.close(scope, outcome_of(error), error)
+
+
+def error_of(result: Any | None) -> BaseException | None:
+    """Return the exception a cell ended with, if any; no result means it was cancelled."""
+    if result is None:
+        from asyncio import CancelledError
+
+        return CancelledError()
+    found = result.error_before_exec or result.error_in_exec
+    return found if is_a(found, BaseException) else None

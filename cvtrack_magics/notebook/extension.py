@@ -1,0 +1,101 @@
+"""Loads the extension into a shell, and takes it out again."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from cvtrack_magics.capture.code import stale
+from cvtrack_magics.commands.context import FactMagics
+from cvtrack_magics.commands.gate import GateMagics
+from cvtrack_magics.commands.release import ReleaseMagics
+from cvtrack_magics.commands.runs import RunMagics
+from cvtrack_magics.commands.sync_lines import SyncMagics
+from cvtrack_magics.commands.vision import VisionMagics
+from cvtrack_magics.config import CvTrack
+from cvtrack_magics.notebook.cells import CellHooks
+from cvtrack_magics.notebook.completion import MagicMatcher
+from cvtrack_magics.notebook.help import HelpMagics
+from cvtrack_magics.notebook.host import ShellHost
+from cvtrack_magics.notebook.names import Names
+from cvtrack_magics.run import current
+
+if TYPE_CHECKING:
+    from cvtrack_magics.run.session import Session
+
+
+class Extension:
+    """What was put into a shell, so that all of it can be taken out."""
+
+    def __init__(self, shell: Any) -> None:
+        self.shell = shell
+        self.config = CvTrack(parent=shell)
+        self.host = ShellHost(shell)
+        self.names = Names(shell.user_ns)
+        self.hooks = CellHooks(shell, self.host)
+        self.matcher = MagicMatcher(shell)
+        self.replaced: dict[tuple[str, str], Any] = {}
+
+    def load(self) -> None:
+        """Register magics, hooks, settings and completion."""
+        for magics in (
+            RunMagics(self.shell, self.hooks),
+            FactMagics(self.shell),
+            VisionMagics(self.shell),
+            ReleaseMagics(self.shell),
+            GateMagics(self.shell),
+            SyncMagics(self.shell),
+            HelpMagics(self.shell),
+        ):
+            for kind, table in magics.magics.items():
+                for name in table:
+                    known = self.shell.magics_manager.magics[kind]
+                    self.replaced[kind, name] = known.get(name)
+            self.shell.register_magics(magics)
+        self.hooks.install()
+        self.host.displays.install()
+        if self.config.offer_names:
+            self.names.load()
+            self.hooks.mentioned = self.names.mentioned
+        stale.install()
+        self.shell.configurables.append(self.config)
+        self.shell.Completer.custom_matchers.insert(0, self.matcher.match)
+        current.use(self._make_session)
+        if self.config.preload:
+            current.prepare_soon()
+
+    def _make_session(self) -> Session:
+        from cvtrack_magics.run.session import Session
+
+        return Session(self.host, self.config)
+
+    @property
+    def is_reloaded_in_a_run(self) -> bool:
+        """Whether ``%reload_ext`` is under way while a run is open."""
+        session = current.peek()
+        frame = sys._getframe()
+        while frame is not None and frame.f_code.co_name != "reload_extension":
+            frame = frame.f_back  # type: ignore[assignment]
+        return frame is not None and session is not None and bool(session.scopes)
+
+    def unload(self) -> None:
+        """Give the shell back as it was; an open run is ended as KILLED."""
+        session = current.peek()
+        if session is not None:
+            session.stop()
+        current.use(None)
+        self.hooks.remove()
+        self.host.displays.remove()
+        self.names.unload()
+        stale.remove()
+        for (kind, name), before in self.replaced.items():
+            table = self.shell.magics_manager.magics[kind]
+            if before is None:
+                table.pop(name, None)
+            else:
+                table[name] = before
+        with suppress(ValueError):
+            self.shell.configurables.remove(self.config)
+        with suppress(ValueError):
+            self.shell.Completer.custom_matchers.remove(self.matcher.match)

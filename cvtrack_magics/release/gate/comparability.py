@@ -1,0 +1,95 @@
+"""What must be equal before two candidates can be compared, and why they cannot."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from cvtrack_magics.release.facts import Candidate, EvaluationFacts
+from cvtrack_magics.release.gate.metric_rules import (
+    Setting,
+    conditions,
+    differently,
+    doubt,
+    evaluation_of,
+    finite,
+    standing,
+    start_of,
+    value_in,
+)
+from cvtrack_magics.release.gate.wording import plain
+
+
+class Refusal(Exception):
+    """Why two candidates cannot be compared."""
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One of the two, and the evaluation in question."""
+
+    who: str
+    evaluation: EvaluationFacts
+    value: float
+
+
+def side(who: str, candidate: Candidate, metric: str, demands: Setting) -> Side:
+    """Return the evaluation that measured a metric; the run need not have the metric itself."""
+    evaluation = evaluation_of(candidate, metric)
+    if metric in candidate.metrics or evaluation is None:
+        why = doubt(candidate, metric, demands)
+    else:
+        why = standing(candidate) or differently(candidate, metric, demands)
+    if why:
+        raise Refusal(f"{who}'s {plain(metric, 60)}: {why}")
+    if evaluation is None:
+        raise Refusal(f"{who}'s {plain(metric, 60)} was measured by no evaluation; run %mleval")
+    value = finite(value_in(evaluation, metric))
+    if math.isnan(value):
+        raise Refusal(f"{who}'s {plain(metric, 60)} has no value")
+    return Side(who, evaluation, value)
+
+
+def inner(evaluation: EvaluationFacts, metric: str) -> str:
+    """Return a metric's name without the prefix of its evaluation."""
+    return metric.removeprefix(start_of(evaluation))
+
+
+def direction(evaluation: EvaluationFacts, metric: str, said: str) -> str:
+    """Return whether ``higher`` or ``lower`` is better, by the scheme or as the rule says."""
+    from cvtrack_magics.vision.metric_catalog import SCHEME
+
+    name, task = inner(evaluation, metric), evaluation.facts.get("task")
+    known = next((row.better for row in SCHEME if row.name == name and task in row.tasks), "")
+    if known and said and known != said:
+        raise Refusal(f"of {plain(name, 60)} {known} is better, not {said}")
+    if not (known or said):
+        raise Refusal(f"it is not known which way {plain(name, 60)} is better; say so")
+    return known or said
+
+
+def same_data(ours: EvaluationFacts, theirs: EvaluationFacts) -> None:
+    """Refuse two evaluations that cannot be shown to be of the same data in the same way."""
+    for who, evaluation in (("the challenger", ours), ("the champion", theirs)):
+        if not evaluation.data_sha256:
+            raise Refusal(f"it is not known on which data {who} was evaluated")
+        if not isinstance(evaluation.facts.get("samples"), int):
+            raise Refusal(f"it is not known on how many samples {who} was evaluated")
+        if not {"threshold", "iou", "scheme"} <= set(conditions(evaluation)):
+            raise Refusal(f"the settings of {who}'s evaluation were not kept; run %mleval again")
+    if ours.data_sha256 != theirs.data_sha256:
+        digests = f"{plain(ours.data_sha256[:8])} and {plain(theirs.data_sha256[:8])}"
+        raise Refusal(f"they were evaluated on different data, {digests}")
+    made, other = _comparable(ours), _comparable(theirs)
+    for key in sorted(made.keys() | other.keys()):
+        if made.get(key) != other.get(key):
+            seen = f"{plain(made.get(key), 40)} and {plain(other.get(key), 40)}"
+            raise Refusal(f"they were evaluated with different {key}: {seen}")
+
+
+def _comparable(evaluation: EvaluationFacts) -> dict[str, Any]:
+    classes = evaluation.facts.get("classes")
+    named = sorted(map(str, classes)) if isinstance(classes, (list, tuple)) else []
+    more = {"samples": evaluation.facts["samples"], "classes": named}
+    return conditions(evaluation) | more

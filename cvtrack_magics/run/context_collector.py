@@ -1,0 +1,158 @@
+"""Looks around a run in the background, while the store opens it and the cell runs."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cvtrack_magics.records import Artifact, Notice, Param, Record
+from cvtrack_magics.run import context as surroundings
+from cvtrack_magics.run.host import CellFacts
+
+if TYPE_CHECKING:
+    from cvtrack_magics.run.session import Session
+
+WINDOW = 1.0  # seconds: a run that ends sooner writes its surroundings with its end
+SLOW = 5.0  # seconds of git, after which it is not waited for a second time
+HARDLY = 0.2  # seconds it then gets
+
+
+class Gathering:
+    """Environment, hardware, git state and code of one run.
+
+    Parameters
+    ----------
+    session : Session
+        Knows what is the same for all runs of the process.
+    cell : CellFacts
+        The cell the run is opened in.
+    code : bool
+        Whether code and git state are wanted.
+    deliver : callable
+        Takes the records, when the run goes on for longer than a moment.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        cell: CellFacts,
+        code: bool,
+        deliver: Callable[[list[Record]], None],
+    ) -> None:
+        self._session = session
+        self._cell = cell
+        self._code = code
+        self._deliver = deliver
+        self._records: list[Record] = []
+        self._modules: list[Path] = []
+        self._lock = threading.RLock()
+        self._asked_git = False
+        self._git_is_slow = False
+        self._opened = threading.Event()
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._work, name="cvtrack-gather", daemon=True)
+        self.machine_params: set[str] = set()
+        self._machine: list[Record] = []
+
+    def start(self) -> None:
+        """Begin to look around."""
+        self._thread.start()
+
+    def run_is_open(self) -> None:
+        """Say that records can be delivered from now on."""
+        self._opened.set()
+
+    def finish(self, timeout: float) -> list[Record]:
+        """Return what was gathered and not delivered; wait at most ``timeout`` seconds."""
+        self._ended.set()
+        self._opened.set()  # a signal may end a run that is being opened
+        self._thread.join(timeout)
+        records = self._taken()
+        if self._code and not self._asked_git:
+            self._git_is_slow = True
+            records.append(Notice("git did not answer in time: the code version was not recorded."))
+        return records
+
+    def late(self, written: set[str]) -> list[Record]:
+        """Return the session so far, and modules the cell imported; ``written`` is there.
+
+        Packages that were installed while the run was open replace those of its start.
+        """
+        fresh = surroundings.safely("packages", self._packages_now)
+        if not self._code:
+            return fresh
+        host = self._session.host
+        patience = HARDLY if self._git_is_slow else None
+        return [
+            *fresh,
+            *surroundings.safely("the session", lambda: surroundings.session_records(host.cells())),
+            *surroundings.safely(
+                "imported modules",
+                lambda: surroundings.late_code_records(
+                    host.notebook(), self._session.own_modules(), self._modules, written, patience
+                ),
+            ),
+        ]
+
+    def _packages_now(self) -> list[Record]:
+        now = self._session.machine_records()
+        if not self._machine or now is self._machine:
+            return []
+        return [
+            item
+            for item in now
+            if isinstance(item, Artifact | Notice) and item not in self._machine
+        ]
+
+    def _work(self) -> None:
+        # beside each other, because git may hang where a file server does
+        git = threading.Thread(target=self._look_at_git, name="cvtrack-git-state", daemon=True)
+        if self._code:
+            git.start()
+        records = surroundings.safely("environment and hardware", self._session.machine_records)
+        self._machine = self._session.machine_records() if records else []
+        self.machine_params = {item.key for item in records if isinstance(item, Param)}
+        if self._code:
+            records += surroundings.safely("code", lambda: surroundings.cell_records(self._cell))
+        self._keep(records)
+        self._hand_over()
+        if self._code:
+            git.join()
+            self._hand_over()
+
+    def _look_at_git(self) -> None:
+        start = time.monotonic()
+        self._keep(surroundings.safely("git state", self._describe_repository))
+        self._git_is_slow = time.monotonic() - start > SLOW
+        self._asked_git = True
+
+    def _keep(self, records: list[Record]) -> None:
+        with self._lock:
+            self._records += records
+
+    def _taken(self) -> list[Record]:
+        with self._lock:
+            records, self._records = self._records, []
+        return records
+
+    def _hand_over(self) -> None:
+        """Deliver what is there, unless the run ends within a moment and takes it along."""
+        self._opened.wait()
+        if not self._records or self._ended.wait(WINDOW):
+            return
+        records = self._taken()
+        if records:
+            self._deliver(records)
+
+    def _describe_repository(self) -> list[Record]:
+        self._modules = self._session.own_modules()
+        notebook = self._session.host.notebook()
+        return surroundings.repository_records(notebook, self._modules)
+
+
+def paths_of(records: list[Record]) -> set[str]:
+    """Return the paths of the artifacts among some records."""
+    return {item.path for item in records if isinstance(item, Artifact)}

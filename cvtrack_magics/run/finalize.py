@@ -1,0 +1,82 @@
+"""What is known of a run only when it ends."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cvtrack_magics.capture.machine.meter import ResourceUse
+from cvtrack_magics.records import Artifact, Notice, Record, Tag
+from cvtrack_magics.run import context as surroundings
+from cvtrack_magics.run.context import safely
+from cvtrack_magics.run.context_collector import paths_of
+from cvtrack_magics.run.summary_metrics import best_records
+
+if TYPE_CHECKING:
+    from cvtrack_magics.run.scope import RunScope
+
+GATHERED = 10.0  # seconds that a run's end waits for what is gathered beside it
+HURRIED = 3.0  # the same where the process ends
+
+
+def last_facts(
+    scope: RunScope, use: ResourceUse, ended: int, error: BaseException | None
+) -> list[Record]:
+    """Return the last records of a run, with notices among them.
+
+    Waits for what is still gathered in the background: the surroundings, and predictions.
+
+    Parameters
+    ----------
+    scope : RunScope
+        The run.
+    use : ResourceUse
+        What it used.
+    ended : int
+        Unix milliseconds.
+    error : BaseException, optional
+        What ended it.
+    """
+    session, control = scope.session, scope.control
+    patience = HURRIED if session.process.ending else GATHERED
+    last = safely(
+        "the surroundings",
+        lambda: scope.not_said_otherwise(scope.gathering.finish(patience)),
+    )
+    last += safely("predictions", lambda: scope.albums.finish(hurry=session.process.ending))
+    last += safely("the last points of the plot", lambda: _last_points(scope))
+    last += safely("what the run used", lambda: _resources(scope, use, ended))
+    last += safely("the best values", lambda: _best(scope, use, ended))
+    last += safely("figures", lambda: surroundings.figure_records(scope.figures))
+    last += safely("the output", lambda: _output(scope))
+    last += scope.gathering.late(paths_of([*scope.recorded, *last]))
+    if scope.channel.lost:
+        last.append(Notice(f"{scope.channel.lost} values could not be read from the device."))
+    if control.stopped_at is not None:
+        last.append(Tag("stopped_at_step", str(control.stopped_at)))
+        last.append(Notice(f"Stopped by the button at step {control.stopped_at}."))
+    if error is not None:
+        last += safely("the error", lambda: surroundings.error_records(error))
+    return last
+
+
+def _last_points(scope: RunScope) -> list[Record]:
+    scope.session.pump.close(scope.channel)
+    scope.channel.names.take_up()
+    return []
+
+
+def _resources(scope: RunScope, use: ResourceUse, ended: int) -> list[Record]:
+    return [*surroundings.resource_records(scope.stretch.total(use), ended)]
+
+
+def _best(scope: RunScope, use: ResourceUse, ended: int) -> list[Record]:
+    own = scope.channel.history.series
+    whole = scope.stretch.curves(own, HURRIED if scope.session.process.ending else GATHERED)
+    if whole is None:
+        return [Notice("Not recorded: best values, for the earlier curves could not be read.")]
+    return [*best_records(whole, scope.stretch.total(use).wall_s, ended, own)]
+
+
+def _output(scope: RunScope) -> list[Record]:
+    text = scope.tee.text() if scope.spec.output else ""
+    return [Artifact("logs/output.txt", text)] if text.strip() else []

@@ -1,0 +1,79 @@
+"""Keeps what other code does to MLflow inside a run from outliving the run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cvtrack_magics.store import switches
+
+if TYPE_CHECKING:
+    from cvtrack_magics.run.session import Session
+    from cvtrack_magics.store.tracking import OpenRun
+
+
+class Guard:
+    """MLflow's settings and active runs around one run of ours.
+
+    Parameters
+    ----------
+    session : Session
+        What the run belongs to.
+    notices : list of str
+        Where to say what was undone.
+    """
+
+    def __init__(self, session: Session, notices: list[str]) -> None:
+        self._session = session
+        self._notices = notices
+        self._before: switches.Switches | None = None
+        self._said: set[str] = set()
+        self._experiment = ""
+
+    def begin(self) -> None:
+        """Note the settings, before the run is opened."""
+        self._session.tracking.settle()
+        self._before = switches.switches_now()
+
+    def hold(self, run: OpenRun) -> None:
+        """Keep the run open and active from now on, and name its experiment."""
+        self._session.detours.enter(run.run_id, run.name, self.tell)
+        if run.experiment != f"experiment {run.experiment_id}":
+            self._experiment = run.experiment
+            switches.name_experiment(run.experiment)
+        if self._before is not None and run.experiment_id:
+            self._before = switches.hold_experiment(self._before, run.experiment_id)
+
+    def tell(self, key: str, line: str) -> None:
+        """Say a line once for the run."""
+        if key not in self._said:
+            self._said.add(key)
+            self._notices.append(line)
+
+    def chosen(self, experiment: str = "") -> None:
+        """Keep what the user has just chosen: an experiment, or else how to autolog."""
+        if self._before is None:
+            return
+        now = switches.switches_now()
+        if experiment:
+            self._experiment = experiment
+            self._before = switches.with_experiment(self._before, now)
+        else:
+            self._before = switches.with_autologging(self._before, now)
+
+    def before_another(self) -> None:
+        """Let a run that is opened now go where the user said."""
+        if self._before is not None:
+            self._undone(switches.put_places_back(self._before, self._experiment))
+
+    def let_go(self, run: OpenRun) -> None:
+        """Show MLflow the run as active once more, for it is about to be closed."""
+        self._session.detours.leave(run.run_id)
+
+    def put_back(self) -> None:
+        """Put the settings back."""
+        if self._before is not None:
+            self._undone(switches.put_back(self._before, self._experiment))
+
+    def _undone(self, lines: list[str]) -> None:
+        for line in lines:
+            self.tell(line, f"Undone at the end of the run: {line}.")

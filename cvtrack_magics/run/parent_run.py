@@ -1,0 +1,146 @@
+"""The run that is open in the process above: the one that this worker was started by.
+
+A worker that is spawned (by multiprocessing, joblib or a shell) inherits no memory, but the
+environment. That names the lock file of the process above and the run that was open there when
+the worker was started; the lock file says which runs are open now. A worker that was started
+before the first run was told nothing, and looks for the lock file of a process that it was
+started by. What a worker logs goes to streams of its own in that run's folder, be it spawned
+or forked.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+
+from cvtrack_magics.delivery.channel import Channel
+from cvtrack_magics.delivery.children import child_names
+from cvtrack_magics.journal import liveness
+from cvtrack_magics.journal.folder import RunNote, read_note
+
+VARIABLE = "CVTRACK_RUN"
+LOOK = 1.0  # seconds between two looks whether the process above still lives
+SETTLED = 10.0  # seconds after which a folder that was looked through can hold nothing unseen
+
+
+def show(open_here: Mapping[Path, Sequence[str]]) -> None:
+    """Say which runs are open here, to workers that are there and to come.
+
+    Parameters
+    ----------
+    open_here : mapping of Path to sequence of str
+        The keys of the open runs of each journal, the innermost last; the journal of the
+        innermost of all is the last, and one that has no run open any more has none.
+    """
+    path, keys = None, list[str]()
+    for journal, here in open_here.items():
+        with suppress(OSError):  # no room, no folder: the runs are kept all the same
+            path, keys = liveness.show(journal, here), list(here)
+    if above.inherited and not any(open_here.values()):
+        os.environ[VARIABLE] = above.inherited  # its children are workers of the run above, too
+    elif path is None:
+        os.environ.pop(VARIABLE, None)
+    else:
+        os.environ[VARIABLE] = f"{path}#{keys[-1] if keys else ''}"
+
+
+class Above:
+    """Where this process logs as the worker of another; there is one for each process."""
+
+    def __init__(self) -> None:
+        self.in_child()
+
+    def in_child(self) -> None:
+        """Take up what the environment says at this process's start."""
+        self.inherited = os.environ.get(VARIABLE, "")
+        self._said, _, self._birth = self.inherited.rpartition("#")
+        self._channel: tuple[Path, Channel] | None = None
+        self._lives_until = 0.0
+        self._marks: list[str] | None = None
+        self._looked: tuple[Path, int] | None = None
+
+    def look(self, journal: Path) -> None:
+        """Look for the process above in a journal, where this one was told of none."""
+        if self._said:
+            return
+        try:
+            changed = (journal.parent / liveness.FOLDER).stat().st_mtime_ns
+        except OSError:
+            return  # nobody has had a run
+        if self._looked == (journal, changed):
+            return
+        if self._marks is None:
+            self._marks = [liveness.process_mark(pid) for pid in _started_by()]
+        found = liveness.held_by(journal, self._marks)
+        self._said = str(found) if found is not None else ""
+        if time.time_ns() - changed > SETTLED * 1e9:
+            self._looked = (journal, changed)
+
+    @property
+    def told(self) -> bool:
+        """Whether there is a process above that says which runs it has open."""
+        return bool(self._said)
+
+    def channel(self, no_room: Callable[[OSError], None]) -> Channel | None:
+        """Return the channel of the run that was open at the worker's start, or is open now.
+
+        None where no process is above, it is gone, or it has no run open. ``no_room`` is told
+        when the disk has no room for what is logged.
+        """
+        folder = self._folder()
+        if folder is None:
+            return None
+        if self._channel is None or self._channel[0] != folder:
+            self._channel = (folder, Channel(folder, no_room, child_names()))
+        return self._channel[1]
+
+    def note(self) -> RunNote | None:
+        """Return what is known of that run, for runs that are nested in it."""
+        folder = self._folder()
+        try:
+            return None if folder is None else read_note(folder)
+        except (OSError, ValueError, TypeError):
+            return None
+
+    def has_open(self, key: str = "") -> bool:
+        """Whether the process above lives and has a run open: this one, or any."""
+        lock = Path(self._said)
+        open_now = liveness.shown(lock)
+        return (key in open_now if key else bool(open_now)) and self._lives(lock)
+
+    def _folder(self) -> Path | None:
+        if not self._said:
+            return None
+        lock = Path(self._said)
+        open_now = liveness.shown(lock)
+        if not open_now or not self._lives(lock):
+            return None
+        key = self._birth if self._birth in open_now else open_now[-1]
+        return lock.parent.parent / "journal" / key
+
+    def _lives(self, lock: Path) -> bool:
+        now = time.monotonic()
+        if now > self._lives_until:
+            root = lock.parent.parent / "journal"
+            if not liveness.is_alive(root, lock.name, liveness.boot_id()):
+                return False
+            self._lives_until = now + LOOK
+        return True
+
+
+def _started_by() -> list[int]:
+    """Return the processes that this one was started by, the nearest first."""
+    try:
+        return [process.pid for process in psutil.Process().parents()]
+    except psutil.Error:
+        return [os.getppid()]
+
+
+above = Above()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=above.in_child)

@@ -1,0 +1,464 @@
+"""One open run, from the moment it is opened until its outcome is stored."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from cvtrack_magics.capture.data.streams import StreamTee
+from cvtrack_magics.capture.machine.meter import ResourceMeter, ResourceUse
+from cvtrack_magics.delivery import lanes
+from cvtrack_magics.delivery.channel import Channel
+from cvtrack_magics.delivery.naming import NAME
+from cvtrack_magics.delivery.series import Series
+from cvtrack_magics.errors import StoreUnavailable
+from cvtrack_magics.records import End, Notice, Outcome, Param, Record, RunSummary, Tag
+from cvtrack_magics.redact import kind_and_line
+from cvtrack_magics.run import resume
+from cvtrack_magics.run import start as opening
+from cvtrack_magics.run.albums import Albums
+from cvtrack_magics.run.context_collector import Gathering
+from cvtrack_magics.run.control import Control
+from cvtrack_magics.run.finalize import last_facts
+from cvtrack_magics.run.foreign_runs import whose_curves
+from cvtrack_magics.run.host import CellFacts
+from cvtrack_magics.run.mlflow_guard import Guard
+from cvtrack_magics.run.recorder import KeptRun
+from cvtrack_magics.run.spec import RunSpec
+from cvtrack_magics.run.stretch import Stretch
+from cvtrack_magics.run.summary import least_summary, summary_of
+from cvtrack_magics.run.view import SYSTEM, RunView
+from cvtrack_magics.store import active_run as fluent
+from cvtrack_magics.store.deferred_runs import RUN_KEY
+from cvtrack_magics.store.tracking import OpenRun
+
+if TYPE_CHECKING:
+    from cvtrack_magics.journal.folder import RunNote
+    from cvtrack_magics.run.foreign_runs import Way
+    from cvtrack_magics.run.precedence import Opening
+    from cvtrack_magics.run.session import Session
+
+ENDING_TIMEOUT = 3.0  # seconds; whoever shuts a kernel down kills it after five
+
+
+class RunScope:
+    """A run between its opening and its outcome.
+
+    Parameters
+    ----------
+    session : Session
+        What the run belongs to.
+    spec : RunSpec
+        What the user asked for.
+    cell : CellFacts
+        The cell the run is opened in.
+    parent : RunScope, optional
+        The run it is nested under.
+    above : RunNote, optional
+        The run of another process that it is nested under, in a worker.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        spec: RunSpec,
+        cell: CellFacts,
+        parent: RunScope | None,
+        above: RunNote | None = None,
+    ) -> None:
+        self.session = session
+        self._asked_name = spec.name
+        self.spec = replace(spec, name=session.masking().text(spec.name))
+        self.cell = cell
+        self.parent = parent
+        self.above = above
+        self.lane = lanes.lane()
+        self.run: OpenRun | None = None
+        self.outcome: Outcome | None = None
+        self.notices: list[str] = []
+        self.params: dict[str, str] = {}
+        self.tags: dict[str, str] = {}
+        self.seeds: tuple[Record, ...] = ()
+        """The seed in force, as it is recorded; nested runs begin with it."""
+        self.failures: dict[str, BaseException] = {}
+        self.children = 0
+        self.ended_children: list[RunSummary] = []
+        self.stretch = Stretch()
+        self.guard = Guard(session, self.notices)
+        self.channel = Channel()
+        self.kept: KeptRun
+        self.guests: list[KeptRun] = []
+        self.under: dict[str, dict[str, Series]] = {}
+        """Curves of the runs that were nested in this one, for its own plot and theirs."""
+        self.control: Control = Control(
+            self._say_control,
+            self._mark,
+            lambda: self.last_step,
+            lambda: self.channel.written_by_loop,
+            parent.control if parent else None,
+        )
+        self.view = RunView(
+            session.host,
+            session.config,
+            self.spec,
+            parent.name if parent else above.name if above else "",
+            self.control.act,
+        )
+        self._way: Way | None = None
+        self._away = ""
+        self._used_at = time.monotonic()
+        self._used = 0
+        self._marks = 0
+        self.recorded: list[Record] = []
+        self.gathering = Gathering(session, cell, spec.code, self._take_gathered)
+        self.albums = Albums(self.name, self._put, session.config.page_limit * 1_000_000)
+        self.tee = StreamTee()
+        self._meter = ResourceMeter()
+        self.figures: list[bytes] = []
+
+    @property
+    def name(self) -> str:
+        """The run's name."""
+        return self.spec.name
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the run has a journal to write to; not yet, while it is being opened."""
+        return hasattr(self, "kept")
+
+    @property
+    def run_id(self) -> str:
+        """The run's id in the store; empty until the store has the run."""
+        return self.kept.delivery.run_id if self.run else ""
+
+    # -- opening
+
+    def open(self, tags: dict[str, str], said: Opening, extra: Sequence[Record] = ()) -> None:
+        """Open the run in the store, or on disk, and start recording what surrounds it.
+
+        Parameters
+        ----------
+        tags : dict of str to str
+            What it is opened with.
+        said : Opening
+            What was said of it so far.
+        extra : sequence of Record
+            What else is to be written.
+        """
+        self.tags.update(tags)
+        self.seeds = said.seeds
+        self._meter.start()
+        self.gathering.start()
+        with self._attempt("note MLflow's settings"):
+            self.guard.begin()
+        try:
+            self._open_journal(tags)
+            try:
+                if self.parent and self.parent.run and self.parent.run.local:
+                    raise StoreUnavailable(f"Run {self.parent.name!r} is on disk so far.")
+                if self.above and not self.above.run_id:
+                    raise StoreUnavailable(f"Run {self.above.name!r} is on disk so far.")
+                self.run = opening.in_store(
+                    self, {**self.kept.note.tags, RUN_KEY: self.kept.note.key}
+                )
+                self.kept.opened(self.run, self.stretch.number)
+            except StoreUnavailable as error:
+                self.run, self._away = opening.on_disk(self, tags, error)
+                self.notices.append(self._away)
+        finally:
+            self.gathering.run_is_open()
+        with self._attempt("keep MLflow's active run"):
+            self.guard.hold(self.run)
+        self.params.update({**self.run.params, **self.stretch.earlier.params})
+        self.channel.refresh = self.view.refresh
+        self.channel.step_now = self.control.step_now
+        self.channel.least_step = self._least_step
+        names, earlier = self.channel.names, self.stretch.earlier
+        names.learn(earlier.steps, earlier.tags)
+        names.told, names.altered = self.notices.append, self._tag_name
+        self.session.pump.open(self.channel, self._tick)
+        self.session.sender.open(self.kept.delivery)
+        self._way = self.session.guests.open(self.kept, self.run)
+        records = [*self.stretch.fit(said.records, said.own), *self.stretch.unseeded(said.seeds)]
+        self.notices += self.add([*records, *extra])
+        if self.stretch.resumed:
+            opening.go_on(self, tags, said.own)
+        with self._attempt("show the run"):
+            self.view.open(self.run)
+            opening.draw_earlier(self)
+            for label, curves in self.session.beside(self):
+                self.view.overlay(label, curves)
+        if self.spec.baseline:
+            threading.Thread(
+                target=self._find_baseline, name="cvtrack-baseline", daemon=True
+            ).start()
+
+    def _open_journal(self, tags: dict[str, str]) -> None:
+        parent = self.parent.kept if self.parent else None
+        self.kept = KeptRun(
+            self.session, self._asked_name, parent, self.notices, tags=tags, above=self.above
+        )
+        self.channel = self.kept.channel
+
+    def _find_baseline(self) -> None:
+        with self._attempt(f"draw the baseline {self.spec.baseline!r}"):
+            values = self.session.tracking.metrics_of(self.spec.baseline, but=self.run_id)
+            self.view.baseline(self.spec.baseline, values)
+
+    @contextlib.contextmanager
+    def _attempt(self, what: str) -> Iterator[None]:
+        """Turn a failure of ours into a notice: it must never become the cell's."""
+        try:
+            yield
+        except Exception as error:
+            self.notices.append(f"Could not {what}: {kind_and_line(error)}")
+
+    def _least_step(self, name: str) -> int:
+        """Return the lowest step of a metric's next point where neither user nor loop says one."""
+        return max(self.control.reached, self.stretch.next_step(name) or 0)
+
+    def _tag_name(self, stored: str, name: str) -> None:
+        """Let who goes on with the run, and who looks at it, know what a metric was called."""
+        self.add([Tag(f"{NAME}{stored}", name)])
+
+    def _take_gathered(self, records: list[Record]) -> None:
+        records = self.not_said_otherwise(records)
+        self.notices += [item.text for item in records if isinstance(item, Notice)]
+        records = [item for item in records if not isinstance(item, Notice)]
+        self._put(self.stretch.fit(records))
+        self.recorded += records
+
+    # -- while open
+
+    def tell(self, key: str, line: str) -> None:
+        """Say a line once for the run."""
+        self.guard.tell(key, line)
+
+    def step_of(self, given: int | None, otherwise: int | None = None) -> int:
+        """Return a step as given, or that of the loop the run is in, or the last one logged."""
+        step = given if given is not None else self.control.step_now()
+        if step is None:
+            step = self.last_step if otherwise is None else otherwise
+        return max(0, int(step or 0))
+
+    @property
+    def last_step(self) -> int:
+        """The highest step that anything was logged at, in all stretches of the run."""
+        return max(self.channel.last_step, self.albums.last_step, self.stretch.last_step)
+
+    def enter_cell(self) -> None:
+        """Take up the capture of output and figures for a cell."""
+        with self._attempt("watch the cell's output"):
+            if self.spec.output:
+                self.tee.attach()
+            if self.spec.figures:
+                self.session.host.start_figures()
+
+    def leave_cell(self) -> None:
+        """Put output and figures of the cell aside."""
+        with self._attempt("keep the cell's output"):
+            if self.spec.figures:
+                self.figures += self.session.host.stop_figures()
+            if self.spec.output:
+                self.tee.detach()
+
+    def note_cell(self, key: str, error: BaseException | None) -> None:
+        """Remember that a cell inside a span failed, until the same cell succeeds."""
+        if error is None:
+            self.failures.pop(key, None)
+        else:
+            self.failures[key] = error
+
+    @property
+    def failure(self) -> BaseException | None:
+        """The last failure inside a span that no later success of its cell made good."""
+        return next(reversed(self.failures.values()), None)
+
+    def add(self, records: Iterable[Record]) -> list[str]:
+        """Record more facts; return the lines to tell the user."""
+        items = self._new_params(list(records))
+        said = [item.text for item in items if isinstance(item, Notice)]
+        kept = [item for item in items if not isinstance(item, Notice)]
+        self.tags.update({item.key: item.value for item in kept if isinstance(item, Tag)})
+        self.recorded += kept
+        if kept:
+            self._put(kept)
+        return said
+
+    def _new_params(self, records: list[Record], *, quietly: bool = False) -> list[Record]:
+        """Replace a param that was recorded with another value before by one clear line."""
+        kept: list[Record] = []
+        for record in records:
+            if isinstance(record, Param):
+                before = self.params.setdefault(record.key, record.value)
+                if before != record.value:
+                    kept += self.stretch.instead(record, before, self.name, quietly=quietly)
+                    continue
+            kept.append(record)
+        return kept
+
+    def not_said_otherwise(self, records: list[Record]) -> list[Record]:
+        """Leave out what was read off the machine where the user said something else."""
+        said = {*self.tags, *(self._way.said_tags if self._way else ())}
+        params = self._way.said_params if self._way else {}
+        records = [r for r in records if not (isinstance(r, Param) and r.key in params)]
+        return [
+            record
+            for record in self._new_params(records, quietly=True)
+            if not (isinstance(record, Tag) and record.key in said)
+        ]
+
+    def _put(self, records: Sequence[Record]) -> None:
+        if self.run is not None and records:
+            self.kept.add(self.stretch.beside(records))
+
+    # -- beside the curves; called by the pump and by the buttons
+
+    def _tick(self) -> None:
+        self.view.progress(self.control.bars(), self.control.offers)
+        config = self.session.config
+        if config.record_usage and time.monotonic() - self._used_at > config.usage_interval:
+            self._used_at = time.monotonic()
+            used = {SYSTEM + name: value for name, value in self.session.usage().items()}
+            if used:
+                self.channel.log_at(used, self._used, int(time.time() * 1000))
+                self._used += 1
+
+    def _say_control(self, state: str, note: str) -> None:
+        self.view.control(state, note)
+
+    def _mark(self, step: int, text: str) -> None:
+        self._marks += 1
+        self.add([Tag(f"mark.{self._marks}", f"step {step}: {text}")])
+        self.view.mark(step, text)
+
+    def go_on_after(self, used: int, marks: Sequence[tuple[int, str]]) -> None:
+        """Count on the samples of what is used and the notes, and show the earlier notes."""
+        self._used, self._marks = used + 1, len(marks)
+        for step, text in marks:
+            self.view.mark(step, text)
+
+    # -- closing
+
+    def close(self, outcome: Outcome, error: BaseException | None = None) -> RunSummary:
+        """End the run with its true outcome and show the summary."""
+        self.outcome = outcome
+        ended = int(time.time() * 1000)
+        try:
+            self.leave_cell()
+            return self._close(outcome, error, ended)
+        except KeyboardInterrupt:  # of the closing, not of the cell: that had its outcome
+            self._end_at_once(End(outcome, ended))
+            raise
+        except BaseException as problem:  # nothing that is patched or broken may keep a run open
+            self._end_at_once(End(outcome, ended))
+            self.notices.append(f"The run could not be closed in full: {kind_and_line(problem)}")
+            return least_summary(self, outcome, error)
+
+    def _close(self, outcome: Outcome, error: BaseException | None, ended: int) -> RunSummary:
+        use = ResourceUse(0.0, 0.0, 0, None)
+        with self._attempt("measure what the run used"):
+            use = self._meter.stop()
+        found: list[Record] = []
+        with self._attempt("gather the last facts"):
+            found = last_facts(self, use, ended, error)
+        self.notices += [item.text for item in found if isinstance(item, Notice)]
+        last = [item for item in found if not isinstance(item, Notice)]
+        self.recorded += last
+        end = End(outcome, ended)
+        self._end(last, end)
+        if self.run is not None:
+            with self._attempt("wait for the store"):
+                self._deliver(self.run, end, self.session.config.close_timeout)
+        self.notices += whose_curves(self.guests)
+        summary = least_summary(self, outcome, error)
+        with self._attempt("sum up the run"):
+            summary = summary_of(self, outcome, use.wall_s, error)
+        told = len(self.notices)
+        with self._attempt("show the summary"):
+            self._show(summary)
+            if hasattr(self, "kept"):
+                resume.remember(self, use)
+        for notice in self.notices[told:]:
+            with contextlib.suppress(Exception):
+                self.session.host.say(f"cvtrack: {notice}")
+        return summary
+
+    def _show(self, summary: RunSummary) -> None:
+        curves = self.curves()
+        whole = self.stretch.curves(curves) or curves
+        for label, others in self.under.items():
+            self.view.overlay(label, others)
+        self.view.close(summary, whole, brief=self.session.has_many_cards(self))
+        self.session.remember(self, whole)
+
+    def _end_at_once(self, end: End) -> None:
+        """End the run with what is known of it already."""
+        if hasattr(self, "kept") and self.kept.delivery.end is None:
+            with self._attempt("bring the last points to the plot"):
+                self.session.pump.close(self.channel)
+            self._end([], end)
+
+    def _end(self, last: Sequence[Record], end: End) -> None:
+        """Keep the last facts and the end, and let go of what was taken for the run."""
+        if self.run is not None:
+            self._leave(self.run, end.outcome)
+            with self._attempt("let MLflow's calls be"):
+                self.guests = self.session.guests.close(self.kept, self.run)
+        self.session.writing.goes_to(None)  # what other threads log from here on is not this run's
+        if hasattr(self, "kept"):
+            try:
+                self.kept.end(self.stretch.beside(last) if self.run else last, end)
+            except Exception as error:  # the end itself needs no file
+                self.notices.append(f"The last facts were not kept: {kind_and_line(error)}")
+                self.kept.delivery.end = end
+            if self.run is None:  # interrupted while it was opened: the store may know it
+                self.session.sender.open(self.kept.delivery)
+
+    def _leave(self, run: OpenRun, outcome: Outcome) -> None:
+        """Leave MLflow's active runs and settings as they were before the run."""
+        with self._attempt("reset MLflow's active run"):
+            self.guard.let_go(run)
+            beside = [one.run_id for one in self.session.scopes if one is not self]
+            left_open = fluent.leave_run(run, outcome, beside)
+            self.notices += [notice.text for notice in left_open]
+        with self._attempt("reset MLflow's settings"):
+            self.guard.put_back()
+        if not run.local:
+            with self._attempt("name the last active run"):
+                fluent.remember_last(run.run_id)
+
+    def _deliver(self, run: OpenRun, end: End, timeout: float) -> None:
+        """Wait until the store has the run, and say what it does not have."""
+        session = self.session
+        if session.process.ending:
+            # threads may not be allowed to start any more, so the status comes first
+            with contextlib.suppress(Exception):
+                if not run.local:
+                    session.tracking.check()
+                    session.tracking.end_run(run, end.outcome, end.ended)
+            timeout = min(timeout, ENDING_TIMEOUT)
+        with contextlib.suppress(KeyboardInterrupt):
+            until = time.monotonic() + timeout
+            session.sender.wait(self.kept.delivery, timeout)
+            session.guests.settle(until - time.monotonic())
+        self.notices += [said for said in self.kept.delivery.notices if said not in self.notices]
+        if not self.kept.delivery.done:
+            self.notices += [self.kept.what_waits()] * (not run.local)
+        elif self._away:
+            self.notices[self.notices.index(self._away)] = (
+                "The store did not answer when the run was opened; it has all of the run now."
+            )
+
+    def curves(self) -> dict[str, Series]:
+        """Return the run's curves, and those of the runs that other code opened in it."""
+        curves = dict(self.channel.history.series)
+        curves = {name: series for name, series in curves.items() if not name.startswith(SYSTEM)}
+        for guest in self.guests:
+            for name, series in guest.channel.history.series.items():
+                curves[name if name not in curves else f"{guest.note.name}/{name}"] = series
+        return curves

@@ -1,0 +1,473 @@
+"""The one object that holds all state, made when the extension is loaded."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
+
+from cvtrack_magics.config import CvTrack
+from cvtrack_magics.delivery import lanes
+from cvtrack_magics.delivery.sender import Sender
+from cvtrack_magics.delivery.series import Series
+from cvtrack_magics.delivery.thread_switching import ShortSwitches
+from cvtrack_magics.display.plot_feed import Pump
+from cvtrack_magics.errors import UsageProblem
+from cvtrack_magics.lazy import Lazy
+from cvtrack_magics.records import Notice, Outcome, Param, Record, Replaces, RunSummary, Tag
+from cvtrack_magics.run.evaluation_inputs import Evidence
+from cvtrack_magics.run.host import CellFacts, Host
+from cvtrack_magics.run.process import ProcessEnd
+from cvtrack_magics.run.seeding import Seeding
+from cvtrack_magics.run.spec import RunSpec
+from cvtrack_magics.run.writing import Writing
+from cvtrack_magics.secrets import Masker
+from cvtrack_magics.secrets.records import RecordMasker
+from cvtrack_magics.store.detours import Detours
+from cvtrack_magics.store.tracking import Tracking
+from cvtrack_magics.text import is_a
+
+if TYPE_CHECKING:
+    from cvtrack_magics.capture.machine.usage import UsageSampler
+    from cvtrack_magics.delivery import recovery
+    from cvtrack_magics.delivery.outbox import Delivery
+    from cvtrack_magics.journal.folder import Unreadable
+    from cvtrack_magics.run import context as surroundings
+    from cvtrack_magics.run import precedence, resume
+    from cvtrack_magics.run import scope as scopes
+    from cvtrack_magics.run.foreign_runs import Guests
+    from cvtrack_magics.run.resume import Known
+    from cvtrack_magics.run.scope import RunScope
+    from cvtrack_magics.store import active_run as fluent
+else:
+    precedence = Lazy("cvtrack_magics.run.precedence")
+    recovery = Lazy("cvtrack_magics.delivery.recovery")
+    resume = Lazy("cvtrack_magics.run.resume")
+    scopes = Lazy("cvtrack_magics.run.scope")
+    surroundings = Lazy("cvtrack_magics.run.context")
+    fluent = Lazy("cvtrack_magics.store.active_run")
+
+SIBLINGS = 5  # curves of how many nested runs are drawn behind the next one's
+EARLIER = 50  # places in the notebook whose last curves are kept
+MOST_CARDS = 3  # cards of child runs of one run under one cell
+LEFT = 10.0  # seconds after which it is said what becomes of runs that others left
+GRACE = 5.0  # seconds that a process waits that is told to go; many are killed ten after that
+LEFT_TO_OTHERS, AGAIN = 300.0, 2.0  # seconds that another process's runs are looked after
+CURVE = 1000  # points that are kept of a curve for the plots of later runs
+
+
+class Session:
+    """Open runs, what waits for the next one, and the threads that carry data.
+
+    Parameters
+    ----------
+    host : Host
+        The notebook, terminal or script the code runs in.
+    config : CvTrack
+        The settings.
+    """
+
+    def __init__(self, host: Host, config: CvTrack) -> None:
+        self.host = host
+        self.config = config
+        self.masker = Masker()
+        self.tracking = Tracking(config.default_store, config.connect_timeout)
+        self.tracking.caught_up = self.chose
+        self.detours = Detours(lambda: self.current.run_id if self.current is not None else "")
+        self.pump = Pump(config.plot_interval)
+        self.sender = Sender(config.send_interval, lambda: config.sender == "process")
+        self.backlog = Sender(config.send_interval)
+        """Sends what other processes left: a run that is open never waits for that."""
+        self.scopes: list[RunScope] = []
+        self.tags: dict[str, str] = {}
+        self.parameters: list[Param] = []
+        """What the notebook is run with: params of every run."""
+        self.seeding = Seeding()
+        self.pending: list[Record] = []
+        self.unreadable: list[Unreadable] = []
+        """Folders in the journal that could not be made ready to be sent."""
+        self.ended: list[Known] = []
+        """What is known of the last runs that have ended, in case they go on."""
+        self.keys: set[str] = set()
+        """Keys of the runs in the journal that this session sends."""
+        self._latest: dict[tuple[str, str, str], str] = {}
+        self._machine: list[Record] | None = None
+        self._machine_key: object = ()
+        self._machine_lock = threading.RLock()
+        self._recovery_lock = threading.RLock()
+        self._opening = threading.RLock()
+        self._modules: list[Path] = []
+        self._modules_key: tuple[int, str] = (0, "")
+        self.process = ProcessEnd(self._stop_at_exit)
+        self.switches = ShortSwitches()
+        self._before: dict[tuple[str, str, str], tuple[str, dict[str, Series]]] = {}
+        self._guests: Guests | None = None
+        self._sampler: UsageSampler | None = None
+        self._used: dict[str, float] = {}
+        self._used_at = 0.0
+        self.evidence = Evidence()
+        self.looked_at = ""
+        """The id of the last run that ended with predictions logged."""
+        self._told_of_state = ""
+        self.writing = Writing(self)
+        self._cards: WeakKeyDictionary[RunScope, int] = WeakKeyDictionary()
+        """How many cards of child runs the running cell, or the script, has, by their parent."""
+
+    # -- life
+
+    @property
+    def journal(self) -> Path:
+        """Where each run is kept until the store has all of it."""
+        folder = self.config.state / "journal"
+        problem = self.config.state_problem
+        if problem and problem != self._told_of_state:
+            self._told_of_state = problem
+            self.host.say(f"cvtrack: {problem}")
+        return folder
+
+    def prepare(self) -> None:
+        """Import what the first run needs, and send what other processes left.
+
+        Called in the background; whatever fails here shows itself when it is needed.
+        """
+        from cvtrack_magics.run import operations as api  # noqa: F401 (what the first magic needs)
+        from cvtrack_magics.store import probe, writer  # noqa: F401
+        from cvtrack_magics.store.client import mlflow
+
+        with suppress(Exception):
+            self.writing.show()
+            mlflow().tracking.fluent  # noqa: B018 (the import is what is wanted)
+            self._send_what_was_left()
+            self.machine_records()
+            self._look_after_others()
+
+    def _send_what_was_left(self) -> None:
+        from cvtrack_magics.run.unsent import in_words
+
+        found = self.recover()
+        if found:
+            for delivery in found:
+                self.backlog.wait(delivery, LEFT)
+            self.host.say(in_words(found))
+
+    def _look_after_others(self) -> None:
+        """Take up what another process was sending when that is gone before all is sent."""
+        from cvtrack_magics.run.unsent import sent_elsewhere
+
+        until = time.monotonic() + LEFT_TO_OTHERS
+        while sent_elsewhere(self) and time.monotonic() < until:
+            time.sleep(AGAIN)
+            self.recover()
+
+    def recover(self) -> list[Delivery]:
+        """Take up the runs that no living process holds, and begin to send them."""
+        with self._recovery_lock:
+            self.unreadable = []
+            left = recovery.left_behind(self.journal, self.keys)
+            found = recovery.claim(self.tracking, left, self.unreadable)
+            for delivery in found:
+                self.keys.add(delivery.note.key)
+                self.backlog.open(delivery)
+        return found
+
+    def stop(self) -> None:
+        """End what is open and give everything back."""
+        self._close_all()
+        self.process.forget()
+        with suppress(Exception):
+            self.tracking.release()
+        if self._sampler is not None:
+            self._sampler.close()
+        self.sender.stop()
+        self.backlog.stop()
+        self.pump.stop()
+
+    def _close_all(self) -> None:
+        while self.scopes:
+            scope = self.scopes[-1]
+            error = scope.failure
+            self.close(scope, "KILLED" if error is None else outcome_of(error), error)
+
+    def _stop_at_exit(self, in_time: bool) -> None:
+        """Stop at the process's end; a script's container may go with it, a kernel's stays."""
+        self._close_all()
+        if not self.host.interactive_display:
+            patience = self.config.exit_timeout
+            with suppress(KeyboardInterrupt):
+                self.sender.drain(patience if in_time else min(patience, GRACE), self.host.say)
+        for delivery in self.sender.deliveries:
+            if delivery.in_memory:
+                self.host.say(
+                    f"cvtrack: what run {delivery.note.name!r} had in memory only, for want of "
+                    f"room on disk, is lost with this process ({delivery.waiting:,} points and "
+                    "its end are not in the store)."
+                )
+        self.stop()
+
+    def masking(self) -> RecordMasker:
+        """Return what masks the secrets of one run, by the settings of now."""
+        self.masker.configure(self.config.mask_secrets, self.config.secret_allow)
+        return RecordMasker(self.masker)
+
+    # -- runs
+
+    @property
+    def current(self) -> RunScope | None:
+        """The innermost open run of the code that asks."""
+        return lanes.innermost(self.scopes)
+
+    def open(self, spec: RunSpec, cell: CellFacts | None = None) -> RunScope:
+        """Open a run; raises :class:`UsageProblem` when that makes no sense here."""
+        with self._opening:  # another thread may open one beside it
+            return self._open(spec, cell or CellFacts())
+
+    def _open(self, spec: RunSpec, cell: CellFacts) -> RunScope:
+        parent = self._parent_of(spec)
+        above = self.writing.above() if spec.nested and parent is None else None
+        scope = scopes.RunScope(self, spec, cell, parent, above)
+        if spec.resume:
+            resume.refuse_open(self, spec.name)
+        scope.notices += self._beside(spec)
+        key = _place_of(scope)
+        replaced = "" if spec.resume else self._latest.get(key, "")
+        opening = precedence.opening_of(
+            spec,
+            every_run=self.tags,
+            parameters=self.parameters,
+            seeds=self.seeding.in_force(parent.seeds if parent else ()),
+            pending=self.pending,
+        )
+        scope.notices += self.seeding.follow(opening.seeds)
+        tags = {**surroundings.cell_tags(cell, self.host.notebook()), **opening.tags}
+        if above is not None and above.run_id:
+            tags["mlflow.parentRunId"] = above.run_id
+        self.process.hold()
+        self.switches.begin()
+        self.pending = []
+        extra: list[Record] = []
+        if replaced:
+            tags["cvtrack.replaces"] = replaced
+            extra.append(Replaces(replaced))
+        if parent is not None:
+            with suppress(Exception):
+                parent.guard.before_another()
+        self.scopes.append(scope)
+        lanes.opened(scope, self.scopes)
+        try:
+            scope.open(tags, opening, extra)
+            self.writing.goes_to(scope)
+        except BaseException as error:  # an interrupt too leaves no half-open run behind
+            self.close(scope, outcome_of(error), error)
+            raise
+        if parent is not None:
+            parent.children += 1
+        if scope.run_id:
+            self._latest[key] = scope.run_id
+        scope.enter_cell()
+        return scope
+
+    def _parent_of(self, spec: RunSpec) -> RunScope | None:
+        current = self.current
+        if spec.nested:
+            above = self.writing.above() is not None
+            if current is None and not above and self._foreign_run() is None:
+                raise UsageProblem(
+                    f"--nested has no open run to put {spec.name!r} under.",
+                    "Open one with '%mlrun NAME' in a cell above, or leave out --nested.",
+                )
+            return current
+        if current is not None:
+            raise UsageProblem(
+                f"Run {current.name!r} is still open.",
+                f"Write '%%mlrun {spec.name} --nested' to put this one under it, "
+                "or type %mlend first.",
+            )
+        return None
+
+    def _beside(self, spec: RunSpec) -> list[str]:
+        """Say that a run of other code stays open beside one that is opened now."""
+        foreign = None if self.scopes or spec.nested else self._foreign_run()
+        if foreign is None:
+            return []
+        name, run_id = foreign
+        if spec.resume and spec.name == name:
+            raise UsageProblem(
+                f"Run {name!r} ({run_id[:8]}) is open already: other code opened it.",
+                "Type mlflow.end_run() to end it, then resume it.",
+            )
+        return [
+            f"MLflow run {name!r} ({run_id[:8]}), which other code left open, stays open beside "
+            "this one; mlflow.end_run() in a cell of its own ends it."
+        ]
+
+    def _foreign_run(self) -> tuple[str, str] | None:
+        try:
+            return fluent.foreign_run(scope.run.run_id for scope in self.scopes if scope.run)
+        except Exception:  # an MLflow that cannot even be imported shows when the run is opened
+            return None
+
+    def close(
+        self, scope: RunScope, outcome: Outcome, error: BaseException | None = None
+    ) -> RunSummary:
+        """Close a run, and any that is still open inside it, with the true outcome.
+
+        A forked child closes no run of its parent's: the threads that would send it, with the
+        locks they may hold, are there.
+        """
+        if os.getpid() != scope.channel.pid:
+            return RunSummary(scope.name, scope.run_id, "", outcome, 0.0, "", kept="")
+        try:
+            while (inner := lanes.inside(scope, self.scopes)) is not None:
+                self.close(inner, outcome, error)
+        finally:
+            summary = self._close_one(scope, outcome, error)
+        return summary
+
+    def _close_one(
+        self, scope: RunScope, outcome: Outcome, error: BaseException | None
+    ) -> RunSummary:
+        if scope in self.scopes:
+            self.scopes.remove(scope)
+        try:
+            summary = scope.close(outcome, error)
+            if scope.parent is not None:
+                scope.parent.ended_children.append(summary)
+            self.looked_at = scope.run_id if scope.albums.used else self.looked_at
+            return summary
+        finally:
+            self.writing.goes_to(self.current)
+            if not self.scopes:
+                self.process.release()
+                self.switches.end()
+
+    def record(self, records: Sequence[Record], *, implied: bool = False) -> tuple[str, list[str]]:
+        """Give facts to the open run, or keep them for the next; return (where, lines).
+
+        A tag that is only ``implied`` by an object never replaces one that is there.
+        """
+        scope = self.current
+        if implied:
+            said = {**self.tags, **(scope.tags if scope else {})}
+            records = [r for r in records if not (isinstance(r, Tag) and r.key in said)]
+        if scope is not None:
+            return scope.name, scope.add(records)
+        self.pending += [item for item in records if not isinstance(item, Notice)]
+        return "", [item.text for item in records if isinstance(item, Notice)]
+
+    def machine_records(self) -> list[Record]:
+        """Return environment and hardware, gathered once for the process."""
+        with self._machine_lock:
+            if self._machine is None or self._machine_is_stale():
+                self._machine = surroundings.machine_records()
+                self._machine_key = self._machine_state()
+            return self._machine
+
+    def _machine_is_stale(self) -> bool:
+        return self._machine_key != self._machine_state()
+
+    @staticmethod
+    def _machine_state() -> object:
+        return _loaded_frameworks(), surroundings.installed_key()
+
+    def usage(self) -> dict[str, float]:
+        """Return what this process uses now; runs that ask at the same moment get the same."""
+        from cvtrack_magics.capture.machine.usage import UsageSampler
+
+        now = time.monotonic()
+        if now - self._used_at > self.config.usage_interval / 2:
+            self._sampler = self._sampler or UsageSampler()
+            self._used, self._used_at = self._sampler.sample(), now
+        return self._used
+
+    def own_modules(self) -> list[Path]:
+        """Return the user's own imported modules; looked up again when one was imported."""
+        names = list(sys.modules)  # at once: another thread may be importing
+        key = (len(names), names[-1])
+        if self._modules_key != key:
+            self._modules, self._modules_key = surroundings.own_modules(), key
+        return self._modules
+
+    @property
+    def guests(self) -> Guests:
+        """Takes MLflow's own calls for the open runs our way."""
+        if self._guests is None:
+            from cvtrack_magics.run.foreign_runs import Guests
+
+            self._guests = Guests(self)
+        return self._guests
+
+    def chose(self, experiment: str) -> None:
+        """Let the experiment that was chosen now outlive the runs that are open."""
+        for scope in self.scopes:
+            scope.guard.chosen(experiment)
+
+    # -- curves of other runs
+
+    def beside(self, scope: RunScope) -> list[tuple[str, dict[str, Series]]]:
+        """Return the curves to draw behind a run's own: of its last time, and its siblings'."""
+        found = list(scope.parent.under.items())[-SIBLINGS:] if scope.parent else []
+        before = self._before.get(_place_of(scope))
+        own = _label_of(scope)  # a resumed run draws its earlier curves as its own
+        siblings = any(label.startswith(scope.name) for label, _ in found)
+        if before is not None and before[0] != own and not siblings:
+            found.append(before)
+        return found
+
+    def remember(self, scope: RunScope, curves: Mapping[str, Series]) -> None:
+        """Keep a run's curves, thinned, for the runs after it."""
+        if not self.host.interactive_display:
+            return
+        thin = {name: s.decimated(CURVE) for name, s in curves.items() if len(s) > 1}
+        if thin:
+            label = _label_of(scope)
+            self._before.pop(_place_of(scope), None)
+            self._before[_place_of(scope)] = (label, thin)
+            while len(self._before) > EARLIER:
+                del self._before[next(iter(self._before))]
+            if scope.parent is not None:
+                scope.parent.under[label] = thin
+
+    def has_many_cards(self, scope: RunScope) -> bool:
+        """Whether a child run that ends now is told in a line, since the cell has many."""
+        if scope.parent is None:
+            return False
+        shown = self._cards.get(scope.parent, 0)
+        self._cards[scope.parent] = shown + 1
+        return shown >= MOST_CARDS
+
+    # -- metrics
+
+    def begin_cell(self) -> None:
+        """Show cards of child runs again, and say again when nothing is recorded."""
+        self.writing.begin_cell()
+        self._cards.clear()
+
+
+def _label_of(scope: RunScope) -> str:
+    return f"{scope.name} {scope.run_id[:6]}".strip()
+
+
+def _place_of(scope: RunScope) -> tuple[str, str, str]:
+    """Return what two runs share when one is the other again."""
+    return scope.cell.cell_id, scope.parent.name if scope.parent else "", scope.name
+
+
+def _loaded_frameworks() -> tuple[bool, ...]:
+    return tuple(name in sys.modules for name in ("torch", "torchvision"))
+
+
+def outcome_of(error: BaseException | None) -> Outcome:
+    """Return the status a run has earned: KILLED by an interrupt, FAILED by an error."""
+    import asyncio
+
+    if error is None:
+        return "FINISHED"
+    if is_a(error, KeyboardInterrupt, asyncio.CancelledError):
+        return "KILLED"
+    return "FAILED"

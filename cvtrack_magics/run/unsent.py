@@ -1,0 +1,58 @@
+"""Runs that other processes left: who sends them, and what is said of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from cvtrack_magics.journal.folder import read_folders
+
+if TYPE_CHECKING:
+    from cvtrack_magics.delivery.outbox import Delivery
+    from cvtrack_magics.run.session import Session
+
+
+def sent_elsewhere(session: Session, name: str = "") -> bool:
+    """Whether runs that nobody writes any more, of a name or of any, are another one's to send."""
+    return any(
+        not (folder.note.key in session.keys or folder.left or folder.alive)
+        for folder in read_folders(session.journal)
+        if name in ("", folder.note.name)
+    )
+
+
+def in_words(found: Sequence[Delivery]) -> str:
+    """Say in a line or two what became of the runs that other processes left."""
+    sent = [item for item in found if item.done]
+    waiting = [item for item in found if not item.done]
+    lines = []
+    killed = [item for item in sent if item.end and item.end.outcome == "KILLED"]
+    others = [item for item in sent if item not in killed]
+    if killed:
+        lines.append(
+            f"cvtrack: the kernel died with {_names(killed)} open; ended as KILLED in the store, "
+            f"with all {sum(item.logged() for item in killed):,} points."
+        )
+    if others:
+        lines.append(f"cvtrack: {_names(others)} waited on disk and is in the store now.")
+    going = [item for item in waiting if not item.tried.failures]
+    if going:
+        points = sum(item.waiting for item in going)
+        lines.append(
+            f"cvtrack: {_names(going)} waited on disk and is being sent ({points:,} points)."
+        )
+    waiting = [item for item in waiting if item.tried.failures]
+    if waiting:
+        size = sum(item.folder.size for item in waiting if item.folder)
+        lines.append(
+            f"cvtrack: {_names(waiting)} still waits on disk, {size / 1e6:.1f} MB "
+            f"({waiting[0].tried.why}) Type %mlsync when the store answers."
+        )
+    return "\n".join(lines)
+
+
+def _names(deliveries: Sequence[Delivery]) -> str:
+    names = [repr(item.note.name) for item in deliveries]
+    if len(names) > 5:
+        names = [*names[:5], f"{len(names) - 5} more"]
+    return ", ".join(names)

@@ -1,0 +1,178 @@
+"""Where ``log()`` of this process writes, and what it says where it cannot."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import threading
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from cvtrack_magics.delivery import lanes
+from cvtrack_magics.delivery.channel import Channel
+from cvtrack_magics.records import Record
+from cvtrack_magics.run import current
+from cvtrack_magics.run.host import ScriptHost
+from cvtrack_magics.run.parent_run import above, show
+from cvtrack_magics.run.unrecorded import Unrecorded
+
+if TYPE_CHECKING:
+    from cvtrack_magics.journal.folder import RunNote
+    from cvtrack_magics.run.scope import RunScope
+    from cvtrack_magics.run.session import Session
+
+
+class Place(Protocol):
+    """What takes that of a call of ``log()`` which is no number."""
+
+    def tell(self, key: str, line: str) -> None:
+        """Say a line, once for a key."""
+
+    def step_of(self, given: int | None) -> int:
+        """Return a step as given, or the one that was reached."""
+
+    def add(self, records: Iterable[Record]) -> Any:
+        """Record facts."""
+
+
+class Worker:
+    """The place of a worker process, whose numbers arrive and nothing else.
+
+    Parameters
+    ----------
+    session : Session
+        Says what is not recorded.
+    channel : Channel
+        Where the numbers go.
+    """
+
+    def __init__(self, session: Session, channel: Channel) -> None:
+        self.channel = channel
+        self._session = session
+        self._said: set[str] = set()
+        channel.names.told = lambda line: self.tell(line, line)
+
+    def tell(self, key: str, line: str) -> None:
+        """Say a line, once for a key."""
+        if key not in self._said:
+            self._said.add(key)
+            self._session.host.say(f"cvtrack (worker {os.getpid()}): {line}")
+
+    def step_of(self, given: int | None) -> int:
+        """Return a step as given, or the last one logged here."""
+        return self.channel.last_step if given is None else given
+
+    def add(self, records: Iterable[Record]) -> None:
+        """Say that there is no way for files."""
+        del records
+        self.tell(
+            "files",
+            "figures and images that log() is given in a worker process are not recorded. Return "
+            "them, and log them in the process that opened the run.",
+        )
+
+
+class Writing:
+    """Knows the run that ``log()`` writes into.
+
+    Parameters
+    ----------
+    session : Session
+        Whose runs they are.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._lock = threading.RLock()
+        self._worker: Worker | None = None
+        self._journals: list[Path] = []
+        self._unrecorded = Unrecorded(
+            session.host.say,
+            not isinstance(session.host, ScriptHost),
+            lambda: multiprocessing.parent_process() is not None or self._is_worker,
+        )
+
+    def begin_cell(self) -> None:
+        """Say again from now on when nothing is recorded."""
+        self._unrecorded.begin_cell()
+
+    def end_cell(self) -> None:
+        """Say how often ``log()`` was called in the cell with no run open."""
+        self._unrecorded.end_cell()
+
+    def goes_to(self, scope: RunScope | None) -> None:
+        """Let ``log()`` write into a run from now on."""
+        self._short_way(scope)
+        if scope is not None:
+            self._unrecorded.run_is_open()
+        self.show()
+
+    def show(self) -> None:
+        """Let the workers of this process know its open runs."""
+        with self._lock:
+            here: dict[Path, list[str]] = {journal: [] for journal in self._journals}
+            for scope in self._session.scopes:
+                folder = scope.kept.delivery.folder if scope.is_open else None
+                if folder is not None:  # its own journal: the setting may have changed since
+                    keys = here.pop(folder.path.parent, [])
+                    here[folder.path.parent] = [*keys, folder.note.key]
+            if not any(here.values()):
+                with suppress(OSError):  # no folder can be made
+                    here.setdefault(self._session.journal, [])
+            show(here)
+            self._journals = list(here)
+
+    def now(self) -> tuple[Place, Channel] | None:
+        """Return the run to write into; says once in a cell when there is none."""
+        scope = lanes.innermost([item for item in self._session.scopes if item.is_open])
+        if scope is not None:
+            self._short_way(scope)
+            return scope, scope.channel
+        channel = self._above()
+        if channel is not None:
+            self._unrecorded.run_is_open()
+            if self._worker is None or self._worker.channel is not channel:
+                self._worker = Worker(self._session, channel)
+            return self._worker, channel
+        self._unrecorded.add()
+        return None
+
+    def _short_way(self, scope: RunScope | None) -> None:
+        """Let ``log()`` write into a run at once, unless it has to ask whose run it is in."""
+        asks = scope is None or lanes.several(self._session.scopes)
+        current.log_to(None if scope is None or asks else scope.channel)
+
+    def above(self) -> RunNote | None:
+        """Return the run of the process above that runs of this one are nested in."""
+        return above.note() if self._is_worker else None
+
+    @property
+    def _is_worker(self) -> bool:
+        """Whether this process works for another.
+
+        A notebook that was started from within a run is no worker of it.
+        """
+        if not isinstance(self._session.host, ScriptHost):
+            return False
+        above.look(self._session.journal)
+        return above.told
+
+    def _above(self) -> Channel | None:
+        """Return the channel of a run of the process above."""
+        if self._is_worker:
+            channel = above.channel(self._no_room)
+            if channel is not None:
+                channel.names.clean = self._session.masking().metric
+            return channel
+        parent = current.forked_from()  # whose file system knows no locks
+        scopes = parent.scopes if parent is not None else []
+        scope = lanes.innermost([item for item in scopes if item.is_open])
+        return scope.kept.here if scope is not None else None
+
+    def _no_room(self, error: OSError) -> None:
+        self._session.host.say(
+            f"cvtrack (worker {os.getpid()}): nothing can be written to the run's folder "
+            f"({error.strerror or error}); what this worker logs from now on is lost."
+        )

@@ -1,0 +1,1 @@
+"""What differs from task to task: how truth is read, measured, drawn and shown."""

@@ -1,0 +1,1 @@
+"""Anomaly detection: a score for each picture, a map for each pixel."""

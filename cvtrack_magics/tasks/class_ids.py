@@ -1,0 +1,97 @@
+"""The classes of objects, under the names that data sets and libraries give them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from cvtrack_magics.errors import UsageProblem
+from cvtrack_magics.tasks.detection.ignored import CROWD_KEYS, IGNORE_KEYS
+from cvtrack_magics.vision.arrays import Array
+from cvtrack_magics.vision.boxes import to_xyxy
+
+LABEL_KEYS = (
+    "labels",
+    "class_labels",
+    "gt_classes",
+    "pred_classes",
+    "category_ids",
+    "category_id",
+    "class_ids",
+    "class_id",
+    "label",
+    "cls",
+)
+"""torchvision, Hugging Face, Detectron2, COCO, supervision, Ultralytics."""
+_OTHERS = {
+    *("boxes", "masks", "scores", "area", "image_id", "size", "orig_size"),
+    *CROWD_KEYS,
+    *IGNORE_KEYS,
+}
+
+
+def labels_of(item: Mapping[str, Any], what: str) -> Any:
+    """Return the labels of one image's dict, under whichever known key they are.
+
+    Raises
+    ------
+    UsageProblem
+        Two known keys are there, or none beside keys that may hold them. Boxes alone are of
+        one class.
+    """
+    seen = [key for key in LABEL_KEYS if item.get(key) is not None]
+    if "labels" in seen:
+        return item["labels"]
+    if len(seen) == 1:
+        return item[seen[0]]
+    objects = item.get("boxes") if item.get("boxes") is not None else item.get("masks")
+    if objects is None or len(objects) == 0 or (set(item) <= {*_OTHERS, *LABEL_KEYS} and not seen):
+        return None
+    if seen:
+        raise UsageProblem(
+            f"{what}: labels could be {' or '.join(seen)}.", "Give the right one as labels."
+        )
+    keys = ", ".join(map(str, list(item)[:12]))
+    raise UsageProblem(
+        f"{what}: no labels among the keys {keys}.",
+        "Give the class of each object as labels.",
+    )
+
+
+def whole_labels(column: Array, what: str) -> npt.NDArray[np.int64]:
+    """Return labels as whole numbers; a fraction or NaN is refused."""
+    fits = np.isfinite(column) & (column == np.round(column))
+    if not fits.all():
+        bad = column[~fits][0]
+        raise UsageProblem(
+            f"{what}: labels are whole numbers, saw {bad:.4g}.",
+            "Rows are 4 coordinates, (score,) label; YOLO's rows begin with the class: move it.",
+        )
+    return column.astype(np.int64)
+
+
+def refuse_yolo(table: Array, boxes: Array, box_format: str, size: Array, what: str) -> None:
+    """Refuse rows that fit the picture only as YOLO's ``class cx cy w h (conf)``."""
+    height, width = int(size[0]), int(size[1])
+    if not len(table) or not box_format.startswith("cxcywh") or _inside(boxes, height, width):
+        return
+    first = table[:, 0]
+    if (first != np.round(first)).any() or first.min() < 0:
+        return
+    try:
+        other = to_xyxy(table[:, 1:5], box_format, height, width, what)
+    except UsageProblem:
+        return
+    if _inside(other, height, width):
+        raise UsageProblem(
+            f"{what}: the rows look like YOLO's, class first.",
+            "Give 4 coordinates, (score,) label: move the first column to the end.",
+        )
+
+
+def _inside(boxes: Array, height: int, width: int) -> bool:
+    edge = np.array([width, height]) + 1
+    return bool((boxes[:, :2] >= -1).all() and (boxes[:, 2:] <= edge).all())

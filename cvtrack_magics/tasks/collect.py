@@ -1,0 +1,226 @@
+"""Runs a model over a data loader and keeps what it said, with the time it took."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from cvtrack_magics.errors import UsageProblem
+from cvtrack_magics.tasks.base import Task
+from cvtrack_magics.tasks.classification.parse import AFTER_SOFTMAX
+from cvtrack_magics.tasks.order import Order
+from cvtrack_magics.tasks.predictions import Predictions
+from cvtrack_magics.vision.eval_mode import evaluating
+from cvtrack_magics.vision.given import MOST, Asked, Given
+from cvtrack_magics.vision.images import to_images
+from cvtrack_magics.vision.last_activation import called
+
+
+def collect(
+    model: Any,
+    loader: Iterable[Any],
+    task: Task,
+    *,
+    classes: Any = None,
+    device: Any = None,
+    value_range: Any = None,
+    layout: Any = None,
+    limit: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
+    **options: Any,
+) -> Predictions:
+    """Run a model over (images, truth) batches and return its predictions.
+
+    The model is put into ``eval()`` and back; no gradients are made. Time is taken around the
+    model alone, with the device synchronised; the first batch warms up and is not counted
+    where there are more.
+
+    Parameters
+    ----------
+    model : torch.nn.Module or callable
+        Takes a batch of images. Its output is taken as logits (classification, semantic), as
+        probabilities where a softmax or a sigmoid made it (classification), a list of
+        dicts (detection, instance), scores or a dict with ``scores`` and ``heat`` (anomaly),
+        or maps (depth).
+    loader : iterable
+        Yields (images, truth). Samples of a ``DataLoader`` are named by their index in the
+        data set, through Subset and sampler; those of anything else by their place. What a
+        ``DistributedSampler`` repeats to fill up its last round is left out, so that the ranks
+        joined are the data set once; what ``drop_last`` leaves out is said.
+    task : str
+        One of the six tasks.
+    classes : sequence of str, optional
+        Names by index; otherwise those of ``loader.dataset.classes``.
+    device : torch.device or str, optional
+        Where to run; otherwise where the model's parameters are.
+    value_range, layout
+        See :meth:`Predictions.classification`; recognised from the first batch.
+    limit : int, optional
+        Stop after so many samples.
+    progress : callable, optional
+        Called with the number of samples done and the number of all (0: unknown).
+    **options
+        More of what the task's way of making ``Predictions`` takes; ``ids`` and ``names`` of
+        all samples, in order.
+
+    Returns
+    -------
+    Predictions
+        With ``seconds``, so that throughput (FPS) is known.
+    """
+    import torch
+
+    make = getattr(Predictions, str(task), None)
+    if task not in Task.__args__ or make is None:  # type: ignore[attr-defined]
+        raise UsageProblem(f"task={task!r} is none of {', '.join(Task.__args__)}.")  # type: ignore[attr-defined]
+    if classes is None:
+        classes = getattr(getattr(loader, "dataset", None), "classes", None)
+    place = device if device is not None else _device_of(model)
+    total = _total(loader)
+    softmax: bool | None = None if task == "classification" else False
+    parts: list[Predictions] = []
+    times: list[tuple[int, float]] = []
+    done = 0
+    order, whole = Order(loader), True
+    inputs = _Inputs()
+    with evaluating(model), torch.no_grad(), order.watching(loader):
+        for batch in loader:
+            if not isinstance(batch, (tuple, list)) or len(batch) < 2:
+                raise UsageProblem("collect: expected batches of (images, truth).")
+            images, truth = batch[0], batch[1]
+            moved = _to(images, place)
+            _wait(place)
+            started = time.perf_counter()
+            # the time of the first batch, which is watched, counts only where it is alone
+            output, softmax = called(model, moved) if softmax is None else (model(moved), softmax)
+            _wait(place)
+            spent = time.perf_counter() - started
+            if value_range is None:
+                value_range = _range(images, layout)
+            rows = slice(done, done + len(images))
+            given = {"ids": order.ids(rows.start, rows.stop), **options}
+            given |= {"layout": layout, "value_range": value_range}
+            given |= {key: options[key][rows] for key in ("ids", "names") if key in options}
+            if classes is not None and task != "depth":
+                given["classes"] = classes
+            part = make(images, truth, **_said(output, task, softmax), **given)
+            softmax = softmax or AFTER_SOFTMAX in part.notes  # one reading for all batches
+            inputs.add(part.given)
+            parts.append(replace(part, given=None))
+            times.append((len(part), spent))
+            done += len(part)
+            if progress:
+                progress(done, total)
+            if limit is not None and done >= limit:
+                whole = False
+                break
+    if not parts:
+        raise UsageProblem("collect: the loader gave no batch.")
+    found = replace(_timed(Predictions.join(parts), times), given=inputs.of(model))
+    if whole:
+        found = replace(found, notes=(*found.notes, *_of_dropped(order.left_out(done))))
+    found = found[np.array(order.real(len(found)), np.int64)]
+    return found if limit is None else found[:limit]
+
+
+class _Inputs:
+    """A few inputs from the whole of a loader, whose length nobody knows."""
+
+    def __init__(self) -> None:
+        self._kept: list[Given] = []
+        self._stride, self._seen = 1, 0
+
+    def add(self, given: Given | None) -> None:
+        """Take one sample of every so many batches, of the first batch more."""
+        if given is not None and self._seen % self._stride == 0:
+            few = given.thin(MOST if not self._seen else 1)
+            self._kept += [few] if few else []
+        if len(self._kept) > 2 * MOST:
+            self._kept, self._stride = self._kept[::2], 2 * self._stride
+        self._seen += 1
+
+    def of(self, model: Any) -> Given | None:
+        """Return them with the model that they were given to."""
+        if not self._kept:
+            return None
+        inputs = {key: value for few in self._kept for key, value in few.inputs.items()}
+        return Given(inputs, self._kept[0].layout, Asked.of(model)).thin()
+
+
+def _timed(found: Predictions, times: list[tuple[int, float]]) -> Predictions:
+    """Return predictions with the time they took, without the first batch's."""
+    counted = times[1:] or times
+    per_sample = sum(spent for _, spent in counted) / sum(count for count, _ in counted)
+    return replace(found, seconds=per_sample * len(found))
+
+
+def _of_dropped(ids: tuple[str, ...]) -> tuple[str, ...]:
+    if not ids:
+        return ()
+    named = ", ".join(ids[:8]) + (", …" if len(ids) > 8 else "")
+    one = len(ids) == 1
+    return (
+        f"{len(ids)} sample{'' if one else 's'} {'was' if one else 'were'} left out by drop_last "
+        f"and not measured: {named}.",
+    )
+
+
+def _said(output: Any, task: Task, softmax: bool = False) -> dict[str, Any]:
+    """Name the model's output as the task's argument."""
+    if task in ("classification", "semantic"):
+        if isinstance(output, Mapping):  # torchvision's segmentation models
+            output = output.get("out", output.get("logits"))
+        if output is None or not hasattr(output, "shape"):
+            raise UsageProblem(f"collect: expected logits of a {task} model, saw no tensor.")
+        return {"probabilities" if softmax else "logits": output}
+    if task == "anomaly":
+        if isinstance(output, Mapping):
+            return {"scores": output["scores"], "heat": output.get("heat")}
+        if isinstance(output, (tuple, list)) and len(output) == 2:
+            return {"scores": output[0], "heat": output[1]}
+        return {"scores": output}
+    return {"predictions": output}
+
+
+def _range(images: Any, layout: Any) -> Any:
+    """Return the range of the first batch, for all to be read alike."""
+    from cvtrack_magics.vision.images import recognise_range
+
+    to_images(images[:1], layout=layout, value_range=(0, 1))  # says what is wrong with the shape
+    return recognise_range(images, layout)
+
+
+def _device_of(model: Any) -> Any:
+    parameters = getattr(model, "parameters", None)
+    first = next(iter(parameters()), None) if callable(parameters) else None
+    return None if first is None else first.device
+
+
+def _to(images: Any, device: Any) -> Any:
+    if device is None:
+        return images
+    if isinstance(images, (list, tuple)):
+        return [image.to(device) for image in images]
+    return images.to(device)
+
+
+def _wait(device: Any) -> None:
+    if device is not None and str(device).startswith("cuda"):
+        import torch
+
+        torch.cuda.synchronize(device)
+    elif device is not None and str(device).startswith("mps"):
+        import torch
+
+        torch.mps.synchronize()
+
+
+def _total(loader: Any) -> int:
+    try:
+        return len(loader.dataset)
+    except (AttributeError, TypeError):
+        return 0

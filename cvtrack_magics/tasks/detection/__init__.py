@@ -1,0 +1,1 @@
+"""Object detection and instance segmentation: boxes and masks with classes."""

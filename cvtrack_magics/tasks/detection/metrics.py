@@ -1,0 +1,175 @@
+"""Figures of object detection and of instance segmentation."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from cvtrack_magics.errors import UsageProblem
+from cvtrack_magics.tasks.bootstrap import interval
+from cvtrack_magics.tasks.class_names import check_labels
+from cvtrack_magics.tasks.counting import MAX_CURVES, Options, class_names, counted
+from cvtrack_magics.tasks.detection.coco_metrics import IOUS, RECALLS, Precision, evaluate
+from cvtrack_magics.tasks.detection.detection_counts import (
+    at_threshold,
+    best_threshold,
+    confusion,
+    mean_precision,
+    objects,
+    samples,
+)
+from cvtrack_magics.tasks.predictions import Predictions
+from cvtrack_magics.vision.boxes import Boxes
+from cvtrack_magics.vision.evaluation import Curve, Evaluation
+from cvtrack_magics.vision.metric_catalog import HEADLINES, metric_parts
+
+
+def measure_detection(predictions: Predictions, options: Options) -> Evaluation:
+    """Measure an object detection.
+
+    Precision, recall and F1 are over all classes together, at ``options.iou`` and at the
+    threshold; without one, at the score where F1 is best. Boxes whose score is NaN are
+    dropped; crowds and ignored objects take predictions without counting them.
+
+    Raises
+    ------
+    UsageProblem
+        A label is out of range, or the predictions have no scores.
+    """
+    return _measure(predictions, options, masks=False)
+
+
+def measure_instance(predictions: Predictions, options: Options) -> Evaluation:
+    """Measure an instance segmentation as :func:`measure_detection`, by masks instead of boxes.
+
+    Raises
+    ------
+    UsageProblem
+        As :func:`measure_detection`, and where there are no masks.
+    """
+    return _measure(predictions, options, masks=True)
+
+
+def _measure(predictions: Predictions, options: Options, *, masks: bool) -> Evaluation:
+    notes: list[str] = []
+    truth = predictions.boxes.truth
+    prediction = _scored(predictions.boxes.prediction, notes)
+    labels = np.concatenate((truth.labels, prediction.labels))
+    count = len(predictions.classes) or int(labels.max(initial=0)) + 1
+    names = class_names(predictions, count)
+    check_labels(truth.labels, count, "truth")
+    check_labels(prediction.labels, count, "prediction")
+    if masks:
+        truth, prediction = _masked(truth, "truth"), _masked(prediction, "prediction")
+    if truth.ignored is not None and truth.ignored.any():
+        left = counted(int(truth.ignored.sum()), "object")
+        notes.append(f"{left} to ignore (difficult, ignore): neither found nor missed.")
+    if not objects(truth).any():
+        notes.append("There is no true object: AP and recall have no value.")
+    if not len(prediction.labels):
+        notes.append("Nothing was predicted: precision has no value.")
+
+    sizes = predictions.sizes
+    precision, matches = evaluate(truth, prediction, sizes, count, options.iou, masks=masks)
+    parts = metric_parts(names)
+    if masks:
+        metrics = {"mask_AP": precision.mean(*IOUS), "mask_AP50": precision.mean(0.5)}
+        boxes, _ = evaluate(truth, prediction, sizes, count, 0.5, masks=False)
+        metrics |= {"bbox_AP": boxes.mean(*IOUS), "bbox_AP50": boxes.mean(0.5)}
+    else:
+        metrics = {"mAP50": precision.mean(0.5), "mAP75": precision.mean(0.75)}
+        metrics["mAP50-95"] = precision.mean(*IOUS)
+    ap50 = precision.per_class(0.5)
+    key = "mask_AP50" if masks else "AP50"
+    metrics |= {f"{key}/{part}": float(ap50[k]) for k, part in enumerate(parts)}
+
+    threshold = options.threshold
+    if threshold is None:
+        threshold = best_threshold(matches, truth, options.iou)
+        metrics["best_threshold"] = threshold
+    found = at_threshold(matches, truth, options.iou, threshold)
+    metrics |= found.rates
+    headline = HEADLINES[predictions.task]
+    ious = IOUS if masks else IOUS[:1]
+    around, replicates = interval(
+        headline,
+        metrics[headline],
+        predictions.ids,
+        mean_precision(matches, truth, ious),
+        options=options,
+        notes=notes,
+        cost=len(matches.row) * len(ious),
+    )
+    return Evaluation(
+        predictions.task,
+        metrics,
+        headline,
+        around,
+        names,
+        {
+            "AP50": ap50,
+            "support": np.bincount(truth.labels[objects(truth)], minlength=count),
+        },
+        confusion(found, matches, truth, prediction, count=count, iou=options.iou, masks=masks),
+        _curves(precision, names, notes),
+        {
+            "id": np.array(predictions.ids),
+            **samples(found, matches, truth, options.iou),
+        },
+        tuple(notes),
+        replicates=replicates,
+    )
+
+
+def _scored(boxes: Boxes, notes: list[str]) -> Boxes:
+    """Return the predictions whose score is a number."""
+    if boxes.scores is None:
+        raise UsageProblem("The predicted boxes have no scores.", "Give one for each box.")
+    kept = ~np.isnan(boxes.scores)
+    if kept.all():
+        return boxes
+    dropped = int((~kept).sum())
+    notes.append(f"{dropped:,} predicted box{'es' if dropped > 1 else ''} with score NaN dropped.")
+    per_image = np.bincount(boxes.images[kept], minlength=len(boxes))
+    return replace(
+        boxes,
+        offsets=np.concatenate(([0], np.cumsum(per_image))).astype(np.int64),
+        xyxy=boxes.xyxy[kept],
+        labels=boxes.labels[kept],
+        scores=boxes.scores[kept],
+        crowd=None if boxes.crowd is None else boxes.crowd[kept],
+        masks=None
+        if boxes.masks is None
+        else tuple(mask for mask, keep in zip(boxes.masks, kept, strict=True) if keep),
+    )
+
+
+def _masked(boxes: Boxes, what: str) -> Boxes:
+    masks = boxes.masks or ()
+    if len(masks) != len(boxes.labels):
+        raise UsageProblem(
+            f"{what}: there are {counted(len(masks), 'mask')} for {len(boxes.labels):,} objects.",
+            "Instance segmentation needs one mask for each.",
+        )
+    return replace(boxes, masks=masks)
+
+
+def _curves(precision: Precision, names: tuple[str, ...], notes: list[str]) -> tuple[Curve, ...]:
+    ap50 = precision.per_class(0.5)
+    with_truth = np.flatnonzero(~np.isnan(ap50))
+    if len(with_truth) > MAX_CURVES:
+        notes.append(f"No curves: there are more than {MAX_CURVES} classes.")
+        return ()
+    at = int(np.argmin(np.abs(precision.ious - 0.5)))
+    return tuple(
+        Curve(
+            "pr",
+            names[k],
+            RECALLS,
+            precision.curves[at, :, k],
+            precision.scores[at, :, k],
+            float(ap50[k]),
+        )
+        for k in with_truth
+    )

@@ -1,0 +1,96 @@
+"""Measure predictions: one call for six tasks, figures as the reference libraries give them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+
+from cvtrack_magics.errors import UsageProblem
+from cvtrack_magics.tasks.anomaly.metrics import measure_anomaly
+from cvtrack_magics.tasks.classification.metrics import measure_classification
+from cvtrack_magics.tasks.counting import Options
+from cvtrack_magics.tasks.depth.metrics import measure_depth
+from cvtrack_magics.tasks.detection.metrics import measure_detection, measure_instance
+from cvtrack_magics.tasks.predictions import Predictions
+from cvtrack_magics.tasks.segmentation.metrics import measure_semantic
+from cvtrack_magics.vision.evaluation import Evaluation
+from cvtrack_magics.vision.metric_catalog import (
+    HEADLINES,
+    SCHEME,
+    Metric,
+    metric_part,
+    metric_parts,
+)
+
+__all__ = ["HEADLINES", "SCHEME", "Metric", "measure", "metric_part", "metric_parts"]
+
+_TASKS: dict[str, Callable[[Predictions, Options], Evaluation]] = {
+    "classification": measure_classification,
+    "detection": measure_detection,
+    "semantic": measure_semantic,
+    "instance": measure_instance,
+    "anomaly": measure_anomaly,
+    "depth": measure_depth,
+}
+
+
+def measure(
+    predictions: Predictions,
+    *,
+    threshold: float | None = None,
+    iou: float = 0.5,
+    resamples: int = 1000,
+    level: float = 0.95,
+    seed: int = 0,
+) -> Evaluation:
+    """Measure predictions against their truth.
+
+    Parameters
+    ----------
+    predictions : Predictions
+        At least one sample, of any task.
+    threshold : float, optional
+        The score from which on a box counts, a sample is anomalous, or the second of two
+        classes is predicted. Without it, the one of the best F1, or the likeliest class.
+    iou : float
+        From which overlap on a box or a mask is found, above 0 and up to 1. The average
+        precisions have thresholds of their own.
+    resamples : int
+        How often the samples are drawn again for the interval of the headline metric; 0 for
+        no interval. Fewer are taken where it would be slow, and a note says so.
+    level : float
+        How much of the resamples the interval holds.
+    seed : int
+        Of the resamples; the same seed gives the same interval.
+
+    Returns
+    -------
+    Evaluation
+        Its metrics are named as in ``SCHEME``. A figure that has no value is NaN, and
+        ``notes`` say why.
+
+    Raises
+    ------
+    UsageProblem
+        There are no samples, a label is out of range, or an option cannot be used.
+    CvtrackError
+        scikit-learn or pycocotools is not installed.
+    """
+    if not len(predictions):
+        raise UsageProblem("There are no samples to measure.")
+    if not 0 < iou <= 1:
+        raise UsageProblem(f"iou={iou!r} is not above 0 and up to 1.")
+    if not 0 < level < 1:
+        raise UsageProblem(f"level={level!r} is not between 0 and 1.")
+    if threshold is not None and math.isnan(threshold):
+        raise UsageProblem("threshold=nan is no score.")
+    options = Options(threshold, iou, resamples, level, seed)
+    found = _TASKS[predictions.task](predictions, options)
+    settings = {"threshold": threshold, "iou": iou}
+    if predictions.task == "semantic":
+        settings["ignore"] = predictions.segments.ignore
+    found = replace(found, settings=settings, notes=(*predictions.notes, *found.notes))
+    if predictions.seconds <= 0:
+        return found
+    return replace(found, metrics={**found.metrics, "FPS": len(predictions) / predictions.seconds})

@@ -1,0 +1,125 @@
+"""How the model did on each sample: what a grid is sorted and filtered by."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from cvtrack_magics.errors import UsageProblem
+from cvtrack_magics.tasks.predictions import Predictions
+from cvtrack_magics.vision.arrays import Array
+
+_KEPT = ("loss", "confidence", "iou", "f1", "pixel_acc", "score", "AbsRel", "RMSE", "delta_1")
+
+_WORST = {
+    "classification": ("loss", -1),
+    "detection": ("f1", 1),
+    "instance": ("f1", 1),
+    "semantic": ("iou", 1),
+    "depth": ("AbsRel", -1),
+}
+"""The score that says how wrong a sample is, and -1 where higher is worse."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ratings:
+    """How the model did on N samples.
+
+    Attributes
+    ----------
+    scores : mapping of str to float64 array, N
+        By name; NaN where a sample has none.
+    outcomes : mapping of str to bool array, N
+        ``wrong``, ``right``, ``tp``, ``fp``, ``fn``, ``tn``, as far as the task has them.
+    worst_first : int64 N
+        Places of the samples.
+    threshold : float or None
+        The score from which on objects count so that F1 is best.
+    """
+
+    scores: Mapping[str, Array]
+    outcomes: Mapping[str, npt.NDArray[np.bool_]]
+    worst_first: npt.NDArray[np.int64]
+    threshold: float | None = None
+
+
+def rate(predictions: Predictions, threshold: float | None = None) -> Ratings:
+    """Return the ratings of each sample; those without a truth have NaN and no outcome.
+
+    Parameters
+    ----------
+    predictions : Predictions
+        Of any task.
+    threshold : float, optional
+        As for ``measure``.
+    """
+    from cvtrack_magics.tasks.evaluate import measure
+
+    try:
+        evaluation = measure(predictions, threshold=threshold, resamples=0)
+    except UsageProblem:  # no truth at all: there is still something to look at
+        return Ratings(_without_truth(predictions), {}, np.arange(len(predictions)))
+    found = dict(evaluation.samples)
+    place = {name: at for at, name in enumerate(predictions.ids)}
+    rows = np.array([place[str(name)] for name in found.pop("id")], np.int64)
+
+    def spread(values: Array) -> Array:
+        spread = np.full(len(predictions), np.nan)
+        spread[rows] = values
+        return spread
+
+    scores = {name: spread(found[name]) for name in _KEPT if name in found}
+    best = evaluation.metrics.get("best_threshold", math.nan)
+    return Ratings(
+        scores,
+        _outcomes(found, spread),
+        _order(predictions, scores),
+        best if math.isfinite(best) else None,
+    )
+
+
+def _without_truth(predictions: Predictions) -> dict[str, Array]:
+    if predictions.task == "classification":
+        return {"confidence": np.nan_to_num(predictions.labels.probabilities).max(axis=1)}
+    if predictions.task == "anomaly":
+        return {"score": predictions.anomalies.scores.astype(np.float64)}
+    return {}
+
+
+def _outcomes(
+    found: Mapping[str, Array], spread: Callable[[Array], Array]
+) -> dict[str, npt.NDArray[np.bool_]]:
+    outcomes = {}
+    if "correct" in found:
+        right = spread(found["correct"])
+        outcomes = {"right": right == 1, "wrong": right == 0}
+    for name in ("tp", "fp", "fn"):
+        if name in found:
+            outcomes[name] = spread(found[name]) > 0
+    if "score" in found and "correct" in found:
+        truth = spread(found["truth"])
+        for name, is_true, is_right in (
+            ("tp", 1, "right"),
+            ("tn", 0, "right"),
+            ("fp", 0, "wrong"),
+            ("fn", 1, "wrong"),
+        ):
+            outcomes[name] = (truth == is_true) & outcomes[is_right]
+    return outcomes
+
+
+def _order(predictions: Predictions, scores: Mapping[str, Array]) -> npt.NDArray[np.int64]:
+    """Return the places of the samples, the worst first, those without a figure last."""
+    if predictions.task == "anomaly":
+        data = predictions.anomalies
+        wrongness = np.where(data.truth == 1, -data.scores, data.scores).astype(np.float64)
+        wrongness[data.truth == -1] = np.nan
+        return np.argsort(-wrongness, kind="stable")
+    name, sign = _WORST[predictions.task]
+    if name not in scores:
+        return np.arange(len(predictions))
+    return np.argsort(scores[name] * sign, kind="stable")

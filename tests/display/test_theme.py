@@ -1,0 +1,185 @@
+"""What is shown can be read in every reader of notebooks, in each of its themes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cvtrack_magics.display.card import header_bundle, summary_bundle
+from cvtrack_magics.display.table_view import Listing
+from tests.display.helpers import series, summary
+from tests.display.pages import Plot, needs_chromium, settle
+
+pytestmark = needs_chromium
+
+LAB_LIGHT = {
+    "--jp-layout-color0": "#ffffff",
+    "--jp-ui-font-color1": "#000000de",
+    "--jp-ui-font-color2": "#0000008a",
+    "--jp-border-color2": "#e0e0e0",
+    "--jp-border-color3": "#eeeeee",
+    "--jp-error-color1": "#d32f2f",
+    "--jp-success-color1": "#388e3c",
+    "--jp-brand-color1": "#1976d2",
+}
+LAB_DARK = {
+    "--jp-layout-color0": "#111111",
+    "--jp-ui-font-color1": "#ffffffde",
+    "--jp-ui-font-color2": "#ffffff99",
+    "--jp-border-color2": "#616161",
+    "--jp-border-color3": "#424242",
+    "--jp-error-color1": "#ef5350",
+    "--jp-success-color1": "#4caf50",
+    "--jp-brand-color1": "#42a5f5",
+}
+
+
+def _code(ground: str, text: str, muted: str, line: str, **said: str) -> dict[str, str]:
+    return {
+        **LAB_LIGHT,  # which VS Code's pages define in every theme
+        "--vscode-editor-background": ground,
+        "--vscode-editor-foreground": text,
+        "--vscode-descriptionForeground": muted,
+        "--vscode-panel-border": line,
+        "--vscode-editorError-foreground": said["bad"],
+        "--vscode-terminal-ansiGreen": said["good"],
+        "--vscode-textLink-foreground": said["link"],
+        "--vscode-focusBorder": said["focus"],
+    }
+
+
+HOSTS: dict[str, tuple[str, str, dict[str, str]]] = {
+    # the reader's theme: the page's ground, its words, and the names that it defines
+    "JupyterLab, light": ("#ffffff", "#000000de", LAB_LIGHT),
+    "JupyterLab, dark": ("#111111", "#ffffffde", LAB_DARK),
+    "VS Code, light": (
+        *("#ffffff", "#3b3b3b"),
+        _code(
+            *("#ffffff", "#3b3b3b", "#3b3b3b", "#e5e5e5"),
+            **{"bad": "#e51400", "good": "#107c10", "link": "#005fb8", "focus": "#005fb8"},
+        ),
+    ),
+    "VS Code, dark": (
+        *("#1f1f1f", "#cccccc"),
+        _code(
+            *("#1f1f1f", "#cccccc", "#9d9d9d", "#2b2b2b"),
+            **{"bad": "#f14c4c", "good": "#0dbc79", "link": "#4daafc", "focus": "#0078d4"},
+        ),
+    ),
+    "VS Code, high contrast": (
+        *("#000000", "#ffffff"),
+        _code(
+            *("#000000", "#ffffff", "#ffffffb3", "#6fc3df"),
+            **{"bad": "#f48771", "good": "#00cd00", "link": "#21a6ff", "focus": "#f38518"},
+        ),
+    ),
+    "VS Code, light high contrast": (
+        *("#ffffff", "#292929"),
+        _code(
+            *("#ffffff", "#292929", "#292929b3", "#0f4a85"),
+            **{"bad": "#b5200d", "good": "#136c13", "link": "#0f4a85", "focus": "#006bbd"},
+        ),
+    ),
+    "Colab, light": ("#ffffff", "#202124", {}),
+    "Colab, dark": ("#383838", "#e3e3e3", {}),
+}
+
+MEASURE = """(root) => {
+  const canvas = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
+  const rgba = (color) => {
+    canvas.clearRect(0, 0, 1, 1);
+    canvas.fillStyle = color;
+    canvas.fillRect(0, 0, 1, 1);
+    const [r, g, b, a] = canvas.getImageData(0, 0, 1, 1).data;
+    return [r, g, b, a / 255];
+  };
+  const over = (top, ground) =>
+    [0, 1, 2].map((i) => top[i] * top[3] + ground[i] * (1 - top[3]));
+  const groundOf = (node) => {
+    const layers = [];
+    for (let at = node; at; at = at.parentElement) {
+      layers.push(rgba(getComputedStyle(at).backgroundColor));
+    }
+    return layers.reverse().reduce((ground, layer) => over(layer, ground), [255, 255, 255]);
+  };
+  const bright = (color) => {
+    const [r, g, b] = color.map((v) => {
+      const s = v / 255;
+      return s <= 0.04045 ? s / 12.92 : ((s + 0.055) / 1.055) ** 2.4;
+    });
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const found = [];
+  for (const node of root.querySelectorAll("*")) {
+    const words = [...node.childNodes]
+      .filter((child) => child.nodeType === 3)
+      .map((child) => child.textContent.trim())
+      .join(" ")
+      .trim();
+    if (!words || !node.getClientRects().length || node.closest("script, style, button[disabled]"))
+      continue;
+    const ground = groundOf(node);
+    const text = over(rgba(getComputedStyle(node).color), ground);
+    const [low, high] = [bright(text), bright(ground)].sort((a, b) => a - b);
+    found.push([words.slice(0, 40), Math.round(((high + 0.05) / (low + 0.05)) * 100) / 100]);
+  }
+  return found;
+}"""
+
+
+def _in_host(page: Any, host: str) -> None:
+    ground, text, names = HOSTS[host]
+    page.evaluate(
+        """([ground, text, names, colab]) => {
+          for (const [name, value] of Object.entries(names))
+            document.documentElement.style.setProperty(name, value);
+          document.body.style.background = ground;
+          document.body.style.color = text;
+          if (colab) document.documentElement.setAttribute("theme", colab);
+        }""",
+        [ground, text, names, host.partition("Colab, ")[2]],
+    )
+
+
+def _unreadable(page: Any, selector: str, least: float = 4.5) -> list[list[Any]]:
+    found = page.locator(selector).evaluate(MEASURE)
+    assert len(found) > 3
+    return [item for item in found if item[1] < least and any(map(str.isalnum, item[0]))]
+
+
+@pytest.mark.parametrize("host", HOSTS)
+def test_the_words_of_a_card_can_be_read(page: Any, host: str) -> None:
+    children = tuple(
+        summary(name=f"child {status}", status=status)
+        for status in ("FINISHED", "FAILED", "KILLED")
+    )
+    curves = {"train/loss": series([1, 0.5]), "val/acc": series([0.1, 0.6])}
+    parts = [
+        header_bundle("train", run_id="1a2b3c4d", url="http://x/", parent="p", until="%mlend"),
+        *(
+            summary_bundle(summary(status=status, error="ValueError: no"), None, curves)
+            for status in ("FINISHED", "FAILED", "KILLED")
+        ),
+        summary_bundle(summary(children=children), None, {}),
+    ]
+    html = "".join(str(part["text/html"]) for part in parts)
+    html += "".join(Listing("what", None, "in a run", good)._repr_html_() for good in (True, False))
+    _in_host(page, host)
+    page.evaluate(
+        """(html) => { const home = document.createElement("div"); home.id = "card";
+          home.innerHTML = html; document.body.append(home); }""",
+        html,
+    )
+    assert _unreadable(page, "#card") == []
+
+
+@pytest.mark.parametrize("host", HOSTS)
+def test_the_words_of_a_plot_can_be_read(page: Any, host: str, tmp_path: Path) -> None:
+    _in_host(page, host)
+    if host.endswith("dark"):
+        page.emulate_media(color_scheme="light")  # what the reader's theme says counts
+    Plot(page, title="train").push({"train/loss": series([1, 0.5]), "acc": series([0.1, 0.6])})
+    settle(page, 100)
+    assert _unreadable(page, ".cvtrack-plot") == []
