@@ -75,6 +75,11 @@ def innermost(open_runs: Sequence[R]) -> R | None:
         if one in open_runs:
             found: R = one
             return found
+    return shared(open_runs)
+
+
+def shared(open_runs: Sequence[R]) -> R | None:
+    """Return the run of code that opened none itself, whose thread opened none: see above."""
     first = [one for one in open_runs if one.lane.thread == open_runs[0].lane.thread]
     around = line(first[-1]) if first else ()
     return next((one for one in around if _all_in_or_around(one, first)), None)

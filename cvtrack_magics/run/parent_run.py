@@ -1,11 +1,11 @@
 """The run that is open in the process above: the one that this worker was started by.
 
 A worker that is spawned (by multiprocessing, joblib or a shell) inherits no memory, but the
-environment. That names the lock file of the process above and the run that was open there when
-the worker was started; the lock file says which runs are open now. A worker that was started
-before the first run was told nothing, and looks for the lock file of a process that it was
-started by. What a worker logs goes to streams of its own in that run's folder, be it spawned
-or forked.
+environment. That names the lock file of the process above and the run that the worker was
+started in, with those that it is nested in; the lock file says which runs are open now. A
+worker that was started before the first run was told nothing, and looks for the lock file of a
+process that it was started by. What a worker logs goes to streams of its own in that run's
+folder, be it spawned or forked.
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from multiprocessing.process import current_process
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -24,29 +26,50 @@ from cvtrack_magics.journal import liveness
 from cvtrack_magics.journal.folder import RunNote, read_note
 
 VARIABLE = "CVTRACK_RUN"
+NOTE = "cvtrack_runs"  # in the settings that a process of multiprocessing gives its workers
 LOOK = 1.0  # seconds between two looks whether the process above still lives
 SETTLED = 10.0  # seconds after which a folder that was looked through can hold nothing unseen
 
 
-def show(open_here: Mapping[Path, Sequence[str]]) -> None:
+def show(open_here: Mapping[Path, Sequence[str]], born: Sequence[str]) -> None:
     """Say which runs are open here, to workers that are there and to come.
 
     Parameters
     ----------
     open_here : mapping of Path to sequence of str
-        The keys of the open runs of each journal, the innermost last; the journal of the
-        innermost of all is the last, and one that has no run open any more has none.
+        The keys of the open runs of each journal, last that of code which opened none itself;
+        its journal is the last, and one that has no run open any more has none.
+    born : sequence of str
+        The keys of the runs that workers to come begin in, the innermost first.
     """
-    path, keys = None, list[str]()
+    path = None
     for journal, here in open_here.items():
         with suppress(OSError):  # no room, no folder: the runs are kept all the same
-            path, keys = liveness.show(journal, here), list(here)
+            path = liveness.show(journal, here)
     if above.inherited and not any(open_here.values()):
         os.environ[VARIABLE] = above.inherited  # its children are workers of the run above, too
     elif path is None:
         os.environ.pop(VARIABLE, None)
     else:
-        os.environ[VARIABLE] = f"{path}#{keys[-1] if keys else ''}"
+        os.environ[VARIABLE] = f"{path}#{'/'.join(born)}"
+
+
+def name_birth(born: Sequence[str]) -> str:
+    """Let workers begin in a run, the first of these keys that is open; return what was said."""
+    before = os.environ.get(VARIABLE, "")
+    path = before.rpartition("#")[0]
+    if path and born:
+        os.environ[VARIABLE] = f"{path}#{'/'.join(born)}"
+    return before
+
+
+def note_birth(process: Any, born: Sequence[str]) -> None:
+    """Let a process of multiprocessing, not started yet, know in which runs it begins.
+
+    One of the fork server has the environment of the first that was started.
+    """
+    with suppress(AttributeError):
+        process._config[NOTE] = tuple(born)
 
 
 class Above:
@@ -58,7 +81,8 @@ class Above:
     def in_child(self) -> None:
         """Take up what the environment says at this process's start."""
         self.inherited = os.environ.get(VARIABLE, "")
-        self._said, _, self._birth = self.inherited.rpartition("#")
+        self._said, _, born = self.inherited.rpartition("#")
+        self._born = born.split("/")
         self._channel: tuple[Path, Channel] | None = None
         self._lives_until = 0.0
         self._marks: list[str] | None = None
@@ -120,7 +144,8 @@ class Above:
         open_now = liveness.shown(lock)
         if not open_now or not self._lives(lock):
             return None
-        key = self._birth if self._birth in open_now else open_now[-1]
+        noted = getattr(current_process(), "_config", {}).get(NOTE, ())
+        key = next((key for key in (*noted, *self._born) if key in open_now), open_now[-1])
         return lock.parent.parent / "journal" / key
 
     def _lives(self, lock: Path) -> bool:

@@ -79,7 +79,9 @@ class Session:
         self.masker = Masker()
         self.tracking = Tracking(config.default_store, config.connect_timeout)
         self.tracking.caught_up = self.chose
-        self.detours = Detours(lambda: self.current.run_id if self.current is not None else "")
+        self.detours = Detours(
+            lambda: [one.run_id for one in lanes.line(self.current)] if self.current else []
+        )
         self.pump = Pump(config.plot_interval)
         self.sender = Sender(config.send_interval, lambda: config.sender == "process")
         self.backlog = Sender(config.send_interval)

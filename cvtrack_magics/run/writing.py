@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from cvtrack_magics.delivery import lanes
 from cvtrack_magics.delivery.channel import Channel
 from cvtrack_magics.records import Record
-from cvtrack_magics.run import current
+from cvtrack_magics.run import current, worker_starts
 from cvtrack_magics.run.host import ScriptHost
 from cvtrack_magics.run.parent_run import above, show
 from cvtrack_magics.run.unrecorded import Unrecorded
@@ -74,6 +74,12 @@ class Worker:
         )
 
 
+def _keys(scope: RunScope | None) -> list[str]:
+    around = lanes.line(scope) if scope is not None else ()
+    folders = [one.kept.delivery.folder for one in around if one.is_open]
+    return [folder.note.key for folder in folders if folder is not None]
+
+
 class Writing:
     """Knows the run that ``log()`` writes into.
 
@@ -111,18 +117,26 @@ class Writing:
 
     def show(self) -> None:
         """Let the workers of this process know its open runs."""
-        with self._lock:
+        with self._lock, worker_starts.showing():
             here: dict[Path, list[str]] = {journal: [] for journal in self._journals}
-            for scope in self._session.scopes:
-                folder = scope.kept.delivery.folder if scope.is_open else None
+            scopes = [item for item in self._session.scopes if item.is_open]
+            side_by_side = lanes.several(scopes)
+            last = lanes.shared(scopes) if side_by_side else None
+            for scope in sorted(scopes, key=lambda one: one is last):
+                folder = scope.kept.delivery.folder
                 if folder is not None:  # its own journal: the setting may have changed since
                     keys = here.pop(folder.path.parent, [])
                     here[folder.path.parent] = [*keys, folder.note.key]
             if not any(here.values()):
                 with suppress(OSError):  # no folder can be made
                     here.setdefault(self._session.journal, [])
-            show(here)
+            show(here, _keys(last or (scopes[-1] if scopes else None)))
+            worker_starts.look_after(self._born if side_by_side else None)
             self._journals = list(here)
+
+    def _born(self) -> list[str]:
+        """Return the keys of the runs that the running code is in, the innermost first."""
+        return _keys(lanes.innermost([one for one in self._session.scopes if one.is_open]))
 
     def now(self) -> tuple[Place, Channel] | None:
         """Return the run to write into; says once in a cell when there is none."""

@@ -14,7 +14,7 @@ from __future__ import annotations
 import contextlib
 import inspect
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from types import CodeType, FunctionType
 from typing import Any
@@ -26,7 +26,7 @@ Tell = Callable[[str, str], None]
 
 AS_PARENT = "cvtrack:the experiment of the parent"
 """Stands for an experiment's id in a call of ``create_run`` for a nested run."""
-NAMES = ("start_run", "end_run", "_get_or_start_run", "set_experiment")
+NAMES = ("start_run", "end_run", "_get_or_start_run", "active_run", "set_experiment")
 
 
 @dataclass(eq=False)
@@ -88,11 +88,11 @@ class Detours:
     Parameters
     ----------
     inside : callable, optional
-        Returns the id of the run of ours that the code is in, for threads, which MLflow gives
-        no active run.
+        Returns the ids of the runs of ours that the code is in, the innermost first: threads
+        are given no active run by MLflow, and tasks of one thread each other's.
     """
 
-    def __init__(self, inside: Callable[[], str] = lambda: "") -> None:
+    def __init__(self, inside: Callable[[], Sequence[str]] = tuple) -> None:
         self._inside = inside
         self._held: list[Held] = []
         self._changed: dict[str, tuple[CodeType, Any, Any]] = {}
@@ -178,6 +178,12 @@ class Detours:
         if held is None:
             return original(*args, **kwargs)
         held.asked = False
+        own = self._of_this_task(held)
+        with under(own.entry if own is not None else None):
+            return self._start_under(own or held, *args, **kwargs)
+
+    def _start_under(self, held: Held, *args: Any, **kwargs: Any) -> Any:
+        original = self._originals["start_run"]
         said = inspect.signature(original).bind(*args, **kwargs)
         if mlflow().tracking.fluent._active_experiment_id is None and not said.arguments.get(
             "run_id"
@@ -235,11 +241,26 @@ class Detours:
         held = self._top()
         if held is not None:
             held.asked = False
-        elif not stack() and self._held:  # a thread, which MLflow gives no active run
+            own = self._of_this_task(held)
+            return original() if own is None else own.entry
+        if not stack() and self._held:  # a thread, which MLflow gives no active run
             inside = self._inside()
-            found = (one.entry for one in self._held if one.run_id == inside)
+            found = (one.entry for one in self._held if one.run_id in inside[:1])
             return next(found, self._held[-1].entry)
         return original()
+
+    def active_run(self) -> Any:
+        """Return the active run: of several tasks of this thread, that of the one that asks."""
+        held = None if ours() else self._top()
+        own = self._of_this_task(held) if held is not None else None
+        return self._originals["active_run"]() if own is None else own.entry
+
+    def _of_this_task(self, top: Held) -> Held | None:
+        """Return the run of this task, where what is on top is a run that another one opened."""
+        inside = self._inside()
+        if top.run_id in inside:
+            return None
+        return next((one for one in self._held if one.run_id in inside[:1]), None)
 
     def set_experiment(self, *args: Any, **kwargs: Any) -> Any:
         """Set the experiment, and keep the two variables of the environment in step."""

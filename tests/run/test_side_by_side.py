@@ -52,7 +52,10 @@ async def _trial(at: int) -> None:
             log({"loss": float(100 * at + epoch)})
         if at % 2:
             log({"loss": float(100 * at + 4)})
-        mlflow.MlflowClient().log_metric(run.run_id, "by mlflow", float(at), step=at)
+        mlflow.log_metric("by mlflow", float(at), step=at)
+        active = mlflow.active_run()
+        assert active is not None
+        assert active.info.run_id == run.run_id
         await asyncio.to_thread(log, {"first": float(at)}, step=0)
 
 
@@ -127,6 +130,26 @@ def test_the_one_around_them_logs_while_they_are_open(store: str) -> None:
     assert found["search"].data.params["of"] == "search"
     assert points(store, found["trial"], "loss") == [(0, 0.0), (1, 1.0)]
     assert set(found["trial"].data.metrics).isdisjoint({"seen", "helped"})
+
+
+def test_a_run_that_mlflow_starts_is_the_child_of_its_own_task(store: str) -> None:
+    async def one(at: int) -> None:
+        with mlrun(f"trial {at}", nested=True):
+            await asyncio.sleep(0.01)  # now all are open
+            with mlflow.start_run(run_name=f"fold {at}", nested=True):
+                mlflow.log_metric("loss", float(at))
+            await asyncio.sleep(0.01)
+
+    async def all_of_them() -> None:
+        await asyncio.gather(*(one(at) for at in range(MANY)))
+
+    with mlrun("search"):
+        asyncio.run(all_of_them())
+    found = runs_of(store)
+    for at in range(MANY):
+        fold = found[f"fold {at}"]
+        assert fold.data.tags["mlflow.parentRunId"] == found[f"trial {at}"].info.run_id
+        assert points(store, fold, "loss") == [(0, float(at))]
 
 
 def test_one_that_fails_ends_none_of_the_others(store: str) -> None:
