@@ -16,7 +16,12 @@ PARTS = ("plot", "grid", "shared")
 def sources(frontend: Path) -> list[Path]:
     """Return every file the bundles are made of."""
     parts = (path for part in PARTS for path in frontend.glob(f"{part}/**/*"))
-    own = (*frontend.glob("*.*"), *parts, *frontend.parent.glob("*.json"))
+    own = (
+        *frontend.glob("*.*"),
+        *parts,
+        *frontend.parent.glob("*.json"),
+        *frontend.parent.parent.glob("*.json"),
+    )
     return [path for path in own if path.is_file()]
 
 

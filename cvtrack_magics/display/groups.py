@@ -1,6 +1,6 @@
 """Which metrics share a panel, and what each looks like.
 
-``frontend/src/groups.ts`` says the same for the browser.
+``frontend/plot/groups.ts`` says the same for the browser.
 """
 
 from __future__ import annotations
@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-PALETTE = ("#4098e3", "#e0781a", "#11a070", "#ba6ea2", "#896604", "#745dc4", "#6e7074")
-"""Colours that all eyes tell apart, 3:1 at least on light and dark."""
+from cvtrack_magics.palette import CURVES, OVERLAYS
 
 MAX_PANELS = 12
 """Panels shown before the reader asks for more."""
@@ -22,9 +21,6 @@ _SPLIT = re.compile(r"^(train(?:ing)?|val(?:id(?:ation)?)?|eval|test)[/_](?=.)",
 _WANTED = {"train": 0, "": 0, "val": 1, "test": 2}
 _ORDER = {"train": 0, "": 1, "val": 2, "test": 3}
 _DASH: dict[str, tuple[int, ...]] = {"train": (), "": (), "val": (6, 4), "test": (2, 3)}
-
-_OVERLAYS = (5, 3, 4, 6)
-
 
 _AT = re.compile(r"(?<=.)_at_")  # what follows says where it was measured
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
@@ -106,16 +102,16 @@ def styles_of(members: Iterable[str]) -> list[Style]:
         role = role_of(name)
         slot = _WANTED[role]
         if slot in taken:
-            spare = (i for i in range(3, len(PALETTE)) if i not in taken)
-            slot = next(spare, at % len(PALETTE))
+            spare = (i for i in range(3, len(CURVES)) if i not in taken)
+            slot = next(spare, at % len(CURVES))
         taken.add(slot)
-        styles.append(Style(name, PALETTE[slot], _DASH[role]))
+        styles.append(Style(name, CURVES[slot], _DASH[role]))
     return styles
 
 
 def overlay_color(at: int) -> str:
     """Return the colour of another run's curves, by its place among them."""
-    return PALETTE[_OVERLAYS[at % len(_OVERLAYS)]]
+    return CURVES[OVERLAYS[at % len(OVERLAYS)]]
 
 
 def direction_of(name: str) -> Literal["min", "max", ""]:

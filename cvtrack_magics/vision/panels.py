@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from cvtrack_magics.palette import BOXES
 from cvtrack_magics.vision.arrays import Array
 from cvtrack_magics.vision.images import Image, rgb
 from cvtrack_magics.vision.text_layout import font_of, shortened, wrapped
@@ -17,11 +18,6 @@ _GAP = 12
 _TEXT = 14
 _LINE = 20
 _INK, _SOFT, _PAPER = (26, 26, 26), (90, 90, 90), (255, 255, 255)
-# Okabe and Ito's colours, told apart without seeing red and green; black is left out
-PALETTE = (
-    *((230, 159, 0), (86, 180, 233), (0, 158, 115), (240, 228, 66)),
-    *((0, 114, 178), (213, 94, 0), (204, 121, 167)),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +127,7 @@ def _contours(picture: Any, mask: Array, labels: Array | None) -> Any:
     for number, part in parts:
         scaled = pil.fromarray(part.astype(np.uint8)).resize(picture.size, pil.Resampling.NEAREST)
         inside = np.asarray(scaled).astype(bool)
-        colour = np.array(PALETTE[number % len(PALETTE)])
+        colour = np.array(BOXES[number % len(BOXES)])
         pixels[inside] = (0.75 * pixels[inside] + 0.25 * colour + 0.5).astype(np.uint8)
         core = _eroded(_eroded(inside))
         pixels[inside & ~core] = colour
@@ -157,7 +153,7 @@ def _boxes(picture: Any, tile: Tile) -> None:
         label = None
         if tile.labels is not None and row < len(tile.labels):
             label = int(tile.labels[row])
-        colour = PALETTE[(label if label is not None else row) % len(PALETTE)]
+        colour = BOXES[(label if label is not None else row) % len(BOXES)]
         left, top, right, bottom = (round(float(v)) for v in box)
         right, bottom = max(left, right - 1), max(top, bottom - 1)
         draw.rectangle((left - 1, top - 1, right + 1, bottom + 1), outline=_INK)

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from cvtrack_magics.display.groups import PALETTE, group_of, panels_of, role_of, styles_of
+from cvtrack_magics.display.groups import group_of, panels_of, role_of, styles_of
+from cvtrack_magics.palette import CURVES
 
 
 @pytest.mark.parametrize(
@@ -58,7 +59,7 @@ def _luminance(color: str) -> float:
 
 
 @pytest.mark.parametrize("page", ["#ffffff", "#111111"])
-@pytest.mark.parametrize("color", PALETTE)
+@pytest.mark.parametrize("color", CURVES)
 def test_every_colour_stands_out_on_a_light_and_a_dark_page(color: str, page: str) -> None:
     low, high = sorted((_luminance(color), _luminance(page)))
     assert (high + 0.05) / (low + 0.05) >= 3  # WCAG 2.1, 1.4.11

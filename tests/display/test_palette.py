@@ -7,7 +7,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from cvtrack_magics.display.groups import PALETTE
+from cvtrack_magics.palette import CURVES
 
 # Machado, Oliveira and Fernandes 2009, severity 1.0, on linear RGB
 EYES = {
@@ -94,11 +94,11 @@ def test_the_measure_is_the_published_one(
 
 @pytest.mark.parametrize("eyes", EYES)
 def test_any_two_curves_can_be_told_apart(eyes: str) -> None:
-    seen = {colour: lab(EYES[eyes] @ linear(colour)) for colour in PALETTE}
-    pairs = {pair: apart(seen[pair[0]], seen[pair[1]]) for pair in combinations(PALETTE, 2)}
+    seen = {colour: lab(EYES[eyes] @ linear(colour)) for colour in CURVES}
+    pairs = {pair: apart(seen[pair[0]], seen[pair[1]]) for pair in combinations(CURVES, 2)}
     assert {pair: found for pair, found in pairs.items() if found < 10} == {}
 
 
 @pytest.mark.parametrize("ground", GROUNDS)
 def test_each_curve_stands_out(ground: str) -> None:
-    assert [colour for colour in PALETTE if contrast(colour, GROUNDS[ground]) < 3] == []
+    assert [colour for colour in CURVES if contrast(colour, GROUNDS[ground]) < 3] == []

@@ -13,8 +13,9 @@ from PIL import Image
 from cvtrack_magics.display.viewer.build import Frame, Sheet, build_sheet
 from cvtrack_magics.display.viewer.columns import Packs, read_column
 from cvtrack_magics.errors import UsageProblem
+from cvtrack_magics.palette import CLASSES
 from cvtrack_magics.tasks.predictions import Predictions
-from cvtrack_magics.vision.colours import PALETTE, colours
+from cvtrack_magics.vision.colours import colours
 from tests.vision.examples import NAMES, TASKS, example, photos
 
 
@@ -209,7 +210,7 @@ def test_a_name_keeps_its_colour() -> None:
     assert colours(NAMES) == tuple(reversed(colours(NAMES[::-1])))
     assert len(set(colours(["a", "b", "c", "d", "e", "f", "g"]))) == 7
     many = [f"class {at}" for at in range(200)]
-    assert set(colours(many)) == set(PALETTE)
+    assert set(colours(many)) == set(CLASSES)
     assert len(set(colours(many[:24]))) == 24
     assert colours(["a", "a"])[0] == colours(["a", "a"])[1]
     assert colours([]) == ()

@@ -11,15 +11,15 @@ from typing import Any
 
 import numpy as np
 
+from cvtrack_magics.palette import FIGURES
 from cvtrack_magics.vision.evaluation import Evaluation
 
 INK = "#1f2328"
 SOFT = "#59636e"
 LINE = "#d1d9e0"
 FAINT = "#c3cad2"
-BLUE = "#0072B2"
-# Okabe and Ito's colours for every kind of colour vision, without the yellow
-COLOURS = (BLUE, "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+COLOURS = FIGURES
+BLUE = COLOURS[0]
 FONT = 9.0
 _DPI = 130
 # Matplotlib's own font has no East Asian signs; of these, those that are installed help out.

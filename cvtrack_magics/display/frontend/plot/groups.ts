@@ -1,16 +1,9 @@
 // Which metrics share a panel, and what each looks like. `display/groups.py` says the same.
 
+import COLOURS from "../../../palette.json";
 import WORDS from "../../metric_words.json";
 
-export const PALETTE = [
-  "#4098e3",
-  "#e0781a",
-  "#11a070",
-  "#ba6ea2",
-  "#896604",
-  "#745dc4",
-  "#6e7074",
-] as const;
+const { curves: PALETTE, overlays: OVERLAYS } = COLOURS;
 
 export const MAX_PANELS = 12;
 
@@ -21,8 +14,6 @@ type Role = "train" | "val" | "test" | "";
 const WANTED: Record<Role, number> = { train: 0, "": 0, val: 1, test: 2 };
 const ORDER: Record<Role, number> = { train: 0, "": 1, val: 2, test: 3 };
 export const DASH: Record<Role, number[]> = { train: [], "": [], val: [6, 4], test: [2, 3] };
-
-const OVERLAYS = [5, 3, 4, 6] as const;
 
 const WORD = /[^a-zA-Z0-9]+/;
 const FREE = /(?:error|loss)s?[^a-z0-9]*free/;
