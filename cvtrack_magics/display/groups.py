@@ -22,6 +22,7 @@ _WANTED = {"train": 0, "": 0, "val": 1, "test": 2}
 _ORDER = {"train": 0, "": 1, "val": 2, "test": 3}
 _DASH: dict[str, tuple[int, ...]] = {"train": (), "": (), "val": (6, 4), "test": (2, 3)}
 
+_OF_WHAT = re.compile(r"^(?:per_class|mask|box|bbox|segm)_", re.I)
 _AT = re.compile(r"(?<=.)_at_")  # what follows says where it was measured
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _WORD = re.compile(r"[^a-zA-Z0-9]+")
@@ -122,7 +123,8 @@ def direction_of(name: str) -> Literal["min", "max", ""]:
     decides (``size_weighted_iou``), but a loss or an error is one wherever it stands
     (``loss_giou``), and words of all kinds of measures (``distance``, ``score``) decide only
     where no other does (``distance_iou``, ``fid_score``). Settings of a loss (``loss_scale``,
-    ``loss_coef``) have no direction. What follows ``_at_`` is not looked at.
+    ``loss_coef``) have no direction. What follows ``_at_`` is not looked at, nor what follows a
+    measure and a slash: it is a class, whatever it is called (``per_class_f1/print error``).
 
     Parameters
     ----------
@@ -140,6 +142,20 @@ def direction_of(name: str) -> Literal["min", "max", ""]:
     ['min', 'max', 'min', '', '']
     """
     bare = _AT.split(_SPLIT.sub("", name))[0]
+    around = (part for part in bare.split("/")[:-1] if _is_measure(part))
+    return _direction(next(around, bare))
+
+
+def _is_measure(part: str) -> bool:
+    """Say whether a part of a name is a measure's, and nothing else."""
+    words = [_known(word) for word in _WORD.split(_OF_WHAT.sub("", part)) if word]
+    return bool(words) and all(
+        found and all(_KINDS[word] in ("loss", "lower", "higher") for word in found)
+        for found in words
+    )
+
+
+def _direction(bare: str) -> Literal["min", "max", ""]:
     words = [one for word in _WORD.split(bare) for one in _known(word)]
     kinds = [_KINDS[word] for word in words]
     if not kinds or kinds[-1] == "setting":

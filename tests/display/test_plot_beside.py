@@ -10,6 +10,7 @@ import pytest
 from cvtrack_magics.display import card, groups, picture
 from cvtrack_magics.display.annotations import Mark, bars_json, baselines_json, marks_json
 from cvtrack_magics.display.progress import Bar
+from cvtrack_magics.vision import metric_catalog
 from tests.display.helpers import EPOCH, series, summary
 from tests.display.pages import ADD, Plot, drawn, ink, needs_chromium, settle, titles
 
@@ -24,6 +25,8 @@ BETTER = {
             "val/dice_coefficient", "dice_coef", "distance_iou", "size_weighted_iou", "AP_small",
             "weighted_f1", "topk_acc", "eval_recall", "iou/person", "similarity_score", "mAP_75",
             "precision/person", "meanIoU", "scale_invariant_ssim", "cosine_similarity",
+            "per_class_f1/print error", "val/per_class_IoU/loss area", "AP50/distance marker",
+            "test/mask_AP50/weight error", "mAP50/lr",
         ),
         "max",
     ),
@@ -31,6 +34,7 @@ BETTER = {
         (
             "iou_loss", "loss_giou", "loss/bbox", "mape", "top1_error", "eval_loss", "fid_score",
             "brier_score", "cosine_distance", "kl_divergence", "hausdorff_distance",
+            "rmse/score board", "loss/iou", "val/loss_giou/AP head", "ECE/accuracy sign",
             "weighted_loss", "error_rate", "loss_dice", "batch_size_weighted_loss", "ValLossMap",
         ),
         "min",
@@ -139,6 +143,16 @@ def test_a_value_to_beat_is_a_dashed_line_in_the_metrics_colour(page: Any) -> No
 @pytest.mark.parametrize(("name", "way"), BETTER.items())
 def test_the_name_tells_what_is_better(name: str, way: str) -> None:
     assert groups.direction_of(name) == way
+
+
+@pytest.mark.parametrize("metric", metric_catalog.SCHEME, ids=lambda metric: metric.name)
+@pytest.mark.parametrize("split", ["", "val/", "test_"])
+def test_every_metric_of_ours_has_the_direction_of_the_catalogue(
+    metric: metric_catalog.Metric, split: str
+) -> None:
+    way = {"higher": "max", "lower": "min", "": ""}[metric.better]
+    for called in ("cat", "print error", "iou loss", "best score"):
+        assert groups.direction_of(split + metric.name.replace("<class>", called)) == way
 
 
 def test_the_browser_knows_what_is_better_as_the_card_does(page: Any) -> None:

@@ -76,6 +76,17 @@ export function overlayColor(at: number): string {
 /** Whether less or more of a metric is better, as far as its name tells; see groups.py. */
 export function directionOf(name: string): "min" | "max" | "" {
   const bare = name.replace(SPLIT, "").split(/(?<=.)_at_/)[0] as string;
+  return directionIn(bare.split("/").slice(0, -1).find(isMeasure) ?? bare);
+}
+
+/** Whether a part of a name is a measure's and nothing else: what follows it is a class. */
+function isMeasure(part: string): boolean {
+  const words = part.replace(/^(?:per_class|mask|box|bbox|segm)_/i, "").split(WORD).filter(Boolean);
+  const plain = (kind: string) => ["loss", "lower", "higher"].includes(kind);
+  return words.length > 0 && words.every((word) => known(word).length > 0 && known(word).every(plain));
+}
+
+function directionIn(bare: string): "min" | "max" | "" {
   const kinds = bare.split(WORD).flatMap(known);
   const last = kinds[kinds.length - 1];
   if (last === undefined || last === "setting") return "";
