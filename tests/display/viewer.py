@@ -11,6 +11,7 @@ import pytest
 
 from cvtrack_magics.display import page as page_module
 from cvtrack_magics.display.page import page_html
+from tests.display.pages import settle
 
 
 class Viewer:
@@ -40,11 +41,7 @@ class Viewer:
 
     def settle(self) -> None:
         """Wait until what was asked for is drawn."""
-        for _ in range(2):
-            self.page.evaluate(
-                """() => new Promise((done) => requestAnimationFrame(() =>
-                  requestAnimationFrame(() => setTimeout(done, 30))))"""
-            )
+        settle(self.page)
 
     def close(self) -> None:
         assert self.complaints == []
