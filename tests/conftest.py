@@ -27,6 +27,15 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell's background
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def _close_databases(folder: Path) -> None:
+    """Give back the files of a test's stores, which MLflow keeps open: one more each test."""
+    for name in ("tracking.sqlalchemy_store", "model_registry.sqlalchemy_store"):
+        store = getattr(sys.modules.get(f"mlflow.store.{name}"), "SqlAlchemyStore", None)
+        engines = getattr(store, "_engine_map", {})
+        for uri in [uri for uri in list(engines) if str(folder) in uri]:
+            engines.pop(uri).dispose()
+
+
 @pytest.fixture(autouse=True)
 def own_world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Work in a temporary folder, with a temporary state folder and no store set."""
@@ -56,6 +65,7 @@ def own_world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]
         fluent._active_experiment_id = None
         for name in ("MLFLOW_EXPERIMENT_ID", "MLFLOW_EXPERIMENT_NAME"):
             os.environ.pop(name, None)
+        _close_databases(tmp_path)
         assert left is None, f"the test left run {left.info.run_id} open"
 
 

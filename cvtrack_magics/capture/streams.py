@@ -184,7 +184,7 @@ class _Log:
 
     def text(self) -> str:
         gap = f"\n[… {self._dropped:,} characters left out …]\n" if self._dropped else ""
-        rest = [collapse("".join(pieces)) for pieces in self._open.values()]
+        rest = [collapse("".join(pieces)) for pieces in list(self._open.values())]
         unfinished = "\n".join(line for line in rest if line)
         return "".join([*self._head, gap, *self._tail, unfinished])
 

@@ -173,7 +173,7 @@ class Channel:
     def last_step(self) -> int:
         """The highest of the steps that each metric was logged at last."""
         self._learn_steps(list(self._sets))
-        steps = [step - 1 for name, step in self._next.items() if not name.startswith(UNSEEN)]
+        steps = [step - 1 for name, step in list(self._next.items()) if not name.startswith(UNSEEN)]
         return max(steps, default=0)
 
     def next_of(self, keys: Iterable[str]) -> int:

@@ -323,4 +323,4 @@ class History:
 
     def last_values(self) -> dict[str, float]:
         """Return the newest value of every metric, in order of first appearance."""
-        return {key: series.last for key, series in self.series.items()}
+        return {key: series.last for key, series in list(self.series.items())}

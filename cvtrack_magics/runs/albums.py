@@ -113,7 +113,7 @@ class Albums:
                 records.append(Notice(f"Predictions were not recorded: {_said(error)}"))
 
     def _make_pages(self, records: list[Record]) -> None:
-        for name, album in self._albums.items():
+        for name, album in list(self._albums.items()):
             if not album.frames:
                 continue
             try:

@@ -385,7 +385,8 @@ class Session:
 
     def own_modules(self) -> list[Path]:
         """Return the user's own imported modules; looked up again when one was imported."""
-        key = (len(sys.modules), next(reversed(sys.modules)))
+        names = list(sys.modules)  # at once: another thread may be importing
+        key = (len(names), names[-1])
         if self._modules_key != key:
             self._modules, self._modules_key = surroundings.own_modules(), key
         return self._modules

@@ -50,7 +50,8 @@ def _read(path: Path) -> bytes:
 
 def loose_modules() -> dict[str, ModuleType]:
     """Return the modules that were loaded from a file and are not in ``sys.modules``."""
-    return {name: held for name, held in _executed.items() if sys.modules.get(name) is not held}
+    executed = list(_executed.items())  # at once: another thread may be importing
+    return {name: held for name, held in executed if sys.modules.get(name) is not held}
 
 
 def stale_records(paths: Iterable[Path], modules: dict[str, Any]) -> list[Record]:
@@ -157,7 +158,7 @@ def differs(module: ModuleType, source: bytes, path: Path) -> bool:
         compiled = dict(_functions(compile(source, str(path), "exec", dont_inherit=True)))
     except (SyntaxError, ValueError):
         return True
-    own = [v for v in vars(module).values() if isinstance(v, FunctionType)]
+    own = [v for v in list(vars(module).values()) if isinstance(v, FunctionType)]
     codes = [v.__code__ for v in own if v.__module__ == module.__name__]
     return any(
         meaning(code) not in compiled.values() for code in codes if code.co_filename == str(path)
