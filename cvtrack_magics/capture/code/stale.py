@@ -50,8 +50,9 @@ def _read(path: Path) -> bytes:
 
 def loose_modules() -> dict[str, ModuleType]:
     """Return the modules that were loaded from a file and are not in ``sys.modules``."""
-    executed = list(_executed.items())  # at once: another thread may be importing
-    return {name: held for name, held in executed if sys.modules.get(name) is not held}
+    # at once: another thread may be importing, and items() of weak references are looped over
+    executed = [held for ref in _executed.valuerefs() if (held := ref()) is not None]
+    return {one.__name__: one for one in executed if sys.modules.get(one.__name__) is not one}
 
 
 def stale_records(paths: Iterable[Path], modules: dict[str, Any]) -> list[Record]:
