@@ -29,8 +29,10 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell's background
 
 def _close_databases(folder: Path) -> None:
     """Give back the files of a test's stores, which MLflow keeps open: one more each test."""
-    for name in ("tracking.sqlalchemy_store", "model_registry.sqlalchemy_store"):
-        store = getattr(sys.modules.get(f"mlflow.store.{name}"), "SqlAlchemyStore", None)
+    from cvtrack_magics.store.forked import _STORES
+
+    for name in _STORES:
+        store = getattr(sys.modules.get(name), "SqlAlchemyStore", None)
         engines = getattr(store, "_engine_map", {})
         for uri in [uri for uri in list(engines) if str(folder) in uri]:
             engines.pop(uri).dispose()

@@ -11,6 +11,7 @@ folder, be it spawned or forked.
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -87,11 +88,24 @@ class Above:
         self._lives_until = 0.0
         self._marks: list[str] | None = None
         self._looked: tuple[Path, int] | None = None
+        self._look_from: set[int] = set()  # threads
 
     def look(self, journal: Path) -> None:
-        """Look for the process above in a journal, where this one was told of none."""
-        if self._said:
+        """Look for the process above in a journal, where this one was told of none.
+
+        A signal's handler that logs while its thread looks does not look, too: where signals
+        come faster than a look takes, none would ever end.
+        """
+        here = threading.get_ident()
+        if self._said or here in self._look_from:
             return
+        self._look_from.add(here)
+        try:
+            self._look(journal)
+        finally:
+            self._look_from.discard(here)
+
+    def _look(self, journal: Path) -> None:
         try:
             changed = (journal.parent / liveness.FOLDER).stat().st_mtime_ns
         except OSError:

@@ -12,8 +12,10 @@ from types import ModuleType
 
 import pytest
 
+import cvtrack_magics
 from cvtrack_magics.capture.code import gitcall
 from cvtrack_magics.capture.code.git import describe_git, git_records, user_modules
+from cvtrack_magics.capture.code.modules import is_foreign
 from cvtrack_magics.records import Artifact, Notice, Tag
 from cvtrack_magics.secrets import Masker
 from cvtrack_magics.secrets.records import RecordMasker
@@ -272,6 +274,12 @@ def test_user_modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert user_modules({"a": own, "b": theirs, "json": json, "sys": sys}) == [
         tmp_path / "my_own_tools.py"
     ]
+
+
+def test_no_module_of_this_package_is_the_users() -> None:
+    ours = sorted(Path(cvtrack_magics.__file__).parent.rglob("*.py"))
+    assert len({file.parent for file in ours}) > 10
+    assert [file for file in ours if not is_foreign(str(file))] == []
 
 
 def test_lazy_modules_stay_lazy(tmp_path: Path) -> None:

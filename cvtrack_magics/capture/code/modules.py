@@ -65,7 +65,7 @@ def _foreign_prefixes() -> tuple[str, ...]:
     places = {sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "scripts")}
     places.update(site.getsitepackages())
     places.add(site.getusersitepackages())
-    places.add(str(Path(__file__).resolve().parent.parent))
+    places.add(str(Path(__file__).resolve().parents[2]))
     real = {os.path.realpath(place) for place in places if place}
     return tuple(f"{place.rstrip(os.sep)}{os.sep}" for place in {*places, *real} if place)
 

@@ -50,8 +50,11 @@ def _read(path: Path) -> bytes:
 
 def loose_modules() -> dict[str, ModuleType]:
     """Return the modules that were loaded from a file and are not in ``sys.modules``."""
-    executed = list(_executed.items())  # at once: another thread may be importing
-    return {name: held for name, held in executed if sys.modules.get(name) is not held}
+    # at once: another thread may be importing, and items() would loop meanwhile
+    executed = {ref.key: ref() for ref in _executed.valuerefs()}
+    return {
+        k: one for k, one in executed.items() if one is not None and sys.modules.get(k) is not one
+    }
 
 
 def stale_records(paths: Iterable[Path], modules: dict[str, Any]) -> list[Record]:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+from weakref import WeakValueDictionary
 
 import pytest
 
@@ -31,7 +32,7 @@ def busy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.
     for name in names:
         (tmp_path / f"{name}.py").write_text("")
     monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setattr(stale, "_executed", dict(stale._executed))
+    monkeypatch.setattr(stale, "_executed", WeakValueDictionary(stale._executed))
     monkeypatch.setattr(stale, "_texts", dict(stale._texts))
     stale.install()
     interval = sys.getswitchinterval()
