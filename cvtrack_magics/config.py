@@ -71,6 +71,11 @@ class CvTrack(Configurable):
         config=True
     )
     record_output = Bool(True, help="Record stdout and stderr of the cell.").tag(config=True)
+    record_auto = Bool(
+        True,
+        help="Record what a cell shows of itself: metrics that it prints where it logs none, "
+        "settings in its names where it gives none.",
+    ).tag(config=True)
     mask_secrets = Enum(
         ["on", "strict", "off"],
         default_value="on",

@@ -70,6 +70,11 @@ RUN = (
     .option("--no-code", action="store_true", help="do not record code and git state")
     .option("--no-figures", action="store_true", help="do not record matplotlib figures")
     .option("--no-output", action="store_true", help="do not record stdout and stderr")
+    .option(
+        "--no-auto",
+        action="store_true",
+        help="read no metrics from what is printed and no settings from the cell's names",
+    )
     .option("--no-plot", action="store_true", help="do not show the live plot")
 )
 
@@ -162,6 +167,7 @@ class RunMagics(Magics):
             code=not options.no_code and self.session.config.record_code,
             figures=not options.no_figures and self.session.config.record_figures,
             output=not options.no_output and self.session.config.record_output,
+            auto=not options.no_auto and self.session.config.record_auto,
             plot=False if options.no_plot else None,
             baseline=self._fill_in(options.baseline or ""),
             records=tuple(records),

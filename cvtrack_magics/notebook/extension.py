@@ -89,6 +89,10 @@ class Extension:
         self.host.displays.remove()
         self.names.unload()
         stale.remove()
+        if "cvtrack_magics.run.adapters" in sys.modules:
+            from cvtrack_magics.run import adapters
+
+            adapters.leave()
         for (kind, name), before in self.replaced.items():
             table = self.shell.magics_manager.magics[kind]
             if before is None:

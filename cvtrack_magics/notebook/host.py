@@ -72,6 +72,16 @@ class ShellHost:
         ]
         return stored or [Cell(n, source) for n, source in enumerate(self.unstored, 1)]
 
+    def sources(self) -> Sequence[str]:
+        """Return the sources of those cells, without their outputs."""
+        stored = [text for text in self.shell.history_manager.input_hist_raw[1:] if text.strip()]
+        return stored or list(self.unstored)
+
+    def names(self) -> Mapping[str, Any]:
+        """Return the notebook's names."""
+        names: Mapping[str, Any] = self.shell.user_ns
+        return names
+
     def _outputs(
         self, count: int, kept: Any, errors: Mapping[int, Mapping[str, Any]]
     ) -> list[dict[str, Any]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cvtrack_magics.capture.machine.meter import ResourceUse
+from cvtrack_magics.capture.params.cell_settings import said_of, settings_of
 from cvtrack_magics.records import Artifact, Notice, Record, Tag
 from cvtrack_magics.run import context as surroundings
 from cvtrack_magics.run.context import safely
@@ -43,6 +44,8 @@ def last_facts(
         lambda: scope.not_said_otherwise(scope.gathering.finish(patience)),
     )
     last += safely("predictions", lambda: scope.albums.finish(hurry=session.process.ending))
+    last += safely("what the cell printed", lambda: _printed(scope))
+    last += safely("settings in the cell's names", lambda: _settings(scope))
     last += safely("the last points of the plot", lambda: _last_points(scope))
     last += safely("what the run used", lambda: _resources(scope, use, ended))
     last += safely("the best values", lambda: _best(scope, use, ended))
@@ -57,6 +60,19 @@ def last_facts(
     if error is not None:
         last += safely("the error", lambda: surroundings.error_records(error))
     return last
+
+
+def _printed(scope: RunScope) -> list[Record]:
+    scope.printed.read(last=True)
+    return [*scope.printed.said()]
+
+
+def _settings(scope: RunScope) -> list[Record]:
+    if not scope.spec.auto or not scope.cell.source or scope.says_params:
+        return []
+    host = scope.session.host
+    found = settings_of(scope.cell.source, host.names(), host.sources())
+    return [*scope.not_said_otherwise(found), *said_of(found)]
 
 
 def _last_points(scope: RunScope) -> list[Record]:

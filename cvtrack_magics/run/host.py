@@ -42,6 +42,12 @@ class Host(Protocol):
     def cells(self) -> Sequence[Cell]:
         """Return every cell executed so far, in order, with its outputs."""
 
+    def sources(self) -> Sequence[str]:
+        """Return the sources of those cells, without their outputs."""
+
+    def names(self) -> Mapping[str, Any]:
+        """Return the user's names, as the running code has them."""
+
     def show(self, bundle: Mapping[str, Any], display_id: str) -> None:
         """Show an output under the running cell, to be updated later."""
 
@@ -83,6 +89,14 @@ class ScriptHost:
     def cells(self) -> Sequence[Cell]:
         """Return nothing: a script has no cells."""
         return ()
+
+    def sources(self) -> Sequence[str]:
+        """Return nothing: a script has no cells."""
+        return ()
+
+    def names(self) -> Mapping[str, Any]:
+        """Return nothing: a script's names are its own."""
+        return {}
 
     def show(self, bundle: Mapping[str, Any], display_id: str) -> None:
         """Print the text form."""

@@ -93,6 +93,7 @@ def mlrun(
     code: bool | None = None,
     figures: bool | None = None,
     output: bool | None = None,
+    auto: bool | None = None,
     plot: bool | None = None,
     baseline: str = "",
 ) -> Run:
@@ -119,6 +120,9 @@ def mlrun(
     code, figures, output, plot : bool, optional
         Whether code, matplotlib figures, printed output are recorded, and whether the
         live plot is shown; otherwise as ``%config CvTrack`` says.
+    auto : bool, optional
+        Whether metrics are read from what is printed where nothing is logged, and settings
+        from the cell's names where none are given; otherwise as ``%config CvTrack`` says.
     baseline : str
         A run whose last values are drawn as dashed lines: the name of one in the current
         experiment, an id, or ``model@alias`` for the run behind a registered model.
@@ -141,6 +145,7 @@ def mlrun(
         code=config.record_code if code is None else code,
         figures=config.record_figures if figures is None else figures,
         output=config.record_output if output is None else output,
+        auto=config.record_auto if auto is None else auto,
         plot=plot,
         baseline=baseline,
         records=tuple(records),

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from cvtrack_magics.capture.data.streams import StreamTee
 from cvtrack_magics.capture.machine.meter import ResourceMeter, ResourceUse
+from cvtrack_magics.capture.output.tee import StreamTee
 from cvtrack_magics.delivery import lanes
 from cvtrack_magics.delivery.channel import Channel
 from cvtrack_magics.delivery.naming import NAME
@@ -18,7 +18,7 @@ from cvtrack_magics.delivery.series import Series
 from cvtrack_magics.errors import StoreUnavailable
 from cvtrack_magics.records import End, Notice, Outcome, Param, Record, RunSummary, Tag
 from cvtrack_magics.redact import kind_and_line
-from cvtrack_magics.run import resume
+from cvtrack_magics.run import adapters, resume
 from cvtrack_magics.run import start as opening
 from cvtrack_magics.run.albums import Albums
 from cvtrack_magics.run.context_collector import Gathering
@@ -27,7 +27,9 @@ from cvtrack_magics.run.finalize import last_facts
 from cvtrack_magics.run.foreign_runs import whose_curves
 from cvtrack_magics.run.host import CellFacts
 from cvtrack_magics.run.mlflow_guard import Guard
+from cvtrack_magics.run.printed_metrics import PrintedCurves
 from cvtrack_magics.run.recorder import KeptRun
+from cvtrack_magics.run.seeding import SEED_PARAMS
 from cvtrack_magics.run.spec import RunSpec
 from cvtrack_magics.run.stretch import Stretch
 from cvtrack_magics.run.summary import least_summary, summary_of
@@ -116,7 +118,10 @@ class RunScope:
         self.recorded: list[Record] = []
         self.gathering = Gathering(session, cell, spec.code, self._take_gathered)
         self.albums = Albums(self.name, self._put, session.config.page_limit * 1_000_000)
-        self.tee = StreamTee()
+        self.printed = PrintedCurves(
+            lambda: self.channel, self._prints_alone, lambda name: self.stretch.next_step(name) or 0
+        )
+        self.tee = StreamTee(lines=self.printed.take if spec.auto else None)
         self._meter = ResourceMeter()
         self.figures: list[bytes] = []
 
@@ -183,6 +188,9 @@ class RunScope:
         self.session.pump.open(self.channel, self._tick)
         self.session.sender.open(self.kept.delivery)
         self._way = self.session.guests.open(self.kept, self.run)
+        if self.spec.auto:
+            with self._attempt("follow what is imported"):
+                adapters.follow()
         records = [*self.stretch.fit(said.records, said.own), *self.stretch.unseeded(said.seeds)]
         self.notices += self.add([*records, *extra])
         if self.stretch.resumed:
@@ -266,6 +274,11 @@ class RunScope:
             if self.spec.output:
                 self.tee.detach()
 
+    def _prints_alone(self) -> bool:
+        """Whether what is printed now is this run's: it is the innermost, and none goes beside."""
+        scopes = self.session.scopes
+        return bool(scopes) and scopes[-1] is self and not lanes.several(scopes)
+
     def note_cell(self, key: str, error: BaseException | None) -> None:
         """Remember that a cell inside a span failed, until the same cell succeeds."""
         if error is None:
@@ -301,6 +314,12 @@ class RunScope:
             kept.append(record)
         return kept
 
+    @property
+    def says_params(self) -> bool:
+        """Whether the user has given the run params: by a call, an option or MLflow's own."""
+        given = {*self.params, *(self._way.said_params if self._way else ())}
+        return bool(given - self.gathering.machine_params - SEED_PARAMS)
+
     def not_said_otherwise(self, records: list[Record]) -> list[Record]:
         """Leave out what was read off the machine where the user said something else."""
         said = {*self.tags, *(self._way.said_tags if self._way else ())}
@@ -320,6 +339,7 @@ class RunScope:
 
     def _tick(self) -> None:
         self.view.progress(self.control.bars(), self.control.offers)
+        self.printed.read()
         config = self.session.config
         if config.record_usage and time.monotonic() - self._used_at > config.usage_interval:
             self._used_at = time.monotonic()

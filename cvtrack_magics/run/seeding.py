@@ -14,6 +14,8 @@ from cvtrack_magics.capture.params.seeds import SeedReport, apply_seed
 from cvtrack_magics.records import Param, Record
 
 SEED_PARAM = "global_seed"
+SEED_PARAMS = {SEED_PARAM, "deterministic"}
+"""Params that a seed is recorded as."""
 
 
 @dataclass

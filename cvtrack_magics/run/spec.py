@@ -13,7 +13,8 @@ class RunSpec:
 
     ``records`` are the params and tags given with the run, ``implied`` those read off
     objects given with it, ``seeds`` what its own seed is recorded as. ``until`` says what ends a
-    run that goes on after its cell. ``plot`` is None where the setting decides.
+    run that goes on after its cell. ``auto`` asks for what a cell shows of itself without a call:
+    numbers that it prints, settings in its names. ``plot`` is None where the setting decides.
     """
 
     name: str
@@ -25,6 +26,7 @@ class RunSpec:
     code: bool = True
     figures: bool = True
     output: bool = True
+    auto: bool = True
     plot: bool | None = None
     baseline: str = ""
     records: tuple[Record, ...] = field(default_factory=tuple)

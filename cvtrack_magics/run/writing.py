@@ -138,7 +138,7 @@ class Writing:
         """Return the keys of the runs that the running code is in, the innermost first."""
         return _keys(lanes.innermost([one for one in self._session.scopes if one.is_open]))
 
-    def now(self) -> tuple[Place, Channel] | None:
+    def now(self, *, quietly: bool = False) -> tuple[Place, Channel] | None:
         """Return the run to write into; says once in a cell when there is none."""
         scope = lanes.innermost([item for item in self._session.scopes if item.is_open])
         if scope is not None:
@@ -150,7 +150,8 @@ class Writing:
             if self._worker is None or self._worker.channel is not channel:
                 self._worker = Worker(self._session, channel)
             return self._worker, channel
-        self._unrecorded.add()
+        if not quietly:
+            self._unrecorded.add()
         return None
 
     def _short_way(self, scope: RunScope | None) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import os
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -213,3 +214,10 @@ def _hooks() -> dict[str, Any]:
 
     found: dict[str, Any] = import_hooks._post_import_hooks
     return found
+
+
+def takes_tensorboard() -> bool:
+    """Whether MLflow's autologging takes up what TensorBoard's writers are given."""
+    utils = sys.modules.get("mlflow.utils.autologging_utils")
+    settings = getattr(utils, "AUTOLOGGING_INTEGRATIONS", {}).get("pytorch")
+    return bool(settings) and not settings.get("disable", False)

@@ -77,7 +77,7 @@ import sys
 import cvtrack_magics.capture.machine.environment, cvtrack_magics.capture.code.git
 import cvtrack_magics.capture.data.datasets, cvtrack_magics.capture.params.logged
 import cvtrack_magics.capture.params.seeds, cvtrack_magics.capture.code.session
-import cvtrack_magics.capture.data.streams, cvtrack_magics.capture.params.configfile
+import cvtrack_magics.capture.output.tee, cvtrack_magics.capture.params.configfile
 import cvtrack_magics.capture.data.schema, cvtrack_magics.capture.machine.hardware
 heavy = {"torch", "numpy", "PIL", "yaml", "pandas", "psutil", "mlflow", "IPython", "concurrent",
          "importlib.metadata", "sqlite3"}

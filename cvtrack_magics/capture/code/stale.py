@@ -11,6 +11,7 @@ from types import CodeType, FunctionType, ModuleType
 from typing import Any
 from weakref import WeakValueDictionary
 
+from cvtrack_magics.capture.code.loaded import was_loaded
 from cvtrack_magics.capture.code.modules import import_root, user_modules
 from cvtrack_magics.capture.code.replaced_code import agrees, meaning, replaced_in
 from cvtrack_magics.capture.machine.replaced_packages import note_import
@@ -40,6 +41,7 @@ def _exec_module(self: SourceFileLoader, module: ModuleType) -> None:
         read = {str(path): _read(path) for path in user_modules({"": module})}
     _inherited(self, module)
     _executed[module.__name__] = module
+    was_loaded(module)
     _texts.update(read)  # not before: what a failed reload leaves is the old code
 
 

@@ -46,6 +46,20 @@ def read(value: object) -> list[Leaf] | None:
     return None if reader is None else list(reader(value))
 
 
+def kind_of_settings(value: object) -> str:
+    """Say what kind of training object :func:`read` would read; empty where it is none.
+
+    Objects of one kind have the same keys.
+    """
+    if transforms.is_transform(value):
+        return "transform"
+    torch = loaded("torch")
+    if torch is None or isinstance(value, (type, str, int, float, dict)):
+        return ""
+    reader = _reader(torch, value)
+    return "" if reader is None else str(reader.__name__).removeprefix("_").removeprefix("read_")
+
+
 def _reader(torch: Any, value: object) -> Any:  # noqa: PLR0911
     if isinstance(value, torch.optim.Optimizer):
         return read_optimizer

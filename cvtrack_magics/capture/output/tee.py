@@ -28,6 +28,8 @@ class StreamTee:
     limit : int, optional
         Characters kept at the head, and again at the tail; a line between them says
         how much is missing.
+    lines : callable, optional
+        Given what was printed, whole lines at a time, in the thread that prints.
 
     Notes
     -----
@@ -35,8 +37,8 @@ class StreamTee:
     held while forking would never be released in it.
     """
 
-    def __init__(self, limit: int = LIMIT) -> None:
-        self._log = _Log(limit)
+    def __init__(self, limit: int = LIMIT, lines: Callable[[str], None] | None = None) -> None:
+        self._log = _Log(limit, lines)
         self._lock = threading.RLock()  # a signal may come into it, and its handler print
         self._taps: list[_Tap] = []
 
@@ -133,8 +135,9 @@ _TAPS: WeakKeyDictionary[Callable[..., Any], _Tap] = WeakKeyDictionary()
 class _Log:
     """Head and tail of a text whose unfinished lines may still be overwritten."""
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, lines: Callable[[str], None] | None) -> None:
         self._limit = limit
+        self._lines = lines
         self._head: list[str] = []
         self._head_size = 0
         self._tail: deque[str] = deque()
@@ -155,7 +158,10 @@ class _Log:
         joined = "".join(self._open[name])
         complete, newline, rest = joined.rpartition("\n")
         if newline:
-            self._keep(collapse(complete) + "\n")
+            complete = collapse(complete)
+            self._keep(complete + "\n")
+            if self._lines is not None:
+                self._lines(complete)
         rest = _last_state(rest)
         if len(rest) > _COMPACT_AT:
             self._keep(collapse(rest))

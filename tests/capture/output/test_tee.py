@@ -12,7 +12,7 @@ import threading
 import pytest
 from tqdm import tqdm
 
-from cvtrack_magics.capture.data.streams import StreamTee, collapse
+from cvtrack_magics.capture.output.tee import StreamTee, collapse
 
 
 def screen(patch: pytest.MonkeyPatch) -> tuple[io.StringIO, io.StringIO]:

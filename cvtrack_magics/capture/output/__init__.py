@@ -1,0 +1,1 @@
+"""What the user's code prints, and what is read from it."""

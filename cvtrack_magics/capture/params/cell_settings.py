@@ -1,0 +1,206 @@
+"""Hyper-parameters that stand in the names a cell uses: plain values, and training objects.
+
+A name counts when the cell's code uses it, itself or through the cells it depends on. A value is
+a setting when it is written once, as a literal; what is counted up or computed is none.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from cvtrack_magics.capture.params import implicit
+from cvtrack_magics.capture.params.logged import describe_params
+from cvtrack_magics.capture.params.values import is_scalar
+from cvtrack_magics.records import Notice, Param, Record
+
+MOST_OBJECTS = 20
+LONGEST_TEXT = 100  # characters of a text that is a setting
+MOST_VALUES = 16  # of a list that is a setting
+SHOWN = 6  # names in the line that says what was read
+
+
+@dataclass
+class _Code:
+    """The names of one cell."""
+
+    loads: set[str] = field(default_factory=set)
+    stores: Counter[str] = field(default_factory=Counter)
+    literals: dict[str, Any] = field(default_factory=dict)
+    """What is written as a literal at the top, by name; values that are no settings are not."""
+
+
+def settings_of(source: str, names: Mapping[str, Any], earlier: Sequence[str] = ()) -> list[Record]:
+    """Return the settings in the names that a cell uses.
+
+    Parameters
+    ----------
+    source : str
+        The cell; its magics are passed over.
+    names : mapping of str to object
+        The notebook's names once the cell has run.
+    earlier : sequence of str
+        The cells that were run before, in order; those the cell depends on are looked at.
+
+    Returns
+    -------
+    list of Record
+        What ``%mlparams`` would record of them. Where there are several objects of one kind,
+        such as two loaders, their keys begin with their names.
+    """
+    body = _names_in(source)
+    if body is None:
+        return []
+    cells = [found for found in map(_names_in, earlier) if found is not None]
+    used, holders = _depends_on(body, cells)
+    records: list[Record] = []
+    for name, value in _objects(used, names):
+        records += describe_params(value, prefix=name)
+    for name in sorted(used):
+        holder = body if body.stores[name] else holders.get(name)
+        if holder is None or holder.stores[name] != 1 or name not in holder.literals:
+            continue
+        value = holder.literals[name]
+        if name in names and _same(names[name], value):
+            records += describe_params({name: value})
+    return list({_key(record): record for record in reversed(records)}.values())[::-1]
+
+
+def said_of(records: Sequence[Record]) -> list[Notice]:
+    """Say which settings were read."""
+    keys = [record.key for record in records if isinstance(record, Param)]
+    if not keys:
+        return []
+    more = f" and {len(keys) - SHOWN} more" if len(keys) > SHOWN else ""
+    return [
+        Notice(
+            f"No params were given: read from the cell's names: {', '.join(keys[:SHOWN])}{more}. "
+            "--no-auto leaves them out; %mlparams gives your own."
+        )
+    ]
+
+
+def _key(record: Record) -> tuple[str, str]:
+    return type(record).__name__, str(getattr(record, "key", getattr(record, "path", record)))
+
+
+def _objects(used: set[str], names: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Yield the training objects, each with the prefix of its keys."""
+    kinds: dict[str, dict[int, tuple[str, Any]]] = {}
+    for name in sorted(used):
+        value = names.get(name)
+        kind = implicit.kind_of_settings(value)
+        if kind and sum(map(len, kinds.values())) < MOST_OBJECTS:
+            kinds.setdefault(kind, {}).setdefault(id(value), (name, value))
+    for of_kind in kinds.values():
+        for name, value in of_kind.values():
+            yield name if len(of_kind) > 1 else "", value
+
+
+def _depends_on(body: _Code, cells: Sequence[_Code]) -> tuple[set[str], dict[str, _Code]]:
+    """Return the names that a cell uses, and the last cell that gave each its value."""
+    holders = {name: cell for cell in cells for name in cell.stores}
+    used, ahead = set[str](), {*body.loads, *body.stores}
+    seen: list[_Code] = []
+    while ahead:
+        name = ahead.pop()
+        used.add(name)
+        holder = holders.get(name)
+        if holder is not None and not body.stores[name] and not any(holder is one for one in seen):
+            seen.append(holder)
+            ahead |= holder.loads - used
+    return used, holders
+
+
+@functools.lru_cache(maxsize=1024)
+def _names_in(source: str) -> _Code | None:
+    """Read the names of a cell; None where it is no Python."""
+    lines = source.splitlines()
+    if lines and lines[0].startswith("%%") and not lines[0].startswith("%%mlrun"):
+        return None
+    plain = ("" if line.lstrip().startswith(("%", "!")) else line for line in lines)
+    try:
+        tree = ast.parse("\n".join(plain))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+    code = _Code()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name):
+            if isinstance(node.ctx, ast.Load):
+                code.loads.add(node.id)
+            else:
+                code.stores[node.id] += 1
+        elif isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name):
+            code.stores[node.target.id] += 1
+        elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            code.stores[node.name] += 1
+    for statement in tree.body:
+        code.literals.update(_literals(statement))
+    return code
+
+
+def _literals(statement: ast.stmt) -> Iterator[tuple[str, Any]]:
+    """Yield what one statement gives the value of a literal that is a setting."""
+    if isinstance(statement, ast.Assign):
+        targets, value = statement.targets, statement.value
+    elif isinstance(statement, ast.AnnAssign) and statement.value is not None:
+        targets, value = [statement.target], statement.value
+    else:
+        return
+    for target in targets:
+        pairs = [(target, value)]
+        if isinstance(target, (ast.Tuple, ast.List)) and isinstance(value, (ast.Tuple, ast.List)):
+            pairs = list(zip(target.elts, value.elts, strict=False))
+        for one, part in pairs:
+            if isinstance(one, ast.Name) and not one.id.startswith("_"):
+                try:
+                    found = _value(part)
+                except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
+                    continue
+                if _is_setting(found):
+                    yield one.id, found
+
+
+def _value(node: ast.expr) -> Any:
+    """Return the value of a literal, of ``dict(a=1)`` and of ``2 ** 8``."""
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "dict":
+        if node.args or any(word.arg is None for word in node.keywords):
+            raise ValueError("not a plain value")
+        return {str(word.arg): _value(word.value) for word in node.keywords}
+    if isinstance(node, ast.BinOp) and isinstance(node.op, (ast.Mult, ast.Div, ast.Pow)):
+        left, right = _value(node.left), _value(node.right)
+        if not all(type(one) in (int, float) and abs(one) < 1e6 for one in (left, right)):
+            raise ValueError("not a plain value")
+        if isinstance(node.op, ast.Mult):
+            return left * right
+        if isinstance(node.op, ast.Pow):
+            if abs(right) > 64:
+                raise ValueError("not a plain value")
+            return left**right
+        if right == 0:
+            raise ValueError("not a plain value")
+        return left / right
+    return ast.literal_eval(node)
+
+
+def _is_setting(value: Any) -> bool:
+    if isinstance(value, str):
+        return len(value) <= LONGEST_TEXT
+    if isinstance(value, (list, tuple)):
+        return 0 < len(value) <= MOST_VALUES and all(_is_setting(one) for one in value)
+    if isinstance(value, dict):
+        plain = all(isinstance(key, str) and _is_setting(one) for key, one in value.items())
+        return bool(value) and plain
+    return value is not None and is_scalar(value)
+
+
+def _same(now: Any, written: Any) -> bool:
+    """Whether a name still has the value that it was given."""
+    try:
+        return type(now) is type(written) and bool(now == written)
+    except Exception:
+        return False

@@ -1,0 +1,104 @@
+"""Metrics of a run whose code logs none, read from what it prints."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+
+from cvtrack_magics.capture.output.printed import Printed, PrintedMetrics
+from cvtrack_magics.delivery.channel import UNSEEN, Channel
+from cvtrack_magics.records import Notice
+
+PREFIX = "printed/"
+"""Before the names of metrics that were read from what was printed."""
+HOLD = 2.0  # seconds that lines wait, in which the code may log something itself
+AT_ONCE = 50  # lines that are read at one time, so that the training loop is not disturbed
+WAITING = 20_000  # prints that may wait to be read
+SHOWN = 6  # names in the line that says what was read
+
+
+class PrintedCurves:
+    """Turns what is printed in a run into metrics, until the run has one of another origin.
+
+    Parameters
+    ----------
+    channel : callable
+        Returns where the run's metrics go.
+    is_asked : callable
+        Says whether what is printed now is this run's, and is to be read.
+    least_step : callable
+        Returns the step from which on a metric has no points, by its name.
+    """
+
+    def __init__(
+        self,
+        channel: Callable[[], Channel],
+        is_asked: Callable[[], bool],
+        least_step: Callable[[str], int],
+    ) -> None:
+        self._channel = channel
+        self._is_asked = is_asked
+        self._least_step = least_step
+        self._waiting: deque[tuple[float, str]] = deque(maxlen=WAITING)
+        self._reader = PrintedMetrics()
+        self._next: dict[str, int] = {}
+        self._points = 0
+        self._over = False
+        self._lock = threading.RLock()
+
+    def take(self, lines: str) -> None:
+        """Take whole lines, in the thread that prints them; they are read later."""
+        if not self._over and self._is_asked():
+            self._waiting.extend((time.time(), line) for line in lines.split("\n"))
+
+    def read(self, *, last: bool = False) -> None:
+        """Read some of the lines that have waited long enough; ``last`` reads all."""
+        with self._lock:
+            if self._over or not self._waiting:
+                return
+            if last:
+                self._channel().drain()
+            before = time.time() - HOLD
+            for _ in range(WAITING if last else AT_ONCE):
+                if not self._waiting or not (last or self._waiting[0][0] < before):
+                    return
+                if self._logs_itself():
+                    self._over = True
+                    self._waiting.clear()
+                    return
+                at, line = self._waiting.popleft()
+                found = self._reader.read(line)
+                if found is not None:
+                    self._write(found, int(at * 1000))
+
+    def said(self) -> list[Notice]:
+        """Say which metrics were read."""
+        names = [f"{PREFIX}{name.removeprefix(PREFIX)}" for name in self._next]
+        if not names:
+            return []
+        more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+        points = f"{self._points:,} point{'s' if self._points != 1 else ''}"
+        return [
+            Notice(
+                f"No call of log(): read from what the cell printed: {', '.join(names[:SHOWN])}"
+                f"{more} ({points}). --no-auto leaves them out."
+            )
+        ]
+
+    def _logs_itself(self) -> bool:
+        names = list(self._channel().history.series)
+        return any(not name.startswith((PREFIX, UNSEEN)) for name in names)
+
+    def _write(self, found: Printed, unix_ms: int) -> None:
+        groups: dict[int, dict[str, float]] = {}
+        for printed, value in found.values.items():
+            name = PREFIX + printed
+            least = self._next[name] if name in self._next else self._least_step(name)
+            step = least if found.step is None else max(found.step, least)
+            groups.setdefault(step, {})[name] = value
+            self._next[name] = step + 1
+        for step, values in groups.items():
+            self._channel().log_at(values, step, unix_ms)
+            self._points += len(values)
