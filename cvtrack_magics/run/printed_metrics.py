@@ -14,8 +14,9 @@ from cvtrack_magics.records import Notice
 PREFIX = "printed/"
 """Before the names of metrics that were read from what was printed."""
 HOLD = 2.0  # seconds that lines wait, in which the code may log something itself
-AT_ONCE = 50  # lines that are read at one time, so that the training loop is not disturbed
-WAITING = 20_000  # prints that may wait to be read
+AT_ONCE = 20  # lines that are read at one time, so that the training loop is not disturbed
+MANY = 1_000  # lines that wait, from which on ten times as many are read
+WAITING = 10_000  # lines that may wait to be read
 SHOWN = 6  # names in the line that says what was read
 
 
@@ -41,7 +42,8 @@ class PrintedCurves:
         self._channel = channel
         self._is_asked = is_asked
         self._least_step = least_step
-        self._waiting: deque[tuple[float, str]] = deque(maxlen=WAITING)
+        self._waiting: deque[tuple[float, str]] = deque()
+        self._left_out = 0
         self._reader = PrintedMetrics()
         self._next: dict[str, int] = {}
         self._points = 0
@@ -50,8 +52,12 @@ class PrintedCurves:
 
     def take(self, lines: str) -> None:
         """Take whole lines, in the thread that prints them; they are read later."""
-        if not self._over and self._is_asked():
-            self._waiting.extend((time.time(), line) for line in lines.split("\n"))
+        if self._over or not self._is_asked():
+            return
+        if len(self._waiting) > WAITING:
+            self._left_out += lines.count("\n") + 1
+            return
+        self._waiting.extend((time.time(), line) for line in lines.split("\n"))
 
     def read(self, *, last: bool = False) -> None:
         """Read some of the lines that have waited long enough; ``last`` reads all."""
@@ -61,9 +67,9 @@ class PrintedCurves:
             if last:
                 self._channel().drain()
             before = time.time() - HOLD
-            for _ in range(WAITING if last else AT_ONCE):
-                if not self._waiting or not (last or self._waiting[0][0] < before):
-                    return
+            left = AT_ONCE if len(self._waiting) < MANY else 10 * AT_ONCE
+            while self._waiting and (last or (left and self._waiting[0][0] < before)):
+                left -= 1
                 if self._logs_itself():
                     self._over = True
                     self._waiting.clear()
@@ -80,6 +86,8 @@ class PrintedCurves:
             return []
         more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
         points = f"{self._points:,} point{'s' if self._points != 1 else ''}"
+        if self._left_out:
+            points += f"; {self._left_out:,} lines came too fast to be read"
         return [
             Notice(
                 f"No call of log(): read from what the cell printed: {', '.join(names[:SHOWN])}"

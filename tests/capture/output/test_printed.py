@@ -6,10 +6,14 @@ The forms are those of public code; the lines were written for this test.
 from __future__ import annotations
 
 import math
+import re
+from pathlib import Path
 
 import pytest
 
 from cvtrack_magics.capture.output.printed import PrintedMetrics
+
+ROOT = Path(__file__).resolve().parents[3]
 
 Read = list[tuple[dict[str, float], int | None]]
 
@@ -294,3 +298,28 @@ def test_a_printed_loop(form: str) -> None:
 @pytest.mark.parametrize("line", NO_METRIC, ids=[line[:40] or "empty" for line in NO_METRIC])
 def test_what_is_no_metric_is_left(line: str) -> None:
     assert read(line) == []
+
+
+def _rows_of_the_docs() -> list[tuple[str, set[str]]]:
+    text = (ROOT / "docs" / "zero-lines.md").read_text(encoding="utf-8")
+    rows = []
+    for line in text.split("\n"):
+        cells = [cell.replace("\\|", "|") for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
+        if len(cells) != 3 or not cells[0].strip().startswith("`"):
+            continue
+        shown = " ".join(re.findall(r"`([^`]+)`", cells[0])[:1])
+        names = {
+            name.removeprefix("printed/") for name in re.findall(r"`(printed/[^`]+)`", cells[1])
+        }
+        if "below it" not in cells[0]:
+            rows.append((shown, names))
+    return rows
+
+
+@pytest.mark.parametrize(("line", "names"), _rows_of_the_docs())
+def test_the_docs_say_what_is_read(line: str, names: set[str]) -> None:
+    assert {name for values, _ in read(line) for name in values} == names
+
+
+def test_the_docs_have_such_rows() -> None:
+    assert len(_rows_of_the_docs()) >= 7
