@@ -89,6 +89,10 @@ def _values(text: str, named: _Named, strict: bool) -> Iterator[Span]:
     if named.flag and (gap := connectors.FLAG.match(text, named.end)) is not None:
         yield from _literal_or_bare(text, gap.end(), named, "flag", strict)
         return
+    answer = _answer(text, named)
+    if answer is not None:
+        yield from _counted([answer], named, strict, loose=True)
+        return
     several = connectors.of_several(text, named.start)
     if several is not None:
         yield from _counted([several], named, strict)
@@ -100,6 +104,18 @@ def _values(text: str, named: _Named, strict: bool) -> Iterator[Span]:
         yield from _next_argument(text, named, tail, strict)
     else:
         yield from _given(text, named, tail, strict)
+
+
+def _answer(text: str, named: _Named) -> connectors.Literal | None:
+    """Return the text that a function of this name returns, or that a branch for it gives."""
+    before = text[max(0, named.start - 30) : named.start]
+    if connectors.FUNCTION.search(before):
+        gap = connectors.RETURNED.match(text, named.end)
+    elif connectors.BRANCH.search(before):
+        gap = connectors.TAKEN.match(text, named.end)
+    else:
+        return None
+    return connectors.literal(text, gap.end()) if gap is not None else None
 
 
 def _given(text: str, named: _Named, tail: re.Match[str], strict: bool) -> Iterator[Span]:

@@ -38,6 +38,19 @@ OTHERWISE = re.compile(
     r"(?:[\w. \t\[\]\"']|\([^()\n]{0,80}\)){1,80}?(?<!\w)(?:or|else)[ \t]{1,4})"
 )
 """From an assignment to what stands where nothing else is given."""
+RETURNED = re.compile(
+    r"\([^()\n]{0,200}\)(?:[ \t]{0,4}->[^:\n]{1,60})?:[ \t]{0,4}(?:#[^\n]{0,120})?"
+    r"(?:\r?\n(?![ \t]{0,40}(?:async[ \t])?(?:def|class)[ \t])[^\n]{0,200}){0,6}?"
+    r"[ \t:;\n](?:return|yield)[ \t]{1,4}"
+)
+"""From a function's name to what it returns."""
+FUNCTION = re.compile(r"(?:\A|\W)def[ \t]{1,4}\Z")
+BRANCH = re.compile(r"(?:\A|\W)(?:case|==|in)[ \t]{0,4}(?:[(\[{][^\n\"']{0,20})?[\"']\Z")
+TAKEN = re.compile(
+    r"[\"'][)\]}]?[ \t]{0,4}:[ \t]{0,4}(?:#[^\n]{0,120})?(?:\r?\n[ \t]{1,40})?"
+    r"(?:return|yield|[\w.]{1,40}[ \t]{0,4}=)[ \t]{1,4}"
+)
+"""From a quoted name that something is compared with, to what is returned or set then."""
 SETTER = re.compile(
     r"(?:(?:setdefault|setenv|putenv|getenv|\.get|\.pop|set_env|set_secret|set_key|set_password)"
     r"\([ \t]{0,4}|[sg]etattr\([^()\n]{1,60},[ \t]{0,4})[\"']\Z"

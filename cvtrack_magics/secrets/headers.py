@@ -79,6 +79,27 @@ _FORMS: tuple[tuple[str, str, str, bool], ...] = (
         rf"\.login\([^()\n,=]{{1,100}},[ \t]{{0,4}}{_STRING}[ \t]{{0,4}}\)",
         False,
     ),
+    (  # host, port, user, password
+        "connect(",
+        "password",
+        rf"connect\({_GAP}[^()\n,=]{{1,100}},{_GAP}\d{{1,5}},{_GAP}[^()\n,=]{{1,100}},{_GAP}{_STRING}",
+        True,
+    ),
+    *(  # host, user, password
+        (
+            f"{client}.connect(",
+            "password",
+            rf"{client}\.connect\({_GAP}[^()\n,=]{{1,100}},{_GAP}[^()\n,=]{{1,100}},{_GAP}{_STRING}",
+            True,
+        )
+        for client in ("sql", "SQLdb", "connector", "mariadb")
+    ),
+    (
+        "FTP",
+        "password",
+        rf"FTP(?:_TLS)?\({_GAP}[^()\n,=]{{1,100}},{_GAP}[^()\n,=]{{1,100}},{_GAP}{_STRING}",
+        True,
+    ),
     (
         "IDENTIFIED BY",
         "password",

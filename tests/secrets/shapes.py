@@ -128,6 +128,25 @@ SHAPES = {
     "a list": f'passwords = ["{PASSWORD}", "{PASSWORD}2"]',
     "a list over lines": f'passwords = (\n    "{PASSWORD}",\n    "{PASSWORD}2",\n)',
     "two words": f"API key: {KEY}",
+    "returned": f'def password():\n    return "{PASSWORD}"\n',
+    "returned in a line": f'def get_password(self): return "{PASSWORD}"',
+    "returned by a property": (
+        f'    @property\n    def api_key(self) -> str:\n        """The key."""\n'
+        f'        return "{KEY}"\n'
+    ),
+    "returned, over lines": (
+        f"def db_password(host, port=5432):  # for tests\n    if host:\n        pass\n"
+        f"    return '{PASSWORD}'\n"
+    ),
+    "case": f'match kind:\n    case "password":\n        return "{PASSWORD}"\n',
+    "case of several": f'    case ["password"]:\n        value = "{PASSWORD}"\n',
+    "branch": f'if name == "api_key":\n    return "{KEY}"\n',
+    "branch in a line": f"elif prompt == 'password': answer = '{PASSWORD}'",
+    "ssh": f'ssh.connect("host.example", 22, "bob", "{PASSWORD}")',
+    "ssh over lines": f'client.connect(\n    HOST,\n    22,\n    "bob",\n    "{PASSWORD}",\n)',
+    "mysql by place": f'pymysql.connect("db.example", "bob", "{PASSWORD}", "shop")',
+    "ftp": f'FTP("ftp.example", "bob", "{PASSWORD}")',
+    "ftps": f'ftplib.FTP_TLS(host, user, "{PASSWORD}")',
 }
 """Each holds one of the two, or their halves; what is around them stays."""
 

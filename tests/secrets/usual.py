@@ -115,6 +115,15 @@ credential = DefaultAzureCredential()
 ssh_key = "~/.ssh/id_rsa"
 private_key = load_pem_private_key(f.read(), password=None)
 public = "ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAABAQC7 me@host"
+def password_field(): return "user_password"
+def hash_password(pw): return "sha256"
+def token_kind(): return "subword"
+case "password": kind = "string"
+if name == "token": return "tok_field"
+sqlite3.connect("cache.db", 5, "deferred", "v2")
+sock.connect(("host.example", 8080))
+signal.connect("clicked", self, "on_click2")
+FTP("ftp.example", "anonymous", "guest")
 -----BEGIN PUBLIC KEY-----
 class_names = ["cat", "dog"]; label_key = "fine_label"
 pretrained_cfg = dict(url="https://dl.fbaipublicfiles.com/deit/deit_tiny_patch16_224-a1311bcf.pth")
