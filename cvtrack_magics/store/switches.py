@@ -218,6 +218,7 @@ def _hooks() -> dict[str, Any]:
 
 def takes_tensorboard() -> bool:
     """Whether MLflow's autologging takes up what TensorBoard's writers are given."""
-    utils = sys.modules.get("mlflow.utils.autologging_utils")
-    settings = getattr(utils, "AUTOLOGGING_INTEGRATIONS", {}).get("pytorch")
+    utils: Any = sys.modules.get("mlflow.utils.autologging_utils")
+    known: dict[str, Any] = getattr(utils, "AUTOLOGGING_INTEGRATIONS", {})
+    settings = known.get("pytorch")
     return bool(settings) and not settings.get("disable", False)
