@@ -218,7 +218,8 @@ def _hooks() -> dict[str, Any]:
 
 def takes_tensorboard() -> bool:
     """Whether MLflow's autologging takes up what TensorBoard's writers are given."""
-    utils: Any = sys.modules.get("mlflow.utils.autologging_utils")
-    known: dict[str, Any] = getattr(utils, "AUTOLOGGING_INTEGRATIONS", {})
-    settings = known.get("pytorch")
+    known = getattr(
+        sys.modules.get("mlflow.utils.autologging_utils"), "AUTOLOGGING_INTEGRATIONS", None
+    )
+    settings: dict[str, Any] | None = (known or {}).get("pytorch")
     return bool(settings) and not settings.get("disable", False)
