@@ -221,5 +221,5 @@ def takes_tensorboard() -> bool:
     known = getattr(
         sys.modules.get("mlflow.utils.autologging_utils"), "AUTOLOGGING_INTEGRATIONS", None
     )
-    settings: dict[str, Any] | None = (known or {}).get("pytorch")
-    return bool(settings) and not settings.get("disable", False)
+    settings: dict[str, Any] = (known or {}).get("pytorch") or {"disable": True}
+    return not settings.get("disable", False)
