@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from cvtrack_magics.commands.line import BODY_BELOW
 from cvtrack_magics.notebook.host import ShellHost
 from cvtrack_magics.notebook.parameters import params_of
+from cvtrack_magics.notebook.shell_commands import ShellCommands
 from cvtrack_magics.run import current
 from cvtrack_magics.run.host import CellFacts
 from cvtrack_magics.text import is_a
@@ -64,7 +65,7 @@ class Frame:
     verify: bool = False
     last_error: object = None
     failed_inside: BaseException | None = None
-    """The last error of a cell that was run by this one."""
+    """The last error of a cell that was run by this one, or of a command that it gave."""
     entered: list[RunScope] = field(default_factory=list)
 
     def swallowed(self) -> BaseException | None:
@@ -101,20 +102,38 @@ class CellHooks:
         self.frames: list[Frame] = []
         self.mentioned: Callable[[str], None] | None = None
         """Told of each cell before it runs."""
+        self.commands = ShellCommands(shell, self._command_failed)
 
     def install(self) -> None:
         """Put the transform and the hooks into the shell."""
+        self.commands.install()
+        self.host.displays.tables = self._table_shown
         self.shell.input_transformer_manager.line_transforms.insert(0, open_at_first_line)
         self.shell.events.register("pre_run_cell", self.before_cell)
         self.shell.events.register("post_run_cell", self.after_cell)
 
     def remove(self) -> None:
         """Give the shell back as it was."""
+        self.commands.remove()
+        self.host.displays.tables = None
         with suppress(ValueError):
             self.shell.input_transformer_manager.line_transforms.remove(open_at_first_line)
         for event, hook in (("pre_run_cell", self.before_cell), ("post_run_cell", self.after_cell)):
             with suppress(ValueError):
                 self.shell.events.unregister(event, hook)
+
+    def _command_failed(self, error: BaseException) -> None:
+        """Let the cell that gave a command to the shell fail its run; the first one counts."""
+        if self.frames and self.frames[-1].failed_inside is None:
+            self.frames[-1].failed_inside = error
+
+    @staticmethod
+    def _table_shown(key: str, html: str) -> None:
+        """Let the innermost run read a table that its cell displays."""
+        session = current.peek()
+        scope = session.scopes[-1] if session is not None and session.scopes else None
+        if scope is not None and scope.spec.auto:
+            scope.printed.take_table(key, html)
 
     def before_cell(self, info: Any) -> None:
         """IPython is about to run a cell."""

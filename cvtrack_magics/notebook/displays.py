@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -53,6 +53,8 @@ class Displays:
         self._homes: dict[str, str] = {}
         """The requests, one a cell that runs, whose outputs our own displays are among."""
         self._gone: set[str] = set()
+        self.tables: Callable[[str, str], None] | None = None
+        """Told of each table that the user's code displays: its key, and the HTML."""
         publisher = shell.display_pub
         self._listens = hasattr(publisher, "register_hook") and not getattr(
             publisher, "store_display_history", False
@@ -120,11 +122,18 @@ class Displays:
         cell = str((message.get("parent_header") or {}).get("msg_id", ""))
         if kind in ("display_data", "update_display_data"):
             self._keep(content, update=kind == "update_display_data")
+            self._tell_of_tables(content)
         if kind == "display_data" and self._are_ours:
             self._note_home(str(content.get("transient", {}).get("display_id", "")), cell)
         elif kind == "clear_output":
             self._clear(cell)
         return message
+
+    def _tell_of_tables(self, content: Mapping[str, Any]) -> None:
+        html = content.get("data", {}).get("text/html")
+        is_table = isinstance(html, str) and "<table" in html
+        if self.tables is not None and is_table and not self._are_ours:
+            self.tables(str(content.get("transient", {}).get("display_id", "")), str(html))
 
     @property
     def _are_ours(self) -> bool:

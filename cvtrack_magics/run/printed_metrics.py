@@ -7,7 +7,13 @@ import time
 from collections import deque
 from collections.abc import Callable
 
-from cvtrack_magics.capture.output.printed import Printed, PrintedMetrics
+from cvtrack_magics.capture.output.printed import (
+    Printed,
+    PrintedMetrics,
+    heads_epochs,
+    row_of,
+)
+from cvtrack_magics.capture.output.tables import rows_of
 from cvtrack_magics.delivery.channel import UNSEEN, Channel
 from cvtrack_magics.records import Notice
 
@@ -45,6 +51,10 @@ class PrintedCurves:
         self._waiting: deque[tuple[float, str]] = deque()
         self._left_out = 0
         self._reader = PrintedMetrics()
+        self._tables: dict[str, tuple[float, str]] = {}
+        self._tables_seen: dict[str, str] = {}
+        self._rows: dict[str, int] = {}
+        self._tables_read = 0.0
         self._next: dict[str, int] = {}
         self._points = 0
         self._over = False
@@ -59,13 +69,21 @@ class PrintedCurves:
             return
         self._waiting.extend((time.time(), line) for line in lines.split("\n"))
 
+    def take_table(self, key: str, html: str) -> None:
+        """Take what was displayed, or what is displayed in its place now; it is read later."""
+        if not self._over and self._is_asked():
+            self._tables[key or f"#{len(self._tables)}"] = (time.time(), html)
+
     def read(self, *, last: bool = False) -> None:
         """Read some of the lines that have waited long enough; ``last`` reads all."""
         with self._lock:
-            if self._over or not self._waiting:
+            if self._over or not (self._waiting or self._tables):
                 return
             if last:
                 self._channel().drain()
+            if last or time.monotonic() - self._tables_read > HOLD:
+                self._tables_read = time.monotonic()
+                self._read_tables(last=last)
             before = time.time() - HOLD
             left = AT_ONCE if len(self._waiting) < MANY else 10 * AT_ONCE
             while self._waiting and (last or (left and self._waiting[0][0] < before)):
@@ -79,6 +97,29 @@ class PrintedCurves:
                 if found is not None:
                     self._write(found, int(at * 1000))
 
+    def _read_tables(self, *, last: bool) -> None:
+        """Read the rows that a table has more than when it was read before.
+
+        Its last row may still change, and waits for the next one or for the run's end.
+        """
+        for key, (at, html) in list(self._tables.items()):
+            if self._logs_itself():
+                return
+            if not last and (at > time.time() - HOLD or self._tables_seen.get(key) == html):
+                continue
+            self._tables_seen[key] = html
+            for number, (heads, *cells) in enumerate(filter(None, rows_of(html))):
+                skipped = 1 if heads and not heads[0] else 0  # a data frame's index
+                if not heads_epochs(heads[skipped:]):
+                    continue
+                place = f"{key}/{number}"
+                whole = cells if last else cells[:-1]
+                for row in whole[self._rows.get(place, 0) :]:
+                    found = row_of(heads[skipped:], row[skipped:])
+                    if found is not None:
+                        self._write(found, int(at * 1000))
+                self._rows[place] = max(self._rows.get(place, 0), len(whole))
+
     def said(self) -> list[Notice]:
         """Say which metrics were read."""
         names = [f"{PREFIX}{name.removeprefix(PREFIX)}" for name in self._next]
@@ -90,8 +131,8 @@ class PrintedCurves:
             points += f"; {self._left_out:,} lines came too fast to be read"
         return [
             Notice(
-                f"No call of log(): read from what the cell printed: {', '.join(names[:SHOWN])}"
-                f"{more} ({points}). --no-auto leaves them out."
+                "No call of log(): read from what the cell printed or displayed: "
+                f"{', '.join(names[:SHOWN])}{more} ({points}). --no-auto leaves them out."
             )
         ]
 

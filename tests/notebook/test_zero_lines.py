@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from tests.conftest import Shell
+from tests.kernels import Kernel
 from tests.store_views import points, runs_of
 
 LOOP = """
@@ -130,3 +133,36 @@ def test_hostile_lines_are_read_or_left(shell: Shell, store: str) -> None:
     steps, values = zip(*points(store, run, "printed/loss"), strict=True)
     assert values == (0.5, 0.4, 0.3, 0.2, 0.1)
     assert list(steps) == sorted(set(steps))
+
+
+TABLES = """
+from IPython.display import HTML, display
+head = "<tr><th>epoch</th><th>train_loss</th><th>error_rate</th><th>time</th></tr>"
+row = "<tr><td>{0}</td><td>0.{1}</td><td>0.0{0}</td><td>00:11</td></tr>"
+import time
+for last in range(3):
+    rows = "".join(row.format(epoch, 5 - epoch) for epoch in range(last + 1))
+    shown = f"<table>{head}{rows}</table>"
+    if last:
+        handle.update(HTML(shown))
+    else:
+        handle = display(HTML(shown), display_id=True)
+"""
+
+
+def test_a_table_that_grows_while_it_is_shown(store: str, tmp_path: Path) -> None:
+    with Kernel(tmp_path) as kernel:
+        kernel.run("%load_ext cvtrack_magics").check()
+        ran = kernel.run(f"%%mlrun a{TABLES}").check()
+        kernel.run(
+            "%%mlrun frame\nimport pandas as pd\n"
+            "display(pd.DataFrame({'epoch': [1, 2], 'loss': [0.5, 0.25], 'note': ['x', 'y']}))\n"
+            "display(pd.DataFrame({'epoch': [1, 2], 'val_loss': [0.5, 0.25]}))"
+        ).check()
+        kernel.run(f"%%mlrun left --no-auto{TABLES}").check()
+    found = runs_of(store)
+    assert points(store, found["a"], "printed/train_loss") == [(0, 0.5), (1, 0.4), (2, 0.3)]
+    assert points(store, found["a"], "printed/error_rate") == [(0, 0.0), (1, 0.01), (2, 0.02)]
+    assert "printed/train_loss, printed/error_rate (6 points)" in ran.text
+    assert points(store, found["frame"], "printed/val_loss") == [(1, 0.5), (2, 0.25)]
+    assert not [key for key in found["left"].data.metrics if key.startswith("printed/")]

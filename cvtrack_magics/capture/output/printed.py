@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from cvtrack_magics.capture.output.measure_words import is_certain, is_measure, split_in
@@ -43,6 +43,8 @@ _COCO = re.compile(
     r"^(?P<name>Average (?:Precision|Recall)\s+\(A[PR]\) @\[ IoU=[\d.:]+\s*\| area=\s*\w+ \| "
     r"maxDets=\s*\d+ \])\s*=\s*(?P<number>\d\.\d+)$"
 )
+_NOTHING = ("", "-", "None", "No log", "NaN")
+_COUNTS = ("epoch", "step", "iter", "iteration")
 _HINT = re.compile(
     r"loss|acc|err|lr|rate|epoch|ep\b|step|iter|f1|map|ap\d*\b|iou|au?c\b|roc|dice|psnr|ssim|perpl|"
     r"ppl|mse|mae|nll|elbo|fid|kappa|bleu|top|precision|recall|score|reward|kl|ce\b|specif|sensit|"
@@ -171,18 +173,35 @@ class PrintedMetrics:
 
     def _row(self, line: str) -> Printed | None:
         """Read a row below the heads of its columns, as fastai and Ultralytics print them."""
-        cells = line.split()
-        if not self._columns or len(cells) != len(self._columns):
-            return None
-        first = cells[0].split("/")[0]
-        if not first.isdigit() or not all(_CELL.match(c) or _TIME.match(c) for c in cells[1:]):
-            return None
-        values = {
-            name: float(cell.rstrip("%").replace(",", ""))
-            for name, cell in zip(self._columns[1:], cells[1:], strict=True)
-            if is_measure(name) and _CELL.match(cell)
-        }
-        return Printed(values, int(first)) if values else None
+        return row_of(self._columns, line.split()) if self._columns else None
+
+
+def row_of(columns: Sequence[str], cells: Sequence[str]) -> Printed | None:
+    """Return the metrics of one row of a table of epochs or steps; None where it has none.
+
+    Parameters
+    ----------
+    columns : sequence of str
+        The heads of the columns; the first one counts.
+    cells : sequence of str
+        The row, as long.
+    """
+    if not columns or len(cells) != len(columns):
+        return None
+    first = cells[0].split("/")[0]
+    if not first.isdigit() or not all(map(_is_cell, cells[1:])):
+        return None
+    values = {
+        name: float(cell.rstrip("%").replace(",", ""))
+        for name, cell in zip(columns[1:], cells[1:], strict=True)
+        if is_measure(name) and _CELL.match(cell)
+    }
+    step = int(first)
+    return Printed(values, step if step < MOST_STEPS else None) if values else None
+
+
+def _is_cell(text: str) -> bool:
+    return text in _NOTHING or bool(_CELL.match(text) or _TIME.match(text))
 
 
 def is_rate(name: str) -> bool:
@@ -280,8 +299,12 @@ def _special(line: str) -> dict[str, float] | None:
 
 
 def _columns_of(line: str) -> list[str]:
-    """Return the heads of a table of epochs; empty where a line has none."""
+    """Return the heads of a printed table of epochs; empty where a line has none."""
     words = line.split()
-    if len(words) < 2 or words[0].lower() not in ("epoch", "step", "iter", "iteration"):
-        return []
-    return words if any(is_measure(word) for word in words[1:]) else []
+    return words if heads_epochs(words) else []
+
+
+def heads_epochs(columns: Sequence[str]) -> bool:
+    """Whether columns are those of a table of epochs or steps, with a metric among them."""
+    counted = len(columns) > 1 and columns[0].strip().lower() in _COUNTS
+    return counted and any(is_measure(name) for name in columns[1:])
