@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -133,7 +133,8 @@ class Displays:
         html = content.get("data", {}).get("text/html")
         is_table = isinstance(html, str) and "<table" in html
         if self.tables is not None and is_table and not self._are_ours:
-            self.tables(str(content.get("transient", {}).get("display_id", "")), str(html))
+            with suppress(Exception):  # nothing of ours keeps an output from being shown
+                self.tables(str(content.get("transient", {}).get("display_id", "")), str(html))
 
     @property
     def _are_ours(self) -> bool:
