@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from cvtrack_magics.commands.mlgrid import log_predictions, mlgrid
     from cvtrack_magics.commands.mlload import mlload
     from cvtrack_magics.commands.mlmodel import mlmodel
+    from cvtrack_magics.commands.mlruns import mlruns
     from cvtrack_magics.commands.mlshow import mlshow
     from cvtrack_magics.commands.mlsync import mlsync
     from cvtrack_magics.commands.track import track
@@ -84,6 +85,7 @@ _HOMES = {
     "cvtrack_magics.commands.mlload": ("mlload",),
     "cvtrack_magics.commands.mlmodel": ("mlmodel",),
     "cvtrack_magics.commands.mlbench": ("mlbench",),
+    "cvtrack_magics.commands.mlruns": ("mlruns",),
     "cvtrack_magics.commands.mlshow": ("mlshow",),
     "cvtrack_magics.commands.track": ("track",),
     "cvtrack_magics.commands.mlsync": ("mlsync",),
@@ -130,6 +132,7 @@ __all__ = [
     "mlmodel",
     "mlparams",
     "mlrun",
+    "mlruns",
     "mlseed",
     "mlshow",
     "mlsync",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import os
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, TextIO
@@ -75,6 +76,25 @@ def fitted(text: str, encoding: str) -> str:
     return text.encode(encoding, PLAIN).decode(encoding)
 
 
+_here = threading.local()
+
+
+@contextmanager
+def ours() -> Iterator[None]:
+    """Mark what this thread prints meanwhile as said by this package."""
+    before = is_ours()
+    _here.ours = True
+    try:
+        yield
+    finally:
+        _here.ours = before
+
+
+def is_ours() -> bool:
+    """Whether what this thread prints now is said by this package, and not by the user's code."""
+    return getattr(_here, "ours", False)
+
+
 def say(text: object, stream: TextIO | None = None) -> str:
     """Print a text as well as a stream can show it.
 
@@ -96,7 +116,8 @@ def say(text: object, stream: TextIO | None = None) -> str:
     line = f"{visible(printable(str(text)))}\n"
     try:
         try:
-            stream.write(line)
+            with ours():
+                stream.write(line)
         except UnicodeEncodeError:
             stream.write(fitted(line, getattr(stream, "encoding", None) or "ascii"))
     except (OSError, ValueError) as error:

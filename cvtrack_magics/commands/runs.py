@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Protocol
 
 from IPython.core.error import UsageError
 from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class, no_var_expand
 
-from cvtrack_magics.commands.line import BODY_BELOW, Line, evaluate, pairs
+from cvtrack_magics.commands.line import BODY_BELOW, Line, evaluate, pairs, unquote
 from cvtrack_magics.commands.show_lines import Table, show
 from cvtrack_magics.console import say
 from cvtrack_magics.errors import CvtrackError
@@ -15,6 +16,7 @@ from cvtrack_magics.lazy import Lazy
 from cvtrack_magics.run.current import get_session
 
 if TYPE_CHECKING:
+    from cvtrack_magics.commands import mlruns as listing
     from cvtrack_magics.commands import mlshow as showing
     from cvtrack_magics.records import Record
     from cvtrack_magics.run import operations as api
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 else:
     api = Lazy("cvtrack_magics.run.operations")
     showing = Lazy("cvtrack_magics.commands.mlshow")
+    listing = Lazy("cvtrack_magics.commands.mlruns")
 
 
 class Cells(Protocol):
@@ -96,12 +99,27 @@ END = Line(
     "%mlend",
 ).option("--ok", action="store_true", help="end it as FINISHED although a cell failed in it")
 
+RUNS = (
+    Line(
+        "%mlruns",
+        "Show the runs of the current experiment side by side, nested ones below their parents:\n"
+        "in which params they differ, and which is best in each metric.",
+        "%mlruns params.backbone = 'resnet18' --by lr",
+    )
+    .option("filter", nargs="*", metavar="FILTER", help="which runs, in MLflow's language")
+    .option("--by", metavar="PARAM", help="one line for each value: mean and 95 %% interval")
+    .option("--all", action="store_true", help="all runs, and every param and metric")
+)
+
 SHOW = Line(
     "%mlshow",
     "Show a run's card and curves once more; of an open run the live plot and its buttons,\n"
     "as after the page was loaded again. Without a run: the open one, or the last.",
     "%mlshow resnet18-baseline",
 ).option("run", nargs="*", metavar="RUN", help="name, id or MODEL@ALIAS")
+
+
+_RUNS_OPTION = re.compile(r"(?<=\s)--(?:all|by(?:\s+|=)[^\s-]\S*)(?=\s)")
 
 
 @magics_class
@@ -190,6 +208,15 @@ class RunMagics(Magics):
         self.hooks.note_shown()
         api.mlend(ok=END.read(line).ok)
 
+    @no_var_expand
+    @line_magic
+    @RUNS.document
+    def mlruns(self, line: str) -> None:
+        """See RUNS."""
+        wanted, rest = _filter_in(line)
+        options = RUNS.read(rest)
+        show(listing.mlruns(wanted, by=options.by or "", all=options.all))
+
     @line_magic
     @SHOW.document
     def mlshow(self, line: str) -> None:
@@ -220,6 +247,19 @@ class RunMagics(Magics):
         names = {key for key, _, _ in known}
         rows += [(key, value, "", "") for key, value in current.items() if key not in names]
         show(Table(("tag", "set to", "for example", "what for"), rows))
+
+
+def _filter_in(line: str) -> tuple[str, str]:
+    """Return the filter in a line, with its quotes, and the options around it."""
+    options: list[str] = []
+
+    def take(found: re.Match[str]) -> str:
+        options.append(found.group().strip())
+        return " "
+
+    rest = _RUNS_OPTION.sub(take, f" {line} ").strip()
+    unknown = [word for word in rest.split() if word.startswith("--")]
+    return unquote(rest), " ".join([*options, *unknown])
 
 
 def _run_name(words: list[str]) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from typing import Any
 
+from cvtrack_magics.console import ours
 from cvtrack_magics.text import visible
 
 
@@ -62,4 +63,5 @@ def show(value: Any) -> None:
     """Display a value; IPython's display machinery is imported only here, when needed."""
     from IPython.display import display
 
-    display(value)
+    with ours():
+        display(value)

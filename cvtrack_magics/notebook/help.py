@@ -32,6 +32,7 @@ LINES: dict[str, Line] = {
     "mlexperiment": runs.EXPERIMENT,
     "mlrun": runs.RUN,
     "mlend": runs.END,
+    "mlruns": runs.RUNS,
     "mlshow": runs.SHOW,
     "mltags": runs.TAGS,
     "mlparams": facts.PARAMS,

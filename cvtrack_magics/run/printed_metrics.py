@@ -14,6 +14,7 @@ from cvtrack_magics.capture.output.printed import (
     row_of,
 )
 from cvtrack_magics.capture.output.tables import rows_of
+from cvtrack_magics.console import is_ours
 from cvtrack_magics.delivery.channel import UNSEEN, Channel
 from cvtrack_magics.records import Notice
 
@@ -62,7 +63,7 @@ class PrintedCurves:
 
     def take(self, lines: str) -> None:
         """Take whole lines, in the thread that prints them; they are read later."""
-        if self._over or not self._is_asked():
+        if self._over or is_ours() or not self._is_asked():
             return
         if len(self._waiting) > WAITING:
             self._left_out += lines.count("\n") + 1
@@ -71,7 +72,7 @@ class PrintedCurves:
 
     def take_table(self, key: str, html: str) -> None:
         """Take what was displayed, or what is displayed in its place now; it is read later."""
-        if not self._over and self._is_asked():
+        if not (self._over or is_ours()) and self._is_asked():
             self._tables[key or f"#{len(self._tables)}"] = (time.time(), html)
 
     def read(self, *, last: bool = False) -> None:

@@ -239,6 +239,13 @@ class Tracking:
         with self._calling("read the current experiment"):
             return self.experiment_name(str(mlflow().tracking.fluent._get_experiment_id()))
 
+    def experiment_here(self) -> tuple[str, str]:
+        """Return id and name of the experiment that new runs go to, as the store has it."""
+        self._catch_up()
+        with self._calling("read the current experiment"):
+            found = str(mlflow().tracking.fluent._get_experiment_id())
+            return found, self.experiment_name(found)
+
     def experiments(self) -> list[str]:
         """Return the names of the store's experiments, newest first."""
         with self._calling("list the experiments"):

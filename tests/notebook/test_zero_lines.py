@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from cvtrack_magics import log, mlrun
 from tests.conftest import Shell
 from tests.kernels import Kernel
 from tests.store_views import points, runs_of
@@ -108,16 +109,19 @@ def test_secrets_in_names_are_masked(shell: Shell, store: str) -> None:
 
 def test_runs_side_by_side_take_no_lines_of_each_other(shell: Shell, store: str) -> None:
     shell.run(
-        "import threading\nfrom cvtrack_magics import mlrun\n"
-        "both = threading.Barrier(2)\n"
+        "%%mlrun outer\nimport threading\nfrom cvtrack_magics import mlrun\n"
+        "both, done = threading.Barrier(2), []\n"
         "def trial(name):\n"
-        "    with mlrun(name):\n"
+        "    with mlrun(name, nested=True):\n"
         "        both.wait(60)\n"
         "        print('epoch 1 loss 0.5')\n"
         "        both.wait(60)\n"
+        "    done.append(name)\n"
         "threads = [threading.Thread(target=trial, args=(n,)) for n in 'ab']\n"
         "[t.start() for t in threads]\n[t.join() for t in threads]"
     )
+    assert sorted(shell.ip.user_ns["done"]) == ["a", "b"]
+    assert set(runs_of(store)) == {"outer", "a", "b"}
     for run in runs_of(store).values():
         assert not [key for key in run.data.metrics if key.startswith("printed/")]
 
@@ -166,3 +170,19 @@ def test_a_table_that_grows_while_it_is_shown(store: str, tmp_path: Path) -> Non
     assert "printed/train_loss, printed/error_rate (6 points)" in ran.text
     assert points(store, found["frame"], "printed/val_loss") == [(1, 0.5), (2, 0.25)]
     assert not [key for key in found["left"].data.metrics if key.startswith("printed/")]
+
+
+def test_what_this_package_prints_is_not_read(shell: Shell, store: str) -> None:
+    shell.run(
+        "%%mlrun outer\n%mlrun inner --nested\nlog({'val/acc': 0.25})\n%mlend\n"
+        "%mlruns\n%mlshow inner"
+    )
+    outer = runs_of(store)["outer"]
+    assert not [key for key in outer.data.metrics if key.startswith("printed/")]
+
+
+def test_what_a_scripts_run_prints_is_not_the_outer_runs(store: str) -> None:
+    with mlrun("outer"), mlrun("inner", nested=True):
+        log({"val/acc": 0.25})
+    outer = runs_of(store)["outer"]
+    assert not [key for key in outer.data.metrics if key.startswith("printed/")]

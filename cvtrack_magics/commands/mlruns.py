@@ -1,0 +1,170 @@
+"""``mlruns()``: the runs of the current experiment side by side, in what they differ."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from cvtrack_magics.delivery.channel import UNSEEN
+from cvtrack_magics.display.runs_table import Group, RunLine, RunsTable
+from cvtrack_magics.errors import UsageProblem, did_you_mean
+from cvtrack_magics.records import Status
+from cvtrack_magics.run.context import RESOURCES
+from cvtrack_magics.run.current import get_session
+from cvtrack_magics.run.summary_metrics import is_summary
+from cvtrack_magics.store.listing import runs_in
+from cvtrack_magics.store.resuming import StoredSoFar
+
+NEWEST = 50
+"""Runs that are shown where not all are asked for."""
+ALL = 10_000
+CONFIDENCE = 0.95
+PARENT = "mlflow.parentRunId"
+_ENDED: Mapping[str, Status] = {"FINISHED": "FINISHED", "FAILED": "FAILED", "KILLED": "KILLED"}
+
+
+def mlruns(filter: str = "", *, by: str = "", all: bool = False) -> RunsTable:
+    """Show the runs of the current experiment, nested ones below their parents.
+
+    Of params only those are shown in which the runs differ; the best value of each metric is
+    marked, where its name says whether more or less is better.
+
+    Parameters
+    ----------
+    filter : str
+        Which runs, in MLflow's language: ``metrics.`val/loss` < 0.5 and params.lr = '0.1'``.
+    by : str
+        A param. Finished runs that have the same value of it are one line: how many they are, and
+        of each metric the mean with its 95 % interval (Student's t).
+    all : bool
+        All runs, every param and metric; otherwise the newest 50 and what is worth a column.
+
+    Returns
+    -------
+    RunsTable
+        Shows itself; ``runs`` are what the store has of each, the newest first.
+
+    Raises
+    ------
+    UsageProblem
+        The filter is none, or no run has the param.
+    StoreUnavailable
+        The store does not answer.
+
+    Examples
+    --------
+    >>> mlruns("params.backbone = 'resnet18'", by="lr")  # doctest: +SKIP
+    """
+    session = get_session()
+    experiment_id, experiment = session.tracking.experiment_here()
+    most = ALL if all or by else NEWEST
+    found = runs_in(session.tracking.uri, [experiment_id], filter, most + 1)
+    runs, more = found[:most], len(found) > most
+    title = f"{len(runs):,} run{'s' if len(runs) != 1 else ''} of experiment {experiment!r}"
+    notes = [f"The newest {most:,}; %mlruns --all shows more."] if more else []
+    if not runs:
+        notes = ["None fits the filter." if filter else "%%mlrun NAME on top of a cell makes one."]
+    groups = _groups(runs, by) if by else ()
+    if by and runs and not groups:
+        known = {name for run in runs for name in run.params}
+        raise UsageProblem(f"No finished run has a param {by!r}.{did_you_mean(by, known)}")
+    return RunsTable(
+        title=title,
+        place=session.tracking.place,
+        runs=tuple(runs),
+        lines=tuple(_tree(runs)),
+        by=by,
+        groups=groups,
+        every_column=all,
+        notes=tuple(notes),
+        digits=session.config.digits,
+    )
+
+
+def _tree(runs: Sequence[StoredSoFar]) -> list[RunLine]:
+    """Return the runs, each behind its parent; nested ones in the order in which they began."""
+    ids = {run.run_id for run in runs}
+    below: dict[str, list[StoredSoFar]] = {}
+    for run in runs:
+        parent = run.tags.get(PARENT, "")
+        below.setdefault(parent if parent in ids else "", []).append(run)
+    lines: list[RunLine] = []
+    ahead = [(run, 0) for run in reversed(below.pop("", []))]
+    while ahead:
+        run, depth = ahead.pop()
+        lines.append(_line(run, depth))
+        # of those below the last that began lies deepest in the stack: the first comes next
+        ahead += [(child, depth + 1) for child in below.pop(run.run_id, [])]
+    rest = [run for several in below.values() for run in several]  # each other's parents
+    return [*lines, *(_line(run, 0) for run in rest)]
+
+
+def _line(run: StoredSoFar, depth: int) -> RunLine:
+    ended = run.ended or time.time() * 1000
+    return RunLine(
+        name=run.name,
+        run_id=run.run_id,
+        depth=depth,
+        status=_ENDED.get(run.status, "RUNNING"),
+        started=run.started / 1000,
+        duration=max(0.0, (ended - run.started) / 1000),
+        params=run.params,
+        metrics=_metrics(run),
+    )
+
+
+def _metrics(run: StoredSoFar) -> dict[str, float]:
+    return {
+        name: value
+        for name, (value, _, _) in sorted(run.metrics.items())
+        if not name.startswith((UNSEEN, RESOURCES)) and not is_summary(name)
+    }
+
+
+@dataclass(frozen=True)
+class _Values:
+    values: list[float]
+
+    @property
+    def mean(self) -> float:
+        return math.fsum(self.values) / len(self.values)
+
+    @property
+    def half_width(self) -> float:
+        """Half of the interval of the mean; NaN of one value."""
+        count = len(self.values)
+        if count < 2 or not all(map(math.isfinite, self.values)):
+            return math.nan
+        from scipy import stats  # comes with MLflow
+
+        spread = math.fsum((value - self.mean) ** 2 for value in self.values) / (count - 1)
+        quantile = float(stats.t.ppf((1 + CONFIDENCE) / 2, count - 1))
+        return quantile * math.sqrt(spread / count)
+
+
+def _groups(runs: Sequence[StoredSoFar], by: str) -> tuple[Group, ...]:
+    """Return the finished runs by their value of a param, in the values' order."""
+    members: dict[str, list[StoredSoFar]] = {}
+    for run in runs:
+        if by in run.params and run.status == "FINISHED":
+            members.setdefault(run.params[by], []).append(run)
+    groups = []
+    for value, some in sorted(members.items(), key=lambda item: _order(item[0])):
+        metrics: dict[str, list[float]] = {}
+        for run in some:
+            for name, number in _metrics(run).items():
+                metrics.setdefault(name, []).append(number)
+        found = {name: _Values(numbers) for name, numbers in metrics.items()}
+        means = {name: (one.mean, one.half_width, len(one.values)) for name, one in found.items()}
+        groups.append(Group(value, len(some), means))
+    return tuple(groups)
+
+
+def _order(value: str) -> tuple[int, float, str]:
+    """Order numbers by their size, before words."""
+    try:
+        return 0, float(value), value
+    except ValueError:
+        return 1, 0.0, value

@@ -1,0 +1,144 @@
+"""``%mlruns``: an experiment's runs side by side."""
+
+from __future__ import annotations
+
+import math
+import re
+import statistics
+
+import mlflow
+import pytest
+from scipy import stats
+
+from cvtrack_magics import StoreUnavailable, UsageProblem, mlruns
+from tests.conftest import Shell
+from tests.store_views import runs_of
+
+
+def make(shell: Shell, name: str, *, lr: float, acc: float | None, extra: str = "") -> None:
+    logged = f"log({{'val/acc': {acc}, 'val/loss': {1 - (acc or 0)}}})" if acc is not None else ""
+    shell.run(f"%%mlrun {name} --params dict(lr={lr},depth=3)\n{logged}\n{extra}")
+
+
+@pytest.fixture
+def five(shell: Shell) -> Shell:
+    shell.run("%mlexperiment digits")
+    make(shell, "first", lr=0.1, acc=0.5)
+    make(shell, "second", lr=0.1, acc=0.7)
+    make(shell, "third", lr=0.01, acc=0.9)
+    make(shell, "broken", lr=1.0, acc=None, extra="1 / 0")
+    shell.run("%%mlrun outer\n%mlrun inner --nested\nlog({'val/acc': 0.2})\n%mlend")
+    return shell
+
+
+def test_runs_in_what_they_differ_and_which_is_best(five: Shell, store: str) -> None:
+    table = mlruns()
+    assert [line.name for line in table.lines] == [
+        *("outer", "inner", "broken", "third", "second", "first")
+    ]
+    assert [line.depth for line in table.lines] == [0, 1, 0, 0, 0, 0]
+    assert table.params[0] == "lr"
+    assert set(table.metrics) == {"val/acc", "val/loss"}
+    said = repr(table)
+    assert "6 runs of experiment 'digits'" in said
+    assert re.search(r"✗ broken", said)
+    assert re.search(r"✓ third .*0\.9\*", said)  # more is better
+    assert re.search(r"✓ third .*0\.1\*", said)  # of a loss less is
+    html = table._repr_html_()
+    assert html.count("<tr>") == 7
+    assert html.count("the best of its column") == 2
+    assert [run.run_id for run in table.runs] == [
+        run.info.run_id
+        for run in mlflow.MlflowClient(store).search_runs(
+            [runs_of(store)["first"].info.experiment_id], order_by=["start_time DESC"]
+        )
+    ]
+
+
+def test_a_param_that_is_the_same_everywhere_has_no_column(shell: Shell) -> None:
+    make(shell, "a", lr=0.1, acc=0.5)
+    make(shell, "b", lr=0.2, acc=0.5)
+    assert "depth" not in mlruns().params
+    assert "depth" in mlruns(all=True).params
+
+
+def test_a_filter_in_mlflows_language(five: Shell) -> None:
+    said = five.run("%mlruns metrics.`val/acc` > 0.6 and params.lr = '0.1'")
+    assert "1 run of experiment" in said
+    assert "second" in said
+    quoted = five.run("%mlruns \"params.lr = '0.01'\"")
+    assert "third" in quoted
+    assert "second" not in quoted
+    none = five.run("%mlruns params.lr = '7'")
+    assert "0 runs" in none
+    assert "None fits the filter" in none
+
+
+def test_means_over_the_runs_of_a_params_value(five: Shell) -> None:
+    table = mlruns(by="lr")
+    assert [(one.value, one.runs) for one in table.groups] == [("0.01", 1), ("0.1", 2)]
+    mean, half, count = table.groups[1].metrics["val/acc"]
+    values = [0.5, 0.7]
+    low, high = stats.t.interval(
+        0.95, 1, loc=statistics.mean(values), scale=statistics.stdev(values) / math.sqrt(2)
+    )
+    assert mean == pytest.approx(0.6)
+    assert (mean - half, mean + half) == pytest.approx((low, high))
+    assert count == 2
+    assert math.isnan(table.groups[0].metrics["val/acc"][1])
+    said = five.run("%mlruns --by lr")
+    assert re.search(r"0\.1 +2 .*0\.6 ± 1\.3", said)
+    assert "broken" not in said
+
+
+def test_numbers_are_in_order_before_words(shell: Shell) -> None:
+    for name, depth in (("a", "10"), ("b", "9"), ("c", "'deep'")):
+        shell.run(f"%%mlrun {name} --params dict(d={depth})\nlog({{'x': 1}})")
+    assert [one.value for one in mlruns(by="d").groups] == ["9", "10", "deep"]
+
+
+def test_bad_input_is_one_line(five: Shell, store: str) -> None:
+    with pytest.raises(UsageProblem, match=r"is no filter of runs: .*For example"):
+        mlruns("nonsense ==")
+    with pytest.raises(UsageProblem, match=r"No finished run has a param 'lrr'.*lr"):
+        mlruns(by="lrr")
+    said = five.run("%mlruns --nope")
+    assert "has no option '--nope'" in said
+    assert said.count("\n") < 4
+    said = five.run("%mlruns nonsense ==")
+    assert "Traceback" not in said
+
+
+def test_an_empty_experiment_says_what_to_do(shell: Shell) -> None:
+    shell.run("%mlexperiment nothing-yet")
+    assert "%%mlrun NAME on top of a cell makes one" in shell.run("%mlruns")
+
+
+def test_a_store_that_does_not_answer(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    mlflow.set_tracking_uri("http://127.0.0.1:9")
+    with pytest.raises(StoreUnavailable):
+        mlruns()
+
+
+def test_hostile_names_are_only_text(shell: Shell) -> None:
+    client = mlflow.MlflowClient()
+    for name in ("<script>alert(1)</script>", "a\nb\x1b[31m", "n" * 300):
+        run = client.create_run("0", run_name=name)
+        client.log_param(run.info.run_id, "p", "<img src=x onerror=alert(2)>")
+        client.log_metric(run.info.run_id, "acc", math.nan)
+        client.set_terminated(run.info.run_id)
+    table = mlruns(all=True)
+    html, said = table._repr_html_(), repr(table)
+    assert "<script" not in html
+    assert "<img" not in html
+    assert "\x1b" not in said
+    assert len(said.split("\n")) == 5
+    assert max(map(len, said.split("\n"))) < 200
+
+
+def test_runs_that_name_each_other_as_parents_are_all_shown(shell: Shell) -> None:
+    client = mlflow.MlflowClient()
+    one = client.create_run("0", run_name="one")
+    two = client.create_run("0", run_name="two", tags={"mlflow.parentRunId": one.info.run_id})
+    client.set_tag(one.info.run_id, "mlflow.parentRunId", two.info.run_id)
+    assert {line.name for line in mlruns().lines} == {"one", "two"}
