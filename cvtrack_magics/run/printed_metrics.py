@@ -132,8 +132,8 @@ class PrintedCurves:
             points += f"; {self._left_out:,} lines came too fast to be read"
         return [
             Notice(
-                "No call of log(): read from what the cell printed or displayed: "
-                f"{', '.join(names[:SHOWN])}{more} ({points}). --no-auto leaves them out."
+                f"Metrics read from what the cell shows: {', '.join(names[:SHOWN])}{more} "
+                f"({points}). --no-auto leaves them out."
             )
         ]
 

@@ -34,6 +34,33 @@ LITERALS: dict[str, tuple[str, Sequence[str], dict[str, str]]] = {
         {"LR": "0.1", "BATCH": "64"},
     ),
     "not used here": ("x = len('a')", ("LR = 0.1",), {}),
+    "of a function, which has a name like it": (
+        "fit()",
+        ("lr = 0.5", "def fit():\n    lr = 0.1\n    return lr"),
+        {},
+    ),
+    "an argument's name": ("fit(1)", ("lr = 0.5", "def fit(lr): return lr"), {}),
+    "through several functions": (
+        "a()",
+        (
+            "DEPTH = 3",
+            "def b(): return [DEPTH for _ in range(2)]",
+            "def a(): return (lambda: b())()",
+        ),
+        {"DEPTH": "3"},
+    ),
+    "through a class": (
+        "Net()",
+        ("WIDTH = 8\nOTHER = 1", "class Net:\n    def __init__(self): self.w = WIDTH"),
+        {"WIDTH": "8"},
+    ),
+    "not through the cell that gave a value": ("print(net)", ("LR = 0.1\nnet = LR * 2",), {}),
+    "set by a function": (
+        "bump()\nprint(N)",
+        ("N = 1", "def bump():\n    global N\n    N = 1"),
+        {},
+    ),
+    "in a comprehension": ("[SIZE for _ in range(3)]", ("SIZE = 4",), {"SIZE": "4"}),
     "counted up": ("step = 0\nfor _ in range(3): step += 1", (), {}),
     "computed after": ("best = 0.0\nbest = max(best, 1.0)", (), {}),
     "given by a loop": ("for lr in (0.1, 0.2): print(lr)", (), {}),

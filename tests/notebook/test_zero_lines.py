@@ -28,7 +28,7 @@ def test_a_printed_loop_has_metrics_and_params(shell: Shell, store: str) -> None
     assert run.data.params["EPOCHS"] == "3"
     assert run.info.status == "FINISHED"
     assert "printed/loss, printed/acc (6 points)" in said
-    assert "read from the cell's names: EPOCHS" in said
+    assert "Params read from the cell's names: EPOCHS" in said
 
 
 def test_points_have_the_time_at_which_they_were_printed(shell: Shell, store: str) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import functools
+import symtable
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -29,6 +30,9 @@ class _Code:
     """The names of one cell."""
 
     loads: set[str] = field(default_factory=set)
+    """Those that it uses, but for those that only functions use."""
+    uses: dict[str, set[str]] = field(default_factory=dict)
+    """The names of the notebook that each of its functions and classes uses."""
     stores: Counter[str] = field(default_factory=Counter)
     literals: dict[str, Any] = field(default_factory=dict)
     """What is written as a literal at the top, by name; values that are no settings are not."""
@@ -78,8 +82,8 @@ def said_of(records: Sequence[Record]) -> list[Notice]:
     more = f" and {len(keys) - SHOWN} more" if len(keys) > SHOWN else ""
     return [
         Notice(
-            f"No params were given: read from the cell's names: {', '.join(keys[:SHOWN])}{more}. "
-            "--no-auto leaves them out; %mlparams gives your own."
+            f"Params read from the cell's names: {', '.join(keys[:SHOWN])}{more}. "
+            "--no-auto leaves them out."
         )
     ]
 
@@ -102,17 +106,18 @@ def _objects(used: set[str], names: Mapping[str, Any]) -> Iterator[tuple[str, An
 
 
 def _depends_on(body: _Code, cells: Sequence[_Code]) -> tuple[set[str], dict[str, _Code]]:
-    """Return the names that a cell uses, and the last cell that gave each its value."""
+    """Return the names that a cell uses, and the last cell that gave each its value.
+
+    What it uses are the names in its code, and in that of the functions and classes it uses.
+    """
     holders = {name: cell for cell in cells for name in cell.stores}
     used, ahead = set[str](), {*body.loads, *body.stores}
-    seen: list[_Code] = []
     while ahead:
         name = ahead.pop()
         used.add(name)
-        holder = holders.get(name)
-        if holder is not None and not body.stores[name] and not any(holder is one for one in seen):
-            seen.append(holder)
-            ahead |= holder.loads - used
+        holder = body if body.stores[name] else holders.get(name)
+        if holder is not None:
+            ahead |= holder.uses.get(name, set()) - used
     return used, holders
 
 
@@ -122,25 +127,72 @@ def _names_in(source: str) -> _Code | None:
     lines = source.splitlines()
     if lines and lines[0].startswith("%%") and not lines[0].startswith("%%mlrun"):
         return None
-    plain = ("" if line.lstrip().startswith(("%", "!")) else line for line in lines)
+    plain = "\n".join("" if one.lstrip().startswith(("%", "!")) else one for one in lines)
     try:
-        tree = ast.parse("\n".join(plain))
+        tree, table = ast.parse(plain), symtable.symtable(plain, "<cell>", "exec")
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
     code = _Code()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Name):
-            if isinstance(node.ctx, ast.Load):
-                code.loads.add(node.id)
-            else:
-                code.stores[node.id] += 1
-        elif isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name):
-            code.stores[node.target.id] += 1
-        elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-            code.stores[node.name] += 1
+    stored = _Stored()
+    stored.visit(tree)
+    code.stores = stored.names
+    _read_table(table, code)
     for statement in tree.body:
         code.literals.update(_literals(statement))
     return code
+
+
+class _Stored(ast.NodeVisitor):
+    """Counts how often the top of a cell gives each name a value."""
+
+    def __init__(self) -> None:
+        self.names: Counter[str] = Counter()
+
+    def visit_Name(self, node: ast.Name) -> None:
+        if not isinstance(node.ctx, ast.Load):
+            self.names[node.id] += 1
+
+    def _named(self, node: Any) -> None:
+        self.names[node.name] += 1
+
+    def _own(self, node: Any) -> None:
+        del node  # its names are its own
+
+    visit_FunctionDef = visit_AsyncFunctionDef = visit_ClassDef = _named
+    visit_Lambda = visit_ListComp = visit_SetComp = visit_DictComp = _own
+    visit_GeneratorExp = _own
+
+
+_OF_THE_CODE_AROUND = ("lambda", "listcomp", "setcomp", "dictcomp", "genexpr")
+
+
+def _read_table(table: symtable.SymbolTable, code: _Code) -> None:
+    code.loads |= {one.get_name() for one in table.get_symbols() if one.is_referenced()}
+    for child in table.get_children():
+        used = _globals_of(child)
+        if child.get_name() in _OF_THE_CODE_AROUND:
+            code.loads |= used
+        else:
+            code.uses.setdefault(child.get_name(), set()).update(used)
+        for name in _set_from(child):  # by "global name" in a function
+            code.stores[name] += 2
+
+
+def _globals_of(table: symtable.SymbolTable) -> set[str]:
+    """Return the notebook's names that a function or class uses, and what is in it."""
+    here = {
+        one.get_name() for one in table.get_symbols() if one.is_global() and one.is_referenced()
+    }
+    return here.union(*map(_globals_of, table.get_children()))
+
+
+def _set_from(table: symtable.SymbolTable) -> set[str]:
+    here = {
+        one.get_name()
+        for one in table.get_symbols()
+        if one.is_declared_global() and one.is_assigned()
+    }
+    return here.union(*map(_set_from, table.get_children()))
 
 
 def _literals(statement: ast.stmt) -> Iterator[tuple[str, Any]]:
