@@ -13,7 +13,6 @@ from types import ModuleType
 
 from cvtrack_magics.capture.code.git import describe_git, git_records
 from cvtrack_magics.capture.code.modules import user_modules
-from cvtrack_magics.capture.code.scripts import script_records
 from cvtrack_magics.capture.code.session import Cell, session_notebook, session_script
 from cvtrack_magics.capture.code.stale import loose_modules, stale_records
 from cvtrack_magics.capture.machine import packages
@@ -62,10 +61,8 @@ def code_records(cell: CellFacts, notebook: str, modules: Sequence[Path]) -> lis
 
 
 def cell_records(cell: CellFacts) -> list[Record]:
-    """Return the cell's source, and the scripts that it runs."""
-    if not cell.source:
-        return []
-    return [Artifact("code/cell.py", cell.source), *script_records(cell.source)]
+    """Return the cell's source."""
+    return [Artifact("code/cell.py", cell.source)] if cell.source else []
 
 
 def repository_records(notebook: str, modules: Sequence[Path]) -> list[Record]:

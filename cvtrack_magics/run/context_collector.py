@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cvtrack_magics.capture.code.scripts import script_records
 from cvtrack_magics.records import Artifact, Notice, Param, Record
 from cvtrack_magics.run import context as surroundings
 from cvtrack_magics.run.host import CellFacts
@@ -54,11 +55,14 @@ class Gathering:
         self._opened = threading.Event()
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._work, name="cvtrack-gather", daemon=True)
+        self._scripts: list[Record] = []
         self.machine_params: set[str] = set()
         self._machine: list[Record] = []
 
     def start(self) -> None:
-        """Begin to look around."""
+        """Begin to look around; scripts are read at once, for the cell may change them."""
+        if self._code:
+            self._scripts = surroundings.safely("scripts", self._scripts_now)
         self._thread.start()
 
     def run_is_open(self) -> None:
@@ -86,8 +90,10 @@ class Gathering:
             return fresh
         host = self._session.host
         patience = HARDLY if self._git_is_slow else None
+        there = {*written, *(r.path for r in self._scripts if isinstance(r, Artifact))}
         return [
             *fresh,
+            *surroundings.safely("scripts", lambda: self._scripts_but(there)),
             *surroundings.safely("the session", lambda: surroundings.session_records(host.cells())),
             *surroundings.safely(
                 "imported modules",
@@ -96,6 +102,14 @@ class Gathering:
                 ),
             ),
         ]
+
+    def _scripts_now(self) -> list[Record]:
+        return script_records(self._cell.source) if self._cell.source else []
+
+    def _scripts_but(self, there: set[str]) -> list[Record]:
+        """Return the scripts that the cell made itself."""
+        found = self._scripts_now()
+        return [r for r in found if isinstance(r, Artifact) and r.path not in there]
 
     def _packages_now(self) -> list[Record]:
         now = self._session.machine_records()
@@ -117,6 +131,7 @@ class Gathering:
         self.machine_params = {item.key for item in records if isinstance(item, Param)}
         if self._code:
             records += surroundings.safely("code", lambda: surroundings.cell_records(self._cell))
+            records += self._scripts
         self._keep(records)
         self._hand_over()
         if self._code:

@@ -108,6 +108,13 @@ def test_the_scripts_source_is_kept_as_it_ran(
     assert artifact(store, runs_of(store)["a"], "code/scripts/train.py") == TRAIN
 
 
+def test_a_script_that_the_cell_writes_itself_is_kept(
+    shell: Shell, store: str, train: Path
+) -> None:
+    shell.run("%%mlrun a\nopen('made.py', 'w').write('print(7)')\n!python made.py")
+    assert artifact(store, runs_of(store)["a"], "code/scripts/made.py") == "print(7)"
+
+
 def test_what_no_script_is_named_or_not_wanted(shell: Shell, store: str, train: Path) -> None:
     shell.run("%%mlrun a --no-code\n!python train.py 0")
     shell.run("%%mlrun b\n!echo other.py $HOME/train.py '*.py'")
