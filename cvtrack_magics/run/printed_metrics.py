@@ -13,10 +13,11 @@ from cvtrack_magics.capture.output.printed import (
     heads_epochs,
     row_of,
 )
-from cvtrack_magics.capture.output.tables import rows_of
+from cvtrack_magics.capture.output.tables import may_head_epochs, rows_of
 from cvtrack_magics.console import is_ours
 from cvtrack_magics.delivery.channel import UNSEEN, Channel
 from cvtrack_magics.records import Notice
+from cvtrack_magics.redact import kind_and_line
 
 PREFIX = "printed/"
 """Before the names of metrics that were read from what was printed."""
@@ -24,6 +25,7 @@ HOLD = 2.0  # seconds that lines wait, in which the code may log something itsel
 AT_ONCE = 20  # lines that are read at one time, so that the training loop is not disturbed
 MANY = 1_000  # lines that wait, from which on ten times as many are read
 WAITING = 10_000  # lines that may wait to be read
+MOST_TABLES = 100  # that are looked at
 SHOWN = 6  # names in the line that says what was read
 
 
@@ -59,6 +61,7 @@ class PrintedCurves:
         self._next: dict[str, int] = {}
         self._points = 0
         self._over = False
+        self._problem = ""
         self._lock = threading.RLock()
 
     def take(self, lines: str) -> None:
@@ -72,7 +75,9 @@ class PrintedCurves:
 
     def take_table(self, key: str, html: str) -> None:
         """Take what was displayed, or what is displayed in its place now; it is read later."""
-        if not (self._over or is_ours()) and self._is_asked():
+        if self._over or is_ours() or not may_head_epochs(html) or not self._is_asked():
+            return
+        if key in self._tables or len(self._tables) < MOST_TABLES:
             self._tables[key or f"#{len(self._tables)}"] = (time.time(), html)
 
     def read(self, *, last: bool = False) -> None:
@@ -80,23 +85,35 @@ class PrintedCurves:
         with self._lock:
             if self._over or not (self._waiting or self._tables):
                 return
-            if last:
-                self._channel().drain()
-            if last or time.monotonic() - self._tables_read > HOLD:
-                self._tables_read = time.monotonic()
-                self._read_tables(last=last)
-            before = time.time() - HOLD
-            left = AT_ONCE if len(self._waiting) < MANY else 10 * AT_ONCE
-            while self._waiting and (last or (left and self._waiting[0][0] < before)):
-                left -= 1
-                if self._logs_itself():
-                    self._over = True
-                    self._waiting.clear()
-                    return
-                at, line = self._waiting.popleft()
-                found = self._reader.read(line)
-                if found is not None:
-                    self._write(found, int(at * 1000))
+            try:
+                self._read(last=last)
+            except Exception as error:  # no fault of ours keeps the points from the plot
+                self._give_up()
+                self._problem = kind_and_line(error)
+
+    def _read(self, *, last: bool) -> None:
+        if last:
+            self._channel().drain()
+        if last or time.monotonic() - self._tables_read > HOLD:
+            self._tables_read = time.monotonic()
+            self._read_tables(last=last)
+        before = time.time() - HOLD
+        left = AT_ONCE if len(self._waiting) < MANY else 10 * AT_ONCE
+        while self._waiting and (last or (left and self._waiting[0][0] < before)):
+            left -= 1
+            if self._logs_itself():
+                self._give_up()
+                return
+            at, line = self._waiting.popleft()
+            found = self._reader.read(line)
+            if found is not None:
+                self._write(found, int(at * 1000))
+
+    def _give_up(self) -> None:
+        """Read nothing more."""
+        self._over = True
+        self._waiting.clear()
+        self._tables.clear()
 
     def _read_tables(self, *, last: bool) -> None:
         """Read the rows that a table has more than when it was read before.
@@ -123,18 +140,22 @@ class PrintedCurves:
 
     def said(self) -> list[Notice]:
         """Say which metrics were read."""
+        problem = [Notice(f"What the cell shows was not read: {self._problem}")] * bool(
+            self._problem
+        )
         names = [f"{PREFIX}{name.removeprefix(PREFIX)}" for name in self._next]
         if not names:
-            return []
+            return problem
         more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
         points = f"{self._points:,} point{'s' if self._points != 1 else ''}"
         if self._left_out:
             points += f"; {self._left_out:,} lines came too fast to be read"
         return [
+            *problem,
             Notice(
                 f"Metrics read from what the cell shows: {', '.join(names[:SHOWN])}{more} "
                 f"({points}). --no-auto leaves them out."
-            )
+            ),
         ]
 
     def _logs_itself(self) -> bool:

@@ -186,3 +186,15 @@ def test_what_a_scripts_run_prints_is_not_the_outer_runs(store: str) -> None:
         log({"val/acc": 0.25})
     outer = runs_of(store)["outer"]
     assert not [key for key in outer.data.metrics if key.startswith("printed/")]
+
+
+def test_a_fault_of_the_reader_costs_a_line_and_no_point(
+    shell: Shell, store: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("our own fault")
+
+    monkeypatch.setattr("cvtrack_magics.capture.output.printed.PrintedMetrics.read", broken)
+    said = shell.run("%%mlrun a\nprint('epoch 1 loss 0.5')\nprint('epoch 2 loss 0.4')")
+    assert said.count("What the cell shows was not read: RuntimeError: our own fault") == 1
+    assert runs_of(store)["a"].info.status == "FINISHED"

@@ -6,6 +6,13 @@ from html.parser import HTMLParser
 
 LARGEST = 300_000  # characters of HTML that are read
 MOST_ROWS = 5_000
+HEAD = 20_000  # characters in which the heads of a table's columns stand
+
+
+def may_head_epochs(html: str) -> bool:
+    """Say in little time whether some HTML may have a table of epochs or steps."""
+    head = html[:HEAD].lower()
+    return "<table" in head and ("epoch" in head or "step" in head or "iter" in head)
 
 
 def rows_of(html: str) -> list[list[list[str]]]:
