@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import math
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from cvtrack_magics.delivery.channel import UNSEEN
+from cvtrack_magics.commands.mlshow import ENDED, lasted, shown_metrics
 from cvtrack_magics.display.runs_table import Group, RunLine, RunsTable
 from cvtrack_magics.errors import UsageProblem, did_you_mean
-from cvtrack_magics.records import Status
-from cvtrack_magics.run.context import RESOURCES
 from cvtrack_magics.run.current import get_session
-from cvtrack_magics.run.summary_metrics import is_summary
+from cvtrack_magics.store.calls import PARENT
 from cvtrack_magics.store.listing import runs_in
 from cvtrack_magics.store.resuming import StoredSoFar
 
@@ -21,8 +18,6 @@ NEWEST = 50
 """Runs that are shown where not all are asked for."""
 ALL = 10_000
 CONFIDENCE = 0.95
-PARENT = "mlflow.parentRunId"
-_ENDED: Mapping[str, Status] = {"FINISHED": "FINISHED", "FAILED": "FAILED", "KILLED": "KILLED"}
 
 
 def mlruns(filter: str = "", *, by: str = "", all: bool = False) -> RunsTable:
@@ -102,25 +97,16 @@ def _tree(runs: Sequence[StoredSoFar]) -> list[RunLine]:
 
 
 def _line(run: StoredSoFar, depth: int) -> RunLine:
-    ended = run.ended or time.time() * 1000
     return RunLine(
         name=run.name,
         run_id=run.run_id,
         depth=depth,
-        status=_ENDED.get(run.status, "RUNNING"),
+        status=ENDED.get(run.status, "RUNNING"),
         started=run.started / 1000,
-        duration=max(0.0, (ended - run.started) / 1000),
+        duration=lasted(run),
         params=run.params,
-        metrics=_metrics(run),
+        metrics=shown_metrics(run),
     )
-
-
-def _metrics(run: StoredSoFar) -> dict[str, float]:
-    return {
-        name: value
-        for name, (value, _, _) in sorted(run.metrics.items())
-        if not name.startswith((UNSEEN, RESOURCES)) and not is_summary(name)
-    }
 
 
 @dataclass(frozen=True)
@@ -154,7 +140,7 @@ def _groups(runs: Sequence[StoredSoFar], by: str) -> tuple[Group, ...]:
     for value, some in sorted(members.items(), key=lambda item: _order(item[0])):
         metrics: dict[str, list[float]] = {}
         for run in some:
-            for name, number in _metrics(run).items():
+            for name, number in shown_metrics(run).items():
                 metrics.setdefault(name, []).append(number)
         found = {name: _Values(numbers) for name, numbers in metrics.items()}
         means = {name: (one.mean, one.half_width, len(one.values)) for name, one in found.items()}

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 MOST_CURVES = 40  # metrics whose points are read
 POINTS = 2_000  # that are kept of each, every high and low among them
-_ENDED: Mapping[str, Status] = {"FINISHED": "FINISHED", "FAILED": "FAILED", "KILLED": "KILLED"}
+ENDED: Mapping[str, Status] = {"FINISHED": "FINISHED", "FAILED": "FAILED", "KILLED": "KILLED"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +110,7 @@ def _card(found: OpenRun, looked: Looked, digits: int) -> Card:
     from cvtrack_magics.display.picture import curves_png
 
     run = looked.run
-    names = list(_shown(run))
+    names = list(shown_metrics(run))
     read = names[:MOST_CURVES]
     curves: dict[str, Series] = {
         name: series.decimated(POINTS)
@@ -118,7 +118,7 @@ def _card(found: OpenRun, looked: Looked, digits: int) -> Card:
         if len(series)
     }
     notices = []
-    if run.status not in _ENDED:
+    if run.status not in ENDED:
         notices.append(
             f"The run goes on: this is what the store had at {time.strftime('%Y-%m-%d %H:%M:%S')}."
         )
@@ -155,15 +155,16 @@ def _row(run: StoredSoFar, experiment: str, store: str) -> RunSummary:
         name=run.name,
         run_id=run.run_id,
         experiment=experiment,
-        status=_ENDED.get(run.status, "RUNNING"),
-        duration=_duration(run),
+        status=ENDED.get(run.status, "RUNNING"),
+        duration=lasted(run),
         store=store,
         error=run.tags.get("error.type", ""),
-        metrics=_shown(run),
+        metrics=shown_metrics(run),
     )
 
 
-def _shown(run: StoredSoFar) -> dict[str, float]:
+def shown_metrics(run: StoredSoFar) -> dict[str, float]:
+    """Return a run's last values, but for those of its cost and those that sum it up."""
     return {
         name: value
         for name, (value, _, _) in sorted(run.metrics.items())
@@ -171,7 +172,7 @@ def _shown(run: StoredSoFar) -> dict[str, float]:
     }
 
 
-def _duration(run: StoredSoFar) -> float:
+def lasted(run: StoredSoFar) -> float:
     """Return seconds by the wall; a run that goes on has lasted until now."""
     return max(0.0, (run.ended or time.time() * 1000) - run.started) / 1000
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from html import escape
@@ -16,11 +17,11 @@ LEAST = 2
 """Runs from which on there is a table."""
 _ROWS = 30
 _COLUMNS = 4
-_PREFERRED = ("val", "test", "", "train")
+PREFERRED = ("val", "test", "", "train")
 
 _MUTED = f"color:{theme.MUTED}"
 _CELL = "padding:1px 12px 1px 0; border:0; background:transparent; white-space:nowrap"
-_TABLE = (
+TABLE = (
     "margin:4px 0; border-collapse:collapse; font-size:inherit; font-variant-numeric:tabular-nums"
 )
 COLORS = {"FINISHED": "#1a7f37", "FAILED": "#cf222e", "KILLED": "#9a6700", "RUNNING": "#1f6fb5"}
@@ -34,7 +35,7 @@ def columns_of(children: Sequence[RunSummary]) -> list[str]:
     def rank(name: str) -> tuple[int, int, bool, int]:
         return (
             -counted[name],
-            _PREFERRED.index(role_of(name)),
+            PREFERRED.index(role_of(name)),
             not direction_of(name),
             order[name],
         )
@@ -44,12 +45,16 @@ def columns_of(children: Sequence[RunSummary]) -> list[str]:
 
 def best_rows(children: Sequence[RunSummary], metric: str) -> set[int]:
     """Return the places of the runs whose last value of a metric is the best."""
-    direction = direction_of(metric)
-    known = {
-        at: child.metrics[metric]
-        for at, child in enumerate(children)
-        if metric in child.metrics and child.metrics[metric] == child.metrics[metric]  # no NaN
+    values = {
+        at: child.metrics[metric] for at, child in enumerate(children) if metric in child.metrics
     }
+    return best_of(values, metric)
+
+
+def best_of(values: Mapping[int, float], metric: str) -> set[int]:
+    """Return the places of the best among a metric's values."""
+    direction = direction_of(metric)
+    known = {at: value for at, value in values.items() if not math.isnan(value)}
     if not direction or len(set(known.values())) < 2:
         return set()
     best = (min if direction == "min" else max)(known.values())
@@ -84,7 +89,7 @@ def children_html(children: Sequence[RunSummary], digits: int = 4) -> str:
     ]
     hidden = len(children) - _ROWS
     more = f'<div style="{_MUTED}">and {hidden} more child runs</div>' if hidden > 0 else ""
-    table = f'<table style="{_TABLE}">{head}{"".join(rows)}</table>'
+    table = f'<table style="{TABLE}">{head}{"".join(rows)}</table>'
     return f'<div style="overflow-x:auto">{table}</div>{more}'
 
 

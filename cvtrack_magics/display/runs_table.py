@@ -4,26 +4,21 @@ from __future__ import annotations
 
 import math
 import time
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from cvtrack_magics.display import theme
-from cvtrack_magics.display.children import COLORS, SIGNS
+from cvtrack_magics.display.children import COLORS, PREFERRED, SIGNS, TABLE, best_of
 from cvtrack_magics.display.groups import direction_of, role_of
 from cvtrack_magics.display.text import duration, html_text, number, plain, shorten
 from cvtrack_magics.records import Status
 
 PARAMS, METRICS = 6, 6  # columns of each, where not all are asked for
 _WIDE = 28  # characters of a name or value that is shown
-_PREFERRED = ("val", "test", "", "train")
 _MUTED = f"color:{theme.MUTED}"
 _PAD = "padding:2px 14px 2px 0; border:0; background:transparent; white-space:nowrap"
 _LEFT, _RIGHT = f"{_PAD}; text-align:left", f"{_PAD}; text-align:right"
-_TABLE = (
-    "margin:4px 0; border-collapse:collapse; font-size:inherit; font-variant-numeric:tabular-nums"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +93,7 @@ class RunsTable:
             return names
 
         def rank(name: str) -> tuple[int, int, bool]:
-            role = _PREFERRED.index(role_of(name))
+            role = PREFERRED.index(role_of(name))
             return -self._count("metrics", name), role, not direction_of(name)
 
         return sorted(names, key=rank)[:METRICS]
@@ -165,7 +160,7 @@ class RunsTable:
                     for at, one in enumerate(self.lines)
                     if name in one.metrics
                 }
-            found.append(_best_of(values, direction_of(name)))
+            found.append(best_of(values, name))
         return found
 
     # -- shown
@@ -205,9 +200,7 @@ class RunsTable:
             f"<tr>{self._cells_left(at, left)}{_cells_right(at, values, best)}</tr>"
             for at, (left, values) in enumerate(zip(self._left(), self._values(), strict=True))
         )
-        table = (
-            f'<table style="{_TABLE}"><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>'
-        )
+        table = f'<table style="{TABLE}"><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>'
         shown = f'<div style="overflow-x:auto">{table}</div>' if body else ""
         notes = "".join(f'<div style="{_MUTED}">{html_text(note)}</div>' for note in self.notes)
         head = (
@@ -246,14 +239,6 @@ def _cells_right(at: int, values: Iterable[str], best: Sequence[set[int]]) -> st
         + "</td>"
         for v, some in zip(values, best, strict=True)
     )
-
-
-def _best_of(values: Mapping[int, float], direction: str) -> set[int]:
-    counted: Counter[float] = Counter(v for v in values.values() if not math.isnan(v))
-    if not direction or len(counted) < 2:
-        return set()
-    best = (min if direction == "min" else max)(counted)
-    return {at for at, value in values.items() if value == best}
 
 
 def ago(seconds: float) -> str:

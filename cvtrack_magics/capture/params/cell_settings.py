@@ -1,6 +1,6 @@
 """Hyper-parameters that stand in the names a cell uses: plain values, and training objects.
 
-A name counts when the cell's code uses it, itself or through the cells it depends on. A value is
+A name counts when the code of the cell uses it, or that of a function which it uses. A value is
 a setting when it is written once, as a literal; what is counted up or computed is none.
 """
 
@@ -48,7 +48,7 @@ def settings_of(source: str, names: Mapping[str, Any], earlier: Sequence[str] = 
     names : mapping of str to object
         The notebook's names once the cell has run.
     earlier : sequence of str
-        The cells that were run before, in order; those the cell depends on are looked at.
+        The cells that were run before, in order: what gave the names their values.
 
     Returns
     -------
