@@ -6,49 +6,14 @@ are functions: ``from cvtrack_magics import log, mlrun, mlseed``.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from importlib import import_module
+from typing import Any
 
+from cvtrack_magics.commands.table import commands
 from cvtrack_magics.moved import install
 
-if TYPE_CHECKING:
-    from cvtrack_magics.capture.params.seeds import loader_generator, seed_worker
-    from cvtrack_magics.commands.log import log
-    from cvtrack_magics.commands.mlbench import mlbench
-    from cvtrack_magics.commands.mlcam import mlaugment, mlcam
-    from cvtrack_magics.commands.mlcard import mlcard
-    from cvtrack_magics.commands.mlcheck import mlcheck
-    from cvtrack_magics.commands.mleval import mleval
-    from cvtrack_magics.commands.mlexport import mlexport
-    from cvtrack_magics.commands.mlgate import mlgate
-    from cvtrack_magics.commands.mlgrid import log_predictions, mlgrid
-    from cvtrack_magics.commands.mlload import mlload
-    from cvtrack_magics.commands.mlmodel import mlmodel
-    from cvtrack_magics.commands.mlruns import mlruns
-    from cvtrack_magics.commands.mlshow import mlshow
-    from cvtrack_magics.commands.mlsync import mlsync
-    from cvtrack_magics.commands.track import track
-    from cvtrack_magics.errors import (
-        ChecklistNotMet,
-        CvtrackError,
-        ExportRefused,
-        FilesAltered,
-        GateRefused,
-        ImpureModel,
-        NotAsMeasured,
-        NotIdentified,
-        PromotionBusy,
-        PromotionConflict,
-        PromotionError,
-        PromotionLost,
-        StoreUnavailable,
-        UsageProblem,
-    )
-    from cvtrack_magics.run.operations import mlend, mlexperiment, mlrun, mltags
-    from cvtrack_magics.run.run_records import mlautolog, mlconfig, mldata, mlenv, mlparams, mlseed
-    from cvtrack_magics.tasks.predictions import Predictions
-
 _HOMES = {
-    "cvtrack_magics.errors": (
+    "errors": (
         "ChecklistNotMet",
         "CvtrackError",
         "ExportRefused",
@@ -64,81 +29,19 @@ _HOMES = {
         "StoreUnavailable",
         "UsageProblem",
     ),
-    "cvtrack_magics.capture.params.seeds": ("loader_generator", "seed_worker"),
-    "cvtrack_magics.run.operations": ("mlend", "mlexperiment", "mlrun", "mltags"),
-    "cvtrack_magics.run.run_records": (
-        "mlautolog",
-        "mlconfig",
-        "mldata",
-        "mlenv",
-        "mlparams",
-        "mlseed",
-    ),
-    "cvtrack_magics.commands.mlcam": ("mlaugment", "mlcam"),
-    "cvtrack_magics.commands.log": ("log",),
-    "cvtrack_magics.commands.mlgrid": ("log_predictions", "mlgrid"),
-    "cvtrack_magics.commands.mleval": ("mleval",),
-    "cvtrack_magics.commands.mlcard": ("mlcard",),
-    "cvtrack_magics.commands.mlcheck": ("mlcheck",),
-    "cvtrack_magics.commands.mlexport": ("mlexport",),
-    "cvtrack_magics.commands.mlgate": ("mlgate",),
-    "cvtrack_magics.commands.mlload": ("mlload",),
-    "cvtrack_magics.commands.mlmodel": ("mlmodel",),
-    "cvtrack_magics.commands.mlbench": ("mlbench",),
-    "cvtrack_magics.commands.mlruns": ("mlruns",),
-    "cvtrack_magics.commands.mlshow": ("mlshow",),
-    "cvtrack_magics.commands.track": ("track",),
-    "cvtrack_magics.commands.mlsync": ("mlsync",),
-    "cvtrack_magics.tasks.predictions": ("Predictions",),
+    "capture.params.seeds": ("loader_generator", "seed_worker"),
+    "commands.gate_history": ("gate_history", "gate_rollback"),
+    "commands.log": ("log",),
+    "commands.mlgrid": ("log_predictions",),
+    "commands.track": ("track",),
+    "tasks.predictions": ("Predictions",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+_HOME_OF |= {name: f"commands.{name}" for name in commands()}
 
-__all__ = [
-    "ChecklistNotMet",
-    "CvtrackError",
-    "ExportRefused",
-    "FilesAltered",
-    "GateRefused",
-    "ImpureModel",
-    "NotAsMeasured",
-    "NotIdentified",
-    "Predictions",
-    "PromotionBusy",
-    "PromotionConflict",
-    "PromotionError",
-    "PromotionLost",
-    "StoreUnavailable",
-    "UsageProblem",
+__all__ = [  # noqa: PLE0604 (strings all)
+    *sorted(_HOME_OF),
     "load_ipython_extension",
-    "loader_generator",
-    "log",
-    "log_predictions",
-    "mlaugment",
-    "mlautolog",
-    "mlbench",
-    "mlcam",
-    "mlcard",
-    "mlcheck",
-    "mlconfig",
-    "mldata",
-    "mlend",
-    "mlenv",
-    "mleval",
-    "mlexperiment",
-    "mlexport",
-    "mlgate",
-    "mlgrid",
-    "mlload",
-    "mlmodel",
-    "mlparams",
-    "mlrun",
-    "mlruns",
-    "mlseed",
-    "mlshow",
-    "mlsync",
-    "mltags",
-    "seed_worker",
-    "track",
     "unload_ipython_extension",
 ]
 
@@ -154,9 +57,7 @@ def __getattr__(name: str) -> Any:
 
         return version("cvtrack_magics")
     if name in _HOME_OF:
-        from importlib import import_module
-
-        return getattr(import_module(_HOME_OF[name]), name)
+        return getattr(import_module(f"{__name__}.{_HOME_OF[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -11,6 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cvtrack_magics.commands.table import commands as table
 from cvtrack_magics.console import any_encoding, say, settle
 from cvtrack_magics.errors import CvtrackError
 from cvtrack_magics.redact import kind_and_line
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from cvtrack_magics.release.gate import Verdict
 
 PASSED, REFUSED, ERROR = 0, 1, 2
+IN_A_NOTEBOOK = frozenset({"data", "task", "trust", "soft"})
+"""What only a notebook can say to the gate: objects, and that a refusal is no error."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -27,7 +30,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     _add_exec(commands)
     _add_sync(commands)
-    _add_gate(commands)
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    _add_gate(commands, chosen=given[:1] == ["gate"])
     _add_processes(commands)
     with any_encoding():
         options = parser.parse_args(arguments)
@@ -73,31 +77,16 @@ def _add_sync(commands: Any) -> None:
     sync.set_defaults(perform=_sync)
 
 
-def _add_gate(commands: Any) -> None:
+def _add_gate(commands: Any, *, chosen: bool) -> None:
     gate = commands.add_parser(
         "gate",
         help="judge a model version, and promote it",
         description="Judge a version of a registered model by rules and by the champion, and "
-        "promote it if it passes, as %mlgate does. Exit code 0: passed; 1: refused; 2: it could "
+        "promote it if it passes, as %%mlgate does. Exit code 0: passed; 1: refused; 2: it could "
         "not be judged.",
     )
-    gate.add_argument("name", nargs="?", default="", help="the registered model; or that of --file")
-    gate.add_argument("--version", default="", metavar="V", help="otherwise the newest")
-    gate.add_argument("--run", default="", metavar="RUN", help="the version made of this run")
-    gate.add_argument("--require", action="append", default=[], metavar="RULE", help="repeatable")
-    gate.add_argument("--champion", default="", metavar="METRIC", help="what must be better")
-    gate.add_argument("--margin", type=float, metavar="M", help="by how much")
-    gate.add_argument("--confidence", type=float, metavar="C", help="how surely")
-    gate.add_argument("--file", default="", metavar="FILE", help="a gate.yaml")
-    gate.add_argument("--promote", action="store_true", help="make it the champion if it passes")
-    gate.add_argument("--stage", action="store_true", help="move MLflow's stages too")
-    gate.add_argument(
-        "--unproved", action="store_true", help="let a version pass that was not compared"
-    )
-    gate.add_argument("--rollback", action="store_true", help="go back to the champion before")
-    gate.add_argument("--reason", default="", help="of the rollback")
-    gate.add_argument("--who", default="", help="who judges; otherwise the user of the machine")
-    gate.add_argument("--history", action="store_true", help="what was judged and promoted")
+    if chosen:  # its options are those of the magic, whose module is imported only then
+        table()["mlgate"].fill(gate, without=IN_A_NOTEBOOK)
     gate.add_argument("--store", default="", metavar="URI", help="else MLFLOW_TRACKING_URI")
     gate.add_argument("--experiment", default="", metavar="NAME", help="where --run is looked for")
     gate.add_argument("--json", action="store_true", help="print the verdict as JSON")
@@ -176,44 +165,23 @@ def _sync(options: argparse.Namespace) -> int:
 
 
 def _gate(options: argparse.Namespace) -> int:
-    from cvtrack_magics.commands import gate_request as asked
-    from cvtrack_magics.commands import mlgate as gating
+    from cvtrack_magics.commands.gate_request import model_of
+    from cvtrack_magics.commands.mlgate import mlgate
 
+    values = table()["mlgate"].understood(vars(options), {}).values
+    judged = not (values.get("history") or values.get("rollback"))
     try:
         _use_store(options)
-        name = asked.model_of(options.name, options.file)
-        if options.history:
-            found, code = gating.past(name), PASSED
-        elif options.rollback:
-            found, code = gating.back(name, reason=options.reason, who=options.who), PASSED
-        else:
-            found = gating.judged(name, **_asked(options))
-            code = PASSED if found.result.passed else REFUSED
+        values["name"] = model_of(values.get("name", ""), values.get("file", ""))
+        found = mlgate(**values, soft=True)
     except Exception as error:  # an exit code of 1 would read as a refusal
         return _failed("gate", error)
     # what was judged and promoted is done: nothing from here on changes the exit code
-    judged = not (options.history or options.rollback)
     if judged:
         _write(found.result, options)
     _answer("gate", found.result.to_json() if judged and options.json else found)
     _stop()
-    return code
-
-
-def _asked(options: argparse.Namespace) -> dict[str, Any]:
-    return {
-        "version": options.version,
-        "run": options.run,
-        "require": options.require,
-        "champion": options.champion,
-        "margin": options.margin,
-        "confidence": options.confidence,
-        "file": options.file,
-        "promote": options.promote,
-        "stage": options.stage or None,
-        "who": options.who,
-        "unproved": options.unproved,
-    }
+    return REFUSED if judged and not found.result.passed else PASSED
 
 
 def _answer(command: str, text: object) -> None:
@@ -240,7 +208,7 @@ def _stop() -> None:
 
 
 def _use_store(options: argparse.Namespace) -> None:
-    from cvtrack_magics.run.operations import mlexperiment
+    from cvtrack_magics.commands.mlexperiment import mlexperiment
     from cvtrack_magics.store.client import mlflow
 
     if options.store:

@@ -44,6 +44,8 @@ class CvtrackError(Exception):
     """
 
     label = ""
+    shown: Any = None
+    """What a notebook shows above the error: the table of a verdict, the report of an export."""
 
     def __init__(self, problem: str, hint: str = "") -> None:
         problem, hint = visible(problem), visible(hint)

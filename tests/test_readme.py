@@ -56,9 +56,9 @@ def test_the_script_block_runs_as_a_script(store: str, tmp_path: Path) -> None:
 
 
 def test_every_magic_of_the_table_exists_and_every_magic_is_in_the_table() -> None:
-    from cvtrack_magics.notebook.help import LINES
+    from cvtrack_magics.commands.table import commands
 
-    assert set(re.findall(r"%(ml[a-z]+)", README)) == set(LINES)
+    assert set(re.findall(r"%(ml[a-z]+)", README)) == set(commands())
 
 
 def test_the_make_targets_it_names_exist() -> None:

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import argparse
 import re
-from collections.abc import Callable, Mapping
-from typing import Any, NoReturn, TypeVar
-
-from IPython.core.error import UsageError
+from collections.abc import Mapping
+from typing import Any, NoReturn
 
 from cvtrack_magics.errors import did_you_mean
-
-F = TypeVar("F", bound=Callable[..., Any])
 
 BODY_BELOW = "..."
 """Stands for a cell's body, which IPython itself runs after the call of its magic."""
 
 OPENING, CLOSING, QUOTES = "([{", ")]}", "'\""
+
+
+def usage_error(text: str) -> Exception:
+    """Return IPython's own error of a line; IPython is imported only where one is typed."""
+    from IPython.core.error import UsageError
+
+    error: Exception = UsageError(text)
+    return error
 
 
 def split(line: str) -> list[str]:
@@ -46,7 +50,7 @@ def split(line: str) -> list[str]:
         escaped = char == "\\" and not escaped
         current += char
     if quote:
-        raise UsageError(f"A quote ({quote}) is opened and not closed in: {line.strip()}")
+        raise usage_error(f"A quote ({quote}) is opened and not closed in: {line.strip()}")
     if current:
         words.append(current)
     return [unquote(word) for word in words]
@@ -87,9 +91,20 @@ class Line(argparse.ArgumentParser):
                 options = self.option_names()
                 hint = did_you_mean(word.split("=")[0], options)
                 listed = "" if hint else f" It knows {', '.join(options)}."
-                raise UsageError(f"{self.prog} has no option {word!r}.{hint}{listed}")
-            raise UsageError(f"{self.prog} does not understand {word!r} here.{self._try()}")
+                raise usage_error(f"{self.prog} has no option {word!r}.{hint}{listed}")
+            raise usage_error(f"{self.prog} does not understand {word!r} here.{self._try()}")
         return known
+
+    def apart(self, line: str) -> tuple[str, str]:
+        """Return what is no option, as it was typed but for outer quotes; and the rest."""
+        options: list[str] = []
+        for name, action in self._option_string_actions.items():
+            value = "" if action.nargs == 0 else r"(?:\s+|=)[^\s-]\S*"
+            for found in re.findall(rf"(?<=\s){name}{value}(?=\s)", f" {line} "):
+                options.append(found)
+                line = f" {line} ".replace(found, " ", 1).strip()
+        unknown = [word for word in line.split() if word.startswith("--")]
+        return unquote(line.strip()), " ".join([*options, *unknown])
 
     def _joined(self, words: list[str]) -> list[str]:
         """Let ``--sort -loss`` be ``--sort=-loss``, which argparse takes for two options."""
@@ -113,17 +128,15 @@ class Line(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Raise one line instead of leaving the interpreter."""
-        raise UsageError(f"{self.prog}: {message}.{self._try()}")
+        raise usage_error(f"{self.prog}: {message}.{self._try()}")
 
     def _try(self) -> str:
         return f" For example: {self.example}" if self.example else f" See {self.prog}?"
 
-    def document(self, function: F) -> F:
-        """Put the options into the docstring that ``%magic?`` shows."""
-        function.__doc__ = "::\n\n" + "".join(
-            f"  {line}\n" for line in self.format_help().splitlines()
-        )
-        return function
+    @property
+    def page(self) -> str:
+        """What ``%magic?`` shows."""
+        return "::\n\n" + "".join(f"  {line}\n" for line in self.format_help().splitlines())
 
 
 _PAIR = re.compile(r"^(?P<key>[^=\s]+?)=(?P<value>.*)$", re.DOTALL)
@@ -142,7 +155,7 @@ def pairs(words: list[str], magic: str) -> dict[str, str]:
         match = _PAIR.match(word)
         value = unquote(match["value"]) if match else ""
         if match is None or not value:
-            raise UsageError(f"{magic}: {word!r} is not of the form name=value.")
+            raise usage_error(f"{magic}: {word!r} is not of the form name=value.")
         found[match["key"]] = value
     return found
 
@@ -162,10 +175,10 @@ def evaluate(expression: str, namespace: Mapping[str, Any], magic: str) -> Any:
         name = getattr(error, "name", None) or expression
         visible = [key for key in namespace if not key.startswith("_")]
         hint = did_you_mean(name, visible) or " Run the cell that defines it first."
-        raise UsageError(f"{magic}: there is no {name!r} in this notebook.{hint}") from None
+        raise usage_error(f"{magic}: there is no {name!r} in this notebook.{hint}") from None
     except SyntaxError:
-        raise UsageError(f"{magic}: {expression!r} is not a Python expression.") from None
+        raise usage_error(f"{magic}: {expression!r} is not a Python expression.") from None
     except Exception as error:
-        raise UsageError(
+        raise usage_error(
             f"{magic}: {expression!r} raised {type(error).__name__}: {error}"
         ) from None

@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cvtrack_magics.commands.definition import Arg, Bar, Typed, command
+from cvtrack_magics.commands.typed import comma_separated, expression, whole_numbers
 from cvtrack_magics.errors import StoreUnavailable, UsageProblem
 from cvtrack_magics.records import Artifact
 from cvtrack_magics.run import model_reference as references
@@ -25,6 +27,22 @@ KINDS = ("eager", "torchscript", "compile")
 COLUMNS = ("runner", "batch", "p50", "p95", "p99", "images/s", "calls", "")
 
 
+def _target(text: str, typed: Typed) -> Any:
+    """Return a model of the notebook, or the text that names a file, a run or a version."""
+    root = re.match(r"\w+", text)
+    is_python = not text.endswith(".onnx") and root is not None and root[0] in typed.names
+    return expression(text, typed) if is_python else text
+
+
+@command(
+    target=Arg("MODEL|RUN|NAME@ALIAS", _target),
+    example=Arg("EXPR", expression, flag="--example"),
+    batches=Arg("N,N", whole_numbers, flag="--batch"),
+    seconds=Arg("S"),
+    runners=Arg("RUNNER,…", comma_separated),
+    run=Arg("RUN"),
+    progress=Arg(bar=Bar("measuring", "%")),
+)
 def mlbench(
     target: Any,
     example: Any,
@@ -37,10 +55,11 @@ def mlbench(
     trust: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> Listing:
-    """Measure latency and throughput, and record them.
+    """Measure latency and throughput, warmed up and synchronised, runners side by side.
 
-    The run gets the guide's names for the first runner at the smallest batch
-    (``p50_latency_ms``, ``p95_latency_ms``, ``p99_latency_ms``, ``throughput_imgs_per_sec``),
+    Eager, TorchScript, torch.compile and onnxruntime, with the spread of each percentile. The
+    run gets the guide's names for the first runner at the smallest batch (``p50_latency_ms``,
+    ``p95_latency_ms``, ``p99_latency_ms``, ``throughput_imgs_per_sec``),
     ``latency/<runner>/b<batch>/…`` for every cell, and ``latency/latency.json`` and ``.png``.
 
     Parameters
@@ -69,6 +88,12 @@ def mlbench(
     -------
     Listing
         ``result`` is the ``Bench``.
+
+    Examples
+    --------
+    ::
+
+        %mlbench model --example images[:1] --batch 1,8,32
     """
     from cvtrack_magics.release.latency import bench, figure, runners_of
 
@@ -87,12 +112,6 @@ def mlbench(
         Artifact(f"{FOLDER}/latency.png", picture),
     ]
     return listing_of(found, record(run, found.metrics(), files), {"latency": picture})
-
-
-def is_expression(text: str, namespace: Mapping[str, Any]) -> bool:
-    """Whether what was typed is Python, and not a file, a run or a version."""
-    root = re.match(r"\w+", text)
-    return not text.endswith(".onnx") and root is not None and root[0] in namespace
 
 
 def _measured(target: Any, run: str, folder: Path, trust: bool) -> tuple[Any, Path | None]:

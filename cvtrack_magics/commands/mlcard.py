@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cvtrack_magics.commands.candidate_loader import gather
+from cvtrack_magics.commands.definition import Arg, command
 from cvtrack_magics.commands.mlload import check_files
 from cvtrack_magics.errors import UsageProblem
 from cvtrack_magics.records import Artifact, Record, Tag
@@ -21,10 +22,12 @@ if TYPE_CHECKING:
     from cvtrack_magics.release.facts import Candidate
 
 
+@command(reference=Arg("NAME|RUN"), version=Arg("V"), edit=Arg("FILE"), licence=Arg("NAME"))
 def mlcard(reference: str = "", *, version: str = "", edit: str = "", licence: str = "") -> Marked:
     """Write the model card from the facts of a run or version, and from a person's words.
 
-    It is kept as ``governance/MODEL_CARD.md`` of the run, and as the version's description.
+    Intended use, limits and fairness are yours. The card is kept as
+    ``governance/MODEL_CARD.md`` of the run, and as the version's description.
 
     Parameters
     ----------
@@ -43,6 +46,12 @@ def mlcard(reference: str = "", *, version: str = "", edit: str = "", licence: s
     -------
     Marked
         ``result`` is the ``Card``: ``markdown``, ``blanks``.
+
+    Examples
+    --------
+    ::
+
+        %mlcard digits --edit MODEL_CARD.md
     """
     from cvtrack_magics.display.markdown_view import Marked
     from cvtrack_magics.release.card import CARD_PATH, card_of, edited_words, known_words

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cvtrack_magics.commands.candidate_loader import gather
+from cvtrack_magics.commands.definition import Arg, command
 from cvtrack_magics.commands.mlcard import found_or_open
 from cvtrack_magics.errors import ChecklistNotMet
 from cvtrack_magics.run.model_reference import Found, registry
@@ -14,8 +15,11 @@ if TYPE_CHECKING:
     from cvtrack_magics.release.checklist import Checklist
 
 
-def mlcheck(reference: str = "", *, version: str = "") -> Listing:
-    """Go through the guide's checklists.
+@command(reference=Arg("RUN|NAME"), version=Arg("V"))
+def mlcheck(reference: str = "", *, version: str = "", strict: bool = False) -> Listing:
+    """Go through the checklists of a run and, for a registered model, of a promotion.
+
+    Each item has ✓ or ✗ and the line that mends it.
 
     Parameters
     ----------
@@ -24,33 +28,49 @@ def mlcheck(reference: str = "", *, version: str = "") -> Listing:
         open run.
     version : str
         Of the model; otherwise the newest.
+    strict : bool
+        Raise when an item is not met.
 
     Returns
     -------
     Listing
         That of a promotion, which has all of a run's, where there is a version; ``result`` is
         the ``Checklist``.
+
+    Raises
+    ------
+    ChecklistNotMet
+        An item is not met, and ``strict`` is set.
+
+    Examples
+    --------
+    ::
+
+        %mlcheck digits
     """
+    listing = listing_of(_checklist(reference, version))
+    failed = listing.result.failed
+    if strict and failed:
+        error = ChecklistNotMet(f"Not met: {', '.join(item.title for item in failed)}.")
+        error.shown = listing
+        raise error
+    return listing
+
+
+def _checklist(reference: str, version: str) -> Checklist:
     from cvtrack_magics.release.checklist import check_promotion, check_run
     from cvtrack_magics.release.promotion import champion_of, look
 
     found = found_or_open(reference, version, "%mlcheck")
     candidate = gather(found)
     if found.version is None:
-        return listing_of(check_run(candidate))
+        return check_run(candidate)
     model = look(registry(), found.version.name)
     now = champion_of(model)
     is_other = now is not None and now.version != found.version.version
     rival = gather(Found(now.run_id, now)) if now is not None and is_other else None
     others = list(model.versions.values())
-    return listing_of(check_promotion(candidate, champion=rival, others=others))
-
-
-def insist(listing: Listing) -> None:
-    """Raise when items of a shown checklist are not met."""
-    failed = listing.result.failed
-    if failed:
-        raise ChecklistNotMet(f"Not met: {', '.join(item.title for item in failed)}.")
+    return check_promotion(candidate, champion=rival, others=others)
 
 
 def listing_of(found: Checklist) -> Listing:

@@ -8,7 +8,10 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from cvtrack_magics.commands.definition import Arg, command
 from cvtrack_magics.commands.mlgrid import predictions_of
+from cvtrack_magics.commands.typed import expression
+from cvtrack_magics.commands.typed import predictions as typed_predictions
 from cvtrack_magics.errors import UsageProblem
 from cvtrack_magics.names import file_part, safe_key
 from cvtrack_magics.records import Artifact, Record
@@ -17,16 +20,25 @@ from cvtrack_magics.run.recording import needed, record, stored, target_of
 
 if TYPE_CHECKING:
     from cvtrack_magics.display.report import Report
+    from cvtrack_magics.tasks.base import Task
     from cvtrack_magics.tasks.predictions import Predictions
     from cvtrack_magics.vision.evaluation import Evaluation
 
 FOLDER = "evaluation"
 
 
+@command(
+    predictions=Arg("EXPR", typed_predictions, many="+"),
+    task=Arg("TASK"),
+    threshold=Arg("T"),
+    run=Arg("RUN"),
+    mlflow=Arg("MODEL"),
+    inputs=Arg("EXPR", expression),
+)
 def mleval(
     predictions: Any,
     *,
-    task: str | None = None,
+    task: Task | None = None,
     threshold: float | None = None,
     iou: float = 0.5,
     prefix: str = "val",
@@ -40,17 +52,18 @@ def mleval(
 ) -> Report:
     """Measure predictions by the metrics of their task, and record all of it.
 
-    The run gets every metric as ``<prefix>/<name>`` (names as in the scheme of the README),
-    the interval of the headline metric as ``<prefix>/<name>/ci_low`` and ``ci_high``, and under
+    Figures with a confidence interval, confusion, curves, a row for each sample: the run gets
+    every metric as ``<prefix>/<name>`` (names as in the scheme of the README), the interval of
+    the headline metric as ``<prefix>/<name>/ci_low`` and ``ci_high``, and under
     ``evaluation/<prefix>/`` the figures as PNGs, ``metrics.json`` and ``samples.json``: a table
     with a row for each sample, which ``mlflow.load_table`` reads.
 
     Parameters
     ----------
     predictions : Predictions, tuple or dict
-        Or, with ``task``, (images, truth, output).
+        Predictions; with a task (images, truth, output); or a model and its loader.
     task : str, optional
-        One of the six tasks, for a tuple or dict.
+        The task, for a tuple or a model.
     threshold : float, optional
         The score from which on something counts; by default that of the best F1, or, of two
         classes, the likelier.
@@ -63,8 +76,10 @@ def mleval(
     run : str
         A finished run to record it in: its name in this experiment, its id, or
         ``MODEL@ALIAS``. Otherwise the open run.
-    resamples, level : int, float
-        Of the bootstrap over samples that gives the interval; 0 resamples for none.
+    resamples : int
+        Of the bootstrap over samples that gives the interval; 0: none.
+    level : float
+        Of the interval.
     figures : bool
         Draw confusion matrix, curves and bars.
     mlflow : str
@@ -77,6 +92,12 @@ def mleval(
     -------
     Report
         ``metrics``, ``evaluation`` and ``figures``; shows itself.
+
+    Examples
+    --------
+    ::
+
+        %mleval predictions --prefix test
     """
     from cvtrack_magics.display.report import Report
     from cvtrack_magics.tasks.evaluate import measure

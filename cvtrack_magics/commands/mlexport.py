@@ -8,14 +8,16 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from cvtrack_magics.commands.definition import Arg, Typed, command
 from cvtrack_magics.commands.mlmodel import files_of
+from cvtrack_magics.commands.typed import expression
+from cvtrack_magics.errors import ExportRefused
 from cvtrack_magics.records import Artifact, Record, Tag
 from cvtrack_magics.run.current import get_session
 from cvtrack_magics.run.recording import target_of
 
 if TYPE_CHECKING:
     from cvtrack_magics.display.table_view import Listing
-    from cvtrack_magics.errors import ExportRefused
     from cvtrack_magics.release.export import Check, Export
     from cvtrack_magics.release.export.onnxfile import Port
 
@@ -23,6 +25,21 @@ COLUMNS = ("", "inputs", "output", "shape", "max abs", "max rel", "agree")
 SHOWN = 12
 
 
+def _axes(text: str, typed: Typed) -> tuple[str, ...]:
+    """Return the axes between commas; none of them for ``none``."""
+    del typed
+    return () if text == "none" else tuple(text.split(","))
+
+
+@command(
+    format=Arg(),
+    model=Arg("MODEL", expression),
+    example=Arg("EXPR", expression, flag="--example"),
+    dynamic=Arg("AXIS,…", _axes),
+    tolerance=Arg("T"),
+    seed=Arg("S"),
+    run=Arg("RUN"),
+)
 def mlexport(
     format: Literal["onnx", "torchscript", "pt2"],
     model: Any,
@@ -36,22 +53,23 @@ def mlexport(
 ) -> Listing:
     """Export a model, prove that the export computes the same, and record both.
 
-    The run gets ``<format>/`` with the model (for ONNX an MLflow model with its signature) and
-    ``evidence.json``, and the metrics ``export/<format>/max_abs_diff``, ``max_rel_diff``,
-    ``agreement`` and ``size_mb``.
+    A difference or an operator that cannot be exported: nothing is recorded, and a report says
+    where it begins and what to try. The run gets ``<format>/`` with the model (for ONNX an
+    MLflow model with its signature) and ``evidence.json``, and the metrics
+    ``export/<format>/max_abs_diff``, ``max_rel_diff``, ``agreement`` and ``size_mb``.
 
     Parameters
     ----------
     format : {'onnx', 'torchscript', 'pt2'}
         What to export to.
     model : torch.nn.Module
-        In eval mode while this runs; put back afterwards.
+        A torch module; in eval mode while this runs, and put back afterwards.
     example : tensor, array, tuple, list or dict
         A real input: a batch as the model takes it, several inputs, or inputs by name.
     opset : int, optional
         Of ONNX; otherwise the exporter's own.
     dynamic : sequence of str
-        Axes whose size is open: ``batch``, ``height``, ``width``.
+        Axes whose size is open: ``batch``, ``height``, ``width``; or ``none``.
     tolerance : float, optional
         Relative; the absolute one is a tenth of it. Otherwise that of the precision.
     seed : int
@@ -68,13 +86,17 @@ def mlexport(
     ------
     ExportRefused
         The export would compute something else, or cannot be made; nothing is recorded.
-    """
-    from cvtrack_magics.release.export import export
 
+    Examples
+    --------
+    ::
+
+        %mlexport onnx model --example images[:1] --dynamic batch
+    """
     target = target_of(run)
     with tempfile.TemporaryDirectory(prefix="cvtrack-") as temporary:
         folder = Path(temporary)
-        found = export(
+        found = _exported(
             model,
             example,
             folder / "made",
@@ -93,6 +115,17 @@ def mlexport(
             files = [*files, _digest_of(files, format)]
             where = target.record(found.metrics(), files, now=True)
     return listing_of(found, where)
+
+
+def _exported(*args: Any, **options: Any) -> Export:
+    """Export; a refusal carries its report, for a notebook to show."""
+    from cvtrack_magics.release.export import export
+
+    try:
+        return export(*args, **options)
+    except ExportRefused as error:
+        error.shown = refusal_of(error)
+        raise
 
 
 def _with_flavour(found: Export, folder: Path) -> Path:

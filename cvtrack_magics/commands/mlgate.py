@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import getpass
-import hashlib
 import json
 import tempfile
 import time
@@ -14,12 +13,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cvtrack_magics.commands.candidate_loader import gather
+from cvtrack_magics.commands.definition import Arg, command
+from cvtrack_magics.commands.gate_history import (
+    altered,
+    gate_history,
+    gate_rollback,
+    in_words,
+    tell_of_waiting,
+)
+from cvtrack_magics.commands.gate_listing import listing_of
 from cvtrack_magics.commands.gate_request import demanded, functions
 from cvtrack_magics.commands.live_evaluation import Data, measured_on
-from cvtrack_magics.commands.mlload import check_export, check_files
+from cvtrack_magics.commands.mlload import check_export
+from cvtrack_magics.commands.typed import expression
 from cvtrack_magics.errors import FilesAltered, GateRefused, UsageProblem
 from cvtrack_magics.records import Artifact
-from cvtrack_magics.redact import kind_and_line
 from cvtrack_magics.run.current import get_session
 from cvtrack_magics.run.model_reference import Found, find, registry
 
@@ -27,66 +35,25 @@ if TYPE_CHECKING:
     from cvtrack_magics.display.table_view import Listing
     from cvtrack_magics.release.facts import Candidate
     from cvtrack_magics.release.gate import GateFile, Verdict
-    from cvtrack_magics.release.promotion import Entry, Promotion
     from cvtrack_magics.store.registry import Registry, Version
 
 FIGURES = 8
-MOST_VERDICTS = 20  # passed verdicts whose files are looked for
 
 
+@command(
+    name=Arg("NAME"),
+    version=Arg("V"),
+    run=Arg("RUN"),
+    require=Arg("RULE", many="append"),
+    champion=Arg("METRIC"),
+    margin=Arg("M"),
+    confidence=Arg("C"),
+    file=Arg("FILE"),
+    data=Arg("EXPR", expression),
+    task=Arg("TASK"),
+    stage=Arg(const=True),
+)
 def mlgate(
-    name: str = "",
-    *,
-    soft: bool = False,
-    rollback: bool = False,
-    reason: str = "",
-    history: bool = False,
-    **options: Any,
-) -> Listing:
-    """Judge a version of a registered model, and promote it if it passes.
-
-    Parameters
-    ----------
-    name : str
-        The registered model.
-    soft : bool
-        Report a refusal instead of raising it.
-    rollback : bool
-        Judge nothing, and make the champion before this one the champion again.
-    reason : str
-        Of the rollback; it is kept.
-    history : bool
-        Judge nothing, and return what was judged, promoted and rolled back.
-    **options
-        See :func:`judged`.
-
-    Returns
-    -------
-    Listing
-        ``result`` is the ``Verdict``, the ``Promotion`` or the entries of the history.
-
-    Raises
-    ------
-    GateRefused
-        The version did not pass, and ``soft`` is not set.
-    """
-    if history:
-        return past(name)
-    if rollback:
-        return back(name, reason=reason, who=options.get("who", ""))
-    found = judged(name, **options)
-    if not soft:
-        insist(found)
-    return found
-
-
-def insist(found: Listing) -> None:
-    """Raise a verdict that is a refusal."""
-    if not found.result.passed:
-        raise GateRefused(found.result)
-
-
-def judged(
     name: str = "",
     *,
     version: str = "",
@@ -101,23 +68,36 @@ def judged(
     trust: bool = False,
     promote: bool = False,
     stage: bool | None = None,
-    who: str = "",
     unproved: bool = False,
+    soft: bool = False,
+    who: str = "",
+    rollback: bool = False,
+    reason: str = "",
+    history: bool = False,
 ) -> Listing:
-    """Judge a version, record the verdict on it, and promote it if that is asked for.
+    """Judge a version by rules and by the champion; promote it if it passes.
+
+    A rule has its direction: 'val/mAP50>=0.85', 'p95_latency_ms<=50', 'has(card)',
+    'tag(env)==staging', 'min(val/AP50/*)>=0.6', 'check(run)'. What is missing, NaN, stale or
+    measured differently fails. The champion is compared on the same held-out data, by a paired
+    interval. The verdict is kept on the version for good.
 
     Parameters
     ----------
     name : str
         The registered model; may be left to ``file``.
-    version, run : str
-        Which version: by number, or the one made of a run; otherwise the newest.
+    version : str
+        Which version; otherwise the newest.
+    run : str
+        The version that was made of this run.
     require : sequence of str
-        Rules, such as ``val/mAP50 >= 0.85``; see :mod:`cvtrack_magics.release.gate.rules`.
+        Rules; see :mod:`cvtrack_magics.release.gate.rules`. May be repeated.
     champion : str
         The metric that must be better than the champion's, on the same held-out data.
-    margin, confidence : float, optional
-        By how much (0), and how surely (0.95, one-sided).
+    margin : float, optional
+        By how much; 0 unless given.
+    confidence : float, optional
+        How surely, one-sided; 0.95 unless given.
     file : str
         A ``gate.yaml``, whose rules are added.
     data : tuple, optional
@@ -125,23 +105,44 @@ def judged(
     task : str
         The task of ``data``, where it is not that of the run.
     trust : bool
-        Whether the models may run code that came with them on ``data``.
+        Of ``data``: the models may run code that came with them.
     promote : bool
         Make it the champion if it passes.
     stage : bool, optional
         Move MLflow's stages too; by default where the model uses them.
-    who : str
-        Who judges; otherwise the user of the machine.
     unproved : bool
         Let a version pass too that was not compared, as it is served, with what was measured.
+    soft : bool
+        Report a refusal instead of raising it.
+    who : str
+        Who judges; otherwise the user of the machine.
+    rollback : bool
+        Judge nothing, and go back to the champion before this one, as :func:`gate_rollback`.
+    reason : str
+        Of the rollback; it is kept.
+    history : bool
+        Judge nothing, and show what was judged and promoted, and why, as :func:`gate_history`.
 
     Returns
     -------
     Listing
-        ``result`` is the ``Verdict``.
-    """
-    from cvtrack_magics.release.promotion import champion_of, look
+        ``result`` is the ``Verdict``, the ``Promotion`` or the entries of the history.
 
+    Raises
+    ------
+    GateRefused
+        The version did not pass, and ``soft`` is not set.
+
+    Examples
+    --------
+    ::
+
+        %mlgate digits --require 'val/top1_acc>=0.9' --champion val/top1_acc --promote
+    """
+    if history:
+        return gate_history(name)
+    if rollback:
+        return gate_rollback(name, reason=reason, who=who)
     asked = demanded(
         name,
         require=require,
@@ -151,6 +152,27 @@ def judged(
         file=file,
         unproved=unproved,
     )
+    on = None if data is None else Data(data, task, trust)
+    shown = _judged(asked, version, run, on, _Promoting(promote, stage, who or getpass.getuser()))
+    if not soft and not shown.result.passed:
+        error = GateRefused(shown.result)
+        error.shown = shown
+        raise error
+    return shown
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Promoting:
+    """What becomes of a version that passes, and by whom."""
+
+    promote: bool
+    stage: bool | None
+    who: str
+
+
+def _judged(asked: GateFile, version: str, run: str, on: Data | None, then: _Promoting) -> Listing:
+    from cvtrack_magics.release.promotion import champion_of, look
+
     store = registry()
     now = champion_of(look(store, asked.model))
     found = find(asked.model, version=version, run=run)
@@ -160,18 +182,15 @@ def judged(
             f"%mlmodel MODEL --example X --register {asked.model} makes it one.",
         )
     rival = None if now is None else gather(Found(now.run_id, now))
-    who = who or getpass.getuser()
-    on = None if data is None else Data(data, task, trust)
     candidate = _checked(gather(found))
-    verdict = _verdict(candidate, rival, asked, on, who)
-    said = _record(store, found.version, now, verdict, who, promote=promote, stage=stage)
-    return listing_of(verdict, said)
+    verdict = _verdict(candidate, rival, asked, on, then.who)
+    return listing_of(verdict, _record(store, found.version, now, verdict, then))
 
 
 def _checked(candidate: Candidate) -> Candidate:
     """Return a candidate with what is wrong with its files, its exports' among them."""
     return dataclasses.replace(
-        candidate, altered=_altered(candidate.version) or _altered_exports(candidate)
+        candidate, altered=altered(candidate.version) or _altered_exports(candidate)
     )
 
 
@@ -189,15 +208,6 @@ def _altered_exports(candidate: Candidate) -> str:
                 check_export(run, tracking.download(run, format, Path(folder)), format)
             except FilesAltered as error:
                 return error.problem
-    return ""
-
-
-def _altered(version: Version | None) -> str:
-    """Return that a version's files are not those that were registered, or nothing."""
-    try:
-        check_files(version)
-    except FilesAltered:
-        return "its files are not those that were registered: their SHA-256 differs"
     return ""
 
 
@@ -234,18 +244,17 @@ def _record(
     version: Version,
     now: Version | None,
     verdict: Verdict,
-    who: str,
-    *,
-    promote: bool,
-    stage: bool | None,
+    then: _Promoting,
 ) -> str:
     """Keep the verdict on the version, and promote it; return what was done, in words."""
     from cvtrack_magics.release import promotion
 
     facts = _facts(verdict)
     keep = _keeper(version)
-    if not (promote and verdict.passed):
-        promotion.record_verdict(store, version.name, version.version, facts, who=who, keep=keep)
+    if not (then.promote and verdict.passed):
+        promotion.record_verdict(
+            store, version.name, version.version, facts, who=then.who, keep=keep
+        )
         return "The verdict is kept on the version."
     done = promotion.promote(
         store,
@@ -253,12 +262,12 @@ def _record(
         version.version,
         expected_champion=None if now is None else now.version,
         verdict=facts,
-        who=who,
-        stage=stage,
+        who=then.who,
+        stage=then.stage,
         keep=keep,
-        step=_tell_of_waiting,
+        step=tell_of_waiting,
     )
-    return _done(done)
+    return in_words(done)
 
 
 def _facts(verdict: Verdict) -> dict[str, Any]:
@@ -280,118 +289,3 @@ def _keeper(version: Version) -> Callable[[str, str], None]:
         tracking.write(run, [Artifact(path, text)])
 
     return keep
-
-
-def _tell_of_waiting(step: str) -> None:
-    """Say why nothing seems to happen; the other steps take no time worth a line."""
-    if step.startswith("waits"):
-        get_session().host.say(f"cvtrack: this promotion {step}.")
-
-
-def _done(done: Promotion) -> str:
-    instead = f"; it replaces version {done.before}" if done.before else ""
-    stages = ", and in Production" if done.stages else ""
-    words = f"Version {done.version} is the champion{stages}{instead}."
-    return " ".join([words, *done.repaired])
-
-
-def back(name: str, *, reason: str = "", who: str = "") -> Listing:
-    """Make the champion before this one the champion again."""
-    from cvtrack_magics.display.table_view import Listing
-    from cvtrack_magics.release import promotion
-
-    done = promotion.rollback(
-        registry(),
-        name,
-        who=who or getpass.getuser(),
-        reason=reason,
-        unproved=_unproved,
-        step=_tell_of_waiting,
-    )
-    return Listing(f"{name} was rolled back.", result=done, where=_done(done), passed=True)
-
-
-def _unproved(version: Version, passed: list[Entry]) -> str:
-    """Say why a version cannot be returned to: no passed verdict, with its file, is there."""
-    if not passed:
-        return "no verdict of the gate on it has passed."
-    altered = _altered(version)
-    if altered:
-        return f"{altered}."
-    faults = []
-    for verdict in passed[:MOST_VERDICTS]:
-        fault = _fault_of(version, verdict)
-        if not fault:
-            return ""
-        faults.append(fault)
-    return faults[0]
-
-
-def _fault_of(version: Version, verdict: Entry) -> str:
-    path = f"governance/gate/{verdict.id}.json"
-    tracking = get_session().tracking
-    try:
-        kept = tracking.read_file(tracking.run_of(version.run_id), path)
-    except Exception as error:
-        return f"its verdict {path} cannot be read ({kind_and_line(error)})."
-    if hashlib.sha256(kept).hexdigest() != verdict.sha256:
-        return f"its verdict {path} is not the one that passed."
-    return ""
-
-
-def past(name: str) -> Listing:
-    """Return what was judged, promoted and rolled back, the newest first, and why it is there."""
-    from cvtrack_magics.display.table_view import Listing
-    from cvtrack_magics.release import promotion
-
-    store = registry()
-    entries = promotion.history(store, name)
-    return Listing(
-        f"{name}: {len(entries)} records.",
-        result=entries,
-        where=promotion.why(store, name).line,
-        columns=("when (UTC)", "", "version", "who", "commit", "what for"),
-        rows=tuple(_row(entry) for entry in reversed(entries)),
-    )
-
-
-def _row(entry: Entry) -> tuple[str, ...]:
-    # a change has the figures of the verdict it rests on, which has a row of its own
-    figures = [] if entry.after else [f"{key}: {value}" for key, value in entry.figures.items()]
-    change = f"{entry.before or 'none'} → {entry.after}" if entry.after else ""
-    summary = "" if entry.after else entry.summary
-    said = (change, entry.reason, entry.repaired, summary, ", ".join(figures))
-    about = "; ".join(text for text in said if text)
-    when = f"{entry.time:%Y-%m-%d %H:%M:%S}"
-    return (when, entry.what, entry.version, entry.who, entry.commit[:8], about)
-
-
-def listing_of(verdict: Verdict, where: str) -> Listing:
-    """Return a verdict as a table."""
-    from cvtrack_magics.display.table_view import MARKS, Listing
-    from cvtrack_magics.display.text import number
-
-    def margin(value: float | None) -> str:
-        return "" if value is None else f"{'+' if value >= 0 else ''}{number(value)}"
-
-    outcome = "passed" if verdict.passed else "did not pass"
-    beside = verdict.comparison
-    notes = []
-    if beside is not None:
-        notes.append(
-            f"{beside.metric}: {number(beside.challenger_value)} beside "
-            f"{number(beside.champion_value)} of {beside.champion}, on the same "
-            f"{beside.samples:,} samples ({beside.method})."
-        )
-    return Listing(
-        f"{verdict.candidate} {outcome}.",
-        result=verdict,
-        where=where,
-        passed=verdict.passed,
-        columns=("", "rule", "required", "actual", "margin", "reason"),
-        rows=tuple(
-            (MARKS[row.passed], row.rule, row.wanted, row.got, margin(row.margin), row.why)
-            for row in verdict.rows
-        ),
-        notes=tuple(notes),
-    )

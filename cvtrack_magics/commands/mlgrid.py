@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
+from cvtrack_magics.commands.definition import Arg, command
+from cvtrack_magics.commands.typed import predictions as typed_predictions
 from cvtrack_magics.errors import UsageProblem
 from cvtrack_magics.run.current import get_session
 from cvtrack_magics.run.recording import Target
@@ -62,55 +64,105 @@ def log_predictions(
     session.evidence.keep(Target(scope, None), f"log_predictions {name!r}", made)
 
 
+@command(
+    predictions=Arg("EXPR", typed_predictions, many="*"),
+    task=Arg("TASK"),
+    sort=Arg("SCORE"),
+    only=Arg("WHICH"),
+    truth=Arg("CLASS"),
+    pred=Arg("CLASS"),
+    threshold=Arg("T"),
+    compare=Arg("RUN"),
+    run=Arg("RUN"),
+    height=Arg("PX"),
+    save=Arg("FILE"),
+)
 def mlgrid(
     predictions: Any = None,
     *,
-    task: str | None = None,
+    task: Task | None = None,
     step: int | None = None,
     name: str = "predictions",
-    run: str = "",
+    sort: str = "",
+    only: str = "",
+    worst: int | None = None,
+    truth: str = "",
+    pred: str = "",
+    text: str = "",
+    threshold: float | None = None,
     compare: str = "",
+    run: str = "",
     height: int = 640,
+    save: str = "",
     record: bool = True,
-    **settings: Any,
 ) -> Grid:
-    """Show predictions as a grid that can be sorted, filtered and searched.
+    """Show predictions as a grid with layers, sorting, filters, thresholds and linked charts.
+
+    In an open run they are recorded too: the data, a plain picture, and a page that needs
+    neither a kernel nor a network. Without predictions: what the open run, the last one, or
+    the one that is named has logged with :func:`log_predictions`.
 
     Parameters
     ----------
     predictions : Predictions, tuple or dict, optional
-        Or, with ``task``, (images, truth, output). Without: what ``run`` has logged, or the
-        open run, or the last one that logged any.
+        Predictions; with a task (images, truth, output); or a model and its loader.
     task : str, optional
-        One of the six tasks, for a tuple or dict.
+        The task, for a tuple or a model.
     step : int, optional
         The step to record them at, or to show.
     name : str
-        Which of the run's predictions.
-    run : str
-        A run to read from: its name in this experiment, its id, or ``MODEL@ALIAS``.
+        Which predictions, where a run has several.
+    sort : str
+        A score: loss, confidence, iou …; with - before it: lowest first.
+    only : str
+        wrong, right, tp, fp, fn; fixed, broken … beside another run.
+    worst : int, optional
+        Only the N that were got most wrong.
+    truth : str
+        Only samples of this true class.
+    pred : str
+        Only samples predicted as this class.
+    text : str
+        Only samples whose id, name or class has this.
+    threshold : float, optional
+        The score from which on something counts.
     compare : str
         A run whose predictions of the same samples are shown beside: fixed, broken, still
         wrong.
+    run : str
+        A run to read from: its name in this experiment, its id, or ``MODEL@ALIAS``.
     height : int
         Of the viewer, in pixels.
+    save : str
+        Write the page to this file.
     record : bool
         Keep the predictions in the open run.
-    **settings
-        How the grid begins: ``sort`` (a score; ``-`` before it: lowest first), ``only``
-        (wrong, right, tp, fp, fn, fixed, broken …), ``truth`` and ``pred`` (class names),
-        ``threshold``, ``text``, ``worst`` (how many).
 
     Returns
     -------
     Grid
         Shows itself; ``save(path)`` writes it as a page.
+
+    Examples
+    --------
+    ::
+
+        %mlgrid predictions --sort loss --only wrong
     """
     from cvtrack_magics.display.contact_sheet import compose
     from cvtrack_magics.display.grid import Grid
     from cvtrack_magics.display.viewer.build import Frame, build_sheet
     from cvtrack_magics.tasks.filters import checked, chosen
 
+    settings = {
+        "sort": sort,
+        "only": only,
+        "worst": worst,
+        "truth": truth,
+        "pred": pred,
+        "text": text,
+        "threshold": threshold,
+    }
     session = get_session()
     scope = session.current
     if predictions is None:
@@ -145,7 +197,10 @@ def mlgrid(
     )
     shown = mine.predictions
     picture = compose(shown, rows) if rows and shown.pixels is not None else b""
-    return Grid(sheet, picture, _in_words(frames, kept, sheet.document["shown"]), height)
+    grid = Grid(sheet, picture, _in_words(frames, kept, sheet.document["shown"]), height)
+    if save:
+        session.host.say(f"Written to {grid.save(save)}")
+    return grid
 
 
 def predictions_of(value: Any, task: str | None) -> Predictions:

@@ -6,6 +6,8 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cvtrack_magics.commands.definition import Arg, command
+from cvtrack_magics.commands.typed import expression
 from cvtrack_magics.errors import FilesAltered, StoreUnavailable, UsageProblem
 from cvtrack_magics.run.current import get_session
 from cvtrack_magics.run.model_reference import Found, find, registry
@@ -16,6 +18,11 @@ if TYPE_CHECKING:
     from cvtrack_magics.store.tracking import OpenRun
 
 
+@command(
+    returns=True,
+    reference=Arg("NAME@ALIAS|NAME/STAGE|NAME/V|RUN"),
+    into=Arg("MODEL", expression),
+)
 def mlload(
     reference: str,
     *,
@@ -24,7 +31,9 @@ def mlload(
     name: str = "model",
     trust: bool = False,
 ) -> Loaded:
-    """Load a model by alias or stage, so that no code has to name a run.
+    """Load a model by alias, stage or version, so that no code has to name a run.
+
+    What runs code when it is opened (pickles, TorchScript) needs ``trust``.
 
     Parameters
     ----------
@@ -50,6 +59,12 @@ def mlload(
         There is no such model, or it would run foreign code and ``trust`` is not given.
     CvtrackError
         The files are not those that were registered, by their digest.
+
+    Examples
+    --------
+    ::
+
+        model = %mlload digits@champion
     """
     from cvtrack_magics.release.model.opening import into as put_into
 

@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cvtrack_magics.commands.definition import Arg, Typed, command
+from cvtrack_magics.commands.typed import expression
 from cvtrack_magics.errors import NotAsMeasured, StoreUnavailable, UsageProblem
 from cvtrack_magics.records import Artifact, Record
 from cvtrack_magics.run.current import get_session
@@ -20,6 +22,23 @@ if TYPE_CHECKING:
     from cvtrack_magics.store.registry import Version
 
 
+def step(text: str, typed: Typed) -> Any:
+    """Return what --pre or --post names: a word for a built-in step, or an expression."""
+    from cvtrack_magics.release.model.serving.steps import STEPS
+
+    built_in = text.split(":", 1)[0] in STEPS
+    return text if built_in and text not in typed.names else expression(text, typed)
+
+
+@command(
+    model=Arg("MODEL", expression),
+    example=Arg("EXPR", expression, flag="--example"),
+    register=Arg("NAME"),
+    pre=Arg("EXPR", step),
+    post=Arg("EXPR", step),
+    labels=Arg("EXPR", expression),
+    run=Arg("RUN"),
+)
 def mlmodel(
     model: Any,
     example: Any,
@@ -32,18 +51,24 @@ def mlmodel(
     run: str = "",
     force: bool = False,
 ) -> Listing:
-    """Record a torch model as an MLflow model.
+    """Record a torch model as an MLflow model, with all between a raw image and an answer.
 
     It has a signature and an example taken from a real sample, and loads in a fresh process
     that knows neither the notebook's classes nor this package. The network is kept as an
     exported graph, tried against the model itself before it is kept; nothing is pickled.
 
+    ``pre``: a torchvision transform, or a function. ``post``: softmax, sigmoid, argmax, labels,
+    top:5, threshold, probability (one sigmoid), multilabel:0.5, ordinal, exp (of LogSoftmax),
+    boxes:cxcywh,relative|nms:0.5 …, or a function. Where a detector's output can be read in
+    several ways, a word says which: boxes:cxcywh,columns,sigmoid.
+
     Parameters
     ----------
     model : torch.nn.Module
-        In eval mode while this runs; put back afterwards.
+        A torch module; in eval mode while this runs, and put back afterwards.
     example : object
-        A real sample: a batch as the model takes it, or raw images where ``pre`` is given.
+        A real sample: a batch as the model takes it, a tuple of inputs or a dict by name; or
+        raw images where ``pre`` is given.
     name : str
         The folder among the run's artifacts. Where another model has it that was registered,
         this one has a folder beside it, with its digest behind the name.
@@ -71,6 +96,12 @@ def mlmodel(
         Something given cannot be used, or there is no run.
     NotAsMeasured
         It is to be registered, and does not answer what the run has measured.
+
+    Examples
+    --------
+    ::
+
+        %mlmodel model --example images[:1] --pre transform --post softmax --register digits
     """
     from cvtrack_magics.commands.proving import proof_of
     from cvtrack_magics.release.model.build import build
@@ -144,13 +175,6 @@ def files_of(folder: Path, name: str) -> list[Record]:
     return [
         Artifact(f"{name}/{path.relative_to(folder).as_posix()}", source=path) for path in paths
     ]
-
-
-def is_step(text: str) -> bool:
-    """Whether a text names a built-in step, as ``softmax`` and ``nms:0.5`` do."""
-    from cvtrack_magics.release.model.serving.steps import STEPS
-
-    return text.split(":", 1)[0] in STEPS
 
 
 def _folder(name: str) -> str:

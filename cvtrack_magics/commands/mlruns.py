@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from cvtrack_magics.commands.definition import Arg, command
 from cvtrack_magics.commands.mlshow import ENDED, lasted, shown_metrics
 from cvtrack_magics.display.runs_table import Group, RunLine, RunsTable
 from cvtrack_magics.errors import UsageProblem, did_you_mean
@@ -20,8 +21,10 @@ ALL = 10_000
 CONFIDENCE = 0.95
 
 
+# MLflow's language has quotes and blanks of its own
+@command(verbatim="filter", filter=Arg("FILTER", many="*"), by=Arg("PARAM"))
 def mlruns(filter: str = "", *, by: str = "", all: bool = False) -> RunsTable:
-    """Show the runs of the current experiment, nested ones below their parents.
+    """Show the runs of the current experiment side by side, nested ones below their parents.
 
     Of params only those are shown in which the runs differ; the best value of each metric is
     marked, where its name says whether more or less is better.
@@ -31,8 +34,8 @@ def mlruns(filter: str = "", *, by: str = "", all: bool = False) -> RunsTable:
     filter : str
         Which runs, in MLflow's language: ``metrics.`val/loss` < 0.5 and params.lr = '0.1'``.
     by : str
-        A param. Finished runs that have the same value of it are one line: how many they are, and
-        of each metric the mean with its 95 % interval (Student's t).
+        A param. Finished runs that have the same value of it are one line: how many they are,
+        and of each metric the mean with its 95 % interval (Student's t).
     all : bool
         All runs, every param and metric; otherwise the newest 50 and what is worth a column.
 
@@ -50,6 +53,10 @@ def mlruns(filter: str = "", *, by: str = "", all: bool = False) -> RunsTable:
 
     Examples
     --------
+    In a notebook::
+
+        %mlruns params.backbone = 'resnet18' --by lr
+
     >>> mlruns("params.backbone = 'resnet18'", by="lr")  # doctest: +SKIP
     """
     session = get_session()

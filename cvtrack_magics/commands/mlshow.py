@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from cvtrack_magics.commands.definition import Arg, command
+from cvtrack_magics.commands.typed import joined
 from cvtrack_magics.delivery.channel import UNSEEN
 from cvtrack_magics.errors import UsageProblem
 from cvtrack_magics.records import Artifact, Param, Record, RunSummary, Status, Tag
@@ -45,8 +47,11 @@ class Card:
         return dict(self.bundle)
 
 
+@command(run=Arg("RUN", joined, many="*"))
 def mlshow(run: str = "") -> Card | None:
     """Show a run's card and curves once more; of an open run the live plot and its buttons.
+
+    As after the page was loaded again. Without a run: the open one, or the last.
 
     Parameters
     ----------
@@ -66,6 +71,12 @@ def mlshow(run: str = "") -> Card | None:
         There is no run to show.
     StoreUnavailable
         There is no such run, or the store does not answer.
+
+    Examples
+    --------
+    ::
+
+        %mlshow resnet18-baseline
     """
     session = get_session()
     scope = _open_one(session, run)

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from cvtrack_magics.commands.definition import Arg, Bar, command
 from cvtrack_magics.delivery.outbox import Delivery
 from cvtrack_magics.journal.folder import RunFolder, read_journal
 from cvtrack_magics.run.current import get_session
@@ -66,13 +67,16 @@ def _line(item: Item) -> str:
     return f"waiting  {name} ({item.points:,} points, {item.size / 1e6:.1f} MB): {item.why}"
 
 
+@command(timeout=Arg("S"), progress=Arg(bar=Bar("sending", "points")))
 def mlsync(
     *,
     show: bool = False,
     timeout: float = 600.0,
     progress: Callable[[int, int], None] | None = None,
 ) -> Report:
-    """Send what waits on disk, of this session and of those that are gone.
+    """Send what waits on disk for the store, and say what became of each run.
+
+    Runs of kernels that are gone are sent too; one whose kernel still lives is left alone.
 
     Parameters
     ----------
@@ -87,6 +91,12 @@ def mlsync(
     -------
     Report
         A run whose process still lives, here or on another host, is listed and left alone.
+
+    Examples
+    --------
+    ::
+
+        %mlsync
     """
     session = get_session()
     session.recover()

@@ -16,7 +16,7 @@ from IPython.core.completer import (
 )
 
 from cvtrack_magics.commands.line import Line, unquote
-from cvtrack_magics.notebook.help import LINES
+from cvtrack_magics.commands.table import commands
 
 _TYPED = re.compile(r"(?:[\w.,\s]+=\s*(?=%))?\s*%{0,2}(?P<magic>\w+)\s+(?P<rest>.*)", re.DOTALL)
 
@@ -93,14 +93,14 @@ class MagicMatcher:
 
     def _asked(self, line: str) -> Asked | None:
         typed = _TYPED.match(line)
-        parser = LINES.get(typed["magic"]) if typed else None
-        if typed is None or parser is None:
+        command = commands().get(typed["magic"]) if typed else None
+        if typed is None or command is None:
             return None
         rest = typed["rest"]
         words = rest.split()
         word = words.pop() if words and not rest[-1].isspace() else ""
         symbol = self._shell.Completer.splitter.split_line(line, len(line))
-        return Asked(parser, tuple(words), word, symbol, self._shell.user_ns)
+        return Asked(command.parser, tuple(words), word, symbol, self._shell.user_ns)
 
 
 def _offers(asked: Asked) -> Iterator[str]:
@@ -168,9 +168,9 @@ def _tags(_: Asked) -> list[str]:
 
 
 def _tasks(_: Asked) -> list[str]:
-    from cvtrack_magics.capture.data.schema import TASK_METRICS
+    from cvtrack_magics.capture.data.schema import ALIASES, TASK_METRICS
 
-    return list(TASK_METRICS)
+    return [*TASK_METRICS, *ALIASES]
 
 
 def _which(_: Asked) -> list[str]:
@@ -187,7 +187,7 @@ KINDS: dict[str, Callable[[Asked], list[str]]] = {
     **dict.fromkeys(("EXPR", "MODEL", "INPUT", "TRANSFORM", "DATASET"), _names),
     "EXPERIMENT": _experiments,
     "K=V": _tags,
-    "MAGIC": _fixed(*LINES),
+    "MAGIC": lambda _: list(commands()),
     "METRIC": _metrics,
     **dict.fromkeys(("NAME", "NAME@ALIAS"), _models),
     "RULE": lambda asked: [*_metrics(asked), "has(", "tag(", "min(", "check("],

@@ -7,18 +7,14 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from cvtrack_magics.capture.code import stale
-from cvtrack_magics.commands.context import FactMagics
-from cvtrack_magics.commands.gate import GateMagics
-from cvtrack_magics.commands.release import ReleaseMagics
-from cvtrack_magics.commands.runs import RunMagics
-from cvtrack_magics.commands.sync_lines import SyncMagics
-from cvtrack_magics.commands.vision import VisionMagics
+from cvtrack_magics.commands.table import commands
 from cvtrack_magics.config import CvTrack
 from cvtrack_magics.notebook.cells import CellHooks
 from cvtrack_magics.notebook.completion import MagicMatcher
-from cvtrack_magics.notebook.help import HelpMagics
 from cvtrack_magics.notebook.host import ShellHost
+from cvtrack_magics.notebook.magics import Magic
 from cvtrack_magics.notebook.names import Names
+from cvtrack_magics.notebook.run_magics import EndMagic, RunMagic
 from cvtrack_magics.run import current
 
 if TYPE_CHECKING:
@@ -39,20 +35,8 @@ class Extension:
 
     def load(self) -> None:
         """Register magics, hooks, settings and completion."""
-        for magics in (
-            RunMagics(self.shell, self.hooks),
-            FactMagics(self.shell),
-            VisionMagics(self.shell),
-            ReleaseMagics(self.shell),
-            GateMagics(self.shell),
-            SyncMagics(self.shell),
-            HelpMagics(self.shell),
-        ):
-            for kind, table in magics.magics.items():
-                for name in table:
-                    known = self.shell.magics_manager.magics[kind]
-                    self.replaced[kind, name] = known.get(name)
-            self.shell.register_magics(magics)
+        for name in commands():
+            self._register(name)
         self.hooks.install()
         self.host.displays.install()
         if self.config.offer_names:
@@ -64,6 +48,14 @@ class Extension:
         current.use(self._make_session)
         if self.config.preload:
             current.prepare_soon()
+
+    def _register(self, name: str) -> None:
+        own = {"mlrun": RunMagic, "mlend": EndMagic}.get(name)
+        magic = own(self.shell, self.hooks) if own else Magic(name, self.shell)
+        manager = self.shell.magics_manager
+        for kind in ("line", "cell") if name == "mlrun" else ("line",):
+            self.replaced[kind, name] = manager.magics[kind].get(name)
+            manager.register_function(magic, magic_kind=kind, magic_name=name)
 
     def _make_session(self) -> Session:
         from cvtrack_magics.run.session import Session

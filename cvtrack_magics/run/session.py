@@ -138,7 +138,10 @@ class Session:
 
         Called in the background; whatever fails here shows itself when it is needed.
         """
-        from cvtrack_magics.run import operations as api  # noqa: F401 (what the first magic needs)
+        # what the first magic needs
+        from cvtrack_magics.capture.data import schema  # noqa: F401
+        from cvtrack_magics.capture.params import logged, seeds  # noqa: F401
+        from cvtrack_magics.run import message, scope  # noqa: F401
         from cvtrack_magics.store import probe, writer  # noqa: F401
         from cvtrack_magics.store.client import mlflow
 

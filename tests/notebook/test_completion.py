@@ -10,7 +10,7 @@ import pytest
 from IPython.core.completer import provisionalcompleter
 
 from cvtrack_magics.commands.line import Line
-from cvtrack_magics.notebook.help import LINES
+from cvtrack_magics.commands.table import commands
 from tests.conftest import closed_uri
 
 
@@ -92,7 +92,7 @@ def test_our_words_come_first_and_nothing_foreign(offers: Any, shell: Any, line:
     code = f"{line}\nmore = 1"
     with provisionalcompleter():
         found = [one.text for one in shell.ip.Completer.completions(code, len(line))]
-    known = {option for parser in LINES.values() for option in parser.option_names()}
+    known = {option for one in commands().values() for option in one.parser.option_names()}
     assert found
     assert set(found) <= known | set(shell.ip.user_ns)
 

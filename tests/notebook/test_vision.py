@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from cvtrack_magics.notebook import help as magic_help
+from cvtrack_magics.commands.table import commands
 from tests.store_views import artifact_names, runs_of
 
 SETUP = """
@@ -118,4 +118,4 @@ def test_help_reads_like_a_page(shell: Any) -> None:
     for name in ("mlgrid", "mleval", "mlcam", "mlaugment"):
         said = shell.run(f"%mlhelp {name}")
         assert f"%{name}" in said
-        assert magic_help.LINES[name].example in said
+        assert commands()[name].example in said

@@ -41,7 +41,7 @@ TASK_METRICS: dict[str, tuple[str, ...]] = {
     "depth-estimation": ("AbsRel", "RMSE", "delta_1"),
 }
 
-_ALIASES = {
+ALIASES = {
     "image-classification": "classification",
     "classifier": "classification",
     "detection": "object-detection",
@@ -66,7 +66,7 @@ def canonical_task(task: str) -> str | None:
     word = re.sub(r"[\s_]+", "-", task.strip().lower())
     if word in TASK_METRICS:
         return word
-    return _ALIASES.get(word)
+    return ALIASES.get(word)
 
 
 def check_task(task: str) -> str:
@@ -79,7 +79,7 @@ def check_task(task: str) -> str:
     """
     found = canonical_task(task)
     if found is None:
-        near = did_you_mean(task.lower(), [*TASK_METRICS, *_ALIASES])
+        near = did_you_mean(task.lower(), [*TASK_METRICS, *ALIASES])
         raise UsageProblem(
             f"There is no task {task!r}.{near}", f"One of: {', '.join(TASK_METRICS)}."
         )
@@ -117,7 +117,7 @@ def check_tags(tags: Mapping[str, object]) -> tuple[list[Tag], list[Notice]]:
         if near:
             notices.append(Notice(f"Tag {name!r} is not in the schema.{near}"))
         if name == "task" and canonical_task(text) is None:
-            hint = did_you_mean(text.lower(), [*TASK_METRICS, *_ALIASES])
+            hint = did_you_mean(text.lower(), [*TASK_METRICS, *ALIASES])
             tasks = ", ".join(TASK_METRICS)
             notices.append(Notice(f"Task {text!r} is none of: {tasks}.{hint}"))
     return records, notices
