@@ -121,8 +121,9 @@ def _by_mlflow(
     predictions: Predictions, model: str, inputs: Any, prefix: str, run: str
 ) -> dict[str, float]:
     from cvtrack_magics.store.mlflow_evaluate import evaluate_labels, predicted_labels
+    from cvtrack_magics.tasks.kind import kind_of
 
-    if predictions.task != "classification":
+    if not kind_of(predictions.task).has_mlflow_evaluation:
         raise UsageProblem(
             f"MLflow has no evaluation for {predictions.task}.", "--mlflow is for classification."
         )

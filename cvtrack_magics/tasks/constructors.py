@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, cast, get_args
+from typing import TYPE_CHECKING, Any, cast
 
 from cvtrack_magics.errors import UsageProblem
 from cvtrack_magics.tasks.base import Detections, Task, TaskData
 from cvtrack_magics.tasks.class_names import class_names
 from cvtrack_magics.tasks.classification.parse import read_anomalies, read_classes
 from cvtrack_magics.tasks.detection.parse import Form, read_boxes, read_names
+from cvtrack_magics.tasks.kind import task_named
 from cvtrack_magics.tasks.samples import Samples
 from cvtrack_magics.tasks.segmentation.label_maps import read_segments
 from cvtrack_magics.tasks.segmentation.parse import read_depths
@@ -39,19 +40,16 @@ class Making:
         from cvtrack_magics.tasks.predictions import Predictions
 
         if isinstance(value, Predictions):
-            if task and task != value.task:
+            if task and task_named(task) != value.task:
                 raise UsageProblem(f"{value!r} is no {task}.", "Leave out the task.")
             return value
-        known = get_args(Task)
         if not task:
             raise UsageProblem(
                 f"Expected Predictions, saw {type(value).__name__}.",
                 "Make them with Predictions.classification(...), or name the task and give "
                 "(images, truth, output).",
             )
-        if task not in known:
-            raise UsageProblem(f"Task {task!r} is none of {', '.join(known)}.")
-        make = getattr(cls, task)
+        make = getattr(cls, task_named(task))
         if isinstance(value, dict):
             made = make(**value)
         elif isinstance(value, (tuple, list)) and len(value) == 3:

@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import replace
 
 from cvtrack_magics.errors import UsageProblem
-from cvtrack_magics.tasks.anomaly.metrics import measure_anomaly
-from cvtrack_magics.tasks.classification.metrics import measure_classification
 from cvtrack_magics.tasks.counting import Options
-from cvtrack_magics.tasks.depth.metrics import measure_depth
-from cvtrack_magics.tasks.detection.metrics import measure_detection, measure_instance
+from cvtrack_magics.tasks.kind import kind_of
 from cvtrack_magics.tasks.predictions import Predictions
-from cvtrack_magics.tasks.segmentation.metrics import measure_semantic
 from cvtrack_magics.vision.evaluation import Evaluation
 from cvtrack_magics.vision.metric_catalog import (
     HEADLINES,
@@ -24,15 +19,6 @@ from cvtrack_magics.vision.metric_catalog import (
 )
 
 __all__ = ["HEADLINES", "SCHEME", "Metric", "measure", "metric_part", "metric_parts"]
-
-_TASKS: dict[str, Callable[[Predictions, Options], Evaluation]] = {
-    "classification": measure_classification,
-    "detection": measure_detection,
-    "semantic": measure_semantic,
-    "instance": measure_instance,
-    "anomaly": measure_anomaly,
-    "depth": measure_depth,
-}
 
 
 def measure(
@@ -86,10 +72,9 @@ def measure(
     if threshold is not None and math.isnan(threshold):
         raise UsageProblem("threshold=nan is no score.")
     options = Options(threshold, iou, resamples, level, seed)
-    found = _TASKS[predictions.task](predictions, options)
-    settings = {"threshold": threshold, "iou": iou}
-    if predictions.task == "semantic":
-        settings["ignore"] = predictions.segments.ignore
+    kind = kind_of(predictions.task)
+    found = kind.measure(predictions, options)
+    settings = {"threshold": threshold, "iou": iou, **kind.settings(predictions)}
     found = replace(found, settings=settings, notes=(*predictions.notes, *found.notes))
     if predictions.seconds <= 0:
         return found

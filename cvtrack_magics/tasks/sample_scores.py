@@ -10,19 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from cvtrack_magics.errors import UsageProblem
+from cvtrack_magics.tasks.kind import kind_of
 from cvtrack_magics.tasks.predictions import Predictions
 from cvtrack_magics.vision.arrays import Array
 
 _KEPT = ("loss", "confidence", "iou", "f1", "pixel_acc", "score", "AbsRel", "RMSE", "delta_1")
-
-_WORST = {
-    "classification": ("loss", -1),
-    "detection": ("f1", 1),
-    "instance": ("f1", 1),
-    "semantic": ("iou", 1),
-    "depth": ("AbsRel", -1),
-}
-"""The score that says how wrong a sample is, and -1 where higher is worse."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +51,11 @@ def rate(predictions: Predictions, threshold: float | None = None) -> Ratings:
     """
     from cvtrack_magics.tasks.evaluate import measure
 
+    kind = kind_of(predictions.task)
     try:
         evaluation = measure(predictions, threshold=threshold, resamples=0)
     except UsageProblem:  # no truth at all: there is still something to look at
-        return Ratings(_without_truth(predictions), {}, np.arange(len(predictions)))
+        return Ratings(kind.scores_without_truth(predictions), {}, np.arange(len(predictions)))
     found = dict(evaluation.samples)
     place = {name: at for at, name in enumerate(predictions.ids)}
     rows = np.array([place[str(name)] for name in found.pop("id")], np.int64)
@@ -77,17 +70,9 @@ def rate(predictions: Predictions, threshold: float | None = None) -> Ratings:
     return Ratings(
         scores,
         _outcomes(found, spread),
-        _order(predictions, scores),
+        kind.worst_first(predictions, scores),
         best if math.isfinite(best) else None,
     )
-
-
-def _without_truth(predictions: Predictions) -> dict[str, Array]:
-    if predictions.task == "classification":
-        return {"confidence": np.nan_to_num(predictions.labels.probabilities).max(axis=1)}
-    if predictions.task == "anomaly":
-        return {"score": predictions.anomalies.scores.astype(np.float64)}
-    return {}
 
 
 def _outcomes(
@@ -110,16 +95,3 @@ def _outcomes(
         ):
             outcomes[name] = (truth == is_true) & outcomes[is_right]
     return outcomes
-
-
-def _order(predictions: Predictions, scores: Mapping[str, Array]) -> npt.NDArray[np.int64]:
-    """Return the places of the samples, the worst first, those without a figure last."""
-    if predictions.task == "anomaly":
-        data = predictions.anomalies
-        wrongness = np.where(data.truth == 1, -data.scores, data.scores).astype(np.float64)
-        wrongness[data.truth == -1] = np.nan
-        return np.argsort(-wrongness, kind="stable")
-    name, sign = _WORST[predictions.task]
-    if name not in scores:
-        return np.arange(len(predictions))
-    return np.argsort(scores[name] * sign, kind="stable")

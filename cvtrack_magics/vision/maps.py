@@ -57,3 +57,13 @@ class Maps:
 
     def __add__(self, other: Maps) -> Maps:
         return Maps(self.items + other.items)
+
+
+def range_of(maps: Maps, *, positive: bool = False) -> tuple[float, float]:
+    """Return the least and the greatest finite value (above 0), never twice the same."""
+    low, high = np.inf, -np.inf
+    for plane in maps:
+        known = plane[np.isfinite(plane) & (plane > 0)] if positive else plane[np.isfinite(plane)]
+        if known.size:
+            low, high = min(low, float(known.min())), max(high, float(known.max()))
+    return (low, high) if low < high else (0.0, 1.0) if low > high else (low, low + 1.0)

@@ -11,11 +11,11 @@ import pytest
 from PIL import Image
 
 from cvtrack_magics.display.viewer.build import Frame, Sheet, build_sheet
-from cvtrack_magics.display.viewer.columns import Packs, read_column
 from cvtrack_magics.errors import UsageProblem
 from cvtrack_magics.palette import CLASSES
 from cvtrack_magics.tasks.predictions import Predictions
 from cvtrack_magics.vision.colours import colours
+from cvtrack_magics.vision.columns import Packs, read_column
 from tests.vision.examples import NAMES, TASKS, example, photos
 
 

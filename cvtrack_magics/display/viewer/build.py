@@ -9,13 +9,14 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from cvtrack_magics.display.viewer.columns import Json, Packs, Places, column
-from cvtrack_magics.display.viewer.frames import Layers, frame_data
+from cvtrack_magics.display.viewer.frames import PlacedLayers, frame_data
 from cvtrack_magics.errors import UsageProblem
+from cvtrack_magics.tasks.kind import kind_of
 from cvtrack_magics.tasks.predictions import Predictions
 from cvtrack_magics.tasks.sample_scores import Ratings, rate
 from cvtrack_magics.vision.arrays import Array
 from cvtrack_magics.vision.colours import colours
+from cvtrack_magics.vision.columns import Json, Packs, Places, column
 from cvtrack_magics.vision.pixels import Blob, Pixels
 
 FORMAT = "cvtrack-sheet/1"
@@ -105,7 +106,8 @@ def build_sheet(
     tiles, fulls = Places(count), Places(count)
     widths, heights = np.zeros(count, np.uint16), np.zeros(count, np.uint16)
     layers = [
-        Layers(frame.predictions, row, packs, side) for frame, row in zip(frames, rows, strict=True)
+        PlacedLayers(frame.predictions, row, packs, side)
+        for frame, row in zip(frames, rows, strict=True)
     ]
     shown = 0
     for at in order:
@@ -164,7 +166,7 @@ def build_sheet(
 def _usual(frame: Frame) -> Json:
     """Return the state to begin with: of a detector's many boxes only those that count."""
     best = frame.ratings.threshold
-    if best is None or frame.predictions.task not in ("detection", "instance"):
+    if best is None or not kind_of(frame.predictions.task).counts_from_threshold:
         return {}
     return {"threshold": best}
 

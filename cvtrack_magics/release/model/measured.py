@@ -10,6 +10,7 @@ import numpy as np
 
 from cvtrack_magics.release.model.serving.steps import MAIN
 from cvtrack_magics.tasks.base import Task
+from cvtrack_magics.tasks.kind import kind_of
 from cvtrack_magics.tasks.predictions import Predictions
 
 SCORE = 5e-3  # probabilities, which another device or precision may shift a little
@@ -125,7 +126,7 @@ class _Context:
 
 def _lowest(measured: Predictions) -> float:
     """Return the lowest score of a box that was measured; nobody knows what lies below."""
-    if measured.task not in ("detection", "instance"):
+    if not kind_of(measured.task).counts_from_threshold:
         return 0.0
     scores = measured.boxes.prediction.scores
     return float(scores.min()) if scores is not None and len(scores) else 0.0

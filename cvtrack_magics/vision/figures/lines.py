@@ -18,7 +18,7 @@ def pr_curve(curves: Sequence[Curve], evaluation: Evaluation) -> bytes:
     """Draw precision over recall: each class or, of many, the best and the worst."""
     figure, axes, named = _lines(curves)
     page.labels(axes, "recall", "precision")
-    at = " at IoU 0.50" if evaluation.task in {"detection", "instance"} else ""
+    at = " at IoU 0.50" if "AP50" in evaluation.per_class else ""
     page.title(figure, f"Precision and recall{at}", _which(curves, named))
     return page.png(figure)
 

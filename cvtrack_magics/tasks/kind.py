@@ -1,0 +1,183 @@
+"""What a task is: all in which one differs from another, behind one name.
+
+Each task has a :class:`Kind` in its folder. Who measures, stores, draws or shows predictions asks
+the kind of their task, and knows no task by name.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from functools import cache
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeAlias, get_args
+
+import numpy as np
+import numpy.typing as npt
+
+from cvtrack_magics.capture.data.schema import canonical_task
+from cvtrack_magics.errors import UsageProblem, did_you_mean
+from cvtrack_magics.tasks.base import Task
+from cvtrack_magics.vision.arrays import Array
+from cvtrack_magics.vision.columns import Json
+from cvtrack_magics.vision.images import Image
+
+if TYPE_CHECKING:
+    from cvtrack_magics.tasks.base import TaskData
+    from cvtrack_magics.tasks.counting import Options
+    from cvtrack_magics.tasks.predictions import Predictions
+    from cvtrack_magics.vision.evaluation import Evaluation
+
+Rows: TypeAlias = npt.NDArray[np.int64]
+
+_HOMES = {
+    "classification": "classification.kind",
+    "detection": "detection.kind",
+    "instance": "segmentation.instance_kind",
+    "semantic": "segmentation.semantic_kind",
+    "anomaly": "anomaly.kind",
+    "depth": "depth.kind",
+}
+TASKS: tuple[Task, ...] = get_args(Task)
+_GUIDE: Mapping[str, Task] = {
+    "classification": "classification",
+    "object-detection": "detection",
+    "semantic-segmentation": "semantic",
+    "instance-segmentation": "instance",
+    "anomaly-detection": "anomaly",
+    "depth-estimation": "depth",
+}
+"""The tasks by the names that runs are tagged with."""
+
+
+class Layers:
+    """The maps that the viewer lays over the pictures: none, where a task has none.
+
+    ``names`` are theirs, ``ranges`` what is dark and light in those that are numbers.
+    """
+
+    names: tuple[str, ...] = ()
+
+    def __init__(self) -> None:
+        self.ranges: dict[str, tuple[float, float]] = {}
+
+    def pictures(self, row: int) -> Sequence[tuple[str, bytes]]:
+        """Return the maps of one sample as PNGs, by name."""
+        del row
+        return ()
+
+
+class Placed(Protocol):
+    """Layers whose pictures have been put into the packs of a sheet."""
+
+    @property
+    def layers(self) -> Layers:
+        """Whose pictures they are."""
+
+    def json(self, name: str) -> Json | None:
+        """Return where the maps of a name lie, or None when the frame has none."""
+
+
+class Kind(ABC):
+    """One task."""
+
+    worst: ClassVar[tuple[str, int]] = ("", 1)
+    """The score that says how wrong a sample is, and -1 where higher is worse."""
+    counts_from_threshold: ClassVar[bool] = False
+    """Whether a threshold says which of its objects count."""
+    takes_class_names: ClassVar[bool] = True
+    has_mlflow_evaluation: ClassVar[bool] = False
+
+    @abstractmethod
+    def measure(self, predictions: Predictions, options: Options) -> Evaluation:
+        """Return the figures of the task."""
+
+    def settings(self, predictions: Predictions) -> dict[str, Any]:
+        """Return what the figures depend on beside the options."""
+        del predictions
+        return {}
+
+    @abstractmethod
+    def truth(self, predictions: Predictions, row: int) -> bytes:
+        """Return the truth of a sample, the same bytes for the same truth on every machine."""
+
+    @abstractmethod
+    def members(self, data: Any) -> dict[str, Array]:
+        """Return truth and prediction as the arrays of a file."""
+
+    def facts(self, data: Any) -> dict[str, Any]:
+        """Return what the file says beside its arrays."""
+        del data
+        return {}
+
+    @abstractmethod
+    def data(self, facts: Mapping[str, Any], members: Mapping[str, Array]) -> TaskData:
+        """Return truth and prediction from the arrays of a file."""
+
+    def scores_without_truth(self, predictions: Predictions) -> dict[str, Array]:
+        """Return the scores of samples whose truth nobody knows."""
+        del predictions
+        return {}
+
+    def worst_first(self, predictions: Predictions, scores: Mapping[str, Array]) -> Rows:
+        """Return the places of the samples, the worst first, those without a figure last."""
+        name, sign = self.worst
+        if name not in scores:
+            return np.arange(len(predictions))
+        return np.argsort(scores[name] * sign, kind="stable")
+
+    def views(self, predictions: Predictions, row: int, image: Image) -> list[Image]:
+        """Return the picture, or truth and prediction side by side where they are maps."""
+        del predictions, row
+        return [image]
+
+    def draw_on(self, pen: Any, predictions: Predictions, row: int, scale: float) -> None:
+        """Draw over the picture, which is ``scale`` times its own size."""
+        del pen, predictions, row, scale
+
+    @abstractmethod
+    def caption(self, predictions: Predictions, row: int) -> tuple[str, bool]:
+        """Return what is said below a sample in a plain picture, and whether it is right."""
+
+    def layers(self, predictions: Predictions, side: int) -> Layers:
+        """Return the maps for the viewer, no longer than ``side`` pixels."""
+        del predictions, side
+        return Layers()
+
+    @abstractmethod
+    def frame(self, predictions: Predictions, rows: Rows, placed: Placed) -> Json:
+        """Return truth and prediction as the viewer reads them, in the order of its samples.
+
+        ``rows`` are the places of the samples, -1 where the frame does not have one.
+        """
+
+
+def task_named(word: str) -> Task:
+    """Return the task of a name: its own, the one that runs are tagged with, or another usual one.
+
+    Raises
+    ------
+    UsageProblem
+        Naming the nearest.
+    """
+    found = word if word in TASKS else _GUIDE.get(canonical_task(word) or "", "")
+    for task in TASKS:
+        if task == found:
+            return task
+    names = [*TASKS, *_GUIDE]
+    raise UsageProblem(f"Task {word!r} is none of {', '.join(TASKS)}.{did_you_mean(word, names)}")
+
+
+@cache
+def kind_of(task: str) -> Kind:
+    """Return the kind of a task; its folder is imported when it is first asked for."""
+    home = import_module(f"{__name__.rpartition('.')[0]}.{_HOMES[task]}")
+    found: Kind = home.KIND
+    return found
+
+
+def pick(values: Array, rows: Rows, missing: float) -> Array:
+    """Return the rows of an array, and ``missing`` for those that are -1."""
+    picked = np.full((len(rows), *values.shape[1:]), missing, values.dtype)
+    picked[rows >= 0] = values[rows[rows >= 0]]
+    return picked
