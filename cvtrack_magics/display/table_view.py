@@ -18,7 +18,7 @@ _COLOURS = {
 }
 _MUTED = f"color:{theme.MUTED}"
 _NUMBER = re.compile(r"[-−+<>≤≥±~]?\s?[\d.,]+(e[-+]?\d+)?( ?(%|ms|s|MB|img/s))?|[–-]|")
-_SHORT = 28  # characters of a cell that is not broken
+_SHORT = 20  # characters of a cell that is not broken: a time, a name
 _WIDEST = 72  # characters of a cell in a terminal
 
 

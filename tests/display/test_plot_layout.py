@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
+import pytest
+
 from tests.display.helpers import series
-from tests.display.pages import BUNDLE, Plot, ink, needs_chromium, settle
+from tests.display.pages import BUNDLE, HARNESS, Plot, ink, needs_chromium, serve, settle
 
 pytestmark = needs_chromium
 
@@ -42,6 +45,70 @@ def test_few_panels_fill_a_wide_page_up_to_a_width(page: Any) -> None:
     plot.push({"c": series([1, 2])})
     assert len(page.evaluate(widths)) == 3
     assert max(page.evaluate(widths)) < 430
+
+
+STICKING_OUT = """() => [...document.querySelectorAll(".cv-panel")]
+  .filter((panel) => [...panel.querySelectorAll("canvas, .cv-key, .cv-title")].some(
+    (node) => node.getBoundingClientRect().right > panel.getBoundingClientRect().right))
+  .map((panel) => panel.textContent)"""
+
+
+@pytest.mark.parametrize("width", [1300, 1000, 700, 400])
+def test_panels_that_come_later_leave_the_others_inside_theirs(page: Any, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 900})
+    plot = Plot(page, title="train")
+    for name in ("train/loss", "val/acc", "lr", "grad_norm"):
+        plot.push({name: series([1, 2, 3])})
+        settle(page)
+        assert page.evaluate(STICKING_OUT) == []
+
+
+# What can be read of a name: its letters that lie inside the boxes that would cut them.
+READABLE = """(node) => [...node.querySelectorAll("span")].map((part) => {
+  const text = part.firstChild, range = document.createRange();
+  const edge = part.getBoundingClientRect().right;
+  return [...text.data].filter((_, at) => {
+    range.setStart(text, at);
+    range.setEnd(text, at + 1);
+    return range.getBoundingClientRect().right <= edge + 0.5;
+  }).join("");
+})"""
+
+
+@pytest.mark.parametrize("width", [1000, 700, 400])
+def test_names_that_differ_at_their_ends_can_be_told_apart(page: Any, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 900})
+    names = [f"val/per_class_average_precision_at_iou_0.50/a long class number {i}" for i in (1, 2)]
+    Plot(page, title="train").push({name: series([0.1, 0.2]) for name in names})
+    for shown in (".cv-title", ".cv-name"):
+        starts, ends = zip(
+            *(node.evaluate(READABLE) for node in page.locator(shown).element_handles()),
+            strict=True,
+        )
+        assert [end[-8:] for end in ends] == ["number 1", "number 2"]
+        assert all(len(start) >= 6 for start in starts)
+
+
+def test_a_name_with_odd_signs_is_cut_between_them(page: Any) -> None:
+    name = "🦊" * 30 + "<b>" + " spaces  kept "
+    Plot(page, title=name).push({name: series([1, 2])})
+    assert page.locator(".cv-run").text_content() == name
+    assert page.locator(".cv-name").text_content() == name
+
+
+@pytest.mark.parametrize("language", ["C", "", "en_US.UTF-8", "de-DE", "und", None])
+def test_a_language_that_is_none_costs_no_plot(browser: Any, language: str | None) -> None:
+    page = browser.new_page()
+    page.add_init_script(
+        f"Object.defineProperty(navigator, 'language', {{get: () => {json.dumps(language)}}})"
+    )
+    page.route("**/*", serve)
+    page.goto("http://plot.test/")
+    page.evaluate(HARNESS + "0")
+    Plot(page).push({"a": series([1, 2, 3])})
+    settle(page)
+    assert ink(page) > 0
+    page.close()
 
 
 def test_it_follows_the_pages_theme(page: Any) -> None:

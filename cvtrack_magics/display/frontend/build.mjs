@@ -18,13 +18,28 @@ const styleSheets = {
   },
 };
 
+/**
+ * uPlot asks for numbers in the browser's language while it is loaded, and where that is no
+ * language tag (WebKitGTK under LANG=C says "C") the page has no plot. Its numbers are ours.
+ */
+const anyLanguage = {
+  name: "any-language",
+  setup({ onLoad }) {
+    onLoad({ filter: /uPlot\.esm\.js$/ }, async ({ path }) => {
+      const [before, after, ...more] = (await readFile(path, "utf8")).split("nav.language");
+      if (after === undefined || more.length) throw new Error(`${path} names no language, once`);
+      return { contents: `${before}"en-US"${after}`, loader: "js" };
+    });
+  },
+};
+
 const common = {
   bundle: true,
   minify: true,
   target: "es2021",
   charset: "utf8",
   legalComments: "inline",
-  plugins: [styleSheets],
+  plugins: [styleSheets, anyLanguage],
   logLevel: "warning",
 };
 

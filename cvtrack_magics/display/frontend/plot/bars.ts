@@ -1,6 +1,6 @@
 // How far the loops have come: one slim bar for each.
 
-import { element } from "../shared/dom";
+import { element, setName } from "../shared/dom";
 import type { Bar } from "./state";
 
 interface Row {
@@ -20,8 +20,7 @@ function makeRow(): Row {
     root,
     update({ desc, done, total, figures: text }, running) {
       const ended = total !== null && done >= total;
-      name.textContent = desc;
-      name.title = desc;
+      if (name.textContent !== desc) setName(name, desc);
       figures.textContent = text;
       groove.setAttribute("aria-label", desc || "progress");
       groove.setAttribute("aria-valuetext", text);

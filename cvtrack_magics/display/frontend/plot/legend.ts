@@ -1,6 +1,6 @@
 // The names and values under one panel; a name is a button that hides its curve.
 
-import { element } from "../shared/dom";
+import { element, setName } from "../shared/dom";
 
 export interface Key {
   id: string;
@@ -25,7 +25,6 @@ export function makeLegend(keys: Key[]): Legend {
   const rows = keys.map((key) => {
     const row = element("button", "cv-key", "", { type: "button" });
     row.classList.toggle("cv-faint", key.faint);
-    row.title = `${key.name} (click to show or hide)`;
     const swatch = element("span", "cv-swatch", "", { "aria-hidden": "true" });
     swatch.style.borderTopColor = key.color;
     if (key.dash.length) {
@@ -33,7 +32,10 @@ export function makeLegend(keys: Key[]): Legend {
     }
     const value = element("span", "cv-value");
     const best = element("span", "cv-best");
-    row.append(swatch, element("span", "cv-name", key.name), value, best);
+    const name = element("span", "cv-name");
+    setName(name, key.name);
+    name.title = row.title = `${key.name} (click to show or hide)`;
+    row.append(swatch, name, value, best);
     row.addEventListener("click", key.toggle);
     root.append(row);
     return { row, value, best };

@@ -2,7 +2,7 @@
 
 import uPlot from "uplot";
 import { bestOf, drawBest, drawLevels, drawMarks, levelsOf, placeOf, withinReach } from "./decor";
-import { button, element } from "../shared/dom";
+import { button, element, setName } from "../shared/dom";
 import { number4, seconds } from "../shared/format";
 import { makeLegend, type Key, type Legend } from "./legend";
 import { Notes } from "./notes";
@@ -41,14 +41,20 @@ export class Panel {
   private members = "";
   private drawnAs = "";
   private frame = 0;
+  // A neighbour that appears makes a panel narrower in a grid that stays as wide.
+  private readonly sized = new ResizeObserver(() => this.resize());
+  // WebKit empties the canvas of a page's part that was scrolled away.
+  private readonly seen = new IntersectionObserver((entries) => {
+    if (entries.some(({ isIntersecting }) => isIntersecting)) this.plot?.redraw(false, false);
+  });
 
   constructor(
     readonly group: string,
     private readonly shared: Shared,
     private readonly own: Tracks = shared.store.tracks,
   ) {
-    const title = element("h4", "cv-title", group);
-    title.title = group;
+    const title = element("h4", "cv-title");
+    setName(title, group);
     this.zoom = {
       range: null,
       all: () => this.everything(),
@@ -85,6 +91,8 @@ export class Panel {
     this.plotHome.append(this.nothing, this.notes.root);
     this.nothing.hidden = true;
     this.root.append(head, this.plotHome, this.legendHome);
+    this.sized.observe(this.plotHome);
+    this.seen.observe(this.plotHome);
   }
 
   setMembers(members: string[]): void {
@@ -150,7 +158,7 @@ export class Panel {
     this.plot?.redraw(false, true);
   }
 
-  resize(): void {
+  private resize(): void {
     const width = Math.floor(this.plotHome.clientWidth);
     if (!this.plot) this.update();
     else if (width >= 40 && width !== this.plot.width) {
@@ -161,6 +169,8 @@ export class Panel {
 
   destroy(): void {
     cancelAnimationFrame(this.frame);
+    this.sized.disconnect();
+    this.seen.disconnect();
     this.plot?.destroy();
     this.plot = null;
     this.root.remove();

@@ -2,7 +2,7 @@
 
 import { Bars } from "./bars";
 import { makeControls } from "./controls";
-import { button, element } from "../shared/dom";
+import { button, element, setName } from "../shared/dom";
 import { MAX_PANELS, panelsOf } from "./groups";
 import { Panel, type Shared } from "./panel";
 import { Resources } from "./resources";
@@ -54,8 +54,8 @@ export function mountView(home: HTMLElement, store: Store, options: ViewOptions 
 
   const head = element("div", "cv-head");
   if (options.title !== undefined) {
-    const title = element("strong", "cv-run", options.title);
-    title.title = options.title;
+    const title = element("strong", "cv-run");
+    setName(title, options.title);
     head.append(status, title, controls.words, controls.buttons);
   }
   const redraw = () => each((panel) => panel.update());
@@ -112,16 +112,12 @@ export function mountView(home: HTMLElement, store: Store, options: ViewOptions 
     shared.theme = readTheme(root);
     each((panel) => panel.themeChanged());
   });
-  const resized = new ResizeObserver(() => each((panel) => panel.resize()));
-  resized.observe(grid);
-  resized.observe(resources.grid);
   update();
 
   const remove = () => {
     cancelAnimationFrame(frame);
     stopListening();
     stopTheme();
-    resized.disconnect();
     each((panel) => panel.destroy());
     panels.clear();
     root.remove();

@@ -15,6 +15,19 @@ export function element<K extends keyof HTMLElementTagNameMap>(
   return node;
 }
 
+/** Signs at the end of a name that are never cut: they often tell it apart from its neighbours. */
+const TAIL = 10;
+
+/** Put a name into an element that, where there is no room, cuts it in its middle. */
+export function setName(node: HTMLElement, name: string): void {
+  const signs = [...name];
+  const cut = signs.length - TAIL;
+  const parts = cut > TAIL ? [signs.slice(0, cut), signs.slice(cut)] : [signs];
+  node.classList.add("cv-cut");
+  node.replaceChildren(...parts.map((part) => element("span", "", part.join(""))));
+  node.title = name;
+}
+
 export function button(
   className: string,
   text: string,
