@@ -11,6 +11,7 @@ from cvtrack_magics.commands.mlbench import mlbench as mlbench
 from cvtrack_magics.commands.mlcam import mlcam as mlcam
 from cvtrack_magics.commands.mlcard import mlcard as mlcard
 from cvtrack_magics.commands.mlcheck import mlcheck as mlcheck
+from cvtrack_magics.commands.mlcompare import mlcompare as mlcompare
 from cvtrack_magics.commands.mlconfig import mlconfig as mlconfig
 from cvtrack_magics.commands.mldata import mldata as mldata
 from cvtrack_magics.commands.mlend import mlend as mlend

@@ -32,6 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _add_sync(commands)
     given = list(sys.argv[1:] if arguments is None else arguments)
     _add_gate(commands, chosen=given[:1] == ["gate"])
+    _add_compare(commands, chosen=given[:1] == ["compare"])
     _add_processes(commands)
     with any_encoding():
         options = parser.parse_args(arguments)
@@ -93,6 +94,21 @@ def _add_gate(commands: Any, *, chosen: bool) -> None:
     gate.add_argument("--junit", metavar="FILE", help="write it as JUnit XML")
     gate.add_argument("--summary", metavar="FILE", help="append it as GitHub-flavoured Markdown")
     gate.set_defaults(perform=_gate)
+
+
+def _add_compare(commands: Any, *, chosen: bool) -> None:
+    compare = commands.add_parser(
+        "compare",
+        help="say why runs differ, and whether one is better",
+        description="Say why runs differ, and whether one is better than the first, as %%mlcompare "
+        "does. Exit code 0: compared; 2: they could not be.",
+    )
+    if chosen:
+        table()["mlcompare"].fill(compare)
+    compare.add_argument("--json", action="store_true", help="print it as JSON")
+    compare.add_argument("--store", default="", metavar="URI", help="else MLFLOW_TRACKING_URI")
+    compare.add_argument("--experiment", default="", metavar="NAME", help="where the names are")
+    compare.set_defaults(perform=_compare)
 
 
 def _add_processes(commands: Any) -> None:
@@ -182,6 +198,17 @@ def _gate(options: argparse.Namespace) -> int:
     _answer("gate", found.result.to_json() if judged and options.json else found)
     _stop()
     return REFUSED if judged and not found.result.passed else PASSED
+
+
+def _compare(options: argparse.Namespace) -> int:
+    try:
+        _use_store(options)
+        found = table()["mlcompare"].call(table()["mlcompare"].understood(vars(options), {}).values)
+    except Exception as error:
+        return _failed("compare", error)
+    _answer("compare", found.to_json() if options.json else found)
+    _stop()
+    return PASSED
 
 
 def _answer(command: str, text: object) -> None:

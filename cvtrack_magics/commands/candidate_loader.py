@@ -9,7 +9,8 @@ from typing import Any
 from cvtrack_magics.release.facts import Candidate, DataFact, EvaluationFacts, Point
 from cvtrack_magics.run.current import get_session
 from cvtrack_magics.run.model_reference import Found, find
-from cvtrack_magics.store.run_reader import read_run
+from cvtrack_magics.store.registry import Version
+from cvtrack_magics.store.run_reader import StoredRun, read_run
 from cvtrack_magics.store.uris import absolute
 from cvtrack_magics.text import json_object
 
@@ -31,6 +32,11 @@ def gather(found: Found) -> Candidate:
     session = get_session()
     uri = absolute(session.tracking.uri)
     stored = read_run(uri, found.run_id, _wanted)
+    return candidate_from(stored, session.tracking.place, found.version)
+
+
+def candidate_from(stored: StoredRun, place: str = "", version: Version | None = None) -> Candidate:
+    """Return what was read of a run as the facts that are judged; see :class:`Candidate`."""
     return Candidate(
         run_id=stored.run_id,
         run_name=stored.name,
@@ -49,8 +55,8 @@ def gather(found: Found) -> Candidate:
         files=stored.files,
         texts={path: text for path, text in stored.texts.items() if not _is_table(path)},
         evaluations=dict(evaluations_of(stored.texts)),
-        version=found.version,
-        store=session.tracking.place,
+        version=version,
+        store=place,
     )
 
 

@@ -13,45 +13,14 @@ an interactive plot in the picture's place. Here the front end is written into t
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from nbconvert.exporters.html import HTMLExporter
 from nbconvert.preprocessors.base import Preprocessor
 
-_BUNDLE = Path(__file__).parent / "static" / "plot.js"
-_CARD = 'class="cvtrack-data"'
-_MARK = 'data-cvtrack="front-end"'
+from cvtrack_magics.display.front_end import CARD, bring_alive, front_end
 
-
-def front_end() -> str:
-    """Return the front end as a script element, or ``""`` when it was not built."""
-    if not _BUNDLE.exists():
-        return ""
-    # Only these three can end or change the reading of a script inside HTML.
-    code = _BUNDLE.read_text(encoding="utf-8")
-    for word in ("</script", "</SCRIPT", "<!--"):
-        code = code.replace(word, f"\\x3c{word[1:]}")
-    return f'<script type="module" {_MARK}>{code}</script>'
-
-
-def bring_alive(html: str) -> str:
-    """Put the front end into an exported page, once; a page without a card stays as it is.
-
-    Parameters
-    ----------
-    html : str
-        A page that ``jupyter nbconvert --to html`` wrote.
-
-    Returns
-    -------
-    str
-        The page with the front end at the end of its body.
-    """
-    if _CARD not in html or _MARK in html:
-        return html
-    body, end, rest = html.rpartition("</body>")
-    return body + front_end() + end + rest if end else html + front_end()
+__all__ = ["Alive", "LiveHTMLExporter", "bring_alive", "front_end"]
 
 
 class Alive(Preprocessor):  # type: ignore[misc, unused-ignore]
@@ -65,7 +34,7 @@ class Alive(Preprocessor):  # type: ignore[misc, unused-ignore]
             for output in cell.get("outputs", ()):
                 data = output.get("data", {})
                 html = _text(data.get("text/html", ""))
-                if _CARD in html:
+                if CARD in html:
                     data["text/html"] = html + front_end()
                     return nb, resources
         return nb, resources

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,29 @@ def sent_elsewhere(session: Session, name: str = "") -> bool:
         for folder in read_folders(session.journal)
         if name in ("", folder.note.name)
     )
+
+
+def send_what_ended(session: Session, timeout: float) -> bool:
+    """Wait until the runs of this session that have ended are in the store.
+
+    Parameters
+    ----------
+    session : Session
+        Whose runs.
+    timeout : float
+        Seconds; where the store does not answer, its first refusal ends the wait.
+
+    Returns
+    -------
+    bool
+        False where one still waits.
+    """
+    until, sent = time.monotonic() + timeout, True
+    for sender in (session.sender, session.backlog):
+        for delivery in list(sender.deliveries):
+            if delivery.end is not None and not delivery.done:
+                sent &= sender.wait(delivery, max(0.0, until - time.monotonic()))
+    return sent
 
 
 def in_words(found: Sequence[Delivery]) -> str:

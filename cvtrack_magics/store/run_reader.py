@@ -84,6 +84,13 @@ def read_run(uri: str, run_id: str, wanted: Callable[[str, int], bool]) -> Store
         experiment = str(client.get_experiment(run.info.experiment_id).name)
         files = dict(_walk(client, run_id))
         texts = dict(_texts(uri, run_id, [p for p, size in files.items() if wanted(p, size)]))
+    return stored_run(run, experiment, files, texts)
+
+
+def stored_run(
+    run: Any, experiment: str, files: Mapping[str, int], texts: Mapping[str, str]
+) -> StoredRun:
+    """Return what MLflow's picture of a run says, with its files and the texts of some."""
     info, data = run.info, run.data
     return StoredRun(
         run_id=str(info.run_id),

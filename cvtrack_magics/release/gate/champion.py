@@ -125,11 +125,7 @@ def _compared(
     ours = side("the challenger", challenger, rule.metric, demands)
     theirs = side("the champion", champion, rule.metric, Setting())
     better = direction(ours.evaluation, rule.metric, rule.better)
-    same_data(ours.evaluation, theirs.evaluation)
-    samples = int(ours.evaluation.facts["samples"])
-    if samples < FEWEST:
-        raise Refusal(f"{samples} samples are too few to tell, {FEWEST} are the least")
-    bound, resamples = _bound(ours, theirs, rule, 1 if better == "higher" else -1)
+    bound, samples, resamples = bound_of_gain(ours, theirs, rule.metric, better, rule.confidence)
     return Comparison(
         metric=rule.metric,
         better=better,
@@ -152,15 +148,45 @@ def _version(candidate: Candidate) -> tuple[str, str] | None:
     return None if version is None else (version.name, version.version)
 
 
-def _bound(ours: Side, theirs: Side, rule: ChampionRule, sign: int) -> tuple[paired.Bound, int]:
-    name = inner(ours.evaluation, rule.metric)
+def bound_of_gain(
+    ours: Side, theirs: Side, metric: str, better: str, confidence: float
+) -> tuple[paired.Bound, int, int]:
+    """Return by how much one evaluation surely is better than another of the same data.
+
+    Parameters
+    ----------
+    ours, theirs : Side
+        The two evaluations.
+    metric : str
+        With its prefix.
+    better : str
+        ``higher`` or ``lower``.
+    confidence : float
+        Of the bound, one-sided.
+
+    Returns
+    -------
+    Bound, int, int
+        The bound, the samples, and the resamples that both have, 0 of a mean of scores.
+
+    Raises
+    ------
+    Refusal
+        They cannot be compared.
+    """
+    same_data(ours, theirs)
+    samples, sign = int(ours.evaluation.facts["samples"]), 1 if better == "higher" else -1
+    if samples < FEWEST:
+        raise Refusal(f"{samples} samples are too few to tell, {FEWEST} are the least")
+    name = inner(ours.evaluation, metric)
     column = _COLUMNS.get((str(ours.evaluation.facts.get("task")), name))
     if column:
-        return _by_sample(ours, theirs, column, rule.confidence, sign), 0
+        return _by_sample(ours, theirs, column, confidence, sign), samples, 0
     if ours.evaluation.headline != name or theirs.evaluation.headline != name:
         headline = plain(ours.evaluation.headline, 40)
         raise Refusal(f"{plain(name, 60)} cannot be compared in pairs; {headline} can")
-    return _by_resample(ours, theirs, rule.confidence, sign)
+    bound, resamples = _by_resample(ours, theirs, confidence, sign)
+    return bound, samples, resamples
 
 
 def _by_sample(ours: Side, theirs: Side, column: str, confidence: float, sign: int) -> paired.Bound:

@@ -69,9 +69,10 @@ def direction(evaluation: EvaluationFacts, metric: str, said: str) -> str:
     return known or said
 
 
-def same_data(ours: EvaluationFacts, theirs: EvaluationFacts) -> None:
+def same_data(one: Side, other: Side) -> None:
     """Refuse two evaluations that cannot be shown to be of the same data in the same way."""
-    for who, evaluation in (("the challenger", ours), ("the champion", theirs)):
+    ours, theirs = one.evaluation, other.evaluation
+    for who, evaluation in ((one.who, ours), (other.who, theirs)):
         if not evaluation.data_sha256:
             raise Refusal(f"it is not known on which data {who} was evaluated")
         if not isinstance(evaluation.facts.get("samples"), int):
@@ -81,10 +82,10 @@ def same_data(ours: EvaluationFacts, theirs: EvaluationFacts) -> None:
     if ours.data_sha256 != theirs.data_sha256:
         digests = f"{plain(ours.data_sha256[:8])} and {plain(theirs.data_sha256[:8])}"
         raise Refusal(f"they were evaluated on different data, {digests}")
-    made, other = _comparable(ours), _comparable(theirs)
-    for key in sorted(made.keys() | other.keys()):
-        if made.get(key) != other.get(key):
-            seen = f"{plain(made.get(key), 40)} and {plain(other.get(key), 40)}"
+    made, wanted = _comparable(ours), _comparable(theirs)
+    for key in sorted(made.keys() | wanted.keys()):
+        if made.get(key) != wanted.get(key):
+            seen = f"{plain(made.get(key), 40)} and {plain(wanted.get(key), 40)}"
             raise Refusal(f"they were evaluated with different {key}: {seen}")
 
 
