@@ -6,7 +6,7 @@ CHROMIUM_PACKAGES ?= chromium
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo lab test test-fast notebooks refresh lint format bench docs faults chromium postgres clean
+.PHONY: help demo lab test test-fast notebooks refresh lint format bench docs faults kills chromium postgres clean
 
 help:  ## say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -58,6 +58,9 @@ format: $(VENV)/.dev  ## let ruff put the code in order
 
 faults: $(VENV)/.dev postgres  ## play 684 schedules of faults, and print a table by class
 	$(BIN)/python -m tests.faults
+
+kills: $(VENV)/.dev  ## kill a training at 50 random steps, resume it, and compare bit for bit
+	$(BIN)/python -m tests.run.checkpoint.kills
 
 docs: $(VENV)/.dev  ## build the site into site/, strictly: no broken link, nothing undocumented
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet

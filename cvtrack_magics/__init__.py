@@ -30,6 +30,7 @@ _HOMES = {
         "UsageProblem",
     ),
     "capture.params.seeds": ("loader_generator", "seed_worker"),
+    "commands.checkpoint": ("checkpoint",),
     "commands.gate_history": ("gate_history", "gate_rollback"),
     "commands.log": ("log",),
     "commands.mlgrid": ("log_predictions",),

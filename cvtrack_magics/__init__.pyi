@@ -2,6 +2,7 @@ from typing import Any
 
 from cvtrack_magics.capture.params.seeds import loader_generator as loader_generator
 from cvtrack_magics.capture.params.seeds import seed_worker as seed_worker
+from cvtrack_magics.commands.checkpoint import checkpoint as checkpoint
 from cvtrack_magics.commands.gate_history import gate_history as gate_history
 from cvtrack_magics.commands.gate_history import gate_rollback as gate_rollback
 from cvtrack_magics.commands.log import log as log

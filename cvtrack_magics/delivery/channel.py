@@ -81,6 +81,8 @@ class Channel:
         self._drop_lock = threading.RLock()
         self._shown = {MAIN: Cursor(self.main), OTHER: Cursor(self.other)}
         self._dropped = {MAIN: 0, OTHER: 0}
+        self._is_new: Callable[[Mapping[str, Any], int], Mapping[str, Any]] | None = None
+        self._stood = 0
 
     # -- writing
 
@@ -110,8 +112,16 @@ class Channel:
                 groups.setdefault(at, {})[name] = value
         for at, group in groups.items():
             if every == 1 or at % every == 0:
-                self._put(group, at, clock)
+                self._put(self._new_of(group, at), at, clock)
             self._next.update(dict.fromkeys(group, at + 1))
+
+    def _new_of(self, values: dict[str, Any], step: int) -> dict[str, Any]:
+        """Leave out what the run has already, where it is done again from a checkpoint on."""
+        if self._is_new is None:
+            return values
+        found = self._is_new(values, step)
+        self._stood += len(values) - len(found)
+        return {name: value for name, value in values.items() if name in found}
 
     def written(self) -> tuple[int, ...]:
         """Return what differs when anything was written since."""
@@ -121,13 +131,34 @@ class Channel:
     @property
     def written_by_loop(self) -> tuple[int, int]:
         """What differs when the thread that logs first has logged since."""
-        return self.main.count, self.main.at
+        return self.main.count, self.main.at + self._stood
 
     def log_at(self, metrics: Mapping[str, float], step: int, unix_ms: int) -> None:
         """Write values down that were logged at a given time (Unix milliseconds)."""
         values = {self.names.of(key): float(value) for key, value in metrics.items()}
         with self._lock:  # whoever calls is not the training loop, and must not become it
             self._write(self.other, values, as_step(step), UnixTime(unix_ms * 1_000_000))
+
+    def next_steps(self) -> dict[str, int]:
+        """Return the step after the last of each metric that the loop logs."""
+        self._learn_steps(list(self._sets))
+        return {name: step for name, step in self._next.items() if not name.startswith(UNSEEN)}
+
+    def go_back(self, steps: Mapping[str, int]) -> None:
+        """Count on from what :meth:`next_steps` returned at a checkpoint."""
+        self._learn_steps(list(self._sets))
+        own = {name: step for name, step in self._next.items() if name.startswith(UNSEEN)}
+        self._next = {**own, **steps}
+
+    def look_at(self, is_new: Callable[[Mapping[str, Any], int], Mapping[str, Any]]) -> None:
+        """Ask of all values, until :meth:`all_is_new`, which of them the run does not have."""
+        self._is_new = is_new
+        self.main.short(allowed=False)
+
+    def all_is_new(self) -> None:
+        """Write values down as they come: the run has come to where it had been."""
+        self._is_new = None
+        self.main.short(allowed=True)
 
     def _learn_steps(self, names: Iterable[str]) -> None:
         """Take over the steps that the short way left at the sets of these metrics."""
@@ -142,6 +173,8 @@ class Channel:
             row.next = None
 
     def _put(self, values: dict[str, Any], step: int, clock: int) -> None:
+        if not values:
+            return
         on_device = {name: value for name, value in values.items() if type(value) is not float}
         if on_device:
             self._on_device.append((on_device, step, clock))

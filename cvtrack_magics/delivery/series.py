@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from zlib import crc32
@@ -88,6 +88,14 @@ class Series:
         mine.count += theirs.count
         self._whole = mine
         self._thin()
+
+    def without(self, steps: Collection[int]) -> Series:
+        """Return a series of the points that are here, but for those of some steps."""
+        found = Series(most=self.most)
+        for step, value, time in zip(self.steps, self.values, self.times, strict=True):
+            if step not in steps:
+                found.append(step, value, time)
+        return found
 
     def __len__(self) -> int:
         """How many points are here."""

@@ -104,6 +104,7 @@ class Stream:
         self.limit = -1  # below any offset: the first row makes the first segment
         self.count = 0
         self.busy = False
+        self._short = True
         self.nested: deque[tuple[tuple[str, ...], list[float], int, int]] = deque()
 
     def write(
@@ -189,11 +190,17 @@ class Stream:
             self.data[self.at : end] = named
             self.at = end
             self.defined[row.names] = row
-            if row.is_own:
+            if row.is_own and self._short:
                 self.ready[row.names] = row
         end = self.at + row.size
         self.data[self.at : end] = body
         self.at = end
+
+    def short(self, *, allowed: bool) -> None:
+        """Let rows take the short way, or have all of them take the longer one."""
+        self._short = allowed
+        own = [row for row in self.defined.values() if row.is_own]
+        self.ready = {row.names: row for row in own} if allowed else {}
 
     def set_of(self, names: tuple[str, ...]) -> MetricSet | None:
         """Return the set of some names, where a row of it was written."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from cvtrack_magics.errors import CvtrackError
@@ -62,6 +62,15 @@ class Albums:
     def go_on_after(self, step: int) -> None:
         """Count on after the steps of an earlier stretch of the run."""
         self._first, self.last_step = step, max(0, step)
+
+    def counted(self) -> dict[str, int]:
+        """Return the step of each name's last predictions, as far as it is counted here."""
+        return dict(self._counted)
+
+    def go_back(self, counted: Mapping[str, int]) -> None:
+        """Count on from what :meth:`counted` returned at a checkpoint."""
+        self._counted = {name: int(step) for name, step in counted.items()}
+        self._first, self.last_step = -1, max([0, *self._counted.values()])
 
     def add(
         self, name: str, predictions: Predictions, step: int, rows: Sequence[int]

@@ -117,6 +117,19 @@ class Control:
         """Count on after the steps of an earlier stretch of the run."""
         self._loops.go_on_after(step)
 
+    def go_back(self, step: int) -> None:
+        """Count on after a step that is not the last one, as if what followed had not been."""
+        self._loops.go_back(step)
+
+    @property
+    def counting(self) -> tuple[str, int, int]:
+        """Which place in the code counts, from which step, and the highest step given."""
+        return self._loops.counting
+
+    def count_by(self, loop: Loop, shift: int, reached: int) -> None:
+        """Let a loop count, as it did at a checkpoint."""
+        self._loops.count_by(loop, shift, reached)
+
     def bars(self) -> list[Bar]:
         """Return how far the loops have come, the outermost first."""
         with self._lock:

@@ -8,6 +8,8 @@ from cvtrack_magics.capture.machine.meter import ResourceUse
 from cvtrack_magics.capture.params.cell_settings import said_of, settings_of
 from cvtrack_magics.records import Artifact, Notice, Record, Tag
 from cvtrack_magics.run import context as surroundings
+from cvtrack_magics.run.checkpoint.counters import superseded_records
+from cvtrack_magics.run.checkpoint.files import FOLDER
 from cvtrack_magics.run.context import safely
 from cvtrack_magics.run.context_collector import paths_of
 from cvtrack_magics.run.summary_metrics import best_records
@@ -44,6 +46,7 @@ def last_facts(
         lambda: scope.not_said_otherwise(scope.gathering.finish(patience)),
     )
     last += safely("predictions", lambda: scope.albums.finish(hurry=session.process.ending))
+    last += safely("the last checkpoint", lambda: _checkpoints(scope))
     last += safely("what the cell printed", lambda: _printed(scope))
     last += safely("settings in the cell's names", lambda: _settings(scope))
     last += safely("the last points of the plot", lambda: _last_points(scope))
@@ -65,6 +68,16 @@ def last_facts(
 def _printed(scope: RunScope) -> list[Record]:
     scope.printed.read(last=True)
     return [*scope.printed.said()]
+
+
+def _checkpoints(scope: RunScope) -> list[Record]:
+    """Return the checkpoints that are kept, as files of the run, if there is time."""
+    if scope.checkpoint is None:
+        return []
+    hurry = scope.session.process.ending
+    kept = scope.checkpoint.finish(HURRIED if hurry else GATHERED)
+    files = [Artifact(f"{FOLDER}/{one.path.name}", source=one.path) for one in kept if one.step]
+    return [*superseded_records(scope), *([] if hurry else files)]
 
 
 def _settings(scope: RunScope) -> list[Record]:

@@ -101,6 +101,22 @@ class Loops:
         """Count on after the steps of an earlier stretch of the run."""
         self._axis.go_on_after(step)
 
+    def go_back(self, step: int) -> None:
+        """Count on after a step that is not the last one, as if what followed had not been."""
+        self._axis = Axis()
+        self._axis.go_on_after(step)
+        self._since = self._high = -1
+        self._rounds, self._turns = {}, {}
+
+    @property
+    def counting(self) -> tuple[str, int, int]:
+        """Which place in the code counts, from which step, and the highest step given."""
+        return self._axis.counting
+
+    def count_by(self, loop: Loop, shift: int, reached: int) -> None:
+        """Let a loop count, as it did at a checkpoint."""
+        self._axis.count_by((*loop.around, loop), shift, reached)
+
     # -- which loops code is in
 
     def _look(self) -> None:

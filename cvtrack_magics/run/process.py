@@ -12,6 +12,7 @@ from types import FrameType
 from typing import Any
 
 LONGEST = 20.0  # seconds after a signal; what is not sent by then is on disk
+GRANTED = 10.0  # seconds that a training gets to come to its next checkpoint
 STUCK = (
     b"cvtrack: this process was told to end and was stuck where the signal came; it is ended now. "
     b"'cvtrack sync' sends what is on disk.\n"
@@ -37,9 +38,13 @@ class ProcessEnd:
         self._pid = os.getpid()
         self._old_sigterm: Any = None
         self.ending = False
+        self.last_wish: Callable[[], bool] = lambda: False
+        """Asked first when the process is told to end; whether :meth:`end_now` comes soon."""
+        self._granted: threading.Timer | None = None
 
     def hold(self) -> None:
         """Begin to watch; a run was opened."""
+        self._granted = None
         atexit.unregister(self._at_exit)
         atexit.register(self._at_exit)
         if self._old_sigterm is None and threading.current_thread() is threading.main_thread():
@@ -53,6 +58,24 @@ class ProcessEnd:
                 if signal.getsignal(signal.SIGTERM) == self._on_sigterm:
                     signal.signal(signal.SIGTERM, self._old_sigterm)
             self._old_sigterm = None
+
+    def end_now(self) -> None:
+        """End the process as it was told to; what was to be done before is done."""
+        if self._granted is not None:
+            self._granted.cancel()
+            signal.raise_signal(signal.SIGTERM)
+
+    def _grant(self, number: int) -> bool:
+        """Let the code that the signal came into go on to where its state can be kept."""
+        if self._granted is not None or os.getpid() != self._pid:
+            return False
+        with suppress(Exception):
+            if self.last_wish():
+                again = threading.Timer(GRANTED, os.kill, (os.getpid(), number))
+                again.daemon = True
+                again.start()
+                self._granted = again
+        return self._granted is not None
 
     def in_child(self) -> None:
         """Give a forked child the signal's own action: it has no run of this process to end.
@@ -75,6 +98,8 @@ class ProcessEnd:
             self._stop(in_time)
 
     def _on_sigterm(self, number: int, frame: FrameType | None) -> None:
+        if self._grant(number):
+            return
         old = self._old_sigterm
         # the code that the signal came into may hold what we need: the end comes all the same
         net = threading.Timer(LONGEST, _end_now, (number,))

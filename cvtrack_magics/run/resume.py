@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -145,6 +146,7 @@ def remember(scope: RunScope, use: ResourceUse) -> None:
         used=scope.stretch.total(use),
         pictures=max(scope.albums.last_step, scope.stretch.earlier.pictures),
         read=lambda: thin,
+        points=lambda: points_of(thin),
     )
     key = scope.tags.get("cvtrack.run_key") or scope.kept.note.key
     note = scope.kept.delivery.note
@@ -234,6 +236,7 @@ def _earlier(uri: str, stored: StoredSoFar) -> Earlier:
         pictures=_pictures(uri, stored.run_id),
         read=lambda: curves_of(histories(uri, stored.run_id, names)),
         unknown=unknown,
+        points=lambda: chain.from_iterable(histories(uri, stored.run_id, names).values()),
     )
 
 
@@ -288,6 +291,13 @@ def curves_of(points: Mapping[str, Sequence[Point]]) -> Curves:
     return found
 
 
+def points_of(curves: Curves) -> Iterator[Point]:
+    """Return the points that are here of some curves."""
+    for name, series in curves.items():
+        for step, value, at in zip(series.steps, series.values, series.times, strict=True):
+            yield safe_key(name), value, int(at * 1000), step
+
+
 def _on_disk(folder: RunFolder) -> Known:
     """Return what a journal knows of a run; the store may know more."""
     note = folder.note
@@ -303,6 +313,7 @@ def _on_disk(folder: RunFolder) -> Known:
         steps={safe_key(name): found.highest for name, found in series.items() if found},
         used=ResourceUse(wall, 0.0, 0, None),
         read=lambda: {k: s for k, s in series.items() if not k.startswith(UNSEEN)},
+        points=lambda: points_of({k: s for k, s in series.items() if not k.startswith(UNSEEN)}),
     )
     return Known(note.run_id, tags.get("cvtrack.run_key", note.key), earlier, "the disk")
 

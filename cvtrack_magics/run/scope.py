@@ -40,6 +40,7 @@ from cvtrack_magics.store.tracking import OpenRun
 
 if TYPE_CHECKING:
     from cvtrack_magics.journal.folder import RunNote
+    from cvtrack_magics.run.checkpoint.checkpoint import Checkpoint
     from cvtrack_magics.run.foreign_runs import Way
     from cvtrack_magics.run.precedence import Opening
     from cvtrack_magics.run.session import Session
@@ -124,11 +125,20 @@ class RunScope:
         self.tee = StreamTee(lines=self.printed.take if spec.auto else None)
         self._meter = ResourceMeter()
         self.figures: list[bytes] = []
+        self.checkpoint: Checkpoint | None = None
+        self._changed: list[str] = []
+        """Params that are not what an earlier stretch had, until they are noted."""
+        self._went_on = False
 
     @property
     def name(self) -> str:
         """The run's name."""
         return self.spec.name
+
+    @property
+    def key(self) -> str:
+        """What the run is known by in all its stretches, whether or not the store has it."""
+        return self.stretch.earlier.tags.get(RUN_KEY) or self.kept.note.key
 
     @property
     def is_open(self) -> bool:
@@ -300,7 +310,17 @@ class RunScope:
         self.recorded += kept
         if kept:
             self._put(kept)
+        if self._went_on:
+            self.note_changes()
         return said
+
+    def note_changes(self) -> None:
+        """Note at this step, with the date, the params that are not what they were before."""
+        self._went_on = True
+        now = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime())
+        changed, self._changed = self._changed, []
+        for text in changed:
+            self._mark(self.last_step, f"{now}: {text}")
 
     def _new_params(self, records: list[Record], *, quietly: bool = False) -> list[Record]:
         """Replace a param that was recorded with another value before by one clear line."""
@@ -310,6 +330,8 @@ class RunScope:
                 before = self.params.setdefault(record.key, record.value)
                 if before != record.value:
                     kept += self.stretch.instead(record, before, self.name, quietly=quietly)
+                    if self.stretch.resumed and not quietly:
+                        self._changed.append(f"{record.key} was {before}, is {record.value}")
                     continue
             kept.append(record)
         return kept
@@ -391,6 +413,9 @@ class RunScope:
         self.recorded += last
         end = End(outcome, ended)
         self._end(last, end)
+        if self.checkpoint is not None and outcome == "FINISHED":
+            with self._attempt("leave the older checkpoints to the store"):
+                self.checkpoint.forget()
         if self.run is not None:
             with self._attempt("wait for the store"):
                 self._deliver(self.run, end, self.session.config.close_timeout)

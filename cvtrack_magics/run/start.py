@@ -76,6 +76,7 @@ def go_on(scope: RunScope, tags: Mapping[str, str], own: frozenset[str]) -> None
     scope.control.go_on_after(stretch.last_step)
     scope.albums.go_on_after(max(stretch.last_step, stretch.earlier.pictures))
     scope.go_on_after(stretch.last_of(UNSEEN), resume.marks_of(stretch.earlier.tags))
+    scope.note_changes()
     scope.notices.append(
         f"This is stretch {stretch.number} of run {scope.name!r}: its code, session and "
         f"output lie under stretch-{stretch.number}/, beside the earlier ones."

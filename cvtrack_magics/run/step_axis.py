@@ -88,6 +88,16 @@ class Axis:
         """Count on after the steps of an earlier stretch of the run."""
         self._after = max(self._after, step)
 
+    @property
+    def counting(self) -> tuple[str, int, int]:
+        """Which place in the code counts, from which step, and the highest step given."""
+        return self._counter.place if self._counter else "", self._shift, self.reached
+
+    def count_by(self, loops: Sequence[Loop], shift: int, reached: int) -> None:
+        """Let the innermost of some loops count, as it did at a checkpoint."""
+        self._counter, self._nest = loops[-1], loops[0].place
+        self._shift, self.reached = shift, reached
+
     def step(self, loops: Sequence[Loop]) -> int:
         """Return the step of what is logged now, in the innermost of some loops."""
         loop = loops[-1]

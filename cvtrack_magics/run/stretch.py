@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING
 
 from cvtrack_magics.capture.machine.meter import ResourceUse
 from cvtrack_magics.delivery.channel import UNSEEN
@@ -17,6 +18,9 @@ from cvtrack_magics.run.context import RESOURCES
 from cvtrack_magics.run.seeding import SEED_PARAM
 from cvtrack_magics.run.summary_metrics import is_summary
 from cvtrack_magics.store.deferred_runs import STRETCHES
+
+if TYPE_CHECKING:
+    from cvtrack_magics.run.checkpoint.superseded import Standing
 
 COUNT = STRETCHES
 PREFIX = "stretch."
@@ -48,6 +52,8 @@ class Earlier:
     pictures: int = -1
     read: Callable[[], Curves] = dict
     unknown: str = ""
+    points: Callable[[], Iterable[tuple[str, float, int, int]]] = tuple
+    """Returns all points, as far as they can be had: metric, value, Unix milliseconds, step."""
 
 
 class Stretch:
@@ -62,6 +68,8 @@ class Stretch:
     def __init__(self, earlier: Earlier | None = None) -> None:
         self.earlier = earlier or Earlier()
         self._curves: Curves | None = None if self.resumed else {}
+        self.standing: Standing | None = None
+        """The points from behind the checkpoint that the run went back to."""
         self._thread: threading.Thread | None = None
 
     @property
@@ -80,6 +88,11 @@ class Stretch:
         """Return the step after the highest of a metric's earlier ones; None for a new one."""
         last = self.earlier.steps.get(safe_key(name))
         return None if last is None else last + 1
+
+    def go_back(self, steps: Mapping[str, int]) -> None:
+        """Count from earlier steps on than the highest, of all but what the machine uses."""
+        kept = {n: s for n, s in self.earlier.steps.items() if n.startswith((UNSEEN, RESOURCES))}
+        self.earlier = replace(self.earlier, steps={**steps, **kept})
 
     @property
     def last_step(self) -> int:
@@ -132,10 +145,15 @@ class Stretch:
         if not self._curves:
             return now
         names = {safe_key(name): name for name in now}
-        found = {names.get(name, name): series for name, series in self._curves.items()}
+        found = {names.get(name, name): self._valid(name, s) for name, s in self._curves.items()}
         for name, series in now.items():
             found[name] = joined(found[name], series) if name in found else series
         return found
+
+    def _valid(self, name: str, series: Series) -> Series:
+        """Leave out the points that were logged again with other values."""
+        places = self.standing.changed.places.get(name) if self.standing is not None else None
+        return series.without(places) if places else series
 
     def total(self, use: ResourceUse) -> ResourceUse:
         """Add what the earlier stretches used; of memory, the highest peak counts."""
