@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -93,7 +94,8 @@ def test_a_checkpoint_of_another_training_is_refused_in_one_line(place: Place) -
     killed, resumed = run([job, Job(job.folder, "own", resume=True)])
     assert killed["code"] == -9
     assert resumed["code"] == 1
-    assert "UsageProblem: The checkpoint of step 5 has no np_draws." in resumed["out"]
+    # which one is the newest depends on what was written when the kill came
+    assert re.search(r"UsageProblem: The checkpoint of step [05] has no np_draws\.", resumed["out"])
 
 
 @pytest.mark.parametrize(("shape", "step"), [("epochs", 12), ("own", 13), ("stateful", 12)])
