@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from cvtrack_magics.commands.line import BODY_BELOW
+from cvtrack_magics.notebook import computed
 from cvtrack_magics.notebook.host import ShellHost
 from cvtrack_magics.notebook.parameters import params_of
 from cvtrack_magics.notebook.shell_commands import ShellCommands
@@ -103,24 +104,38 @@ class CellHooks:
         self.mentioned: Callable[[str], None] | None = None
         """Told of each cell before it runs."""
         self.commands = ShellCommands(shell, self._command_failed)
+        self.computed = computed.ComputedMetrics(self._may_have_metrics)
 
     def install(self) -> None:
         """Put the transform and the hooks into the shell."""
         self.commands.install()
         self.host.displays.tables = self._table_shown
+        self.host.displays.lines = self._text_shown
         self.shell.input_transformer_manager.line_transforms.insert(0, open_at_first_line)
+        self.shell.ast_transformers.append(self.computed)
+        setattr(self.shell, computed.SEEN, computed.seen)
         self.shell.events.register("pre_run_cell", self.before_cell)
         self.shell.events.register("post_run_cell", self.after_cell)
 
     def remove(self) -> None:
         """Give the shell back as it was."""
         self.commands.remove()
-        self.host.displays.tables = None
+        self.host.displays.tables = self.host.displays.lines = None
         with suppress(ValueError):
             self.shell.input_transformer_manager.line_transforms.remove(open_at_first_line)
+        with suppress(ValueError):
+            self.shell.ast_transformers.remove(self.computed)
         for event, hook in (("pre_run_cell", self.before_cell), ("post_run_cell", self.after_cell)):
             with suppress(ValueError):
                 self.shell.events.unregister(event, hook)
+
+    def _may_have_metrics(self) -> bool:
+        """Whether the cell that is about to run is in a run, and may call a metric."""
+        source = self.frames[-1].facts.source if self.frames else ""
+        session = current.peek()
+        is_run = FIRST_LINE.match(source.lstrip().split("\n", 1)[0].rstrip()) is not None
+        is_run = is_run or (session is not None and bool(session.scopes))
+        return is_run and computed.may_have_metrics(source)
 
     def _command_failed(self, error: BaseException) -> None:
         """Let the cell that gave a command to the shell fail its run; the first one counts."""
@@ -134,6 +149,13 @@ class CellHooks:
         scope = session.scopes[-1] if session is not None and session.scopes else None
         if scope is not None and scope.spec.auto:
             scope.printed.take_table(key, html)
+
+    @staticmethod
+    def _text_shown(text: str) -> None:
+        """Let the open runs have text that their cell displays as if it were printed."""
+        session = current.peek()
+        for scope in session.scopes if session is not None else ():
+            scope.tee.take(text)
 
     def before_cell(self, info: Any) -> None:
         """IPython is about to run a cell."""

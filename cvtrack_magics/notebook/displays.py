@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 HOMES = 500  # of our own displays, the newest, of which it is known whether they were cleared
+PRINTED = '<pre style="white-space:pre'
+"""What the HTML of text begins with that rich's console prints."""
 MOST_BYTES = 16_000_000
 """Of what is kept for all cells; the oldest are words only from there on."""
 
@@ -55,6 +57,8 @@ class Displays:
         self._gone: set[str] = set()
         self.tables: Callable[[str, str], None] | None = None
         """Told of each table that the user's code displays: its key, and the HTML."""
+        self.lines: Callable[[str], None] | None = None
+        """Told of text that is displayed in place of being printed, as rich does in a kernel."""
         publisher = shell.display_pub
         self._listens = hasattr(publisher, "register_hook") and not getattr(
             publisher, "store_display_history", False
@@ -123,6 +127,8 @@ class Displays:
         if kind in ("display_data", "update_display_data"):
             self._keep(content, update=kind == "update_display_data")
             self._tell_of_tables(content)
+            if kind == "display_data":
+                self._tell_of_lines(content)
         if kind == "display_data" and self._are_ours:
             self._note_home(str(content.get("transient", {}).get("display_id", "")), cell)
         elif kind == "clear_output":
@@ -135,6 +141,14 @@ class Displays:
         if self.tables is not None and is_table and not self._are_ours:
             with suppress(Exception):  # nothing of ours keeps an output from being shown
                 self.tables(str(content.get("transient", {}).get("display_id", "")), str(html))
+
+    def _tell_of_lines(self, content: Mapping[str, Any]) -> None:
+        data = content.get("data", {})
+        html, text = data.get("text/html"), data.get("text/plain")
+        is_text = isinstance(html, str) and html.lstrip().startswith(PRINTED) and bool(text)
+        if self.lines is not None and is_text and not self._are_ours:
+            with suppress(Exception):
+                self.lines(str(text))
 
     @property
     def _are_ours(self) -> bool:

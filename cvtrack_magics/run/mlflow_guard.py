@@ -43,11 +43,13 @@ class Guard:
         if self._before is not None and run.experiment_id:
             self._before = switches.hold_experiment(self._before, run.experiment_id)
 
-    def tell(self, key: str, line: str) -> None:
-        """Say a line once for the run."""
-        if key not in self._said:
+    def tell(self, key: str, line: str) -> bool:
+        """Say a line once for the run; return whether it was said now."""
+        is_new = key not in self._said
+        if is_new:
             self._said.add(key)
             self._notices.append(line)
+        return is_new
 
     def chosen(self, experiment: str = "") -> None:
         """Keep what the user has just chosen: an experiment, or else how to autolog."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from cvtrack_magics.capture.output.printed import (
     Printed,
@@ -27,6 +28,18 @@ MANY = 1_000  # lines that wait, from which on ten times as many are read
 WAITING = 10_000  # lines that may wait to be read
 MOST_TABLES = 100  # that are looked at
 SHOWN = 6  # names in the line that says what was read
+BARS, COMPUTED = "tqdm/", ("torchmetrics/", "sklearn/")
+"""Before the names of what progress bars show, and of what metric functions gave the cell."""
+_NO_LOGGED = (PREFIX, BARS, *COMPUTED, UNSEEN)
+"""Before the names of metrics that are no sign of code that logs itself."""
+
+
+@dataclass(frozen=True)
+class _Given:
+    """Numbers that came as such, by their full names."""
+
+    values: Mapping[str, float]
+    step: int | None
 
 
 class PrintedCurves:
@@ -51,7 +64,7 @@ class PrintedCurves:
         self._channel = channel
         self._is_asked = is_asked
         self._least_step = least_step
-        self._waiting: deque[tuple[float, str]] = deque()
+        self._waiting: deque[tuple[float, str | _Given]] = deque()
         self._left_out = 0
         self._reader = PrintedMetrics()
         self._tables: dict[str, tuple[float, str]] = {}
@@ -72,6 +85,23 @@ class PrintedCurves:
             self._left_out += lines.count("\n") + 1
             return
         self._waiting.extend((time.time(), line) for line in lines.split("\n"))
+
+    def take_values(self, values: Mapping[str, float], step: int | None) -> None:
+        """Take numbers that are shown and not printed; they are recorded later.
+
+        Parameters
+        ----------
+        values : mapping of str to float
+            By their full names.
+        step : int, optional
+            Without it they are counted.
+        """
+        if self._over or not self._is_asked():
+            return
+        if len(self._waiting) > WAITING:
+            self._left_out += 1
+            return
+        self._waiting.append((time.time(), _Given(dict(values), step)))
 
     def take_table(self, key: str, html: str) -> None:
         """Take what was displayed, or what is displayed in its place now; it is read later."""
@@ -105,9 +135,15 @@ class PrintedCurves:
                 self._give_up()
                 return
             at, line = self._waiting.popleft()
-            found = self._reader.read(line)
-            if found is not None:
-                self._write(found, int(at * 1000))
+            self._read_one(line, int(at * 1000))
+
+    def _read_one(self, line: str | _Given, unix_ms: int) -> None:
+        if isinstance(line, _Given):
+            self._put(line.values, line.step, unix_ms)
+            return
+        found = self._reader.read(line)
+        if found is not None:
+            self._write(found, unix_ms)
 
     def _give_up(self) -> None:
         """Read nothing more."""
@@ -143,7 +179,7 @@ class PrintedCurves:
         problem = [Notice(f"What the cell shows was not read: {self._problem}")] * bool(
             self._problem
         )
-        names = [f"{PREFIX}{name.removeprefix(PREFIX)}" for name in self._next]
+        names = list(self._next)
         if not names:
             return problem
         more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
@@ -160,16 +196,24 @@ class PrintedCurves:
 
     def _logs_itself(self) -> bool:
         names = list(self._channel().history.series)
-        return any(not name.startswith((PREFIX, UNSEEN)) for name in names)
+        return any(not name.startswith(_NO_LOGGED) for name in names)
 
     def _write(self, found: Printed, unix_ms: int) -> None:
+        """Write what was printed, but for what a progress bar has said already."""
+        values = {
+            PREFIX + name: value
+            for name, value in found.values.items()
+            if BARS + name not in self._next
+        }
+        self._put(values, found.step, unix_ms)
+
+    def _put(self, values: Mapping[str, float], at: int | None, unix_ms: int) -> None:
         groups: dict[int, dict[str, float]] = {}
-        for printed, value in found.values.items():
-            name = PREFIX + printed
+        for name, value in values.items():
             least = self._next[name] if name in self._next else self._least_step(name)
-            step = least if found.step is None else max(found.step, least)
+            step = least if at is None else max(at, least)
             groups.setdefault(step, {})[name] = value
             self._next[name] = step + 1
-        for step, values in groups.items():
-            self._channel().log_at(values, step, unix_ms)
-            self._points += len(values)
+        for step, group in groups.items():
+            self._channel().log_at(group, step, unix_ms)
+            self._points += len(group)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -84,6 +84,7 @@ class RunScope:
         self.outcome: Outcome | None = None
         self.notices: list[str] = []
         self.params: dict[str, str] = {}
+        self._implied: set[str] = set()
         self.tags: dict[str, str] = {}
         self.seeds: tuple[Record, ...] = ()
         """The seed in force, as it is recorded; nested runs begin with it."""
@@ -252,9 +253,14 @@ class RunScope:
 
     # -- while open
 
-    def tell(self, key: str, line: str) -> None:
-        """Say a line once for the run."""
-        self.guard.tell(key, line)
+    @property
+    def auto(self) -> bool:
+        """Whether it takes what libraries report without a call."""
+        return self.spec.auto
+
+    def tell(self, key: str, line: str) -> bool:
+        """Say a line once for the run; return whether it was said now."""
+        return self.guard.tell(key, line)
 
     def step_of(self, given: int | None, otherwise: int | None = None) -> int:
         """Return a step as given, or that of the loop the run is in, or the last one logged."""
@@ -340,7 +346,17 @@ class RunScope:
     def says_params(self) -> bool:
         """Whether the user has given the run params: by a call, an option or MLflow's own."""
         given = {*self.params, *(self._way.said_params if self._way else ())}
-        return bool(given - self.gathering.machine_params - SEED_PARAMS)
+        return bool(given - self._implied - self.gathering.machine_params - SEED_PARAMS)
+
+    def imply(self, records: Iterable[Record]) -> None:
+        """Record settings that a library reports, but where the user says otherwise."""
+        fresh = self.not_said_otherwise([*records])
+        self._implied |= {record.key for record in fresh if isinstance(record, Param)}
+        self.notices += self.add(fresh)
+
+    def shown(self, values: Mapping[str, float], step: int | None = None) -> None:
+        """Record numbers that the code shows, unless it logs some itself."""
+        self.printed.take_values(values, step)
 
     def not_said_otherwise(self, records: list[Record]) -> list[Record]:
         """Leave out what was read off the machine where the user said something else."""

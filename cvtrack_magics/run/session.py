@@ -468,11 +468,16 @@ def _loaded_frameworks() -> tuple[bool, ...]:
 
 
 def outcome_of(error: BaseException | None) -> Outcome:
-    """Return the status a run has earned: KILLED by an interrupt, FAILED by an error."""
+    """Return the status a run has earned: KILLED by an interrupt, FAILED by an error.
+
+    An exit because of an interrupt, as Lightning's, is an interrupt.
+    """
     import asyncio
 
     if error is None:
         return "FINISHED"
+    if is_a(error, SystemExit) and error.__context__ is not None:
+        error = error.__context__
     if is_a(error, KeyboardInterrupt, asyncio.CancelledError):
         return "KILLED"
     return "FAILED"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -27,14 +27,24 @@ if TYPE_CHECKING:
 class Place(Protocol):
     """What takes that of a call of ``log()`` which is no number."""
 
-    def tell(self, key: str, line: str) -> None:
-        """Say a line, once for a key."""
+    @property
+    def auto(self) -> bool:
+        """Whether it takes what libraries report without a call."""
+
+    def tell(self, key: str, line: str) -> bool:
+        """Say a line, once for a key; return whether it was said now."""
 
     def step_of(self, given: int | None) -> int:
         """Return a step as given, or the one that was reached."""
 
     def add(self, records: Iterable[Record]) -> Any:
         """Record facts."""
+
+    def imply(self, records: Iterable[Record]) -> None:
+        """Record settings that nobody said, but where the user says otherwise."""
+
+    def shown(self, values: Mapping[str, float], step: int | None = None) -> None:
+        """Record numbers that the code shows, unless it logs some itself."""
 
 
 class Worker:
@@ -52,17 +62,32 @@ class Worker:
         self.channel = channel
         self._session = session
         self._said: set[str] = set()
-        channel.names.told = lambda line: self.tell(line, line)
+        channel.names.told = self._tell_of
 
-    def tell(self, key: str, line: str) -> None:
-        """Say a line, once for a key."""
-        if key not in self._said:
+    auto = True
+
+    def tell(self, key: str, line: str) -> bool:
+        """Say a line, once for a key; return whether it was said now."""
+        is_new = key not in self._said
+        if is_new:
             self._said.add(key)
             self._session.host.say(f"cvtrack (worker {os.getpid()}): {line}")
+        return is_new
+
+    def _tell_of(self, line: str) -> None:
+        self.tell(line, line)
 
     def step_of(self, given: int | None) -> int:
         """Return a step as given, or the last one logged here."""
         return self.channel.last_step if given is None else given
+
+    def imply(self, records: Iterable[Record]) -> None:
+        """Leave settings to the process that opened the run."""
+        del records
+
+    def shown(self, values: Mapping[str, float], step: int | None = None) -> None:
+        """Leave what is shown to the process that opened the run."""
+        del values, step
 
     def add(self, records: Iterable[Record]) -> None:
         """Say that there is no way for files."""

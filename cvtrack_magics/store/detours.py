@@ -21,7 +21,7 @@ from typing import Any
 
 from cvtrack_magics.store.client import mlflow, ours
 
-Tell = Callable[[str, str], None]
+Tell = Callable[[str, str], object]
 """Takes a key, under which a thing is said once for a run, and the line to say."""
 
 AS_PARENT = "cvtrack:the experiment of the parent"

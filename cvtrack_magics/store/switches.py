@@ -216,10 +216,13 @@ def _hooks() -> dict[str, Any]:
     return found
 
 
-def takes_tensorboard() -> bool:
-    """Whether MLflow's autologging takes up what TensorBoard's writers are given."""
+def autologs(name: str) -> bool:
+    """Whether MLflow's autologging of an integration, such as ``"pytorch"``, is on.
+
+    Autologging of PyTorch takes up what TensorBoard's writers are given, too.
+    """
     known = getattr(
         sys.modules.get("mlflow.utils.autologging_utils"), "AUTOLOGGING_INTEGRATIONS", None
     )
-    settings: dict[str, Any] = (known or {}).get("pytorch") or {"disable": True}
+    settings: dict[str, Any] = (known or {}).get(name) or {"disable": True}
     return not settings.get("disable", False)

@@ -171,8 +171,8 @@ class Model(LightningModule):
         return torch.optim.SGD(self.parameters(), 0.01)
 
 data = DataLoader(TensorDataset(torch.randn(64, 4)), batch_size=4)
-with mlrun("lightning", output=False) as run:
-    given = {"run_id": run.run_id} if sys.argv[1] == "ours" else {"experiment_name": "Default"}
+with mlrun("lightning", output=False, auto=sys.argv[1] != "left alone") as run:
+    given = {"run_id": run.run_id} if sys.argv[1] == "told" else {"experiment_name": "Default"}
     logger = MLFlowLogger(tracking_uri=mlflow.get_tracking_uri(), **given)
     Trainer(max_epochs=2, logger=logger, log_every_n_steps=1, enable_progress_bar=False,
             enable_model_summary=False, enable_checkpointing=False, accelerator="cpu").fit(
@@ -181,7 +181,7 @@ print("RUN", logger.run_id, sorted(run.summary.metrics))
 """
 
 
-@pytest.mark.parametrize("which", ["ours", "its own"])
+@pytest.mark.parametrize("which", ["told", "not told", "left alone"])
 def test_lightnings_logger_takes_our_way(store: str, tmp_path: Path, which: str) -> None:
     pytest.importorskip("lightning")
     ran = subprocess.run(
@@ -198,7 +198,7 @@ def test_lightnings_logger_takes_our_way(store: str, tmp_path: Path, which: str)
     history = MlflowClient(store).get_metric_history(run_id, "train_loss")
     assert sorted(m.step for m in history) == list(range(32))
     ours = runs_of(store)["lightning"]
-    assert (ours.info.run_id == run_id) == (which == "ours")
+    assert (ours.info.run_id == run_id) == (which != "left alone")
     assert {r.info.status for r in MlflowClient(store).search_runs(["0"])} == {"FINISHED"}
 
 

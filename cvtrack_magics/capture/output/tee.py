@@ -73,6 +73,11 @@ class StreamTee:
         with self._lock:
             return self._log.text()
 
+    def take(self, text: str) -> None:
+        """Keep text that is shown and not written, while attached."""
+        if self._taps:
+            self._record("shown", text)
+
     def _record(self, name: str, text: str) -> None:
         with self._lock:
             self._log.add(name, text)

@@ -56,6 +56,8 @@ def kind_of_settings(value: object) -> str:
     torch = loaded("torch")
     if torch is None or isinstance(value, (type, str, int, float, dict)):
         return ""
+    if type(value).__module__.startswith("torchmetrics."):
+        return ""  # a module, but no network
     reader = _reader(torch, value)
     return "" if reader is None else str(reader.__name__).removeprefix("_").removeprefix("read_")
 

@@ -7,94 +7,51 @@ writes as before, and before us.
 
 from __future__ import annotations
 
-import functools
-import inspect
 import io
 from collections.abc import Callable, Mapping
-from contextlib import suppress
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from cvtrack_magics.capture.code.loaded import forget, when_loaded
 from cvtrack_magics.names import file_part
-from cvtrack_magics.records import Artifact, Record
+from cvtrack_magics.records import Artifact
 from cvtrack_magics.redact import kind_and_line
-from cvtrack_magics.run.current import get_session
-from cvtrack_magics.store.switches import takes_tensorboard
+from cvtrack_magics.run.adapters.following import Call, Followed
+from cvtrack_magics.store.switches import autologs
 
 if TYPE_CHECKING:
     import numpy as np
-
-    from cvtrack_magics.delivery.channel import Channel
-    from cvtrack_magics.run.writing import Place
 
 PREFIX = "tensorboard/"
 """Before the names of what a writer was given."""
 MODULES = ("torch.utils.tensorboard.writer", "tensorboardX.writer")
 
 
-def follow() -> None:
-    """Follow the writers that are imported, and those that will be."""
-    for name in MODULES:
-        when_loaded(name, _follow_in)
+def _taking(take: Callable[[_Call], None]) -> Callable[[Call], None]:
+    """Take a call of a writer, unless MLflow's autologging takes up the same."""
 
+    def act(found: Call) -> None:
+        if autologs("pytorch"):
+            return
+        call = _Call(found)
+        try:
+            take(call)
+        except Exception as error:
+            call.place.tell(
+                f"tensorboard {call.tag}",
+                f"{PREFIX}{call.tag} of a SummaryWriter is not recorded ({kind_and_line(error)}).",
+            )
 
-def leave() -> None:
-    """Give the writers back as they were."""
-    for name in MODULES:
-        module = forget(name)
-        writer = getattr(module, "SummaryWriter", None)
-        for way in _WAYS:
-            plain = getattr(getattr(writer, way, None), "cvtrack_follows", None)
-            if plain is not None:
-                setattr(writer, way, plain)
-
-
-def _follow_in(module: ModuleType) -> None:
-    writer = getattr(module, "SummaryWriter", None)
-    for name, take in _WAYS.items():
-        plain = getattr(writer, name, None)
-        if callable(plain) and not hasattr(plain, "cvtrack_follows"):
-            setattr(writer, name, _followed(plain, take))
-
-
-def _followed(plain: Any, take: Callable[[_Call], None]) -> Any:
-    signature = inspect.signature(plain)
-
-    @functools.wraps(plain)
-    def act(*args: Any, **kwargs: Any) -> Any:
-        result = plain(*args, **kwargs)
-        with suppress(Exception):  # nothing of ours ends a training
-            _take(take, signature.bind(*args, **kwargs).arguments)
-        return result
-
-    act.cvtrack_follows = plain  # type: ignore[attr-defined]
     return act
-
-
-def _take(take: Callable[[_Call], None], given: Mapping[str, Any]) -> None:
-    session = get_session()
-    found = session.writing.now(quietly=True)
-    if found is None or takes_tensorboard():
-        return
-    call = _Call(given, *found)
-    try:
-        take(call)
-    except Exception as error:
-        call.place.tell(
-            f"tensorboard {call.tag}",
-            f"{PREFIX}{call.tag} of a SummaryWriter is not recorded ({kind_and_line(error)}).",
-        )
 
 
 class _Call:
     """One call of a writer."""
 
-    def __init__(self, given: Mapping[str, Any], place: Place, channel: Channel) -> None:
-        self.given = given
-        self.place = place
-        self.channel = channel
-        self.tag = str(given.get("tag", given.get("main_tag", "")))
+    def __init__(self, call: Call) -> None:
+        self.given = call.given
+        self.place = call.place
+        self.channel = call.channel
+        self.params = call.params
+        self.tag = str(self.given.get("tag", self.given.get("main_tag", "")))
 
     @property
     def _step(self) -> int | None:
@@ -115,11 +72,7 @@ class _Call:
         step = self.place.step_of(self._step)
         folder = "/".join(file_part(part) for part in self.tag.split("/") if part)
         path = f"{PREFIX}{folder or 'untitled'}/step-{step:06d}.{suffix}"
-        self.add([Artifact(path, content)])
-
-    def add(self, records: list[Record]) -> None:
-        """Record facts."""
-        self.place.add(records)
+        self.place.add([Artifact(path, content)])
 
 
 def _scalar(call: _Call) -> None:
@@ -157,9 +110,7 @@ def _text(call: _Call) -> None:
 
 
 def _hparams(call: _Call) -> None:
-    from cvtrack_magics.capture.params.logged import describe_params
-
-    call.add([*describe_params(dict(call.given["hparam_dict"]))])
+    call.params(call.given["hparam_dict"])
 
 
 _WAYS: dict[str, Callable[[_Call], None]] = {
@@ -171,6 +122,11 @@ _WAYS: dict[str, Callable[[_Call], None]] = {
     "add_text": _text,
     "add_hparams": _hparams,
 }
+METHODS = tuple(
+    Followed(module, "SummaryWriter", name, _taking(take))
+    for module in MODULES
+    for name, take in _WAYS.items()
+)
 
 
 def _array(value: Any) -> np.ndarray[Any, Any]:
