@@ -6,7 +6,7 @@ CHROMIUM_PACKAGES ?= chromium
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo lab test test-fast notebooks refresh lint format bench docs faults kills chromium postgres clean
+.PHONY: help demo lab test test-fast notebooks refresh lint format bench docs faults kills guests chromium postgres clean
 
 help:  ## say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -61,6 +61,13 @@ faults: $(VENV)/.dev postgres  ## play 684 schedules of faults, and print a tabl
 
 kills: $(VENV)/.dev  ## kill a training at 50 random steps, resume it, and compare bit for bit
 	$(BIN)/python -m tests.run.checkpoint.kills
+
+$(VENV)/.guests: $(VENV)/.dev
+	$(BIN)/python -m pip install --quiet --editable '.[guests]'
+	touch $@
+
+guests: $(VENV)/.guests  ## run other libraries' training cells with and without us, and write docs/guests.md
+	$(BIN)/python -m tests.guests
 
 docs: $(VENV)/.dev  ## build the site into site/, strictly: no broken link, nothing undocumented
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet

@@ -1,0 +1,1 @@
+"""Training code of other libraries with one line on top, beside the same code without it."""
