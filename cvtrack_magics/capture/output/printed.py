@@ -252,6 +252,8 @@ def _role(one: _Number, after: _Number | None, place: _Place) -> str:
         follows = after.before.strip()
         if follows == "," or (follows == "][" and one.of and after.of):
             return "outer"  # "[3, 2000] loss: 1.2" and "[3/5][20/100] loss: 1.2"
+    if begins and after is not None and not after.whole and after.before.startswith("]"):
+        return "inner"  # "[3] train-logloss:0.61", as gradient boosting prints rounds
     if before.endswith("["):
         return "inner" if one.of else ""
     return "inner" if before == "," and place.outer is not None else ""
@@ -277,7 +279,7 @@ def _name_of(before: str) -> str:
     if before.endswith(("(", "<", ">", "≤", "≥", "~", "±", "/", "+", "*", "x", "×", "^")):
         return ""
     part = _PARTS.split(before.rstrip(" :=[-|│┃║\t'\""))[-1]
-    name = " ".join(part.rpartition(": ")[2].strip(" '\".:=-#*").split())
+    name = " ".join(part.rpartition(": ")[2].strip(" '\".:=-#*>").split())
     return name if name.count("(") == name.count(")") else name.strip("() ")
 
 
