@@ -8,18 +8,22 @@ from dataclasses import dataclass
 from typing import Literal
 
 from cvtrack_magics.secrets import connectors
-from cvtrack_magics.secrets.names import Strength, speaks_of_secrets, strength
+from cvtrack_magics.secrets.names import FOREIGN, Strength, speaks_of_secrets, strength
 from cvtrack_magics.secrets.placeholders import is_mixed, is_placeholder, is_random
 from cvtrack_magics.secrets.spans import Span
 
 _HINT = re.compile(
-    r"pass|pwd|pw|secret|token|key|credential|kennwort|contrasena|senha|wachtwoord|losenord|haslo"
+    r"pass|pwd|pw|secret|token|key|credential|kennwort|contrase[nñ]a|senha|wachtwoord|l[oö]senord|"
+    r"has[lł]o|" + "|".join(FOREIGN)
 )
 _NAME_BEFORE = re.compile(r"[\w\-]{0,64}\Z")
 _NAME_AFTER = re.compile(r"[\w\-]{0,64}")
 _WORD_BEFORE = re.compile(r"(?<![\w\-.])[A-Za-z]{2,10}[ \t]\Z")
 _LOGIN = re.compile(r"login\([^()\n]{0,60}\Z")
+_SEGMENTS = re.compile(r"[a-z][a-z0-9_.\-]{0,60}(?:/[a-z0-9][a-z0-9_.\-]{0,60}){1,12}")
+"""A name in a store of secrets, as in ``SecretId="prod/db/wandb2"``."""
 _SHORTEST = 4
+_LEAST_DIGITS = 6  # digits of a number that is a password; fewer are counts
 _LEAST_LOOSE = 8  # characters of a value that nothing but its nearness to a name gives away
 
 Place = Literal["url", "shell", "setting", "flag", "code", "near"]
@@ -93,6 +97,10 @@ def _values(text: str, named: _Named, strict: bool) -> Iterator[Span]:
     if answer is not None:
         yield from _counted([answer], named, strict, loose=True)
         return
+    entry = _entry(text, named)
+    if entry:
+        yield from _literal_or_bare(text, entry, named, "setting", strict)
+        return
     several = connectors.of_several(text, named.start)
     if several is not None:
         yield from _counted([several], named, strict)
@@ -116,6 +124,14 @@ def _answer(text: str, named: _Named) -> connectors.Literal | None:
     else:
         return None
     return connectors.literal(text, gap.end()) if gap is not None else None
+
+
+def _entry(text: str, named: _Named) -> int:
+    """Return where the value stands of a name that is an entry's own ``name``; 0 if it is none."""
+    if connectors.ENTRY.search(text[max(0, named.start - 20) : named.start]) is None:
+        return 0
+    gap = connectors.ITS_VALUE.match(text, named.end)
+    return gap.end() if gap is not None else 0
 
 
 def _given(text: str, named: _Named, tail: re.Match[str], strict: bool) -> Iterator[Span]:
@@ -164,6 +180,11 @@ def _without_operator(text: str, named: _Named, strict: bool) -> Iterator[Span]:
         if _counts(element["v"], named, strict):
             yield Span(element.start("v"), element.end("v"), _label(named))
         return
+    is_call = named.kind == "password" and text.startswith("(", named.end)
+    argument = connectors.literal(text, named.end + 1) if is_call else None
+    if argument is not None and "@" not in argument.value:
+        yield from _counted([argument], named, strict, loose=True)  # set_password("…")
+        return
     said = connectors.SAID.match(text, named.end)
     if said is None:
         return
@@ -203,7 +224,7 @@ def _counts(value: str, named: _Named, strict: bool, *, loose: bool = False) -> 
         return False
     if strict:
         return len(value) >= 3
-    if any(c.isspace() for c in value) or _is_place(value):
+    if any(c.isspace() for c in value) or _is_place(value) or _SEGMENTS.fullmatch(value):
         phrase = named.kind == "password" and "phrase" in named.name.lower()
         return phrase and len(value) > 15 and not loose
     if loose:
@@ -244,7 +265,11 @@ def _place(text: str, named: _Named, tail: re.Match[str]) -> Place:
 
 def _bare(text: str, at: int, named: _Named, place: Place) -> Iterator[Span]:
     match = connectors.BARE.match(text, at)
-    if match is None or is_placeholder(match.group()):
+    if match is None:
+        return
+    if len(named.name) > 4 and named.name.lower() in match.group().lower():  # self.ai21_api_key
+        return
+    if is_placeholder(match.group()):
         return
     value = match.group().rstrip(".:!?") if place == "near" else match.group()
     end = at + len(value)
@@ -255,10 +280,13 @@ def _bare(text: str, at: int, named: _Named, place: Place) -> Iterator[Span]:
         or text[end : end + 1] in ("(", "[")
     ):
         return
-    if len(named.name) > 4 and named.name.lower() in value.lower():  # self.ai21_api_key
-        return
-    if _is_bare_secret(text, value, end, named, place):
+    if _is_number(value, named, place) or _is_bare_secret(text, value, end, named, place):
         yield Span(at, end, _label(named))
+
+
+def _is_number(value: str, named: _Named, place: Place) -> bool:
+    digits = value.isdigit() and place in ("code", "setting")
+    return digits and named.kind == "password" and len(value) >= _LEAST_DIGITS
 
 
 def _is_bare_secret(text: str, value: str, end: int, named: _Named, place: Place) -> bool:

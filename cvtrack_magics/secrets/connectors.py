@@ -28,7 +28,10 @@ TAIL = re.compile(
 )
 """From a name to a value that is given to it, or compared with it."""
 FLAG = re.compile(r"(?:[ \t]{1,3}|=)")
-SAID = re.compile(r"[ \t]{1,3}(?:is|was|->)[ \t:]{0,3}[ \t]|[ \t]{0,4}[|\t][ \t]{0,4}|[ \t]{1,4}")
+SAID = re.compile(
+    r"[ \t]{1,3}(?:is|was|->|provided|supplied|given|received)[ \t:]{0,3}[ \t]|"
+    r"[ \t]{0,4}[|\t][ \t]{0,4}|[ \t]{1,4}"
+)
 """From a name to a value in a message or a table."""
 ELEMENT = re.compile(r">(?P<v>[^<>\n]{4,512})</")
 DEFAULT = re.compile(r"[^()]{0,200}?\bdefault[ \t]{0,4}=[ \t]{0,4}")
@@ -65,13 +68,30 @@ LINE_START = re.compile(r"(?:\A|\n)[ \t]{0,16}(?:- )?\Z")
 LINE_END = re.compile(r"[ \t]{0,8}(?:#[^\n]{0,200})?(?:\r?\n|\Z)")
 BLOCK = re.compile(r":[ \t]{0,4}[>|][+\-]?[ \t]{0,4}\r?\n[ \t]{1,40}")
 """From a name to a value on the next line, as YAML has it."""
+ENTRY = re.compile(
+    r"(?:\A|[\s{,<-])[\"']?(?:[Nn]ame|[Kk]ey|[Vv]ariable)[\"']?[ \t]{0,2}:[ \t]{0,4}[\"']?\Z"
+)
+ITS_VALUE = re.compile(
+    r"[\"']?[ \t]{0,4},?[ \t]{0,4}(?:\r?\n[ \t]{1,40})?[\"']?[Vv]alue[\"']?[ \t]{0,2}:[ \t]{1,4}"
+)
+"""Around a name that is itself a value: ``{"name": "DB_PASSWORD", "value": "…"}``."""
 BARE = re.compile(r"[^\s\"'`,;&)(\[\]{}<>|\\]{4,1024}")
 
 _QUOTED = re.compile(rf"{_PREFIX}(?P<quote>\"\"\"|'''|\\?[\"'])(?P<v>[^\n\"']{{1,2048}})(?P=quote)")
 _QUOTED_BOTH = re.compile(
     rf"{_PREFIX}(?P<quote>[\"'])(?P<v>(?:\\.|(?!(?P=quote))[^\n\\]){{1,2048}})(?P=quote)"
 )
-_JOINED, _BESIDE, _COMMA = (re.compile(p) for p in (r"[ \t]{1,8}", GAP, rf"{GAP},{GAP}"))
+_QUOTED_THRICE = re.compile(
+    rf"{_PREFIX}(?P<quote>\"\"\"|\'\'\')(?P<v>(?:(?!(?P=quote))[^\n]){{1,2048}})(?P=quote)"
+)
+_JOINED, _BESIDE, _COMMA = (
+    re.compile(p)
+    for p in (
+        r"[ \t]{0,8}\+[ \t]{0,8}|[ \t]{1,8}",
+        rf"{GAP}(?:\+{GAP})?",
+        rf"{GAP},{GAP}",
+    )
+)
 _MOST = 20  # texts of one list that are looked at
 
 _NAME = r"[\w.]{1,60}"
@@ -99,7 +119,7 @@ def literal(text: str, at: int, *, lines: bool = False) -> Literal | None:
     parts: list[re.Match[str]] = []
     gap: int = at
     while len(parts) < _MOST:
-        part = _QUOTED.match(text, gap) or _QUOTED_BOTH.match(text, gap)
+        part = _quoted(text, gap)
         if part is None:
             break
         parts.append(part)
@@ -111,6 +131,16 @@ def literal(text: str, at: int, *, lines: bool = False) -> Literal | None:
         return None
     places = tuple((part.start("v"), part.end("v")) for part in parts)
     return Literal("".join(part["v"] for part in parts), places, parts[-1].end())
+
+
+def _quoted(text: str, at: int) -> re.Match[str] | None:
+    part = _QUOTED.match(text, at)
+    if part is None:
+        return _QUOTED_BOTH.match(text, at) or _QUOTED_THRICE.match(text, at)
+    escaped = len(part["v"]) - len(part["v"].rstrip("\\"))
+    if escaped % 2 and not part["quote"].startswith("\\"):  # the quote is of the text
+        return _QUOTED_BOTH.match(text, at) or part
+    return part
 
 
 def literals(text: str, at: int, *, opened: bool) -> Iterator[Literal]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections import Counter
 from dataclasses import dataclass, field
@@ -47,16 +48,32 @@ def mask_diff(text: str, masker: Masker) -> MaskedDiff:
 
 
 def _finds(text: str, masker: Masker) -> bool:
-    return bool(masker.mask(_unmarked(text)).found or masker.mask(text).found)
+    return any(masker.mask(seen).found for seen in (*_sides(text), _unmarked(text), text))
 
 
 def _unmarked(text: str) -> str:
-    return "\n".join(line[1:] if line[:1] in "+- " else line for line in text.split("\n"))
+    return "".join(_content(line) for line in _lines(text))
+
+
+def _sides(text: str) -> tuple[str, str]:
+    """Return a text as it was and as it is: a value may follow a name that was there."""
+    lines = [line for line in _lines(text) if not line.startswith("\\")]  # no end of line
+    before, after = ([line for line in lines if line[:1] != mark] for mark in "+-")
+    return "".join(map(_content, before)), "".join(map(_content, after))
+
+
+def _content(line: str) -> str:
+    return line[1:] if line[:1] in ("+", "-", " ") else line
+
+
+def _lines(text: str) -> list[str]:
+    """Cut a text at what git ends lines with; a form feed is of a line."""
+    return list(io.StringIO(text, newline="\n"))
 
 
 def _file(section: str, masker: Masker, found: Counter[str], left_out: list[str]) -> str:
     """Mask one file's part; empty where nothing of it can be kept."""
-    lines = section.splitlines(keepends=True)
+    lines = _lines(section)
     first = next((i for i, line in enumerate(lines) if line.startswith("@@")), len(lines))
     head = "".join(lines[:first])
     name = masker.mask(lines[0].rpartition(" b/")[2].strip() or "a file").text
@@ -108,16 +125,17 @@ def _hunk(
     whole = "".join(lines)
     if not _finds(whole, masker):
         return whole
-    before = "".join(line[1:] for line in lines[1:] if line[:1] in " -")
+    before, _ = _sides("".join(lines[1:]))
     head = lines[0].rpartition("@@")[2]
-    added = [i for i, line in enumerate(lines) if i and line.startswith("+")]
-    masked = masker.mask("".join(lines[i][1:] for i in added))
-    fresh = masked.text.splitlines(keepends=True)
-    if masker.mask(before).found or masker.mask(head).found or len(fresh) != len(added):
+    there = [i for i, line in enumerate(lines) if i and line[:1] not in ("-", "\\")]
+    masked = masker.mask("".join(_content(lines[i]) for i in there))
+    fresh = _lines(masked.text)
+    if masker.mask(before).found or masker.mask(head).found or len(fresh) != len(there):
         left_out.append(f"{name} {lines[0].strip().partition(' @@')[0]} @@")
         return ""
-    for i, line in zip(added, fresh, strict=True):
-        lines[i] = "+" + line
+    for i, line in zip(there, fresh, strict=True):
+        if lines[i].startswith("+"):
+            lines[i] = "+" + line
     out = "".join(lines)
     if _finds(out, masker):  # one that goes over lines of both kinds
         left_out.append(f"{name} {lines[0].strip().partition(' @@')[0]} @@")

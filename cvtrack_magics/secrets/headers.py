@@ -106,6 +106,33 @@ _FORMS: tuple[tuple[str, str, str, bool], ...] = (
         rf"IDENTIFIED BY[ \t]{{1,4}}{_STRING}",
         False,
     ),
+    (  # driver, user, password
+        "URL.create(",
+        "password",
+        rf"URL\.create\({_GAP}[^()\n,=]{{1,100}},{_GAP}[^()\n,=]{{1,100}},{_GAP}{_STRING}",
+        True,
+    ),
+    ("hmac.new(", "secret", rf"hmac\.new\({_GAP}[bB]?{_STRING}", True),
+    ("Fernet(", "secret", rf"Fernet\({_GAP}[bB]?{_STRING}", True),
+    (
+        "jwt.encode(",
+        "secret",
+        rf"jwt\.encode\({_GAP}(?:\{{[^{{}}]{{0,300}}\}}|[\w.]{{1,60}}),{_GAP}[bB]?{_STRING}",
+        True,
+    ),
+    (  # a line of ~/.pgpass
+        ":5432:",
+        "password",
+        r":5432:[\w*\-]{1,64}:[\w.*\-]{1,64}:(?P<v>[^\s\"':]{4,200})",
+        False,
+    ),
+    (
+        "echo ",
+        "password",
+        r"echo[ \t]{1,4}(?:-n[ \t]{1,4})?[\"']?(?P<v>[^\s\"'|]{4,200})[\"']?[ \t]{0,4}\|[ \t]{0,4}"
+        r"(?:sudo -S|docker login|gh auth|kinit|passwd|cryptsetup)",
+        False,
+    ),
     ("sshpass -p", "password", r"sshpass -p[ \t]{0,4}[\"']?(?P<v>[^\s\"']{4,200})", False),
     (
         "curl ",

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Literal
 
+from cvtrack_magics.secrets import views
 from cvtrack_magics.secrets.assigned import find_assigned
 from cvtrack_magics.secrets.escape import printable
 from cvtrack_magics.secrets.headers import find_in_headers
@@ -62,12 +63,19 @@ class Masker:
         text = printable(text)
         if self.mode == "off" or len(text) < 4:
             return Masked(text)
-        spans = [span for span in self._spans(text) if not self._is_allowed(text, span)]
+        found = [*self._spans(text), *self._seen(text)]
+        spans = [span for span in found if not self._is_allowed(text, span)]
         if not spans:
             return Masked(text)
         spans = disjoint(spans)
         self._learn(text, spans)
         return Masked(replaced(text, spans), Counter(span.label for span in spans))
+
+    def _seen(self, text: str) -> Iterator[Span]:
+        """Yield what is found once colours and HTML's signs are read as they are shown."""
+        view = views.seen(text)
+        if view is not None:
+            yield from view.in_text(self._spans(view.text))
 
     def _spans(self, text: str) -> Iterator[Span]:
         yield from find_tokens(text)

@@ -13,7 +13,19 @@ Strength = Literal["", "password", "key", "token"]
 
 _WORDS = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+")
 _PASSWORDS = {"password", "passwd", "passphrase", "pwd", "passwords", "passcode"}
-_PASSWORDS |= {"passwort", "kennwort", "contrasena", "senha", "wachtwoord", "losenord", "haslo"}
+_PASSWORDS |= {
+    "passwort",
+    "kennwort",
+    "motdepasse",
+    "contrasena",
+    "senha",
+    "wachtwoord",
+    "losenord",
+    "haslo",
+}
+FOREIGN = ("пароль", "密码", "密碼", "パスワード", "비밀번호")
+"""What a password is called in other scripts; it counts wherever in a name it stands."""
+_LATIN = str.maketrans({"ñ": "n", "ö": "o", "ł": "l", "Ñ": "N", "Ö": "O", "Ł": "L"})
 _KEYS = {"secret", "secrets", "credential", "credentials", "apikey", "authtoken", "accesstoken"}
 _KEYS |= {"secretkey", "accesskey", "privatekey", "apitoken", "authkey"}
 _ENDINGS = ("password", "passwd", "passphrase", "passwort", "kennwort")  # PGPASSWORD, mypassword
@@ -57,6 +69,10 @@ def strength(key: str) -> Strength:  # noqa: PLR0911
     key : str
         A dotted name, an identifier of code, a flag or a variable of the environment.
     """
+    if not key.isascii():
+        if any(word in key.lower() for word in FOREIGN):
+            return "password"
+        key = key.translate(_LATIN)
     parts = [part for part in re.split(r"[./]", key) if part]
     while parts and not _WORDS.search(parts[-1]):  # passwords.0
         parts.pop()

@@ -7,8 +7,10 @@ import re
 from collections import Counter
 
 _TEMPLATE = re.compile(
-    r"\{[^{}]{0,200}\}|\$\{?\w|%\(|%[srd]|<[^<>]{1,200}>|\[\^|\*\*\*|\.\.\.|…|\\[wdsWS][+*]|\(\?"
+    r"\{[^{}]{0,200}\}|\A(?:[a-z_\-]{0,60}\$[a-z_]{3}|\$\w)[a-z_]{0,60}\Z|\$\{\w|\$[A-Z][A-Z_]{2}|%\(|%[srd](?!\w)|<[^<>]{1,200}>|\[\^|\*\*\*|"
+    r"\.\.\.|…|\\[wdsWS][+*]|\(\?"
 )
+"""A lone ``$`` or ``%`` among other letters is a letter of a password: ``pa$$w0rd``."""
 _SAID = re.compile(
     r"(?i)(?:your|enter|insert|put|replace|fill|paste)[-_ ].*|.*[-_ ]here|change[-_]?(?:me|it)|"
     r"placeholder|redacted|hidden|dummy|example|sample|none|null|true|false|auto|default|"

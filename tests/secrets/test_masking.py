@@ -170,6 +170,8 @@ HOSTILE = {
     **{f"{part!r}": part for part in ("eyJ", "eyJaaaaaaaaaaaa.", "sk-", " sk-a1", ".G", ":AA")},
     **{f"{part!r}": part for part in ("AZDO", "-us1", "Q~", ".atlasv1.", "wandb key ", "curl ")},
     **{f"{part!r}": part for part in ("-----BEGIN PRIVATE KEY-----", "login ", "deadbeef01")},
+    **{f"{part!r}": part for part in ("пароль=", "&quot;password", "\x1b[1mpassword=", "echo a|")},
+    **{f"{part!r}": part for part in ("password + ", "name: password\nvalue: ", "Fernet(", "a$")},
     **{f"{part!r}": part for part in ("uthorization: ", "{", "+a\n-b\n", "@@ -1 +1 @@\n", "İ")},
 }
 
@@ -203,7 +205,8 @@ def _work(text: str) -> int:
 
 
 @pytest.mark.parametrize(
-    "part", ["a", "deadbeef01", "http://a:b@", "-----BEGIN ", "a" * 99 + "://"]
+    "part",
+    ["a", "deadbeef01", "http://a:b@", "-----BEGIN ", "a" * 99 + "://", "password=", "\x1b[1mpw='"],
 )
 def test_a_megabyte_of_it_ends(part: str) -> None:
     text = part * (1_000_000 // len(part))

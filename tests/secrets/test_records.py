@@ -156,6 +156,46 @@ CHANGES = {
 }
 
 
+PASSWORD = "tr0ub4dor" + "K9"
+SPLIT = {
+    "an entry's value": ("- name: DB_PASSWORD\n  value: x\n", f"value: {PASSWORD}", "value: x"),
+    "a key's value": ('c = {\n  "password":\n  ""\n}\n', f'"{PASSWORD}"', '""'),
+    "an argument": ("connect(\n  password=\n    pw,\n)\n", f"'{PASSWORD}'", "pw"),
+    "without a newline": ("password = (\n  pw)", f"'{PASSWORD}'", "pw"),
+    "behind a form feed": ("a = 1\nb = 2\n", f"\x0cpassword = '{PASSWORD}'", "b = 2"),
+    "before a form feed": ("a = 1\nb = 2\n", f"password = '{PASSWORD}'\x0c-x", "b = 2"),
+    "added up": (
+        "api_key = (\n  a\n  + b)\n",
+        f"'{PASSWORD[:6]}' + '{PASSWORD[6:]}9d8'",
+        "a\n  + b",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", SPLIT)
+def test_a_secret_behind_what_was_there_is_masked_and_the_diff_applies(
+    kind: str, tmp_path: Path
+) -> None:
+    before, new, old = SPLIT[kind]
+    _git(tmp_path, "init", "-q")
+    code, other = tmp_path / "a.py", tmp_path / "b.py"
+    code.write_text(before)
+    other.write_text("b = 1\n")
+    _git(tmp_path, "add", ".")
+    _git(tmp_path, "commit", "-qm", "a")
+    code.write_text(before.replace(old, new))
+    other.write_text("b = 2\n")
+    diff = _git(tmp_path, "diff", "HEAD")
+    record = RecordMasker(Masker()).records([Artifact("code/uncommitted.diff", diff)])[0]
+    assert isinstance(record, Artifact)
+    text = str(record.content)
+    assert not [part for part in (PASSWORD, PASSWORD[:6], PASSWORD[6:]) if part in text]
+    _git(tmp_path, "checkout", "-q", ".")
+    (tmp_path / "p.diff").write_text(text)
+    _git(tmp_path, "apply", "p.diff")
+    assert other.read_text() == "b = 2\n"
+
+
 @pytest.mark.parametrize("kind", CHANGES)
 def test_git_applies_what_is_left_of_a_diff(kind: str, tmp_path: Path) -> None:
     before, after, kept = CHANGES[kind]

@@ -104,6 +104,7 @@ TOKENS = {
 
 SECRET = "hunter2" + "Hunter7"
 HEX40, HEX32 = drawn(40, HEX), drawn(32, HEX)
+NUMBER = "93847261"
 
 BY_PLACE = {
     "assignment": f'password = "{SECRET}"',
@@ -144,6 +145,9 @@ BY_PLACE = {
     "query": f"https://h/x?n=1&access_token={SECRET}&m=2",
     "slack hook": f"https://hooks.slack.com/services/T0123/B0123/{drawn(24)}",
     "printed": f"Config(api_key={drawn(24)}, lr=0.1)",
+    "bot's address": f"https://api.telegram.org/bot123456789:AA{drawn(33)}/getMe",
+    "signed address": f"https://b.s3.example/k?X-Amz-Signature={drawn(64, HEX)}",
+    "number": f"password = {NUMBER}",
     "pem": "-----BEGIN RSA PRIVATE KEY-----\n"
     + (drawn(64) + "\n") * 3
     + "-----END RSA PRIVATE KEY-----",
@@ -153,4 +157,5 @@ BY_PLACE = {
 }
 """Texts whose secret is known by its place only."""
 
-HIDDEN_PARTS = (SECRET, HEX40, HEX32, *(drawn(n) for n in (20, 24, 32, 40, 64, 86)))
+HIDDEN_PARTS = (SECRET, HEX40, HEX32, NUMBER, *(drawn(n) for n in (20, 24, 32, 33, 40, 64, 86)))
+HIDDEN_PARTS += (drawn(64, HEX),)

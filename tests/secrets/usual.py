@@ -160,4 +160,44 @@ author=("bob", "alice1"); authors = ("bob", "alice2")
 mysql -u root -p db
 the token was mobilenetv3_large_100
 spawn_pw2 = "upward2"
+client.get_secret_value(SecretId="prod/ml/wandb2")
+secret = get_secret("prod/db/password2")
+SECRET = "projects/123/secrets/db/versions/1"
+password = "pre${SUFFIX2}"
+password = "geheim$parole"
+template = "password=$PASSWORD2 user=$USER"
+pattern = "token=%s id=%d"
+password: 12
+password = 1234
+reset_password("bob9@mail.example")
+password_reset(user_id2)
+get_password("enter it")
+{"name": "learning_rate", "value": "0.00012"}
+- name: CUDA_VISIBLE_DEVICES
+{"name": "token_dim", "value": "384x2"}
+names = ["password", "user"]; value = "x2"
+echo done | tee train2.log
+hmac.new(key, message, "sha256")
+hmac.compare_digest(a, b)
+Fernet(key); Fernet.generate_key()
+jwt.encode(payload, key, algorithm="HS256")
+URL.create("postgresql", username=u, password=p, host="h2")
+host:5432:db2
+the API key is given in ~/.netrc, line 2
+an API key was provided in config2.yaml
+<td>{&quot;lr&quot;: 0.1, &quot;sort_key&quot;: &quot;val/acc1&quot;}</td>
+title = "密度"; author = "пароход 2024"
+tokens = "the quick " + "brown fox"
+api_key = "x-" + name
+cache_key = "f3a9c1b77d04e6e8"
+s3.get_object(Bucket="b", Key="train/0001.npz")
+plate_key = "AB12CDE"; hotkey = "ctrl+shift+k2"
+KeyError: "key 'conv1d_transpose2' not found"
+user_secrets.get_secret("wandb_api_key2")
+model = AutoModel.from_pretrained("org/model", revision="a1b2c3d4e5f60718293a4b5c6d7e8f9012345678")
+!pip install git+https://github.com/org/repo@a1b2c3d4e5f60718293a4b5c6d7e8f9012345678
+token_reduction = "tome_r13"; token_label="TokenLabel2021"
+"password": "********"
+password: !vault |
+password: ENC[AES256_GCM,data:abc]
 """.strip().split("\n")
