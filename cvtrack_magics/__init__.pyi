@@ -9,6 +9,7 @@ from cvtrack_magics.commands.log import log as log
 from cvtrack_magics.commands.mlaugment import mlaugment as mlaugment
 from cvtrack_magics.commands.mlautolog import mlautolog as mlautolog
 from cvtrack_magics.commands.mlbench import mlbench as mlbench
+from cvtrack_magics.commands.mlbest import mlbest as mlbest
 from cvtrack_magics.commands.mlcam import mlcam as mlcam
 from cvtrack_magics.commands.mlcard import mlcard as mlcard
 from cvtrack_magics.commands.mlcheck import mlcheck as mlcheck
@@ -31,6 +32,7 @@ from cvtrack_magics.commands.mlrun import mlrun as mlrun
 from cvtrack_magics.commands.mlruns import mlruns as mlruns
 from cvtrack_magics.commands.mlseed import mlseed as mlseed
 from cvtrack_magics.commands.mlshow import mlshow as mlshow
+from cvtrack_magics.commands.mlsweep import mlsweep as mlsweep
 from cvtrack_magics.commands.mlsync import mlsync as mlsync
 from cvtrack_magics.commands.mltags import mltags as mltags
 from cvtrack_magics.commands.track import track as track

@@ -29,6 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="cvtrack", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     _add_exec(commands)
+    _add_sweep(commands)
     _add_sync(commands)
     given = list(sys.argv[1:] if arguments is None else arguments)
     _add_gate(commands, chosen=given[:1] == ["gate"])
@@ -61,6 +62,37 @@ def _add_exec(commands: Any) -> None:
         "repeatable",
     )
     run.set_defaults(perform=_exec)
+
+
+def _add_sweep(commands: Any) -> None:
+    sweep = commands.add_parser(
+        "sweep",
+        help="run the trials of a %%mlsweep cell, in several processes",
+        description="Run the cells of a notebook or script, as 'cvtrack exec' does, in several "
+        "processes: they share the trials of its %%mlsweep cell, and join whoever runs it "
+        "already. Exit code: the highest of theirs.",
+    )
+    sweep.add_argument("file", help="a notebook or script")
+    sweep.add_argument("--jobs", type=int, default=1, metavar="N", help="how many processes")
+    sweep.add_argument(
+        "--gpus", default="", metavar="0,1", help="GPUs that they see in turn, one each"
+    )
+    sweep.add_argument(
+        *("-p", "--parameter"),
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="as for 'cvtrack exec'",
+    )
+    sweep.set_defaults(perform=_sweep)
+
+
+def _sweep(options: argparse.Namespace) -> int:
+    from cvtrack_magics.commands.sweep_processes import run_beside
+
+    words = [word for said in options.parameter for word in ("-p", said)]
+    gpus = [gpu for gpu in options.gpus.split(",") if gpu]
+    return run_beside(options.file, words, max(1, options.jobs), gpus)
 
 
 def _add_sync(commands: Any) -> None:

@@ -181,6 +181,12 @@ class Command:
                 typed.values[name] = word if arg.read is None else arg.read(word, typed)
         return typed
 
+    def with_defaults(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Return values, and the defaults of what is not among them."""
+        parameters = inspect.signature(self.function).parameters.items()
+        usual = {name: p.default for name, p in parameters if p.default is not p.empty}
+        return {**usual, **values}
+
     def call(self, values: Mapping[str, Any]) -> Any:
         """Call the function by name, and by place what it takes by place alone."""
         given = dict(values)

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from types import TracebackType
 from typing import Any, TypeAlias
 
 from cvtrack_magics.capture.params.logged import describe_params
-from cvtrack_magics.capture.params.seeds import seed_records
 from cvtrack_magics.commands.definition import COMMANDS, Arg, Typed, command
 from cvtrack_magics.commands.line import usage_error
 from cvtrack_magics.commands.typed import expression, key_values
 from cvtrack_magics.errors import UsageProblem
 from cvtrack_magics.records import Record, RunSummary
 from cvtrack_magics.run.current import get_session
+from cvtrack_magics.run.opening import open_run
 from cvtrack_magics.run.scope import RunScope
 from cvtrack_magics.run.session import outcome_of
 from cvtrack_magics.run.spec import RunSpec
@@ -204,15 +203,6 @@ def spec_of(
     for label, value in params:
         implied += describe_params(value, name=label)
     return RunSpec(name, until=until, records=tuple(records), implied=tuple(implied), **options)
-
-
-def open_run(spec: RunSpec, **cell: Any) -> RunScope:
-    """Seed when asked to, then open a run."""
-    session = get_session()
-    if spec.seed is not None:
-        report = session.seeding.apply(spec.seed, deterministic=spec.deterministic)
-        spec = replace(spec, seeds=tuple(seed_records(report)))
-    return session.open(spec, **cell)
 
 
 def go_where_told(source: str, namespace: Mapping[str, Any]) -> None:

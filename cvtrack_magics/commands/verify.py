@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from cvtrack_magics.commands.mlrun import open_run
 from cvtrack_magics.delivery.series import Series, largest_gap
 from cvtrack_magics.records import Tag
 from cvtrack_magics.run.host import CellFacts
+from cvtrack_magics.run.opening import open_run
 from cvtrack_magics.run.scope import RunScope
 from cvtrack_magics.run.session import Session, outcome_of
 from cvtrack_magics.run.spec import RunSpec

@@ -15,6 +15,7 @@ from cvtrack_magics.notebook.host import ShellHost
 from cvtrack_magics.notebook.magics import Magic
 from cvtrack_magics.notebook.names import Names
 from cvtrack_magics.notebook.run_magics import EndMagic, RunMagic
+from cvtrack_magics.notebook.sweep_magic import SweepMagic
 from cvtrack_magics.run import current
 
 if TYPE_CHECKING:
@@ -50,10 +51,11 @@ class Extension:
             current.prepare_soon()
 
     def _register(self, name: str) -> None:
-        own = {"mlrun": RunMagic, "mlend": EndMagic}.get(name)
+        own = {"mlrun": RunMagic, "mlend": EndMagic, "mlsweep": SweepMagic}.get(name)
         magic = own(self.shell, self.hooks) if own else Magic(name, self.shell)
         manager = self.shell.magics_manager
-        for kind in ("line", "cell") if name == "mlrun" else ("line",):
+        kinds = {"mlrun": ("line", "cell"), "mlsweep": ("cell",)}
+        for kind in kinds.get(name, ("line",)):
             self.replaced[kind, name] = manager.magics[kind].get(name)
             manager.register_function(magic, magic_kind=kind, magic_name=name)
 

@@ -13,10 +13,12 @@ if TYPE_CHECKING:
     from cvtrack_magics.commands import mlend as ending
     from cvtrack_magics.commands import mlrun as runs
     from cvtrack_magics.commands.definition import Typed
+    from cvtrack_magics.run import opening
     from cvtrack_magics.run.scope import RunScope
 else:
     ending = Lazy("cvtrack_magics.commands.mlend")
     runs = Lazy("cvtrack_magics.commands.mlrun")
+    opening = Lazy("cvtrack_magics.run.opening")
 
 
 class Cells(Protocol):
@@ -51,7 +53,7 @@ class RunMagic(Magic):
         facts = self.cells.frames[-1].facts if self.cells.frames else None
         if cell is not None and facts is not None:
             runs.go_where_told(facts.source, self.shell.user_ns)
-        scope = runs.open_run(spec, cell=facts)
+        scope = opening.open_run(spec, cell=facts)
         if cell is not None:
             self.cells.attach(scope, verify=verify)
 

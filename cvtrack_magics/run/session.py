@@ -141,7 +141,7 @@ class Session:
         # what the first magic needs
         from cvtrack_magics.capture.data import schema  # noqa: F401
         from cvtrack_magics.capture.params import logged, seeds  # noqa: F401
-        from cvtrack_magics.run import message, scope  # noqa: F401
+        from cvtrack_magics.run import message, opening  # noqa: F401
         from cvtrack_magics.store import probe, writer  # noqa: F401
         from cvtrack_magics.store.client import mlflow
 

@@ -14,7 +14,8 @@ class RunSpec:
     ``records`` are the params and tags given with the run, ``implied`` those read off
     objects given with it, ``seeds`` what its own seed is recorded as. ``until`` says what ends a
     run that goes on after its cell. ``auto`` asks for what a cell shows of itself without a call:
-    numbers that it prints, settings in its names. ``plot`` is None where the setting decides.
+    numbers that it prints, settings in its names. ``plot`` is None where the setting decides, and
+    nothing is shown at all of a ``quiet`` one.
     """
 
     name: str
@@ -28,6 +29,7 @@ class RunSpec:
     output: bool = True
     auto: bool = True
     plot: bool | None = None
+    quiet: bool = False
     baseline: str = ""
     records: tuple[Record, ...] = field(default_factory=tuple)
     implied: tuple[Record, ...] = ()

@@ -72,7 +72,7 @@ class RunView:
 
     def open(self, run: OpenRun | None) -> None:
         """Show the header."""
-        if not self._host.interactive_display:
+        if not self._host.interactive_display or self._spec.quiet:
             return
         from cvtrack_magics.display.card import header_bundle
         from cvtrack_magics.display.colab import let_draw
@@ -218,6 +218,8 @@ class RunView:
 
         with self._lock:
             self._live = False
+        if self._spec.quiet:
+            return
         plot = self._plot
         beside: dict[str, Any] = {
             "marks": self._marks,

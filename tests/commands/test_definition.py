@@ -28,12 +28,14 @@ IN_PYTHON_ONLY = {
     "mlbench": {"progress"},
     "mldata": {"progress"},
     "mlparams": {"names"},
+    "mlsweep": {"objective", "mode"},
     "mlsync": {"progress"},
 }
 ON_A_LINE_ONLY = {
     "mlenv": {"packages"},
     "mlparams": {"show"},
     "mlrun": {"verify"},
+    "mlsweep": {"continue", "fresh"},
     "mltags": {"clear"},
 }
 

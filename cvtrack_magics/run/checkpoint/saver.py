@@ -18,7 +18,7 @@ class Saver:
         Told in one line why something could not be written.
     """
 
-    def __init__(self, failed: Callable[[str], None]) -> None:
+    def __init__(self, failed: Callable[[str], object]) -> None:
         self._failed = failed
         self._thread: threading.Thread | None = None
 

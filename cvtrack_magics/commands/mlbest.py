@@ -1,0 +1,44 @@
+"""``mlbest()``: what is best of a sweep."""
+
+from __future__ import annotations
+
+from cvtrack_magics.commands.definition import Arg, command
+from cvtrack_magics.commands.mlsweep import Best, best_of
+from cvtrack_magics.errors import UsageProblem
+from cvtrack_magics.run.current import get_session
+
+
+@command(returns=True, name=Arg("SWEEP"))
+def mlbest(name: str) -> Best:
+    """Return the best trial of a sweep: its params, its value and its run.
+
+    Parameters
+    ----------
+    name : str
+        The sweep's name.
+
+    Raises
+    ------
+    UsageProblem
+        There is no such sweep, or none of its trials gave a value that keeps the rules.
+
+    Examples
+    --------
+    In a notebook::
+
+        best = %mlbest lr-search
+
+    >>> best = mlbest("lr-search")
+    >>> with mlrun("final", params=best.params):
+    ...     train(**best.params)
+    """
+    from cvtrack_magics.run.sweep.study import Study
+
+    study = Study.of(get_session(), name)
+    found = best_of(study)
+    if found is None:
+        raise UsageProblem(
+            f"No trial of sweep {name!r} gave a value that keeps its rules.",
+            "%mlruns shows how they ended.",
+        )
+    return found

@@ -1,0 +1,280 @@
+"""``mlsweep()``: many runs from one cell."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from cvtrack_magics.commands.definition import Arg, command
+from cvtrack_magics.display.groups import direction_of
+from cvtrack_magics.errors import UsageProblem, did_you_mean
+from cvtrack_magics.records import Param
+from cvtrack_magics.run.current import get_session
+from cvtrack_magics.run.session import outcome_of
+from cvtrack_magics.run.spec import RunSpec
+
+if TYPE_CHECKING:
+    from cvtrack_magics.run.scope import RunScope
+    from cvtrack_magics.run.sweep.runner import Sweep
+    from cvtrack_magics.run.sweep.spec import SweepSpec
+    from cvtrack_magics.run.sweep.study import Study
+
+OPENS = 30.0  # seconds that a process that joins waits for the sweep's own run
+DIRECTIONS = {"max": "maximize", "min": "minimize"}
+
+
+@dataclass(frozen=True)
+class Best:
+    """The best trial of a sweep.
+
+    Attributes
+    ----------
+    params : dict
+        Its parameters, by the names that the trial was asked by.
+    value : float
+        Its value.
+    run_id : str
+        Its run.
+    trial : int
+        Its number.
+    """
+
+    params: Mapping[str, Any]
+    value: float
+    run_id: str
+    trial: int
+    _shown: Any = field(default=None, repr=False, compare=False)
+
+    def __repr__(self) -> str:
+        return repr(self._shown)
+
+    def _repr_mimebundle_(self, **about: Any) -> dict[str, str]:
+        found: dict[str, str] = self._shown._repr_mimebundle_(**about)
+        return found
+
+
+@command(
+    cell=True,
+    objective=Arg(hidden=True),
+    mode=Arg(hidden=True),
+    metric=Arg("METRIC"),
+    direction=Arg("WHICH"),
+    pruner=Arg("WHICH"),
+    require=Arg("RULE", many="append"),
+    timeout=Arg("S"),
+    extras={
+        "continue": Arg(const=True, help="Go on although the cell changed."),
+        "fresh": Arg(const=True, help="Begin anew; the old trials are kept."),
+    },
+)
+def mlsweep(
+    name: str,
+    objective: Callable[[Any], Any],
+    *,
+    metric: str,
+    trials: int = 50,
+    direction: str = "",
+    pruner: str = "none",
+    require: Sequence[str] = (),
+    timeout: float = 0.0,
+    retries: int = 2,
+    seed: int | None = None,
+    mode: str = "",
+) -> Best | None:
+    """Run a cell as many trials, chosen by Optuna; each is a run nested under the sweep's.
+
+    The cell asks ``trial``, which is Optuna's, for its parameters and logs the metric; in a script
+    a function is called with it.
+
+    Optuna says which parameters to try. What was tried is kept in its journal file beside the
+    store (``cvtrack-sweeps/``), so that the same call goes on where it was cut off, and joins
+    where another process runs it. A trial whose process was killed is tried again, in the same
+    run, which goes on from its :func:`checkpoint`.
+
+    Parameters
+    ----------
+    name : str
+        The sweep's name; its trials are ``NAME-0``, ``NAME-1`` …
+    objective : callable
+        Takes Optuna's trial and asks it: ``lr = trial.suggest_float("lr", 1e-4, 1e-1, log=True)``.
+        Its value is the number that it returns, or else the last one that it logs of ``metric``.
+    metric : str
+        What is to be best.
+    trials : int
+        How many are wanted in all, those of earlier calls counted.
+    direction : str
+        ``"maximize"`` or ``"minimize"``; not needed where the metric's name tells.
+    pruner : str
+        ``"median"``, ``"halving"``, ``"hyperband"`` or ``"none"``: what ``trial.should_prune()``
+        goes by.
+    require : sequence of str
+        Rules in the language of :func:`mlgate`, ``"p95_latency_ms<=20"``: a trial that breaks one
+        is never the best, and Optuna looks elsewhere.
+    timeout : float
+        Seconds after which no further trial is begun; 0 is for ever.
+    retries : int
+        How often a trial is tried again whose process was killed.
+    seed : int, optional
+        Seeds the choice of parameters, and each trial by this number plus its own.
+    mode : str
+        ``"continue"`` goes on although the body changed, ``"fresh"`` begins anew.
+
+    Returns
+    -------
+    Best or None
+        The best so far; None where no trial keeps the rules.
+
+    Raises
+    ------
+    UsageProblem
+        An option cannot be used, the body changed and nothing says what to do, the metric is
+        never logged, or all trials fail.
+
+    Notes
+    -----
+    A trial that is pruned is KILLED and has the tag ``cvtrack.pruned``, one that raises is FAILED
+    and does not end the sweep. An interrupt puts its trial back.
+
+    Examples
+    --------
+    ::
+
+        %%mlsweep lr-search --trials 50 --metric val/acc
+    """
+    body = ""
+    with suppress(OSError, TypeError):  # what was typed into an interpreter has no source
+        body = inspect.getsource(objective)
+    spec = checked(
+        name=name,
+        metric=metric,
+        direction=direction,
+        trials=trials,
+        pruner=pruner,
+        require=require,
+        timeout=timeout,
+        retries=retries,
+        seed=seed,
+        mode=mode,
+        body=body,
+    )
+    return sweep_over(spec, objective)
+
+
+def checked(
+    *,
+    name: str,
+    metric: str,
+    direction: str,
+    trials: int,
+    pruner: str,
+    require: Sequence[str],
+    timeout: float,
+    retries: int,
+    seed: int | None,
+    mode: str,
+    body: str,
+) -> SweepSpec:
+    """Return what was asked for; :class:`UsageProblem` where it makes no sense."""
+    from cvtrack_magics.run.sweep.spec import PRUNERS, SweepSpec, rules_of
+
+    if not metric:
+        raise UsageProblem("A sweep needs to know what is to be best.", "--metric val/acc")
+    direction = direction or DIRECTIONS.get(direction_of(metric), "")
+    if direction not in DIRECTIONS.values():
+        said = f"{direction!r} is no direction" if direction else f"{metric!r} tells no direction"
+        raise UsageProblem(f"{said}.", "Say --direction maximize, or minimize.")
+    if pruner not in PRUNERS:
+        hint = did_you_mean(pruner, PRUNERS)
+        raise UsageProblem(f"There is no pruner {pruner!r}.{hint}", f"One of {', '.join(PRUNERS)}.")
+    if trials < 1 or retries < 0 or timeout < 0:
+        raise UsageProblem("A sweep has at least one trial.", "--trials 50")
+    rules = rules_of(list(require))
+    return SweepSpec(
+        name, metric, direction, trials, pruner, rules, timeout, retries, seed, mode, body
+    )
+
+
+def sweep_over(
+    spec: SweepSpec,
+    objective: Callable[[Any], Any],
+    attach: Callable[[RunScope], None] | None = None,
+    cell: Any = None,
+) -> Best | None:
+    """Open or join the run of a sweep, and run its trials.
+
+    Parameters
+    ----------
+    spec : SweepSpec
+        What was asked for.
+    objective : callable
+        Runs one trial.
+    attach : callable, optional
+        Given the run, sees to its end; otherwise it ends here.
+    cell : CellFacts, optional
+        The cell that the run is opened in.
+    """
+    from cvtrack_magics.run.sweep.runner import Sweep
+    from cvtrack_magics.run.sweep.study import Study
+
+    session = get_session()
+    study = Study(session, spec)
+    if not study.take_up() and study.taken >= spec.trials:
+        session.host.say(
+            f"cvtrack: sweep {spec.name!r} has its {study.taken} trials; a higher --trials goes on."
+        )
+        return best_of(study)
+    if not study.lead():
+        session.host.say(f"cvtrack: joined sweep {spec.name!r}, which another process has open.")
+        Sweep(session, study, objective, None, study.wait_for_parent(OPENS)).run()
+        return best_of(study)
+    try:
+        parent = _open(study, cell)
+        if attach is not None:
+            attach(parent)
+        _run_in(parent, Sweep(session, study, objective, parent), ends=attach is None)
+    finally:
+        study.leave()
+    return best_of(study)
+
+
+def _run_in(parent: RunScope, sweep: Sweep, *, ends: bool) -> None:
+    """Run a sweep's trials in its own run, and end that where nobody else does."""
+    error: BaseException | None = None
+    try:
+        sweep.run()
+    except BaseException as raised:
+        error = raised
+        raise
+    finally:
+        if ends:
+            get_session().close(parent, outcome_of(error), error)
+
+
+def _open(study: Study, cell: Any) -> RunScope:
+    spec, session = study.spec, get_session()
+    records = (
+        Param("sweep.metric", spec.metric),
+        Param("sweep.direction", spec.direction),
+        Param("sweep.pruner", spec.pruner),
+        *(Param(f"sweep.require.{at}", text) for at, text in enumerate(spec.bounds)),
+        *([Param("sweep.seed", str(spec.seed))] if spec.seed is not None else []),
+    )
+    again = bool(study.parent_id)
+    scope = session.open(RunSpec(name=spec.name, resume=again, auto=False, records=records), cell)
+    study.opened(scope.run_id)
+    return scope
+
+
+def best_of(study: Study) -> Best | None:
+    """Return the best trial of a study so far."""
+    from cvtrack_magics.run.sweep.view import table
+
+    found = study.best()
+    if found is None:
+        return None
+    shown = table(study, get_session().config.digits)
+    run_id = str(found.user_attrs.get("run", ""))
+    return Best(dict(found.params), float(found.value), run_id, found.number, shown)

@@ -1,0 +1,91 @@
+"""What a user asked for when beginning a sweep."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import math
+import tokenize
+from dataclasses import dataclass, field
+
+from cvtrack_magics.errors import UsageProblem
+from cvtrack_magics.release.gate.parse import parse_rule
+from cvtrack_magics.release.gate.rules import Rule
+
+PRUNERS = ("median", "halving", "hyperband", "none")
+FAR = 1e9
+"""How far a trial is from a rule about a metric that it did not log."""
+
+
+@dataclass(frozen=True, slots=True)
+class SweepSpec:
+    """The options of ``%%mlsweep``, already checked.
+
+    ``body`` is what the trials run, as text; ``mode`` is ``"continue"``, ``"fresh"`` or empty.
+    """
+
+    name: str
+    metric: str
+    direction: str
+    trials: int = 50
+    pruner: str = "none"
+    rules: tuple[Rule, ...] = ()
+    timeout: float = 0.0
+    retries: int = 2
+    seed: int | None = None
+    mode: str = ""
+    body: str = field(default="", repr=False)
+
+    @property
+    def bounds(self) -> list[str]:
+        """The rules, as they are written."""
+        return [f"{rule.name} {rule.demand}" for rule in self.rules]
+
+    @property
+    def digest(self) -> str:
+        """What tells this body from another; comments and blank lines do not count."""
+        return hashlib.sha256(_code_of(self.body).encode()).hexdigest()[:16]
+
+
+def rules_of(texts: list[str]) -> tuple[Rule, ...]:
+    """Read rules about metrics in the gate's language.
+
+    Raises
+    ------
+    UsageProblem
+        One is about something else, or has no order.
+    """
+    rules = tuple(parse_rule(text) for text in texts)
+    for rule in rules:
+        if rule.function or rule.operator not in (">=", ">", "<=", "<"):
+            raise UsageProblem(
+                f"--require {rule.name} {rule.demand} is no bound of a metric.",
+                "Write --require 'p95_latency_ms<=20'.",
+            )
+    return rules
+
+
+def distances(rules: tuple[Rule, ...], metrics: dict[str, float]) -> list[float]:
+    """Return how far values are from rules; at most 0 where one is kept, as Optuna counts."""
+    found = []
+    for rule in rules:
+        value, bound = metrics.get(rule.subject), float(rule.wanted[0])
+        if value is None or math.isnan(value):
+            found.append(FAR)
+            continue
+        found.append(bound - value if rule.operator.startswith(">") else value - bound)
+        if rule.operator in (">", "<") and found[-1] == 0:
+            found[-1] = 1e-12
+    return found
+
+
+def _code_of(text: str) -> str:
+    """Return code without its comments and blank lines, or text as it is."""
+    kept: list[str] = []
+    try:
+        for token in tokenize.generate_tokens(io.StringIO(text).readline):
+            if token.type not in (tokenize.COMMENT, tokenize.NL):
+                kept.append(f"{token.type}:{token.string}")
+    except (tokenize.TokenError, SyntaxError):  # magics in it
+        return text
+    return "\n".join(kept)
