@@ -223,6 +223,38 @@ def test_every_line_is_one_that_pip_parses(tmp_path, name, version, comment):
     assert found == ([] if comment else [f"{name}=={version}"])
 
 
+@pytest.mark.parametrize(
+    ("name", "version", "index"),
+    [
+        ("torch", "2.5.0+cu121", "whl/cu121"),
+        ("torchao", "0.7.0+cpu", "whl/cpu"),
+        ("torchcodec", "0.2.0+xpu", "whl/xpu"),
+        ("torch", "2.6.0.dev20250901+cu124", "whl/nightly/cu124"),
+        ("torchvision", "0.21.0.dev20250901+rocm6.2", "whl/nightly/rocm6.2"),
+    ],
+)
+def test_a_local_build_names_the_index_that_has_it(name: str, version: str, index: str) -> None:
+    from cvtrack_magics.capture.machine.requirements import requirement_lines
+
+    option, line = requirement_lines([module.PackageLine(name, version, f"{name}=={version}")])
+    assert option == f"--extra-index-url https://download.pytorch.org/{index}"
+    assert line == f"{name}=={version}"
+
+
+@pytest.mark.parametrize(
+    ("url", "recorded"),
+    [
+        ("ssh://git@host/a/b.git", "git+ssh://git@host/a/b.git"),
+        ("https://me:secret@host/a/b.git", "git+https://host/a/b.git"),
+        ("https://host/a/b.git", "git+https://host/a/b.git"),
+    ],
+)
+def test_an_address_keeps_the_user_git_and_no_secret(site: Path, url: str, recorded: str) -> None:
+    origin = {"url": url, "vcs_info": {"vcs": "git", "commit_id": "c" * 40}}
+    dist(site, "b", "1.0", origin)
+    assert lines() == [f"b @ {recorded}@{'c' * 40}"]
+
+
 @pytest.mark.parametrize("name", ["a-b", "A_b", "a.B", "a-_.b", "a__b"])
 def test_a_project_has_one_key_by_any_spelling(name: str) -> None:
     assert project_key(name) == "a-b"

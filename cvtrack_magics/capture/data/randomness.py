@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import copy
+import functools
 import hashlib
 import pickle
 import random
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from types import FunctionType, MethodType, ModuleType
+from types import BuiltinMethodType, FunctionType, MethodType, ModuleType
 from typing import Any
 
 from cvtrack_magics.capture.code.loaded import loaded
@@ -60,16 +61,26 @@ def _held(value: Any) -> list[Any]:
         return list(value[:200]) if len(value) <= _MOST else []
     if isinstance(value, dict):
         return list(value.values())[:200]
-    if isinstance(value, MethodType):
-        return [value.__self__, value.__func__]
-    if isinstance(value, FunctionType):
-        cells = [cell.cell_contents for cell in value.__closure__ or () if _filled(cell)]
-        names = value.__code__.co_names
-        return [*cells, *(value.__globals__[n] for n in names if n in value.__globals__)]
+    if isinstance(value, (FunctionType, MethodType, BuiltinMethodType, functools.partial)):
+        return _of_call(value)
     getitem = getattr(type(value), "__getitem__", None)
     call = vars(type(value)).get("__call__")
     own = [f for f in (getitem, call) if isinstance(f, FunctionType)]
     return [*getattr(value, "__dict__", {}).values(), *own]
+
+
+def _of_call(value: Any) -> list[Any]:
+    """Return what a function is made of: its closure and defaults, or whose method it is."""
+    if isinstance(value, MethodType):
+        return [value.__self__, value.__func__]
+    if isinstance(value, BuiltinMethodType):  # random.Random(0).random
+        return [value.__self__]
+    if isinstance(value, functools.partial):
+        return [value.func, *value.args, *value.keywords.values()]
+    cells = [cell.cell_contents for cell in value.__closure__ or () if _filled(cell)]
+    names = value.__code__.co_names
+    named = (value.__globals__[n] for n in names if n in value.__globals__)
+    return [*cells, *(value.__defaults__ or ()), *named]
 
 
 def _filled(cell: Any) -> bool:

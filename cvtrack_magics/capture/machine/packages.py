@@ -14,8 +14,11 @@ from urllib.parse import unquote, urlsplit
 from cvtrack_magics.capture.code import gitcall
 from cvtrack_magics.capture.code.modules import user_modules
 from cvtrack_magics.capture.machine.replaced_packages import version_in_memory
-from cvtrack_magics.capture.machine.requirements import editable_line, requirement_lines
-from cvtrack_magics.capture.params.values import hide_tokens
+from cvtrack_magics.capture.machine.requirements import (
+    editable_line,
+    public,
+    requirement_lines,
+)
 from cvtrack_magics.names import project_key
 from cvtrack_magics.text import json_object
 
@@ -187,7 +190,7 @@ def _direct_line(project: str, version: str, path: Path) -> tuple[str, bool]:
     plain = f"{project}=={version}"
     try:
         origin = json_object(path.read_text(encoding="utf-8"))
-        url = hide_tokens(str(origin["url"]))
+        url = public(str(origin["url"]))
     except (OSError, ValueError, KeyError):
         return plain, False
     local = _local_path(url)

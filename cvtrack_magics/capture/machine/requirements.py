@@ -14,7 +14,11 @@ from cvtrack_magics.names import project_key
 
 _TORCH_INDEX = "https://download.pytorch.org/whl/"
 _TORCH = frozenset(
-    ("torch", "torchvision", "torchaudio", "torchtext", "torchdata", "triton", "pytorch-triton")
+    (
+        *("torch", "torchvision", "torchaudio", "torchtext", "torchdata", "torchao", "torchcodec"),
+        *("torchrec", "torchtune", "torch-tensorrt", "fbgemm-gpu", "fbgemm-gpu-genai", "triton"),
+        *("pytorch-triton", "pytorch-triton-rocm", "pytorch-triton-xpu"),
+    )
 )
 _BUILD = re.compile(r"cu\d{2,3}|cpu|xpu|rocm\d+(\.\d+)*")
 _SCP = re.compile(r"^(?:[\w.-]+@)?([\w.-]+):(?!//)(.+)$")
@@ -56,7 +60,8 @@ def requirement_lines(packages: Iterable[Package]) -> list[str]:
     for package in packages:
         build = _torch_build(package.name, package.version)
         if build and " @ " not in package.line:
-            indexes.add(f"--extra-index-url {_TORCH_INDEX}{build}")
+            nightly = "nightly/" if ".dev" in package.version else ""
+            indexes.add(f"--extra-index-url {_TORCH_INDEX}{nightly}{build}")
         lines.append(_line(package, build))
     return [*sorted(indexes), *lines]
 
@@ -115,7 +120,7 @@ def editable_line(project: str, version: str, folder: str, url: str) -> str:
         git = gitcall.opened(root)
         with uncovered(git) as seen:
             status = gitcall.read_status(seen.git)
-        remote = _address(hide_tokens(gitcall.remote_of(git, status.upstream)))
+        remote = _address(public(gitcall.remote_of(git, status.upstream)))
     except gitcall.GitUnavailable:
         return local
     if not (remote and status.commit):
@@ -124,6 +129,13 @@ def editable_line(project: str, version: str, folder: str, url: str) -> str:
     part = "" if below == "." else f"#subdirectory={below}"
     changed = ", with uncommitted changes" if status.changed else ""
     return f"{project} @ git+{remote}@{status.commit}{part}  # {plain}, editable{changed}"
+
+
+def public(url: str) -> str:
+    """Return an address without its secrets; the user ``git`` of every SSH server stays."""
+    hidden = hide_tokens(url)
+    ssh = f"ssh://git@{hidden.removeprefix('ssh://')}"
+    return ssh if url.startswith("ssh://git@") and "@" not in hidden else hidden
 
 
 def _address(remote: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import functools
 import json
 import os
 import random
@@ -182,10 +183,20 @@ def private(index: int) -> float:
     return float(np.random.default_rng().random() < RARE)
 
 
+def _rarely_of(roll: Callable[[], float], n: int) -> float:
+    return n + float(roll() < RARE)
+
+
+def _rarely(roll: Callable[[], float]) -> Callable[[int], float]:
+    return lambda n: n + float(roll() < RARE)
+
+
 CHANCE: dict[str, Callable[[int], Any]] = {
     "numpy": lambda n: n + float(np.random.default_rng().random() < RARE),
     "state": lambda n: n + float(np.random.RandomState().rand() < RARE),
     "python": lambda n: n + float(random.Random().random() < RARE),
+    "bound": _rarely(random.Random(0).random),
+    "partial": functools.partial(_rarely_of, random.Random(0).random),
     "system": lambda n: n + float(random.SystemRandom().random() < RARE),
     "bytes": lambda n: n + (os.urandom(8) == bytes(8)),
     "uuid": lambda n: n + (uuid.uuid4().int == 0),
