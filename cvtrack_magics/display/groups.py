@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from cvtrack_magics.palette import CURVES, OVERLAYS
 
@@ -27,14 +27,25 @@ _AT = re.compile(r"(?<=.)_at_")  # what follows says where it was measured
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _WORD = re.compile(r"[^a-zA-Z0-9]+")
 _FREE = re.compile(r"(?:error|loss)s?[^a-z0-9]*free")
+_PLAIN = re.compile(r"[^a-z0-9]")
+
+
+def _read(name: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((Path(__file__).parent / name).read_text(encoding="utf-8"))
+    return found
+
+
 _KINDS: dict[str, str] = {
-    word: kind
-    for kind, words in json.loads(
-        (Path(__file__).parent / "metric_words.json").read_text(encoding="utf-8")
-    ).items()
-    for word in words.split()
+    word: kind for kind, words in _read("metric_words.json").items() for word in words.split()
 }
 """What a word of a metric's name says of it; the browser reads the same file."""
+_WHOLE: dict[str, str] = {
+    _PLAIN.sub("", name.lower()): kind
+    for kind, sources in _read("metric_names.json").items()
+    for names in sources.values()
+    for name in names.split()
+}
+"""Whole names of metrics, as libraries and papers write them, without signs and capitals."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,12 +129,14 @@ def overlay_color(at: int) -> str:
 def direction_of(name: str) -> Literal["min", "max", ""]:
     """Tell from a metric's name whether less or more of it is better.
 
-    The name is cut into words at signs and at capitals, and a number at the end of a word
-    does not count, so that ``mAP@0.5`` and ``valLoss2`` are known. The last word that is known
+    A whole name that libraries use (``metric_names.json``, each with its source) is known
+    first. Else the name is cut into words at signs and at capitals, and a number at the end of
+    a word does not count, so that ``mAP@0.5`` and ``valLoss2`` are known. The last known word
     decides (``size_weighted_iou``), but a loss or an error is one wherever it stands
     (``loss_giou``), and words of all kinds of measures (``distance``, ``score``) decide only
     where no other does (``distance_iou``, ``fid_score``). Settings of a loss (``loss_scale``,
-    ``loss_coef``) have no direction. What follows ``_at_`` is not looked at, nor what follows a
+    ``loss_coef``) have no direction, nor has what is told about a measure (``dice_std``,
+    ``acc_gap``). What follows ``_at_`` is not looked at, nor what follows a
     measure and a slash: it is a class, whatever it is called (``per_class_f1/print error``).
 
     Parameters
@@ -141,9 +154,13 @@ def direction_of(name: str) -> Literal["min", "max", ""]:
     >>> [direction_of(n) for n in ("val/loss", "mAP50", "dice_loss", "lr", "loss_scale")]
     ['min', 'max', 'min', '', '']
     """
-    bare = _AT.split(_SPLIT.sub("", name))[0]
-    around = (part for part in bare.split("/")[:-1] if _is_measure(part))
-    return _direction(next(around, bare))
+    group = _SPLIT.sub("", name)
+    bare = _AT.split(group)[0]
+    around = next((part for part in bare.split("/")[:-1] if _is_measure(part)), "")
+    last = [] if around else [bare.rsplit("/", 1)[-1]]
+    ways = (_WHOLE.get(_PLAIN.sub("", whole.lower())) for whole in (group, bare, around, *last))
+    way = next(filter(None, ways), "")
+    return _direction(around or bare) if not way else "min" if way == "lower" else "max"
 
 
 def _is_measure(part: str) -> bool:
@@ -158,7 +175,7 @@ def _is_measure(part: str) -> bool:
 def _direction(bare: str) -> Literal["min", "max", ""]:
     words = [one for word in _WORD.split(bare) for one in _known(word)]
     kinds = [_KINDS[word] for word in words]
-    if not kinds or kinds[-1] == "setting":
+    if not kinds or kinds[-1] in ("setting", "no value if last") or "no value" in kinds:
         return ""
     if "loss" in kinds:
         return "" if kinds[-1] == "factor" or _FREE.search(bare.lower()) else "min"

@@ -1,6 +1,7 @@
 // Which metrics share a panel, and what each looks like. `display/groups.py` says the same.
 
 import COLOURS from "../../../palette.json";
+import NAMES from "../../metric_names.json";
 import WORDS from "../../metric_words.json";
 
 const { curves: PALETTE, overlays: OVERLAYS } = COLOURS;
@@ -20,6 +21,15 @@ const FREE = /(?:error|loss)s?[^a-z0-9]*free/;
 const KINDS = new Map(
   Object.entries(WORDS).flatMap(([kind, words]) => words.split(" ").map((word) => [word, kind])),
 );
+const WHOLE = new Map(
+  Object.entries(NAMES).flatMap(([kind, sources]) =>
+    Object.values(sources).flatMap((names) => names.split(" ").map((name) => [plain(name), kind])),
+  ),
+);
+
+function plain(name: string): string {
+  return name.toLowerCase().replace(/[^a-z0-9]/g, "");
+}
 
 export interface Style {
   name: string;
@@ -75,21 +85,28 @@ export function overlayColor(at: number): string {
 
 /** Whether less or more of a metric is better, as far as its name tells; see groups.py. */
 export function directionOf(name: string): "min" | "max" | "" {
-  const bare = name.replace(SPLIT, "").split(/(?<=.)_at_/)[0] as string;
-  return directionIn(bare.split("/").slice(0, -1).find(isMeasure) ?? bare);
+  const group = name.replace(SPLIT, "");
+  const bare = group.split(/(?<=.)_at_/)[0] as string;
+  const around = bare.split("/").slice(0, -1).find(isMeasure) ?? "";
+  const last = around ? [] : [bare.split("/").pop() as string];
+  const ways = [group, bare, around, ...last].map((whole) => WHOLE.get(plain(whole)));
+  const way = ways.find((one) => one !== undefined);
+  if (way === undefined) return directionIn(around || bare);
+  return way === "lower" ? "min" : "max";
 }
 
 /** Whether a part of a name is a measure's and nothing else: what follows it is a class. */
 function isMeasure(part: string): boolean {
   const words = part.replace(/^(?:per_class|mask|box|bbox|segm)_/i, "").split(WORD).filter(Boolean);
-  const plain = (kind: string) => ["loss", "lower", "higher"].includes(kind);
-  return words.length > 0 && words.every((word) => known(word).length > 0 && known(word).every(plain));
+  const measures = (kind: string) => ["loss", "lower", "higher"].includes(kind);
+  return words.length > 0 && words.every((word) => known(word).length > 0 && known(word).every(measures));
 }
 
 function directionIn(bare: string): "min" | "max" | "" {
   const kinds = bare.split(WORD).flatMap(known);
   const last = kinds[kinds.length - 1];
-  if (last === undefined || last === "setting") return "";
+  if (last === undefined || last === "setting" || last === "no value if last") return "";
+  if (kinds.includes("no value")) return "";
   if (kinds.includes("loss")) {
     return last === "factor" || FREE.test(bare.toLowerCase()) ? "" : "min";
   }
