@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from typing import Any
 
 import numpy as np
@@ -10,19 +10,86 @@ import numpy.typing as npt
 
 from cvtrack_magics.errors import UsageProblem
 
+MOST = 1_000_000
+"""No data set has as many classes; an index beyond is no index."""
+
 
 def class_names(classes: Any, count: int) -> tuple[str, ...]:
-    """Return one name for each class: as given, or ``0``, ``1`` … for ``count`` classes."""
+    """Return one name for each class: as given, or ``0``, ``1`` … for ``count`` classes.
+
+    Parameters
+    ----------
+    classes : sequence of str, mapping, int or None
+        Names by index; a mapping of index to name (``id2label``), or of name to index
+        (``class_to_idx`` of torchvision's data sets).
+    count : int
+        How many there are where nothing is given.
+
+    Raises
+    ------
+    UsageProblem
+        It is none of these, or a set, whose order is another in each process.
+    """
     if classes is None:
         return tuple(str(index) for index in range(count))
     if isinstance(classes, int):
         return tuple(str(index) for index in range(classes))
     if isinstance(classes, Mapping):
-        known = {int(key): str(value) for key, value in classes.items()}
+        known = _by_index(classes)
         return tuple(known.get(index, str(index)) for index in range(max(known, default=-1) + 1))
+    if isinstance(classes, Set):
+        raise UsageProblem(
+            "classes: a set has no order.", "Give a list: the first name is that of label 0."
+        )
     if isinstance(classes, (str, bytes)) or not isinstance(classes, Iterable):
         raise UsageProblem("classes: expected a list of names, a dict or a number.")
-    return tuple(str(name) for name in classes)
+    return tuple(_name(one) for one in classes)
+
+
+def names_in(dataset: Any) -> Any:
+    """Return the names of a data set's classes, or None.
+
+    Those of torchvision's data sets (``classes``, ``class_to_idx``), through ``Subset`` and
+    ``ConcatDataset`` whose parts agree.
+    """
+    for key in ("classes", "class_to_idx"):
+        found = getattr(dataset, key, None)
+        if found is not None and not callable(found):
+            return found
+    parts = getattr(dataset, "datasets", None)
+    inner = getattr(dataset, "dataset", None)
+    below = list(parts) if isinstance(parts, (list, tuple)) else [inner]
+    named = [names_in(part) for part in below if part is not None and part is not dataset]
+    return named[0] if named and all(_same(named[0], other) for other in named) else None
+
+
+def _same(mine: Any, other: Any) -> bool:
+    return type(mine) is type(other) and bool(mine == other)
+
+
+def _name(one: Any) -> str:
+    """Return a class's name; Cityscapes' classes are rows that have one."""
+    name = getattr(one, "name", None)
+    return name if isinstance(name, str) else str(one)
+
+
+def _by_index(classes: Mapping[Any, Any]) -> dict[int, str]:
+    """Return names by index, of a mapping in either direction."""
+    backward = all(isinstance(key, str) and _is_index(at) for key, at in classes.items())
+    pairs = [(at, key) if backward else (key, at) for key, at in classes.items()]
+    try:
+        known = {int(index): _name(name) for index, name in pairs}
+    except (TypeError, ValueError):
+        known = {}
+    if len(known) != len(pairs) or (known and not 0 <= min(known) <= max(known) < MOST):
+        raise UsageProblem(
+            "classes: expected a dict of index to name, or of name to index, each index once."
+        )
+    return known
+
+
+def _is_index(value: Any) -> bool:
+    return hasattr(value, "__index__") and not isinstance(value, bool)
 
 
 def check_labels(labels: npt.NDArray[np.int64], count: int, what: str, *, least: int = 0) -> None:

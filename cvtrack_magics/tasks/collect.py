@@ -11,6 +11,7 @@ import numpy as np
 
 from cvtrack_magics.errors import UsageProblem
 from cvtrack_magics.tasks.base import Task
+from cvtrack_magics.tasks.class_names import names_in
 from cvtrack_magics.tasks.classification.parse import AFTER_SOFTMAX
 from cvtrack_magics.tasks.order import Order
 from cvtrack_magics.tasks.predictions import Predictions
@@ -54,7 +55,7 @@ def collect(
     task : str
         One of the six tasks.
     classes : sequence of str, optional
-        Names by index; otherwise those of ``loader.dataset.classes``.
+        Names by index; otherwise those of the loader's data set, through Subset too.
     device : torch.device or str, optional
         Where to run; otherwise where the model's parameters are.
     value_range, layout
@@ -78,7 +79,7 @@ def collect(
     if task not in Task.__args__ or make is None:  # type: ignore[attr-defined]
         raise UsageProblem(f"task={task!r} is none of {', '.join(Task.__args__)}.")  # type: ignore[attr-defined]
     if classes is None:
-        classes = getattr(getattr(loader, "dataset", None), "classes", None)
+        classes = names_in(getattr(loader, "dataset", None))
     place = device if device is not None else _device_of(model)
     total = _total(loader)
     softmax: bool | None = None if task == "classification" else False
@@ -120,11 +121,18 @@ def collect(
                 break
     if not parts:
         raise UsageProblem("collect: the loader gave no batch.")
-    found = replace(_timed(Predictions.join(parts), times), given=inputs.of(model))
-    if whole:
-        found = replace(found, notes=(*found.notes, *_of_dropped(order.left_out(done))))
-    found = found[np.array(order.real(len(found)), np.int64)]
-    return found if limit is None else found[:limit]
+    told = tuple(dict.fromkeys(note for part in parts for note in part.notes))
+    dropped = _of_dropped(order.left_out(done)) if whole else ()
+    found = _timed(Predictions.join(parts), times)
+    found = replace(found, given=inputs.of(model), notes=(*told, *dropped))
+    return _real(found, order, limit)
+
+
+def _real(found: Predictions, order: Order, limit: int | None) -> Predictions:
+    """Return the samples that are no padding, with a note where some were drawn again."""
+    rows = order.real(len(found))[:limit]
+    notes = (*found.notes, *_of_repeated(order.repeated(rows), len(rows)))
+    return replace(found[np.array(rows, np.int64)], notes=notes)
 
 
 class _Inputs:
@@ -166,6 +174,15 @@ def _of_dropped(ids: tuple[str, ...]) -> tuple[str, ...]:
     return (
         f"{len(ids)} sample{'' if one else 's'} {'was' if one else 'were'} left out by drop_last "
         f"and not measured: {named}.",
+    )
+
+
+def _of_repeated(repeats: int, count: int) -> tuple[str, ...]:
+    if not repeats:
+        return ()
+    return (
+        f"The loader's sampler gave {repeats:,} of {count:,} samples again; each counts as often "
+        "as it was given.",
     )
 
 

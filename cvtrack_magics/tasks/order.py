@@ -40,6 +40,12 @@ class Order:
         length = len(sampler.dataset)
         return [row for row in range(count) if sampler.rank + row * sampler.num_replicas < length]
 
+    def repeated(self, rows: list[int]) -> int:
+        """Return how many of some rows are of a sample that an earlier row had."""
+        if not rows or len(self.drawn) <= max(rows):
+            return 0
+        return len(rows) - len({_own(self._dataset, self.drawn[row]) for row in rows})
+
     @contextmanager
     def watching(self, loader: Any) -> Iterator[None]:
         """Note what the loader's sampler draws; it has its own sampler again afterwards."""

@@ -93,6 +93,9 @@ class Predictions(Making):
         )
 
     def __add__(self, other: Predictions) -> Predictions:
+        return self.join((self, other))
+
+    def _and(self, other: Predictions) -> Predictions:
         if self.task != other.task or self.classes != other.classes:
             raise UsageProblem(
                 f"{self!r} and {other!r} cannot be joined.", "Task and classes must agree."
@@ -121,10 +124,11 @@ class Predictions(Making):
         several = list(parts)
         while len(several) > 1:  # pairs of pairs, so that nothing is copied many times
             pairs = zip(several[::2], several[1::2], strict=False)
-            several = [a + b for a, b in pairs] + several[len(several) // 2 * 2 :]
+            several = [a._and(b) for a, b in pairs] + several[len(several) // 2 * 2 :]
         if not several:
             raise UsageProblem("There are no samples.", "Give at least one image.")
-        return several[0]
+        notes = (*several[0].notes, *_of_shared(parts))
+        return replace(several[0], notes=tuple(dict.fromkeys(notes)))
 
     @property
     def labels(self) -> Classes:
@@ -155,6 +159,32 @@ class Predictions(Making):
         """The data of a depth estimation."""
         assert isinstance(self.data, Depths)
         return self.data
+
+
+def _of_shared(parts: Sequence[Predictions]) -> tuple[str, ...]:
+    """Say which samples are in several parts; a place in a batch names no sample."""
+    seen: dict[str, Predictions] = {}
+    shared: list[str] = []
+    for part in parts:
+        shared += [one for one in part.ids if one in seen and _is_same(one, seen[one], part)]
+        seen |= dict.fromkeys(part.ids, part)
+    if not shared:
+        return ()
+    named = ", ".join(shared[:5]) + (", …" if len(shared) > 5 else "")
+    return (f"{len(shared):,} of the samples joined were there already and count again: {named}.",)
+
+
+def _is_same(one: str, mine: Predictions, theirs: Predictions) -> bool:
+    if not (_are_places(mine.ids) or _are_places(theirs.ids)):
+        return True
+    if mine.pixels is None or theirs.pixels is None:
+        return False
+    pictures = (part.pixels.digests()[part.ids.index(one)] for part in (mine, theirs))  # type: ignore[union-attr]
+    return len(set(pictures)) == 1
+
+
+def _are_places(ids: tuple[str, ...]) -> bool:
+    return ids[0] == "0" and ids == tuple(map(str, range(len(ids))))
 
 
 def _given_of_both(mine: Predictions, theirs: Predictions) -> Given | None:

@@ -92,6 +92,11 @@ def integers(value: Any, count: int, what: str) -> npt.NDArray[np.int64]:
         raise UsageProblem(
             f"{what}: expected {count} labels, one a sample; saw an array of {shape_of(array)}."
         )
+    if array.dtype.kind == "f" and np.isnan(array).any():
+        raise UsageProblem(
+            f"{what}: {int(np.isnan(array).sum()):,} labels are missing (NaN).",
+            "Say -1 where a label is unknown, for example .fillna(-1).",
+        )
     if array.dtype.kind == "f" and not np.array_equal(array, np.round(array)):
         raise UsageProblem(f"{what}: labels are whole numbers; saw {array.dtype} fractions.")
     return array.astype(np.int64)

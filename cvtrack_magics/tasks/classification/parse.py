@@ -57,6 +57,8 @@ def read_classes(
     if table.dtype.itemsize > 8:
         table = table.astype(np.float64)
     how = "logits" if logits is not None else "probabilities" if probabilities is not None else ""
+    if how != "probabilities":
+        _refuse_shares(table, how)
     if how == "logits":
         how = _logits_or_probabilities(table, notes)
     guessed = "" if how or table.ndim > 1 else _recognise(table)
@@ -67,6 +69,8 @@ def read_classes(
             f"scores: {probs.shape[1]} columns, but {len(names)} class names were given."
         )
     labels = _true_labels(truth, count, ignore, notes)
+    if len(names) == 2 and ignore is None:
+        refuse_signed(labels, "truth")
     check_labels(labels, len(names), "truth", least=-1)
     return Classes(labels, probs, guessed), names
 
@@ -90,6 +94,37 @@ def _logits_or_probabilities(table: Array, notes: list[str]) -> str:
         "if they are probabilities, say probabilities=."
     )
     return "logits"
+
+
+def _refuse_shares(table: Array, how: str) -> None:
+    """Refuse rows of one sum far above 1 with no value below 0: percent, bytes or votes."""
+    rows = table[np.isfinite(table.reshape(len(table), -1)).all(axis=1)]
+    if rows.ndim != 2 or len(rows) < 2 or rows.shape[1] < 2 or rows.min() < 0:
+        return
+    sums = rows.sum(axis=1, dtype=np.float64)
+    whole = bool((rows == np.round(rows)).all())
+    slack = rows.shape[1] if whole else 1e-3 * sums.max()  # each of K bytes is rounded or cut
+    if sums.max() > 1 + _SUM_SLACK and np.ptp(sums) <= slack < sums.min() / 4:
+        raise UsageProblem(
+            f"{how or 'scores'}: no value below 0, and every row sums to about {sums.mean():.4g}: "
+            "shares (percent, bytes, votes), not logits.",
+            "Give probabilities= with each row divided by its sum.",
+        )
+
+
+def refuse_signed(labels: npt.NDArray[np.int64], what: str) -> None:
+    """Refuse labels of -1 and 1 alone, which are signs, or unknown and the second class.
+
+    Raises
+    ------
+    UsageProblem
+        Both occur, and no other.
+    """
+    if set(np.unique(labels).tolist()) == {-1, 1}:
+        raise UsageProblem(
+            f"{what}: the labels are -1 and 1, of which -1 would be unknown.",
+            "Give 0 and 1; leave the samples out that are unknown.",
+        )
 
 
 def _true_labels(
@@ -150,6 +185,7 @@ def read_anomalies(
     if len(labels) and (labels.min() < -1 or labels.max() > 1):
         wrong = labels[(labels < -1) | (labels > 1)][0]
         raise UsageProblem(f"truth: expected 0 (normal) and 1 (anomalous), saw {wrong}.")
+    refuse_signed(labels, "truth")
     hot = None if heat is None else Maps.of(read_planes(heat, count, "heat", np.float32))
     areas = None
     if masks is not None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import re
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -26,7 +27,26 @@ IGNORE_KEYS = (
 )
 """One object that is neither found nor missed: Pascal VOC, COCO-like files, MMDetection."""
 
+_ROOTS = {
+    **dict.fromkeys(("crowd", "groupof"), CROWD_KEYS[0]),
+    **dict.fromkeys(("difficult", "ignore", "ignored", "dontcare"), IGNORE_KEYS[0]),
+}
+_AROUND = re.compile(r"^(?:groundtruth|gt|is|bboxes|bbox|boxes|objects?)+|(?:flags?|s)$")
+
 Flags = npt.NDArray[np.bool_]
+
+
+def unknown_flags(item: Mapping[Any, Any]) -> list[str]:
+    """Return the keys that sound as if they said which objects do not count, and are not read."""
+    found = []
+    for key in item:
+        bare = re.sub("[^a-z]", "", str(key).lower())
+        root = _AROUND.sub("", _AROUND.sub("", bare))
+        if (root in _ROOTS or bare in _ROOTS) and key not in (*CROWD_KEYS, *IGNORE_KEYS):
+            value = item[key]
+            if value is not None and (not hasattr(value, "__len__") or len(value)):
+                found.append(str(key))
+    return found
 
 
 def flag(column: Callable[[str], Any], keys: Iterable[str], count: int, what: str) -> Flags | None:

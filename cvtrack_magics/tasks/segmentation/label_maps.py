@@ -17,6 +17,8 @@ from cvtrack_magics.vision.maps import Maps
 
 Labels = npt.NDArray[np.int64]
 _LOST = -(2**31)  # of a prediction while it is read; no data set has such a label
+_FAR = 50  # labels that nothing has before the next: void, an id, grey values
+_MANY = 1000  # classes that no data set has without names
 _VOIDS = (255, 65535)
 """Labels that data sets give to pixels of no class (an unsigned -1)."""
 
@@ -38,6 +40,8 @@ def read_segments(
         table = to_array(logits, "logits")
         if table.ndim != 4 or len(table) != count:
             raise UsageProblem(f"logits: expected {count}×K×H×W, saw {shape_of(table)}.")
+        if table.shape[1] == 1:  # one logit a pixel is the second class's
+            table = _of_two(table, notes)
         known, predictions = table.shape[1], _likeliest(table)
         classes = class_names(classes, known)
         if len(classes) != known:
@@ -50,8 +54,10 @@ def read_segments(
     _check_sizes(true_maps, said_maps)
     _check_least(true_maps, ignore)
     names = _names(classes, true_maps, said_maps, ignore)
-    if classes is None and ignore is None and len(names) == 256:
-        notes.append("Label 255 was read as a class; if its pixels do not count, say ignore=255.")
+    if classes is None:
+        used = _used(true_maps, said_maps, len(names), ignore)
+        _refuse_ids(used)
+        notes += _of_gaps(used) if ignore is None else []
     void = 255 if len(names) <= 255 and (ignore or 0) < 256 else 65535
     lost = any((plane == _LOST).any() for plane in said_maps)
     stored = void if ignore is not None and ignore < 0 else ignore
@@ -64,6 +70,54 @@ def read_segments(
         ),
         names,
     )
+
+
+def _of_two(table: Array, notes: list[str]) -> Array:
+    """Return the logits of two classes from one channel; 0..1 is what a sigmoid made of them.
+
+    A pixel of NaN has no class.
+    """
+    known = table[np.isfinite(table)] if table.dtype.kind == "f" else table
+    cut = 0.0
+    if known.size and known.min() >= 0 and known.max() <= 1:
+        notes.append("logits: one channel within 0..1 was read as after a sigmoid, cut at 0.5.")
+        cut = 0.5
+    first = np.where(np.isnan(table), np.nan, cut) if table.dtype.kind == "f" else table * 0 + cut
+    return np.concatenate((first, table), axis=1)
+
+
+def _used(
+    true_maps: Sequence[Labels], said_maps: Sequence[Labels], count: int, ignore: int | None
+) -> list[int]:
+    """Return the labels that occur, rising, without that to ignore."""
+    seen = np.zeros(count, bool)
+    for plane in (*true_maps, *said_maps):
+        seen[plane[(plane >= 0) & (plane < count) & (plane != _or(ignore))]] = True
+    return [int(label) for label in np.flatnonzero(seen)]
+
+
+def _refuse_ids(used: Sequence[int]) -> None:
+    """Refuse labels of which few occur and one is beyond a thousand: ids of objects."""
+    if used and used[-1] >= _MANY and len(used) < used[-1] / 2:
+        raise UsageProblem(
+            f"semantic: {len(used)} labels occur, up to {used[-1]:,}: ids of objects (panoptic), "
+            "or classes?",
+            "Give the class of each pixel, for example ids // 1000, or say classes=.",
+        )
+
+
+def _of_gaps(used: Sequence[int]) -> list[str]:
+    """Say which labels lie so far above all others that they may be no classes."""
+    last = max((at for at in range(1, len(used)) if used[at] - used[at - 1] > _FAR), default=0)
+    if not last:
+        return []
+    if last == len(used) - 1:
+        high = used[last]
+        return [f"Label {high} was read as a class; if its pixels do not count, say ignore={high}."]
+    return [
+        f"Labels from {used[last]} on were read as classes, {used[last - 1]} comes before; "
+        "if they are none, give the class of each pixel."
+    ]
 
 
 def _likeliest(table: Array) -> Labels:

@@ -67,7 +67,7 @@ def _cut(masks: Sequence[Array], what: str) -> Cut:
     labels = _labels(masks, high)
     if labels is not None:
         few = f"masks of whole numbers up to {high:g}: all but 0 was read as the object."
-        return Cut(0.0, note="" if labels[1 : int(high) + 1].all() else few)
+        return Cut(0.0, note="" if labels[: int(high) + 1].all() else few)
     fractions = any(mask.dtype.kind == "f" and (mask != np.round(mask)).any() for mask in masks)
     if fractions and 1.3 < high < _LEAST:
         raise UsageProblem(
