@@ -81,8 +81,9 @@ def unload_ipython_extension(shell: Any) -> None:
     extension = _extensions.get(id(shell))
     if extension is None:
         return
-    if extension.is_reloaded_in_a_run:
-        print("%reload_ext cvtrack_magics does nothing while a run is open. End it first.")
+    kept = extension.kept_by_a_run
+    if kept:
+        print(f"{kept} cvtrack_magics does nothing while a run is open. End it first.")
         return
     del _extensions[id(shell)]
     extension.unload()

@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from cvtrack_magics.delivery import watcher
+from cvtrack_magics.threads import started
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +46,10 @@ class Companion:
         """Tell of a run; returns at once."""
         with self._lock:
             if self._pid != os.getpid():  # the first run, or a forked child's
-                self._pid, self._waiting = os.getpid(), queue.SimpleQueue()
-                threading.Thread(
-                    target=self._work, args=(self._waiting,), name="cvtrack-companion", daemon=True
-                ).start()
+                self._waiting = queue.SimpleQueue()
+                if started(self._work, self._waiting, name="cvtrack-companion") is None:
+                    return  # the next load heals what nobody watches
+                self._pid = os.getpid()
         self._waiting.put(run)
 
     def in_child(self) -> None:

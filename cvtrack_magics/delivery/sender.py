@@ -10,6 +10,7 @@ from contextlib import suppress
 from cvtrack_magics.delivery.outbox import Delivery
 from cvtrack_magics.delivery.sending_process import Outside
 from cvtrack_magics.journal import liveness
+from cvtrack_magics.threads import started
 
 SOON = 1.0  # seconds of waiting at the process's end that nothing is said of
 TURN = 0.25  # seconds that one run may send while another of its store waits
@@ -59,6 +60,7 @@ class Sender:
         with self._changed:
             for lane in self._lanes.values():
                 lane.hurry = True
+                lane.start()  # there was none to be had before
                 for delivery in lane.deliveries:
                     delivery.next_try = delivery.tried.not_before
             self._changed.notify_all()
@@ -159,10 +161,9 @@ class _Lane:
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
-        """Start the thread, once."""
+        """Start the thread, once there is one."""
         if self._thread is None:
-            self._thread = threading.Thread(target=self._work, name="cvtrack-sender", daemon=True)
-            self._thread.start()
+            self._thread = started(self._work, name="cvtrack-sender")
 
     def _work(self) -> None:
         more = False

@@ -28,6 +28,7 @@ from cvtrack_magics.delivery.attempts import Tried
 from cvtrack_magics.delivery.outbox import Delivery
 from cvtrack_magics.journal.folder import Sent
 from cvtrack_magics.store import credentials
+from cvtrack_magics.threads import started
 
 AFTER = 3.0  # seconds that a run is open before it is handed over
 MANY = 20_000  # points that wait, from which on it is handed over at once, ended or not
@@ -219,9 +220,9 @@ class Outside:
         except OSError:
             return None
         outsider = self._outsiders[uri] = Outsider(process, environment)
-        threading.Thread(
-            target=self._read, args=(outsider,), name="cvtrack-outside", daemon=True
-        ).start()
+        if started(self._read, outsider, name="cvtrack-outside") is None:
+            process.kill()  # nobody would hear how far it is
+            return None
         return outsider
 
     def _read(self, outsider: Outsider) -> None:

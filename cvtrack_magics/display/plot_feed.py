@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 
 from cvtrack_magics.delivery.channel import Channel
+from cvtrack_magics.threads import started
 
 JUMP = 1_000_000_000  # nanoseconds that the wall clock may gain before points follow it
 
@@ -34,8 +35,7 @@ class Pump:
         with self._lock:
             self._channels[channel] = tick
             if self._thread is None:
-                self._thread = threading.Thread(target=self._work, name="cvtrack-pump", daemon=True)
-                self._thread.start()
+                self._thread = started(self._work, name="cvtrack-pump")
 
     def close(self, channel: Channel) -> None:
         """Show what is left of a run, and no more."""

@@ -74,15 +74,19 @@ class RunNote:
             return True
         try:
             process = psutil.Process(self.pid)
-            same = abs(process.create_time() - self.created) < CREATED_TOLERANCE
+            passed = abs(process.create_time() - self.created)
+            same = passed < CREATED_TOLERANCE or not self.created
             return same and process.status() != psutil.STATUS_ZOMBIE
         except (psutil.Error, ValueError, OverflowError):
             return False
 
 
 def me() -> tuple[str, int, float]:
-    """Return host, process id and creation time of this process."""
-    return socket.gethostname(), os.getpid(), psutil.Process().create_time()
+    """Return host, process id and creation time of this process; 0 where that is not told."""
+    created = 0.0
+    with suppress(psutil.Error, OSError):  # no file can be opened any more
+        created = psutil.Process().create_time()
+    return socket.gethostname(), os.getpid(), created
 
 
 @dataclass(frozen=True, slots=True)

@@ -106,6 +106,11 @@ class CellHooks:
         self.commands = ShellCommands(shell, self._command_failed)
         self.computed = computed.ComputedMetrics(self._may_have_metrics)
 
+    @property
+    def is_in_a_run(self) -> bool:
+        """Whether a cell that IPython is running is a run."""
+        return any(frame.scope is not None and frame.scope.is_open for frame in self.frames)
+
     def install(self) -> None:
         """Put the transform and the hooks into the shell."""
         self.commands.install()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import suppress
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from cvtrack_magics.capture.code import stale
@@ -65,13 +66,20 @@ class Extension:
         return Session(self.host, self.config)
 
     @property
-    def is_reloaded_in_a_run(self) -> bool:
-        """Whether ``%reload_ext`` is under way while a run is open."""
+    def kept_by_a_run(self) -> str:
+        """Return the line that would take the extension out while a run needs it, or ``""``.
+
+        It is not reloaded while a run is open, and not taken out by the cell that is one.
+        """
         session = current.peek()
-        frame = sys._getframe()
+        if session is None or not session.scopes:
+            return ""
+        frame: FrameType | None = sys._getframe()
         while frame is not None and frame.f_code.co_name != "reload_extension":
-            frame = frame.f_back  # type: ignore[assignment]
-        return frame is not None and session is not None and bool(session.scopes)
+            frame = frame.f_back
+        if frame is not None:
+            return "%reload_ext"
+        return "%unload_ext" if self.hooks.is_in_a_run else ""
 
     def unload(self) -> None:
         """Give the shell back as it was; an open run is ended as KILLED."""

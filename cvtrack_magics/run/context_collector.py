@@ -12,6 +12,7 @@ from cvtrack_magics.capture.code.scripts import script_records
 from cvtrack_magics.records import Artifact, Notice, Param, Record
 from cvtrack_magics.run import context as surroundings
 from cvtrack_magics.run.host import CellFacts
+from cvtrack_magics.threads import started
 
 if TYPE_CHECKING:
     from cvtrack_magics.run.session import Session
@@ -54,7 +55,7 @@ class Gathering:
         self._git_is_slow = False
         self._opened = threading.Event()
         self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._work, name="cvtrack-gather", daemon=True)
+        self._thread: threading.Thread | None = None
         self._scripts: list[Record] = []
         self.machine_params: set[str] = set()
         self._machine: list[Record] = []
@@ -63,7 +64,7 @@ class Gathering:
         """Begin to look around; scripts are read at once, for the cell may change them."""
         if self._code:
             self._scripts = surroundings.safely("scripts", self._scripts_now)
-        self._thread.start()
+        self._thread = started(self._work, name="cvtrack-gather")
 
     def run_is_open(self) -> None:
         """Say that records can be delivered from now on."""
@@ -73,7 +74,10 @@ class Gathering:
         """Return what was gathered and not delivered; wait at most ``timeout`` seconds."""
         self._ended.set()
         self._opened.set()  # a signal may end a run that is being opened
-        self._thread.join(timeout)
+        if self._thread is None:  # there was none to be had
+            self._work()
+        else:
+            self._thread.join(timeout)
         records = self._taken()
         if self._code and not self._asked_git:
             self._git_is_slow = True
@@ -121,20 +125,21 @@ class Gathering:
             if isinstance(item, Artifact | Notice) and item not in self._machine
         ]
 
+    def _machine_now(self) -> list[Record]:
+        self._machine = self._session.machine_records()
+        return self._machine
+
     def _work(self) -> None:
         # beside each other, because git may hang where a file server does
-        git = threading.Thread(target=self._look_at_git, name="cvtrack-git-state", daemon=True)
-        if self._code:
-            git.start()
-        records = surroundings.safely("environment and hardware", self._session.machine_records)
-        self._machine = self._session.machine_records() if records else []
+        git = started(self._look_at_git, name="cvtrack-git-state") if self._code else None
+        records = [*surroundings.safely("environment and hardware", self._machine_now)]
         self.machine_params = {item.key for item in records if isinstance(item, Param)}
         if self._code:
             records += surroundings.safely("code", lambda: surroundings.cell_records(self._cell))
             records += self._scripts
         self._keep(records)
         self._hand_over()
-        if self._code:
+        if git is not None:
             git.join()
             self._hand_over()
 

@@ -13,6 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from cvtrack_magics.errors import UsageProblem
+from cvtrack_magics.threads import started
 
 if TYPE_CHECKING:
     from cvtrack_magics.config import CvTrack
@@ -114,4 +115,4 @@ def prepare_soon() -> None:
         time.sleep(HEAD_START)
         get_session().prepare()
 
-    threading.Thread(target=work, name="cvtrack-prepare", daemon=True).start()
+    started(work, name="cvtrack-prepare")

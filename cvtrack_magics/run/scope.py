@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -37,6 +36,7 @@ from cvtrack_magics.run.view import SYSTEM, RunView
 from cvtrack_magics.store import active_run as fluent
 from cvtrack_magics.store.deferred_runs import RUN_KEY
 from cvtrack_magics.store.tracking import OpenRun
+from cvtrack_magics.threads import started
 
 if TYPE_CHECKING:
     from cvtrack_magics.journal.folder import RunNote
@@ -167,7 +167,8 @@ class RunScope:
         """
         self.tags.update(tags)
         self.seeds = said.seeds
-        self._meter.start()
+        with self._attempt("measure what the run uses"):
+            self._meter.start()
         self.gathering.start()
         with self._attempt("note MLflow's settings"):
             self.guard.begin()
@@ -212,9 +213,7 @@ class RunScope:
             for label, curves in self.session.beside(self):
                 self.view.overlay(label, curves)
         if self.spec.baseline:
-            threading.Thread(
-                target=self._find_baseline, name="cvtrack-baseline", daemon=True
-            ).start()
+            started(self._find_baseline, name="cvtrack-baseline")
 
     def _open_journal(self, tags: dict[str, str]) -> None:
         parent = self.parent.kept if self.parent else None

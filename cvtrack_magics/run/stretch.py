@@ -18,6 +18,7 @@ from cvtrack_magics.run.context import RESOURCES
 from cvtrack_magics.run.seeding import SEED_PARAM
 from cvtrack_magics.run.summary_metrics import is_summary
 from cvtrack_magics.store.deferred_runs import STRETCHES
+from cvtrack_magics.threads import started
 
 if TYPE_CHECKING:
     from cvtrack_magics.run.checkpoint.superseded import Standing
@@ -129,8 +130,9 @@ class Stretch:
                 if waiting.is_set():
                     told(self._curves, False)
 
-        self._thread = threading.Thread(target=work, name="cvtrack-earlier", daemon=True)
-        self._thread.start()
+        self._thread = started(work, name="cvtrack-earlier")
+        if self._thread is None:
+            return
         self._thread.join(wait)
         waiting.set()
         if self._curves is not None and not self._thread.is_alive():

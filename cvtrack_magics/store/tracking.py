@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from cvtrack_magics.errors import StoreUnavailable
+from cvtrack_magics.errors import CvtrackError, StoreUnavailable
 from cvtrack_magics.records import Notice, Outcome, Record
-from cvtrack_magics.redact import in_one_line, redact
+from cvtrack_magics.redact import in_one_line, kind_and_line, redact
 from cvtrack_magics.store import credentials
 from cvtrack_magics.store.client import client_of, creating, mlflow, quietly
 from cvtrack_magics.store.detours import beside, under
@@ -150,7 +150,15 @@ class Tracking:
         """Raise :class:`StoreUnavailable` at once when the store cannot be used."""
         from cvtrack_magics.store.probe import probe
 
-        probe(self.uri, self.connect_timeout)
+        try:
+            probe(self.uri, self.connect_timeout)
+        except CvtrackError:
+            raise
+        except Exception as error:  # a library that other code changed, no file to be opened
+            raise StoreUnavailable(
+                f"The store {self.place} could not be looked at: {kind_and_line(error)}.",
+                "What is recorded waits on disk; %mlsync sends it.",
+            ) from error
 
     @contextlib.contextmanager
     def _calling(self, what: str) -> Iterator[None]:

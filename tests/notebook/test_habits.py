@@ -107,6 +107,19 @@ def test_an_option_without_dashes_is_pointed_out(line: str, shell: Shell, store:
     assert runs_of(store) == {}
 
 
+def test_a_cell_that_is_a_run_does_not_take_the_extension_out(shell: Shell, store: str) -> None:
+    said = shell.run("%%mlrun a\n%unload_ext cvtrack_magics\nlog(x=1)\ndone = True")
+    assert shell.result.success, said
+    assert said.count("%unload_ext") == 1
+    assert runs_of(store)["a"].info.status == "FINISHED"
+    shell.run("%load_ext cvtrack_magics")
+    shell.run("%%mlrun b\nlog(x=1)")
+    assert runs_of(store)["b"].info.status == "FINISHED"
+    assert shell.run("%unload_ext cvtrack_magics") == ""
+    shell.run("%%mlrun c")
+    assert not shell.result.success
+
+
 def test_a_reload_in_a_run_is_refused(shell: Shell, store: str) -> None:
     said = shell.run("%%mlrun a\n%reload_ext cvtrack_magics\nlog(x=1)\ndone = True")
     assert shell.result.success, said

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import builtins
+import errno
 import json
 import os
 import resource
+import sqlite3
 import sys
 import threading
 import time
@@ -15,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import mlflow
+import psutil
 import pytest
 
 from cvtrack_magics import log, mlparams, mlrun
@@ -259,6 +262,45 @@ def test_the_end_comes_whatever_is_broken(fails: bool, store: str, script: None)
     for place in PLACES:
         assert settled(store, place) == ("FAILED" if fails else "FINISHED"), place
     assert settled(store, "next") == "FINISHED"
+
+
+def no_more(*args: Any, **kwargs: Any) -> Any:
+    """Stand for the start of a thread where the user's limit is reached."""
+    raise RuntimeError("can't start new thread")
+
+
+MISSING: dict[str, Callable[[], Any]] = {
+    "threads": lambda: patched(threading.Thread, "start", no_more),
+    "descriptors": no_descriptors,
+    "a library as it was": lambda: patched(sqlite3, "connect"),
+    "the time of the process's start": lambda: patched(psutil.Process, "create_time", no_file),
+}
+
+
+def no_file(*args: Any, **kwargs: Any) -> Any:
+    """Stand for what reads a file where none can be opened."""
+    raise OSError(errno.EMFILE, "Too many open files")
+
+
+@pytest.mark.parametrize(
+    ("what", "first"),  # a session that cannot read its own code cannot begin
+    [(w, first) for w in MISSING for first in (False, True) if not (first and w == "descriptors")],
+)
+def test_a_run_is_opened_whatever_is_missing(
+    what: str, first: bool, store: str, script: None
+) -> None:
+    """The cell runs, and all arrives once it is there again: also of a session's first run."""
+    if not first:
+        with mlrun("before", output=False):
+            log(a=1.0)
+    with MISSING[what](), mlrun("without", output=False):
+        for step in range(20):
+            log(a=float(step))
+    with mlrun("after", output=False):
+        log(a=1.0)
+    assert settled(store, "after") == settled(store, "without") == "FINISHED"
+    run = runs_of(store)["without"]
+    assert len(mlflow.MlflowClient(store).get_metric_history(run.info.run_id, "a")) == 20
 
 
 def deep(depth: int = 10_000) -> Any:

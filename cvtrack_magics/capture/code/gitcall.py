@@ -153,9 +153,9 @@ def _collected(
 
     # a thread, because what git started may keep the pipe open when git itself is gone
     reader = threading.Thread(target=read, name="cvtrack-git", daemon=True)
-    reader.start()
     late = True
     try:
+        reader.start()
         reader.join(max(until - time.monotonic(), 0.05))
         if not reader.is_alive():
             full = limit is not None and len(b"".join(found)) == limit

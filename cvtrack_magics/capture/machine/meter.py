@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cvtrack_magics.capture.code.loaded import loaded
+from cvtrack_magics.threads import started
 
 _INTERVAL = 0.2
 
@@ -54,6 +55,7 @@ class ResourceMeter:
         self._peak = 0
         self._gpu_peak: int | None = None
         self._before = (0.0, 0.0, 0, 0)
+        self._measures = False
 
     def start(self) -> None:
         """Start measuring; again after a `stop` measures anew."""
@@ -64,10 +66,8 @@ class ResourceMeter:
         self._peak, self._gpu_peak = 0, None
         self._sample()
         self._before = (time.perf_counter(), _cpu_seconds(), _lifetime_peak(), _gpu_lifetime())
-        self._thread = threading.Thread(
-            target=self._watch, args=(self._quit,), name="cvtrack-meter", daemon=True
-        )
-        self._thread.start()
+        self._thread = started(self._watch, self._quit, name="cvtrack-meter")
+        self._measures = True
 
     def stop(self) -> ResourceUse:
         """Stop and return what was used.
@@ -77,10 +77,12 @@ class ResourceMeter:
         RuntimeError
             It was not started.
         """
-        if self._thread is None:
+        if not self._measures:
             raise RuntimeError("the meter was not started")
+        self._measures = False
         self._quit.set()
-        self._thread.join(timeout=1)
+        if self._thread is not None:
+            self._thread.join(timeout=1)
         self._thread = None
         self._sample()
         wall, cpu, peak, gpu = self._before
