@@ -158,6 +158,7 @@ def records_of(
     found: Evaluation, predictions: Predictions, pictures: Mapping[str, bytes], prefix: str
 ) -> list[Record]:
     """Return the files of an evaluation."""
+    from cvtrack_magics.tasks.picture_sketch import sketch
     from cvtrack_magics.vision.metric_catalog import VERSION
 
     folder = f"{FOLDER}/{file_part(prefix.strip('/')) or 'metrics'}"
@@ -168,6 +169,7 @@ def records_of(
         "headline": found.headline,
         "samples": len(predictions),
         "data_sha256": data_digest(predictions),
+        "pictures": sketch(predictions),
         "metrics": {name: _json(value) for name, value in found.metrics.items()},
         "interval": None
         if interval is None

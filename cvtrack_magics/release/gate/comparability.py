@@ -18,6 +18,7 @@ from cvtrack_magics.release.gate.metric_rules import (
     start_of,
     value_in,
 )
+from cvtrack_magics.release.gate.same_pictures import other_pictures
 from cvtrack_magics.release.gate.wording import plain
 
 
@@ -82,6 +83,8 @@ def same_data(one: Side, other: Side) -> None:
     if ours.data_sha256 != theirs.data_sha256:
         digests = f"{plain(ours.data_sha256[:8])} and {plain(theirs.data_sha256[:8])}"
         raise Refusal(f"they were evaluated on different data, {digests}")
+    if other_pictures(ours.facts.get("pictures"), theirs.facts.get("pictures")):
+        raise Refusal("they were evaluated on different pictures under the same names")
     made, wanted = _comparable(ours), _comparable(theirs)
     for key in sorted(made.keys() | wanted.keys()):
         if made.get(key) != wanted.get(key):

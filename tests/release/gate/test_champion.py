@@ -310,6 +310,16 @@ def test_the_truth_is_part_of_what_must_be_the_same() -> None:
     assert "different data" in said
 
 
+@pytest.mark.parametrize("seed", [1, 2])
+def test_other_pictures_under_the_same_names_are_other_data(seed: int) -> None:
+    def pictures(seed: int) -> dict[str, str]:
+        return {str(at): np.random.default_rng((seed, at)).bytes(64).hex() for at in range(20)}
+
+    one = with_facts(classifier("a", rights(0)), pictures=pictures(1))
+    other = with_facts(classifier("b", rights(1)), pictures=pictures(seed))
+    assert ("different pictures" in compare(one, other, TOP1)[0].why) == (seed != 1)
+
+
 def test_equally_good_models_are_rarely_promoted() -> None:
     # 400 pairs: 5 % would be 20 of them, with a deviation of 4.4; the guide promotes about 130
     rng = np.random.default_rng(11)
