@@ -99,7 +99,9 @@ def _logits_or_probabilities(table: Array, notes: list[str]) -> str:
 def _refuse_shares(table: Array, how: str) -> None:
     """Refuse rows of one sum far above 1 with no value below 0: percent, bytes or votes."""
     rows = table[np.isfinite(table.reshape(len(table), -1)).all(axis=1)]
-    if rows.ndim != 2 or len(rows) < 2 or rows.shape[1] < 2 or rows.min() < 0:
+    if rows.ndim != 2 or len(rows) < 2 or rows.shape[1] < 2:
+        return
+    if rows.min() < 0 or rows.max() <= 1 + 1e-3:  # within 0..1 is told apart below
         return
     sums = rows.sum(axis=1, dtype=np.float64)
     whole = bool((rows == np.round(rows)).all())
