@@ -118,6 +118,7 @@ class CellHooks:
         self.host.displays.lines = self._text_shown
         self.shell.input_transformer_manager.line_transforms.insert(0, open_at_first_line)
         self.shell.ast_transformers.append(self.computed)
+        # stays after remove(): a cell that unloads us has its calls in it
         setattr(self.shell, computed.SEEN, computed.seen)
         self.shell.events.register("pre_run_cell", self.before_cell)
         self.shell.events.register("post_run_cell", self.after_cell)

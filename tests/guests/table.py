@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-from tests.guests.guest import Guest
+from tests.guests.guest import GUESTS, Guest
 
 PAGE = Path(__file__).parents[2] / "docs" / "guests.md"
 BEGIN, END = "<!-- guests -->\n", "<!-- /guests -->\n"
@@ -27,26 +27,27 @@ class Row:
 
 
 def write(rows: Sequence[Row]) -> None:
-    """Put the rows into the page."""
+    """Put the rows into the page, in the order of the guests; those of other guests stay."""
     text = PAGE.read_text(encoding="utf-8")
     before, rest = text.split(BEGIN)
-    after = rest.split(END)[1]
-    PAGE.write_text(f"{before}{BEGIN}{table(rows)}{END}{after}", encoding="utf-8")
+    there, after = rest.split(END)
+    lines = {line.split("|")[1].strip(): line for line in there.splitlines()[2:]}
+    lines.update({row.guest.title: line_of(row) for row in rows})
+    ordered = [lines[guest.title] for guest in GUESTS if guest.title in lines]
+    table = "\n".join([f"| {' | '.join(HEADS)} |", "|---|---|---|--:|--:|--:|---|", *ordered])
+    PAGE.write_text(f"{before}{BEGIN}{table}\n{END}{after}", encoding="utf-8")
 
 
-def table(rows: Sequence[Row]) -> str:
-    """Return the rows as Markdown."""
-    lines = [f"| {' | '.join(HEADS)} |", "|---|---|---|--:|--:|--:|---|"]
-    for row in rows:
-        versions = ", ".join(f"{name} {version(name)}" for name in row.guest.packages)
-        cells = (
-            row.guest.title,
-            versions,
-            row.guest.by,
-            str(row.params),
-            str(row.metrics),
-            str(row.points),
-            "yes" if not row.problems else f"no: {len(row.problems)}",
-        )
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines) + "\n"
+def line_of(row: Row) -> str:
+    """Return a row as Markdown."""
+    versions = ", ".join(f"{name} {version(name)}" for name in row.guest.packages)
+    cells = (
+        row.guest.title,
+        versions,
+        row.guest.by,
+        str(row.params),
+        str(row.metrics),
+        str(row.points),
+        "yes" if not row.problems else f"no: {len(row.problems)}",
+    )
+    return f"| {' | '.join(cells)} |"

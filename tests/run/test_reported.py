@@ -21,7 +21,7 @@ def _given_back() -> Any:
     adapters.leave()
 
 
-def fit(logger: Any, folder: Path) -> None:
+def fit(logger: Any, folder: Path, *, fails: bool = False) -> None:
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
     import torch
     from lightning.pytorch import LightningModule, Trainer
@@ -35,6 +35,8 @@ def fit(logger: Any, folder: Path) -> None:
 
         def training_step(self, batch: Any, index: int) -> Any:
             self.log("train_loss", float(index))
+            if fails and index:
+                raise ValueError("too bad")
             return self.layer(batch[0]).square().mean()
 
         def configure_optimizers(self) -> Any:
@@ -77,7 +79,12 @@ def test_lightning_with_its_own_logger_with_none_and_with_mlflows(
     with mlrun("two"):
         fit(mlflows(), tmp_path)
         fit(mlflows(), tmp_path)
+    with pytest.raises(ValueError, match="too bad"), mlrun("fails"):
+        fit(loggers["csv"](), tmp_path, fails=True)
     found = runs_of(store)
+    assert points(store, found["fails"], "train_loss") == LOSS[:1]
+    assert found["fails"].data.params["lr"] == "0.25"
+    assert found["fails"].info.status == "FAILED"
     for name in loggers:
         assert points(store, found[name], "train_loss") == LOSS, name
         assert found[name].data.params["lr"] == "0.25", name
@@ -90,7 +97,7 @@ def test_lightning_with_its_own_logger_with_none_and_with_mlflows(
         if run.data.tags.get("mlflow.parentRunId") == found["two"].info.run_id
     ]
     assert len(children) == 1
-    assert len(found) == len(loggers) + 3
+    assert len(found) == len(loggers) + 4
     assert points(store, children[0], "train_loss") == LOSS
     assert points(store, found["two"], "train_loss") == LOSS
 

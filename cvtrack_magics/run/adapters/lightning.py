@@ -37,7 +37,7 @@ def _begun(call: Call) -> None:
     if not _is_ours_to_tell(trainer):
         return
     found: dict[str, Any] = {}
-    for holder in (trainer.datamodule, trainer.lightning_module):
+    for holder in (trainer.datamodule, call.given.get("model")):
         if holder is not None and getattr(holder, "_log_hyperparams", False):
             found.update(holder.hparams_initial)
     found.pop("_class_path", None)  # of its command line
@@ -55,6 +55,6 @@ METHODS = tuple(
             _logged,
             hides=True,
         ),
-        Followed(f"{package}.trainer.trainer", "Trainer", "_run", _begun),
+        Followed(f"{package}.trainer.trainer", "Trainer", "_run", _begun, before=True),
     )
 )

@@ -28,7 +28,7 @@ writer.close()
 # %%
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-events = EventAccumulator(writer.file_writer.event_writer._file_name).Reload()
+events = EventAccumulator("runs").Reload()
 points = events.Scalars("Loss/train")
 curves = {"tensorboard/Loss/train": [(one.step, one.value) for one in points]}
 params = {"lr": 0.1}
