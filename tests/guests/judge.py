@@ -16,7 +16,7 @@ from tests.guests.trials import ENDINGS, EXPERIMENT, Trial
 
 TIMED = re.compile(r"runtime|per_second|sec_per|seconds|speed", re.IGNORECASE)
 """Metrics that say how fast it was, which no two runs agree on."""
-OURS = re.compile(r"^(system/|resources/|best_|total_train_time_hrs)")
+OURS = re.compile(r"^(system/|resources/|best_val_|best_epoch|total_train_time_hrs)")
 Points = list[tuple[int, float]]
 
 
