@@ -69,6 +69,7 @@ def live_bundle(
     *,
     bars: Sequence[Bar] = (),
     paused: bool = False,
+    picture: bytes | None = None,
 ) -> dict[str, object]:
     """Return the header with the newest values and a place for the live plot below it.
 
@@ -88,6 +89,8 @@ def live_bundle(
         How far the run's loops have come, outermost first.
     paused : bool
         Whether the run waits for its reader.
+    picture : bytes or None
+        The curves so far as a PNG, for a page that draws no widget and for a saved notebook.
     """
     words = [f"● {'paused' if paused else 'running'} {shorten(name, 60)}"]
     words += [f"{shorten(bar.desc or 'loop', 24)} {rounds(bar)}" for bar in bars[:2]]
@@ -102,7 +105,8 @@ def live_bundle(
     now = " · ".join(words)
     place = (
         f'<div class="cvtrack-live" data-plot="{html_text(key)}" style="{_CARD}">'
-        f'<span style="{_MUTED}; {_WRAP}">{html_text(now)}</span></div>'
+        f'<span style="{_MUTED}; {_WRAP}">{html_text(now)}</span>'
+        f"{curves_html(picture, history, points=False)}</div>"
     )
     return {
         "text/plain": f"{header['text/plain']}\n{now}",

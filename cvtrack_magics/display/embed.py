@@ -25,6 +25,7 @@ def curves_html(
     marks: Sequence[Mark] = (),
     baselines: Baselines | None = None,
     overlays: Mapping[str, Mapping[str, Series]] | None = None,
+    points: bool = True,
 ) -> str:
     """Return the picture, and beside it the points as text that nothing executes.
 
@@ -40,6 +41,8 @@ def curves_html(
     marks, baselines, overlays
         What ``LivePlot`` shows beside the curves; the newest 50 marks and the first 8
         other runs are kept.
+    points : bool
+        Whether the points travel along; without them the picture stays one.
 
     Returns
     -------
@@ -58,20 +61,20 @@ def curves_html(
         f'src="data:image/png;base64,{base64.b64encode(picture).decode("ascii")}">'
     )
     data = ""
-    if history and names:
+    if points and history and names:
         share = _ALL_POINTS // (len(names) + sum(len(_curves(other)) for other in others.values()))
-        points: dict[str, object] = {"run": key} if key else {}
-        points |= {"series": _points(history, share)}
+        held: dict[str, object] = {"run": key} if key else {}
+        held |= {"series": _points(history, share)}
         if marks:
             epoch = _epoch(history, names)
-            points["marks"] = marks_json(marks[-_MARKS:], epoch)
+            held["marks"] = marks_json(marks[-_MARKS:], epoch)
         if baselines:
-            points["baselines"] = baselines_json(baselines)
+            held["baselines"] = baselines_json(baselines)
         if others:
-            points["overlays"] = [
+            held["overlays"] = [
                 {"label": label, "series": _points(other, share)} for label, other in others.items()
             ]
-        body = json.dumps(points, separators=(",", ":"), allow_nan=False)
+        body = json.dumps(held, separators=(",", ":"), allow_nan=False)
         for sign in "<>&":
             body = body.replace(sign, f"\\u{ord(sign):04x}")
         data = f'<script type="application/json" class="cvtrack-data">{body}</script>'

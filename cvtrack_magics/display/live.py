@@ -54,7 +54,8 @@ def needs_view() -> bool:
     JupyterLab and Notebook 7 run it as soon as the widget is opened, so that the plot can
     put itself into plain HTML, which a notebook saved in the middle of a run still shows.
     VS Code (which names the notebook in the user's namespace, and starts its own kernels
-    without a Jupyter session) and Colab wait for a view.
+    without a Jupyter session) and Colab wait for a view. It draws nothing itself where the
+    page has the run's place, and so takes nothing away where it cannot be loaded.
     """
     return (
         "google.colab" in sys.modules
@@ -248,6 +249,11 @@ class LivePlot:
             small = sum(map(len, self._series.values())) <= _YOUNG_POINTS
             parts = {k: (0, s) for k, s in self._series.items()} if small else {}
             self._send_points(parts, state=self._state)
+
+    @property
+    def is_drawn(self) -> bool:
+        """Whether a page said that it draws the plot, as far as a busy kernel can hear it."""
+        return self._heard
 
     def mimebundle(self) -> dict[str, object]:
         """Return what to display: a view of the widget, and a line where there are none."""

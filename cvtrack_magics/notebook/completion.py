@@ -5,18 +5,15 @@ from __future__ import annotations
 import argparse
 import re
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
-
-from IPython.core.completer import (
-    CompletionContext,
-    SimpleCompletion,
-    SimpleMatcherResult,
-    context_matcher,
-)
+from typing import TYPE_CHECKING, Any
 
 from cvtrack_magics.commands.line import Line, unquote
 from cvtrack_magics.commands.table import commands
+
+if TYPE_CHECKING:
+    from IPython.core.completer import CompletionContext, SimpleMatcherResult
 
 _TYPED = re.compile(r"(?:[\w.,\s]+=\s*(?=%))?\s*%{0,2}(?P<magic>\w+)\s+(?P<rest>.*)", re.DOTALL)
 
@@ -64,6 +61,32 @@ class Asked:
         return every[-1] if every and every[-1].nargs in ("+", "*") else None
 
 
+def answer(shell: Any) -> Callable[[], None]:
+    """Let a shell ask us on Tab; return what takes that back.
+
+    IPython before 8.6, which Colab has, can ask nobody: there Tab completes as without us.
+    """
+    try:
+        from IPython.core.completer import context_matcher
+    except ImportError:
+        return lambda: None
+    ours = MagicMatcher(shell)
+
+    # the priority is above those of files, of Python's names and of other magics
+    @context_matcher(identifier="cvtrack_magics", priority=1_000)
+    def match(context: CompletionContext) -> SimpleMatcherResult:
+        return ours.match(context)
+
+    matchers = shell.Completer.custom_matchers
+    matchers.insert(0, match)
+
+    def leave() -> None:
+        with suppress(ValueError):
+            matchers.remove(match)
+
+    return leave
+
+
 class MagicMatcher:
     """What a shell asks on Tab: with an answer of ours it asks nobody else.
 
@@ -76,10 +99,10 @@ class MagicMatcher:
     def __init__(self, shell: Any) -> None:
         self._shell = shell
 
-    # the priority is above those of files, of Python's names and of other magics
-    @context_matcher(identifier="cvtrack_magics", priority=1_000)
     def match(self, context: CompletionContext) -> SimpleMatcherResult:
         """Return what fits the word at the cursor."""
+        from IPython.core.completer import SimpleCompletion
+
         asked = self._asked(context.text_until_cursor)
         offers = dict.fromkeys(_offers(asked)) if asked is not None else {}
         symbol = asked.symbol if asked is not None else context.token

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -10,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from cvtrack_magics.capture.code import stale
 from cvtrack_magics.commands.table import commands
 from cvtrack_magics.config import CvTrack
+from cvtrack_magics.notebook import completion
 from cvtrack_magics.notebook.cells import CellHooks
-from cvtrack_magics.notebook.completion import MagicMatcher
 from cvtrack_magics.notebook.host import ShellHost
 from cvtrack_magics.notebook.magics import Magic
 from cvtrack_magics.notebook.names import Names
@@ -32,7 +33,7 @@ class Extension:
         self.host = ShellHost(shell)
         self.names = Names(shell.user_ns)
         self.hooks = CellHooks(shell, self.host)
-        self.matcher = MagicMatcher(shell)
+        self.stop_completing: Callable[[], None] = lambda: None
         self.replaced: dict[tuple[str, str], Any] = {}
 
     def load(self) -> None:
@@ -46,7 +47,7 @@ class Extension:
             self.hooks.mentioned = self.names.mentioned
         stale.install()
         self.shell.configurables.append(self.config)
-        self.shell.Completer.custom_matchers.insert(0, self.matcher.match)
+        self.stop_completing = completion.answer(self.shell)
         current.use(self._make_session)
         if self.config.preload:
             current.prepare_soon()
@@ -103,5 +104,4 @@ class Extension:
                 table[name] = before
         with suppress(ValueError):
             self.shell.configurables.remove(self.config)
-        with suppress(ValueError):
-            self.shell.Completer.custom_matchers.remove(self.matcher.match)
+        self.stop_completing()

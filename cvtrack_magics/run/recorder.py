@@ -294,10 +294,16 @@ class KeptRun:
         where = "in memory only" if self._full or not delivery.folder else "on disk"
         if delivery.tried.only_files:
             return f"{why} Those of run {self.note.name!r} wait {where}; %mlsync sends them."
-        what = f"{delivery.waiting:,} points and the end of run {self.note.name!r} wait {where}"
+        what = _waiting(delivery.waiting, self.note.name, where)
         if delivery.tried.answered:
             return f"{_sentence(why)} {what}; %mlsync sends them when that is mended."
-        return f"{why} {what} and are sent when the store answers; %mlsync shows what waits."
+        return f"{why} {what} until the store answers; %mlsync shows what waits."
+
+
+def _waiting(points: int, name: str, where: str) -> str:
+    if not points:
+        return f"The end of run {name!r} waits {where}"
+    return f"{points:,} point{'s' * (points != 1)} and the end of run {name!r} wait {where}"
 
 
 def kept_because(error: StoreUnavailable, name: str, *, in_memory: bool) -> str:

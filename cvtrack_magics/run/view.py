@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 
 NEWS_AFTER = 1.0  # seconds after an update that the first values of a metric wait
 WORDS_EVERY = 10.0  # seconds between two updates of what a notebook saved now would say
+POOR_EVERY = 4.0  # the same where no page was heard to draw the plot: this is all that is seen
+PICTURE_AFTER = 5.0  # seconds after the first points, so that a short run draws no picture twice
+NOTHING = {"text/plain": "", "text/html": "<span></span>"}  # an output that is there and empty
+PICTURE_SHARE = 0.01  # of a processor's time, for pictures
 
 SYSTEM = UNSEEN  # MLflow too shows metrics under this prefix apart
 
@@ -37,6 +41,9 @@ class RunView:
     what the cell printed and the header is put back. So a notebook saved in the middle of a
     run can be read, and one that is executed again shows the same outputs in the same
     order, whatever the timing of the first point was.
+
+    Where a page runs a widget's code only if a view of it is displayed, that is an output of
+    its own: a page that cannot load the widget shows the words and the picture all the same.
     """
 
     def __init__(
@@ -67,6 +74,10 @@ class RunView:
         self._baselines: dict[str, Mapping[str, float]] = {}
         self._overlays: dict[str, Mapping[str, Series]] = {}
         self._next_update = 0.0
+        self._updated = -math.inf
+        self._next_picture = math.inf
+        self._picture_so_far: bytes | None = None
+        self._anchored = False
         self._paused = False
         self._lock = threading.RLock()
 
@@ -86,6 +97,19 @@ class RunView:
             until=self._spec.until,
         )
         self._host.show(self._header, self._display_id)
+        if self._needs_view():
+            self._anchored = True
+            self._host.show(NOTHING, self._anchor)
+
+    def _needs_view(self) -> bool:
+        from cvtrack_magics.display.live import needs_view
+
+        return self._live and self._host.has_page and needs_view()
+
+    @property
+    def _anchor(self) -> str:
+        """The output that the plot's view is put into."""
+        return f"{self._display_id}-view"
 
     def show_again(self) -> None:
         """Show the header once more, with the live plot in it where there is one."""
@@ -100,15 +124,13 @@ class RunView:
     def _words(self) -> Mapping[str, Any]:
         """Return what the header says now."""
         from cvtrack_magics.display.card import header_bundle, live_bundle
-        from cvtrack_magics.display.live import needs_view
 
         header = self._header or header_bundle(self._spec.name, parent=self._parent)
         if self._plot is None:
             return header
         place = (header, self._key, self._spec.name, self._plot.history, self._digits)
-        words = live_bundle(*place, bars=self._loops, paused=self._paused)
-        # the words stay beside the view, for a page that cannot draw it
-        return {**self._plot.mimebundle(), **words} if needs_view() else words
+        picture = self._picture_so_far
+        return live_bundle(*place, bars=self._loops, paused=self._paused, picture=picture)
 
     def _update_places(self, bundle: Mapping[str, Any]) -> None:
         for place in self._places:
@@ -147,8 +169,7 @@ class RunView:
         """Say what came of a click."""
         if self._paused != (state == "paused"):
             self._paused = state == "paused"
-            if math.isfinite(self._next_update):
-                self._next_update = 0.0  # a notebook saved now says so
+            self._next_update = 0.0  # a notebook saved now says so
         self._with_plot(lambda plot: plot.control(state, note))
 
     def mark(self, step: int, text: str) -> None:
@@ -181,6 +202,9 @@ class RunView:
 
                 asked = (self._spec.name, self._key, self._on_action)
                 self._plot = LivePlot(*asked, page=self._host.has_page)
+                self._next_picture = time.monotonic() + PICTURE_AFTER
+                if self._anchored:
+                    self._host.update(self._plot.mimebundle(), self._anchor)
                 for earlier in self._waiting:
                     earlier(self._plot)
                 self._waiting.clear()
@@ -194,15 +218,25 @@ class RunView:
     def _is_time_for_words(self) -> bool:
         """Whether what a notebook saved now would say is old, or lacks a metric."""
         news = self._plot is not None and len(self._plot.history) > self._told
-        due = self._next_update - (WORDS_EVERY - NEWS_AFTER if news else 0.0)
-        return time.monotonic() >= due
+        due = self._updated + NEWS_AFTER if news else self._next_update
+        return time.monotonic() >= min(due, self._next_update)
 
     def _update(self) -> None:
-        from cvtrack_magics.display.live import needs_view
-
         self._told = len(self._plot.history) if self._plot is not None else 0
-        self._next_update = math.inf if needs_view() else time.monotonic() + WORDS_EVERY
+        self._updated = time.monotonic()
+        poor = self._anchored and self._plot is not None and not self._plot.is_drawn
+        self._next_update = self._updated + (POOR_EVERY if poor else WORDS_EVERY)
+        self._draw_so_far()
         self._update_places(self._words())
+
+    def _draw_so_far(self) -> None:
+        """Draw the curves anew, at most as often as costs little."""
+        now = time.monotonic()
+        if self._plot is None or now < self._next_picture:
+            return
+        began = time.thread_time()
+        self._picture_so_far = self._picture(self._plot.history, self._beside())
+        self._next_picture = now + (time.thread_time() - began) / PICTURE_SHARE
 
     # -- at the end
 
@@ -221,11 +255,7 @@ class RunView:
         if self._spec.quiet:
             return
         plot = self._plot
-        beside: dict[str, Any] = {
-            "marks": self._marks,
-            "baselines": self._baselines,
-            "overlays": self._overlays,
-        }
+        beside = self._beside()
         if plot is not None:
             plot.finish(summary.status)
         bundle: Mapping[str, Any]
@@ -239,7 +269,13 @@ class RunView:
         self._host.show(bundle, f"{self._display_id}-summary")
         if plot is not None:
             self._update_places(self._header)
+            if self._anchored:
+                self._host.update(NOTHING, self._anchor)
             plot.close()
+
+    def _beside(self) -> dict[str, Any]:
+        """Return what is shown beside the run's own curves."""
+        return {"marks": self._marks, "baselines": self._baselines, "overlays": self._overlays}
 
     def _picture(self, history: Mapping[str, Series], beside: Mapping[str, Any]) -> bytes | None:
         some = history or self._overlays

@@ -108,7 +108,7 @@ def test_points_before_the_header_are_not_lost(notebook: Notebook, shown: view.R
     assert "step 1" in notebook.seen[-1][1]["text/plain"]
 
 
-def test_where_a_view_is_needed_it_is_displayed_once(
+def test_where_a_view_is_needed_it_is_an_output_of_its_own(
     notebook: Notebook, shown: view.RunView, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(live, "needs_view", lambda: True)
@@ -116,13 +116,43 @@ def test_where_a_view_is_needed_it_is_displayed_once(
     for step in range(3):
         shown.refresh({"a": series([step], steps=[step])})
     shown.close(summary(), {"a": series([0, 1, 2])})
-    assert [VIEW_MIME in bundle for _, bundle, _ in notebook.seen] == [False, True, False, False]
-    assert notebook.seen[-1][1] == notebook.seen[0][1]
-    with_view = notebook.seen[1][1]
-    assert "step 0 · a 0" in with_view["text/html"]  # for a page that cannot draw it
-    assert "step 0 · a 0" in with_view["text/plain"]
+    header, anchor = (where for _, _, where in notebook.seen[:2])
+    told = [(how, VIEW_MIME in bundle, where) for how, bundle, where in notebook.seen]
+    assert told == [
+        ("show", False, header),
+        ("show", False, anchor),
+        ("update", True, anchor),
+        ("update", False, header),
+        ("show", False, f"{header}-summary"),
+        ("update", False, header),
+        ("update", False, anchor),
+    ]
+    assert "step 0 · a 0" in notebook.seen[3][1]["text/html"]
+    assert notebook.seen[5][1] == notebook.seen[0][1]
+    assert notebook.seen[6][1] == notebook.seen[1][1]
     shown.refresh({"a": series([9])})
-    assert len(notebook.seen) == 4
+    assert len(notebook.seen) == len(told)
+
+
+@pytest.mark.parametrize("needed", [False, True])
+def test_a_page_that_draws_no_widget_sees_words_and_curves(
+    notebook: Notebook, shown: view.RunView, monkeypatch: pytest.MonkeyPatch, needed: bool
+) -> None:
+    """And so does a notebook that is saved in the middle of a run, in any front end."""
+    monkeypatch.setattr(live, "needs_view", lambda: needed)
+    now = [100.0]
+    monkeypatch.setattr(view.time, "monotonic", lambda: now[0])
+    shown.open(None)
+    for step in range(400):
+        now[0] += 0.25
+        shown.refresh({"train/loss": series([1 / (step + 1)], steps=[step])})
+    words = [bundle for _, bundle, where in notebook.seen[1:] if where == notebook.seen[0][2]]
+    assert len(words) == (25 if needed else 10)
+    pictures = [bundle["text/html"].count("data:image/png") for bundle in words]
+    assert pictures[:2] == ([0, 0] if needed else [0, 1])
+    assert pictures[-1] == 1
+    assert "cvtrack-data" not in words[-1]["text/html"]  # it is drawn while the plot is not there
+    assert "step 384" in words[-1]["text/plain"] or "step 360" in words[-1]["text/plain"]
 
 
 def test_a_run_without_points_shows_header_and_card(

@@ -12,6 +12,7 @@ from IPython.core.completer import provisionalcompleter
 from cvtrack_magics.commands.line import Line
 from cvtrack_magics.commands.table import commands
 from tests.conftest import closed_uri
+from tests.kernels import Kernel
 
 
 @pytest.fixture
@@ -130,3 +131,13 @@ def test_unloading_takes_all_of_it_away(offers: Any, shell: Any) -> None:
     shell.run("%unload_ext cvtrack_magics")
     assert not matchers
     assert "digits/Staging" not in offers("m = %mlload digits/St")
+
+
+def test_an_ipython_that_asks_nobody_on_tab_has_all_magics(tmp_path: Path, store: str) -> None:
+    """As Colab's 7.34; ``make hosts`` tries that one itself."""
+    with Kernel(tmp_path, MLFLOW_TRACKING_URI=store) as kernel:
+        kernel.run("import IPython.core.completer as c; del c.context_matcher").check()
+        kernel.run("%load_ext cvtrack_magics\n%mlexperiment x").check()
+        ran = kernel.run("%%mlrun train\nfrom cvtrack_magics import log\nlog(a=1)").check()
+        assert "FINISHED train" in ran.text
+        kernel.run("%unload_ext cvtrack_magics").check()

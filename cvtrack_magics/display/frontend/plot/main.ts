@@ -1,7 +1,7 @@
 // What anywidget loads: one factory call per model, one `render` per view.
 
 import { watchCards } from "./cards";
-import { fillPlaces } from "./places";
+import { fillPlaces, placeOf } from "./places";
 import { settingsOf } from "./settings";
 import { Store, type PointsMessage } from "./store";
 import { mountView } from "./view";
@@ -26,6 +26,9 @@ const PATIENCE = 1500;
  * comm's first messages to the busy shell, until it has opened a subshell for them.
  */
 const AGAIN = [600, 2200, 6000, 20_000];
+
+/** How long a view waits for the run's place before it draws the plot itself, in milliseconds. */
+const PLACE_WITHIN = 400;
 
 watchCards();
 
@@ -74,8 +77,17 @@ export default function plot() {
     },
     render({ model, el }: { model: Model; el: HTMLElement }): () => void {
       store.hello();
-      const settings = settingsOf(read(model, "run"));
-      return mountView(el, store, { title: read(model, "title"), settings }).remove;
+      const run = read(model, "run");
+      const mount = () => mountView(el, store, { title: read(model, "title"), settings: settingsOf(run) });
+      let view = run ? null : mount();
+      // Where the page has the run's place the plot is there, and this view is only what loads it.
+      const timer = setTimeout(() => {
+        if (!placeOf(run)) view ??= mount();
+      }, view ? 0 : PLACE_WITHIN);
+      return () => {
+        clearTimeout(timer);
+        view?.remove();
+      };
     },
   };
 }

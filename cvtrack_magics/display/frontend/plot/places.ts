@@ -6,6 +6,13 @@ import type { Store } from "./store";
 import { mountView, type View } from "./view";
 import { watchFor } from "./watch";
 
+const selectorOf = (run: string) => `.cvtrack-live[data-plot="${CSS.escape(run)}"]`;
+
+/** The first place in the page that a run's plot can be in. */
+export function placeOf(run: string): Element | null {
+  return document.querySelector(selectorOf(run));
+}
+
 /**
  * Fill the places of one run until the returned function is called. The kernel writes the
  * header anew now and then, to have the newest values in a saved notebook, and the view of a
@@ -19,7 +26,7 @@ export function fillPlaces(
 ): () => void {
   const views = new Map<HTMLElement, View>();
   const hands = new Map<View, Hands>();
-  const stop = watchFor(`.cvtrack-live[data-plot="${CSS.escape(run)}"]`, (place) => {
+  const stop = watchFor(selectorOf(run), (place) => {
     let view = views.get(place);
     if (!view) {
       const left = [...views.keys()].find((other) => !other.isConnected);
