@@ -6,7 +6,7 @@ CHROMIUM_PACKAGES ?= chromium
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo lab test test-fast notebooks refresh lint format bench docs faults kills guests chromium postgres clean
+.PHONY: help demo lab test test-fast notebooks refresh lint format bench docs faults kills guests hosts chromium postgres clean
 
 help:  ## say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -69,6 +69,11 @@ $(VENV)/.guests: $(VENV)/.dev
 guests: $(VENV)/.guests  ## run other libraries' training cells with and without us, and write docs/guests.md
 	$(BIN)/python -m tests.guests
 
+hosts: $(VENV)/.dev  ## try a notebook in every host that needs no browser, and write the table of docs/hosts.md
+	$(PYTHON) -m venv .hosts/old && .hosts/old/bin/python -m pip install --quiet --editable . 'ipython==7.34.*' ipykernel==6.17.1 ipywidgets==7.7.1
+	$(PYTHON) -m venv .hosts/marimo && .hosts/marimo/bin/python -m pip install --quiet --editable . marimo
+	HOSTS_OLD="$(CURDIR)/.hosts/old/bin/python" HOSTS_MARIMO="$(CURDIR)/.hosts/marimo/bin/python" $(BIN)/python -m tests.hosts
+
 docs: $(VENV)/.dev  ## build the site into site/, strictly: no broken link, nothing undocumented
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 
@@ -89,4 +94,4 @@ chromium:
 	|| { echo "The browser tests need Chromium: install it ('sudo apt-get install chromium') and run make test again."; exit 1; }
 
 clean:  ## remove what was built
-	rm -rf $(VENV) site demo .bench .nbval screenshots cvtrack_magics/display/static cvtrack_magics/display/frontend/node_modules
+	rm -rf $(VENV) site demo .bench .hosts .nbval screenshots cvtrack_magics/display/static cvtrack_magics/display/frontend/node_modules
