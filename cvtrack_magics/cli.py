@@ -33,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _add_sync(commands)
     given = list(sys.argv[1:] if arguments is None else arguments)
     _add_gate(commands, chosen=given[:1] == ["gate"])
-    _add_compare(commands, chosen=given[:1] == ["compare"])
+    _add_reading(commands, "".join(given[:1]))
     _add_processes(commands)
     with any_encoding():
         options = parser.parse_args(arguments)
@@ -128,19 +128,24 @@ def _add_gate(commands: Any, *, chosen: bool) -> None:
     gate.set_defaults(perform=_gate)
 
 
-def _add_compare(commands: Any, *, chosen: bool) -> None:
-    compare = commands.add_parser(
-        "compare",
-        help="say why runs differ, and whether one is better",
-        description="Say why runs differ, and whether one is better than the first, as %%mlcompare "
-        "does. Exit code 0: compared; 2: they could not be.",
-    )
-    if chosen:
-        table()["mlcompare"].fill(compare)
-    compare.add_argument("--json", action="store_true", help="print it as JSON")
-    compare.add_argument("--store", default="", metavar="URI", help="else MLFLOW_TRACKING_URI")
-    compare.add_argument("--experiment", default="", metavar="NAME", help="where the names are")
-    compare.set_defaults(perform=_compare)
+READING = {
+    "compare": ("say why runs differ, and whether one is better", "Exit code 0: compared"),
+    "runs": ("list the runs of an experiment", "Exit code 0: listed"),
+    "show": ("show what the store has of a run", "Exit code 0: shown"),
+}
+
+
+def _add_reading(commands: Any, chosen: str) -> None:
+    """Add what reads runs: all of it takes a store and an experiment, and says JSON."""
+    for name, (what, code) in READING.items():
+        said = f"{what[:1].upper()}{what[1:]}, as %%ml{name} does. {code}; 2: it could not be."
+        parser = commands.add_parser(name, help=what, description=said)
+        if name == chosen:
+            table()[f"ml{name}"].fill(parser)
+        parser.add_argument("--json", action="store_true", help="print it as JSON")
+        parser.add_argument("--store", default="", metavar="URI", help="else MLFLOW_TRACKING_URI")
+        parser.add_argument("--experiment", default="", metavar="NAME", help="else the current one")
+        parser.set_defaults(perform=_read, reads=name)
 
 
 def _add_processes(commands: Any) -> None:
@@ -232,13 +237,16 @@ def _gate(options: argparse.Namespace) -> int:
     return REFUSED if judged and not found.result.passed else PASSED
 
 
-def _compare(options: argparse.Namespace) -> int:
+def _read(options: argparse.Namespace) -> int:
+    name = options.reads
+    command = table()[f"ml{name}"]
     try:
         _use_store(options)
-        found = table()["mlcompare"].call(table()["mlcompare"].understood(vars(options), {}).values)
+        found = command.call(command.understood(vars(options), {}).values)
+        said = found.to_json() if options.json else repr(found)
     except Exception as error:
-        return _failed("compare", error)
-    _answer("compare", found.to_json() if options.json else found)
+        return _failed(name, error)
+    _answer(name, said)
     _stop()
     return PASSED
 

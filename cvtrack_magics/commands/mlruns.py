@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from cvtrack_magics.commands.definition import Arg, command
 from cvtrack_magics.commands.mlshow import ENDED, lasted, shown_metrics
+from cvtrack_magics.commands.typed import joined
 from cvtrack_magics.display.runs_table import Group, RunLine, RunsTable
 from cvtrack_magics.errors import UsageProblem, did_you_mean
 from cvtrack_magics.run.current import get_session
@@ -22,7 +23,7 @@ CONFIDENCE = 0.95
 
 
 # MLflow's language has quotes and blanks of its own
-@command(verbatim="filter", filter=Arg("FILTER", many="*"), by=Arg("PARAM"))
+@command(verbatim="filter", filter=Arg("FILTER", joined, many="*"), by=Arg("PARAM"))
 def mlruns(filter: str = "", *, by: str = "", all: bool = False) -> RunsTable:
     """Show the runs of the current experiment side by side, nested ones below their parents.
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import math
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from cvtrack_magics.commands.definition import Arg, command
@@ -42,9 +44,21 @@ class Card:
     def __repr__(self) -> str:
         return self.bundle["text/plain"]
 
+    def to_json(self) -> str:
+        """Return what the card says as JSON; what is no finite number is text."""
+        return json.dumps(_finite(asdict(self.summary)), indent=1, allow_nan=False)
+
     def _repr_mimebundle_(self, **about: Any) -> dict[str, str]:
         del about
         return dict(self.bundle)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    if isinstance(value, Mapping):
+        return {key: _finite(one) for key, one in value.items()}
+    return [_finite(one) for one in value] if isinstance(value, (list, tuple)) else value
 
 
 @command(run=Arg("RUN", joined, many="*"))

@@ -40,10 +40,10 @@ def whole_numbers(text: str, typed: Typed) -> tuple[int, ...]:
     return found
 
 
-def joined(words: list[str], typed: Typed) -> str:
+def joined(words: list[str] | str, typed: Typed) -> str:
     """Return several words as one."""
     del typed
-    return " ".join(words)
+    return words if isinstance(words, str) else " ".join(words)
 
 
 def file_or_value(text: str, typed: Typed) -> Any:

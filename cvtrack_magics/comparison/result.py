@@ -10,8 +10,9 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 FORMAT = 1
-CONFIDENCE = 0.95
-"""Of the interval of the difference, two-sided: of equal pairs so few are called otherwise."""
+CONFIDENCE = 0.96
+"""Of the interval of the difference, two-sided. At 0.95 a bootstrap's interval called 5.3 % of
+1,000 simulated equal pairs better or worse (AUROC, 200 samples); it is to be at most 5 %."""
 
 Outcome = Literal["better", "worse", "undecided"]
 
@@ -80,7 +81,7 @@ class Verdict:
     outcome : {'better', 'worse', 'undecided'}
         Of ``run``.
     gain, low, high : float or None
-        By how much ``run`` is better (positive whichever way is better), and the 95 % interval of
+        By how much ``run`` is better (positive whichever way is better), and the interval of
         it; None where they could not be compared.
     samples : int
         That both were measured on.

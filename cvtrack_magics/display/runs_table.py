@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -165,6 +166,25 @@ class RunsTable:
 
     # -- shown
 
+    def to_json(self) -> str:
+        """Return the runs as JSON, and of groups their means; what is not finite is text."""
+        runs = [
+            {"run_id": line.run_id, "depth": line.depth, **_line_json(line)} for line in self.lines
+        ]
+        groups = [
+            {
+                "value": group.value,
+                "runs": group.runs,
+                "metrics": {
+                    name: {"mean": _json(mean), "half_width": _json(half), "runs": count}
+                    for name, (mean, half, count) in group.metrics.items()
+                },
+            }
+            for group in self.groups
+        ]
+        whole = {"format": 1, "title": self.title, "by": self.by, "runs": runs, "groups": groups}
+        return json.dumps(whole, indent=1, allow_nan=False)
+
     def __repr__(self) -> str:
         heads, metrics = self._columns()
         best = self._best()
@@ -230,6 +250,21 @@ class RunsTable:
     def _repr_mimebundle_(self, **about: Any) -> dict[str, str]:
         del about
         return {"text/plain": repr(self), "text/html": self._repr_html_()}
+
+
+def _line_json(line: RunLine) -> dict[str, object]:
+    return {
+        "name": line.name,
+        "status": line.status,
+        "started": line.started,
+        "duration": line.duration,
+        "params": dict(line.params),
+        "metrics": {name: _json(value) for name, value in line.metrics.items()},
+    }
+
+
+def _json(value: float) -> float | str:
+    return value if math.isfinite(value) else str(value)
 
 
 def _cells_right(at: int, values: Iterable[str], best: Sequence[set[int]]) -> str:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import ast
 import re
 import symtable
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from keyword import iskeyword
 
 _CELL_MAGIC = re.compile(r"\s*%%(?P<name>\w+)(?P<line>[^\n]*)(?:\n|$)")
 _LINE_MAGIC = re.compile(
@@ -20,6 +21,12 @@ _STATE = {
     *("load_ext", "reload_ext", "autoreload", "run", "cd", "env", "set_env", "matplotlib"),
     *("config", "mlseed", "mlexperiment", "mlautolog", "mltags", "pylab", "precision"),
 }
+_DEFINES_NOTHING = {
+    *("time", "timeit", "config", "cd", "env", "set_env", "matplotlib", "autoreload", "precision"),
+    *("load_ext", "reload_ext", "unload_ext", "pip", "conda", "who", "whos", "pwd", "ls", "who_ls"),
+    *("html", "markdown", "latex", "svg", "javascript", "js", "writefile", "file", "capture"),
+}
+_HIDING = {"exec", "globals", "locals", "get_ipython", "setattr", "eval"}
 _PURE = {
     *("print", "len", "type", "repr", "str", "int", "float", "bool", "sum", "min", "max", "sorted"),
     *("isinstance", "list", "dict", "tuple", "set", "range", "enumerate", "zip", "display", "abs"),
@@ -65,6 +72,8 @@ class CellNames:
         Words in the lines of magics, which may be names and may be options' values.
     always : bool
         Whether it does what no name shows: it loads an extension, seeds, changes folder.
+    opaque : bool
+        Whether it may define names that its source does not show: a star, ``exec``, ``%run``.
     """
 
     reads: set[str] = field(default_factory=set)
@@ -78,6 +87,7 @@ class CellNames:
     later_changes: dict[str, set[str]] = field(default_factory=dict)
     mentions: set[str] = field(default_factory=set)
     always: bool = False
+    opaque: bool = False
 
     @property
     def touches(self) -> set[str]:
@@ -101,8 +111,9 @@ def names_of(source: str, modules: Iterable[str] = ()) -> CellNames:
     try:
         tree = ast.parse(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        found.always = True
+        found.always = found.opaque = True
         return found
+    found.opaque |= any(isinstance(n, ast.Name) and n.id in _HIDING for n in ast.walk(tree))
     for statement in tree.body:
         _add(statement, found, found.defines, branch=False)
     return found
@@ -112,6 +123,7 @@ def _without_magics(source: str, found: CellNames) -> str:
     head = _CELL_MAGIC.match(source)
     if head:
         found.always = head["name"] in _EFFECT
+        found.opaque = not _is_plain(head["name"])
         if head["name"] not in _PYTHON:
             return ""
         if head["name"] == "mlrun":
@@ -128,19 +140,22 @@ def _line(line: str, found: CellNames) -> str:
         return line
     name = re.match(r"\w*", magic["rest"])
     word = name.group() if name else ""
-    found.always |= magic["sign"].startswith("%") and word in _STATE
+    is_magic = magic["sign"].startswith("%")
+    found.always |= is_magic and word in _STATE
+    found.opaque |= is_magic and not _is_plain(word)
     read = _WORD.findall(magic["rest"][len(word) :])
     found.mentions |= set(read)
-    values = "".join(f"{one}, " for one in dict.fromkeys(read) if one.isidentifier())
     target = f"{magic['target']} = " if magic["target"] else ""
     # in its place stands what reads the same names
-    return f"{magic['indent']}{target}({_safe(values)})"
+    return f"{magic['indent']}{target}({_safe(read)})"
 
 
-def _safe(values: str) -> str:
-    from keyword import iskeyword
+def _is_plain(magic: str) -> bool:
+    return magic.startswith("ml") or magic in _DEFINES_NOTHING or magic in ("bash", "sh", "script")
 
-    return " ".join(f"{one}," for one in values.split(", ") if one and not iskeyword(one))
+
+def _safe(words: Iterable[str]) -> str:
+    return " ".join(f"{one}," for one in dict.fromkeys(words) if not iskeyword(one))
 
 
 def _add(statement: ast.stmt, found: CellNames, known: set[str], *, branch: bool) -> None:
@@ -179,7 +194,9 @@ def _add_imports(statement: ast.stmt, found: CellNames) -> None:
     if isinstance(statement, ast.Import):
         found.modules |= {(one.asname or one.name).split(".")[0] for one in statement.names}
     if isinstance(statement, ast.ImportFrom):
-        found.always |= any(one.name == "*" for one in statement.names)
+        star = any(one.name == "*" for one in statement.names)
+        found.always |= star
+        found.opaque |= star
         # whether it is a module cannot be told; a class is seen by its capital
         found.modules |= {one.asname or one.name for one in statement.names if one.name.islower()}
 
@@ -316,7 +333,7 @@ def _changed_by_call(node: ast.Call, modules: set[str], *, thrown: bool) -> Iter
         return
     for root in _root(node.func):
         called = node.func.attr if isinstance(node.func, ast.Attribute) else ""
-        if root not in modules:
+        if root not in modules and not root[:1].isupper():  # a class
             if called not in _LEAVES:
                 yield root
                 yield from names
@@ -331,11 +348,3 @@ def _root(node: ast.AST) -> Iterator[str]:
         node = node.value
     if isinstance(node, ast.Name):
         yield node.id
-
-
-def merged(tables: Mapping[str, set[str]], more: Mapping[str, set[str]]) -> dict[str, set[str]]:
-    """Return the sets of both by name."""
-    found = {name: set(some) for name, some in tables.items()}
-    for name, some in more.items():
-        found.setdefault(name, set()).update(some)
-    return found

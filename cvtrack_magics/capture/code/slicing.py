@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from cvtrack_magics.capture.code.cell_names import CellNames, merged, names_of
+from cvtrack_magics.capture.code.cell_names import CellNames, names_of
 
 _HEAD = re.compile(r"^# %% \[\d+\]\n", re.MULTILINE)
 _CALLED = "get_ipython().run_cell_magic("
@@ -40,7 +40,8 @@ def slice_of(cells: Sequence[str], body: str) -> Slice:
     -----
     A backward slice over names. It rather takes a cell too many: one that may change an object
     that is needed is taken, and so is one that does what no name shows (it loads an extension,
-    sets seeds, changes the folder). What only draws random numbers is not seen.
+    sets seeds, changes the folder). What only draws random numbers is not seen. Where a cell may
+    define what its source does not show, no name is said to be missing.
     """
     modules = set[str]().union(*(names_of(source).modules for source in (*cells, body)))
     known = [names_of(source, modules) for source in cells]
@@ -64,10 +65,8 @@ def slice_of(cells: Sequence[str], body: str) -> Slice:
         perhaps |= one.mentions
     # a definition on a branch is one, and so is that of what a function reads later
     there = set[str]().union(*(known[at].defines | known[at].may_define for at in taken))
-    star = any(
-        one.always and "import *" in source for one, source in zip(known, cells, strict=True)
-    )
-    missing = set() if star else wanted - there - perhaps - end.may_define
+    hidden = end.opaque or any(one.opaque for one in known)
+    missing = set() if hidden else wanted - there - perhaps - end.may_define
     return Slice(tuple(taken[::-1]), tuple(sorted(missing)))
 
 
@@ -79,15 +78,23 @@ def _later(cells: Iterable[CellNames]) -> tuple[dict[str, set[str]], dict[str, s
     reads: dict[str, set[str]] = {}
     changes: dict[str, set[str]] = {}
     for cell in cells:
-        reads = merged(reads, cell.later_reads)
-        changes = merged(changes, cell.later_changes)
+        reads = _merged(reads, cell.later_reads)
+        changes = _merged(changes, cell.later_changes)
         inherited = set[str]().union(*(reads.get(name, set()) for name in cell.reads))
         changing = set[str]().union(*(changes.get(name, set()) for name in cell.reads))
         if inherited or changing:
             made = cell.defines | cell.may_define
-            reads = merged(reads, dict.fromkeys(made, inherited))
-            changes = merged(changes, dict.fromkeys(made, changing))
+            reads = _merged(reads, dict.fromkeys(made, inherited))
+            changes = _merged(changes, dict.fromkeys(made, changing))
     return reads, changes
+
+
+def _merged(tables: Mapping[str, set[str]], more: Mapping[str, set[str]]) -> dict[str, set[str]]:
+    """Return the sets of both by name."""
+    found = {name: set(some) for name, some in tables.items()}
+    for name, some in more.items():
+        found.setdefault(name, set()).update(some)
+    return found
 
 
 def _closure(names: Iterable[str], later: dict[str, set[str]]) -> set[str]:

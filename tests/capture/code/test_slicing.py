@@ -78,6 +78,12 @@ CASES: dict[str, tuple[list[str], str, list[int]]] = {
     "a star": (["from math import *", "y = 1"], "sqrt(2)", [0]),
     "a number given to a function": (["lr = 0.1", "fit(lr)"], "lr", [0]),
     "a copy of it": (["a = [0]", "b = a.copy()", "print(a.copy())"], "a", [0]),
+    "exec": (["exec(code)", "y = 1"], "x", []),
+    "a method of a class": (
+        ["from q import P", "x = P.make(3)", "def f(): return P.make(2)", "f()"],
+        "P.make(1)",
+        [0],
+    ),
     "a shell": (["!pip install q", "x = 1"], "x", [1]),
 }
 
