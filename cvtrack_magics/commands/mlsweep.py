@@ -221,30 +221,31 @@ def sweep_over(
 
     session = get_session()
     study = Study(session, spec)
-    if not study.take_up() and study.taken >= spec.trials:
+    gone = study.take_up()
+    if not gone and study.taken >= spec.trials:
         session.host.say(
             f"cvtrack: sweep {spec.name!r} has its {study.taken} trials; a higher --trials goes on."
         )
         return best_of(study)
     if not study.lead():
         session.host.say(f"cvtrack: joined sweep {spec.name!r}, which another process has open.")
-        Sweep(session, study, objective, None, study.wait_for_parent(OPENS)).run()
+        Sweep(session, study, objective, None, study.wait_for_parent(OPENS)).run(gone)
         return best_of(study)
     try:
         parent = _open(study, cell)
         if attach is not None:
             attach(parent)
-        _run_in(parent, Sweep(session, study, objective, parent), ends=attach is None)
+        _run_in(parent, Sweep(session, study, objective, parent), gone, ends=attach is None)
     finally:
         study.leave()
     return best_of(study)
 
 
-def _run_in(parent: RunScope, sweep: Sweep, *, ends: bool) -> None:
+def _run_in(parent: RunScope, sweep: Sweep, gone: list[int], *, ends: bool) -> None:
     """Run a sweep's trials in its own run, and end that where nobody else does."""
     error: BaseException | None = None
     try:
-        sweep.run()
+        sweep.run(gone)
     except BaseException as raised:
         error = raised
         raise

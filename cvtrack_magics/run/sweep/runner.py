@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from cvtrack_magics.delivery.naming import StoredNames
@@ -61,15 +61,20 @@ class Sweep:
         self._repeats = 0
         self._view = SweepView(session.host, self._spec, session.config.digits)
 
-    def run(self) -> None:
+    def run(self, gone: Sequence[int] = ()) -> None:
         """Run trials until there are as many as wanted, or time is up.
+
+        Parameters
+        ----------
+        gone : sequence of int
+            Trials that were put back, since their processes are gone.
 
         Raises
         ------
         UsageProblem
             No trial gave a value; the last reason is said.
         """
-        for number in self._study.take_up():
+        for number in gone:
             self._tell(f"Trial {number}, whose process is gone, is taken up again.")
         self._view.show(self._study)
         while not self._is_late():

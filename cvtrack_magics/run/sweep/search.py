@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,7 +37,9 @@ def sampler_of(spec: SweepSpec, trials: list[Any]) -> Any:
     beside = any(one.state.name == "RUNNING" for one in trials)
     repeats = spec.seed is not None and not beside
     seed = (spec.seed or 0) + len(trials) if repeats else None
-    return optuna().samplers.TPESampler(seed=seed, constraints_func=bounded)
+    with warnings.catch_warnings():  # the other way, which Optuna 5 recommends, is not in 4
+        warnings.simplefilter("ignore", FutureWarning)
+        return optuna().samplers.TPESampler(seed=seed, constraints_func=bounded)
 
 
 def pruner_of(spec: SweepSpec) -> Any:

@@ -51,8 +51,8 @@ def test_a_cell_is_run_for_each_trial(kernel: Kernel, store: str) -> None:
 def test_processes_share_the_trials(store: str, tmp_path: Path) -> None:
     (tmp_path / "sweep.py").write_text(
         "# %%\n# %%mlsweep s --trials 6 --metric val/loss --seed 1\n"
-        "# import time\n# from cvtrack_magics import log\n"
-        "# x = trial.suggest_float('x', 0, 1)\n# time.sleep(0.3)\n# log({'val/loss': x})\n"
+        "import time\nfrom cvtrack_magics import log\n"
+        "x = trial.suggest_float('x', 0, 1)\ntime.sleep(0.3)\nlog({'val/loss': x})\n"
     )
     command = [sys.executable, "-m", "cvtrack_magics", "sweep", "sweep.py", "--jobs", "2"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
