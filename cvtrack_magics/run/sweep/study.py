@@ -12,6 +12,7 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from cvtrack_magics.errors import UsageProblem, did_you_mean
@@ -171,6 +172,8 @@ class Study:
             leader = attributes.get(LEADER, "")
             boot = attributes.get(LEADER_BOOT, "")
             if leader not in ("", self.owner) and liveness.is_alive(self.root, leader, boot):
+                # seeded alike, two processes would try the same
+                self.study.sampler = sampler_of(replace(self.spec, seed=None), [])
                 return False
             self.study.set_user_attr(OPENED, False)
             self.study.set_user_attr(LEADER, self.owner)
