@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cvtrack_magics.capture.code.scripts import script_records
-from cvtrack_magics.records import Artifact, Notice, Param, Record
+from cvtrack_magics.records import Artifact, Notice, Param, Record, Tag
 from cvtrack_magics.run import context as surroundings
 from cvtrack_magics.run.host import CellFacts
 from cvtrack_magics.threads import started
@@ -99,6 +99,7 @@ class Gathering:
             *fresh,
             *surroundings.safely("scripts", lambda: self._scripts_but(there)),
             *surroundings.safely("the session", lambda: surroundings.session_records(host.cells())),
+            *surroundings.safely("whether it can be run again", self._replayable),
             *surroundings.safely(
                 "imported modules",
                 lambda: surroundings.late_code_records(
@@ -106,6 +107,17 @@ class Gathering:
                 ),
             ),
         ]
+
+    def _replayable(self) -> list[Record]:
+        from cvtrack_magics.replay.plan import why_not
+
+        sources, cell = self._session.host.sources(), self._cell.source
+        # a cell that a program runs is in no history
+        before = sources[:-1] if sources and sources[-1].strip() == cell.strip() else sources
+        why = why_not(before, cell, self._session.host.names())
+        if not why:
+            return []
+        return [Tag("replayable", f"no: {why}"), Notice(f"replayable: no, {why}.")]
 
     def _scripts_now(self) -> list[Record]:
         return script_records(self._cell.source) if self._cell.source else []

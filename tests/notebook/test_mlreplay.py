@@ -102,3 +102,13 @@ def test_files_of_a_run_stay_in_the_folder(shell: Shell, tmp_path: Path) -> None
     folder = mlreplay("a", folder=tmp_path / "out").folder
     assert (folder / "deep" / "net.py").read_text() == "x"
     assert "dependencies" in (folder / "replay.py").read_text()
+
+
+def test_a_run_says_as_it_is_recorded_that_it_will_not_run_again(ready: Shell, store: str) -> None:
+    make(ready, "fine")
+    assert "replayable" not in runs_of(store)["fine"].data.tags
+    ready.ip.user_ns["from_nowhere"] = 3
+    said = ready.run("%%mlrun a --seed 1\nlog({'x': from_nowhere})")
+    why = "no cell that was recorded defines `from_nowhere`"
+    assert f"replayable: no, {why}." in said
+    assert runs_of(store)["a"].data.tags["replayable"] == f"no: {why}"
