@@ -15,11 +15,13 @@ from tests.store_views import artifact_names, points, runs_of
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+NOTEBOOK = [block for block in BLOCKS if block.startswith("%")]
+(SCRIPT,) = (block for block in BLOCKS if block.startswith("from cvtrack_magics import log, ml"))
 
 
 def test_the_notebook_blocks_make_the_run_they_show(store: str, tmp_path: Path) -> None:
     with Kernel(tmp_path) as kernel:
-        for block in BLOCKS[:6]:
+        for block in NOTEBOOK:
             kernel.run(block).check()
     loop = runs_of(store)["loop"]
     assert [step for step, _ in points(store, loop, "train/loss")] == list(range(150))
@@ -42,7 +44,7 @@ def test_the_notebook_blocks_make_the_run_they_show(store: str, tmp_path: Path) 
 
 def test_the_script_block_runs_as_a_script(store: str, tmp_path: Path) -> None:
     script = tmp_path / "train.py"
-    script.write_text(BLOCKS[6])
+    script.write_text(SCRIPT)
     ran = subprocess.run(
         [sys.executable, str(script)], capture_output=True, text=True, check=False, cwd=tmp_path
     )

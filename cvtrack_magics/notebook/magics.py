@@ -30,6 +30,10 @@ class Magic:
         self.__name__ = name
         self.shell = shell
 
+    def __init_subclass__(cls) -> None:
+        # the words of a class are not the page of its magic
+        setattr(cls, "__doc__", Magic.__dict__["__doc__"])  # noqa: B010
+
     @property
     def command(self) -> Command:
         """What it calls."""

@@ -297,13 +297,13 @@ class KeptRun:
         what = _waiting(delivery.waiting, self.note.name, where)
         if delivery.tried.answered:
             return f"{_sentence(why)} {what}; %mlsync sends them when that is mended."
-        return f"{why} {what} until the store answers; %mlsync shows what waits."
+        return f"{why} {what} sent when the store answers; %mlsync shows what waits."
 
 
 def _waiting(points: int, name: str, where: str) -> str:
     if not points:
-        return f"The end of run {name!r} waits {where}"
-    return f"{points:,} point{'s' * (points != 1)} and the end of run {name!r} wait {where}"
+        return f"The end of run {name!r} waits {where} and is"
+    return f"{points:,} point{'s' * (points != 1)} and the end of run {name!r} wait {where} and are"
 
 
 def kept_because(error: StoreUnavailable, name: str, *, in_memory: bool) -> str:

@@ -96,7 +96,7 @@ def test_the_machine_is_folded_in_and_remembers_how_it_was_left(page: Any) -> No
     assert "CPU 12 %" in str(line.text_content())
     assert drawn(page)[0] == [0, 1, 2]
     plot.view()
-    assert page.locator("details[open]").count() == 2
+    page.wait_for_function("document.querySelectorAll('details[open]').length === 2")
 
 
 def test_other_runs_are_drawn_in_the_same_panels_and_hidden_together(page: Any) -> None:

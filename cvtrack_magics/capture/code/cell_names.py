@@ -19,7 +19,7 @@ _PYTHON = {"mlrun", "time", "timeit", "capture", "prun"}
 _EFFECT = {"writefile", "file", "bash", "sh", "script", "run_cell"}
 _STATE = {
     *("load_ext", "reload_ext", "autoreload", "run", "cd", "env", "set_env", "matplotlib"),
-    *("config", "mlseed", "mlexperiment", "mlautolog", "mltags", "pylab", "precision"),
+    *("config", "mlseed", "mlautolog", "mltags", "pylab", "precision"),
 }
 _DEFINES_NOTHING = {
     *("time", "timeit", "config", "cd", "env", "set_env", "matplotlib", "autoreload", "precision"),

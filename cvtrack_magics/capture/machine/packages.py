@@ -89,6 +89,8 @@ def _folders() -> list[tuple[str, int]]:
     seen: dict[str, int] = {}
     for entry in sys.path:
         path = os.path.abspath(entry or ".")
+        if os.path.basename(path) == "_vendor":  # setuptools' own copies, which nobody installed
+            continue
         if path not in seen:
             try:
                 seen[path] = os.stat(path).st_mtime_ns

@@ -76,6 +76,8 @@ class _Call:
 
 
 def _scalar(call: _Call) -> None:
+    if call.tag == "hp_metric" and call.given["scalar_value"] == -1:
+        return  # Lightning's logger writes it in place of a metric that nobody named
     call.numbers({call.tag: call.given["scalar_value"]})
 
 
