@@ -67,7 +67,7 @@ def _add_exec(commands: Any) -> None:
 def _add_sweep(commands: Any) -> None:
     sweep = commands.add_parser(
         "sweep",
-        help="run the trials of a %%mlsweep cell, in several processes",
+        help="run the trials of a %%%%mlsweep cell, in several processes",
         description="Run the cells of a notebook or script, as 'cvtrack exec' does, in several "
         "processes: they share the trials of its %%mlsweep cell, and join whoever runs it "
         "already. Exit code: the highest of theirs.",
@@ -115,7 +115,7 @@ def _add_gate(commands: Any, *, chosen: bool) -> None:
         "gate",
         help="judge a model version, and promote it",
         description="Judge a version of a registered model by rules and by the champion, and "
-        "promote it if it passes, as %%mlgate does. Exit code 0: passed; 1: refused; 2: it could "
+        "promote it if it passes, as %mlgate does. Exit code 0: passed; 1: refused; 2: it could "
         "not be judged.",
     )
     if chosen:  # its options are those of the magic, whose module is imported only then
@@ -138,7 +138,7 @@ READING = {
 def _add_reading(commands: Any, chosen: str) -> None:
     """Add what reads runs: all of it takes a store and an experiment, and says JSON."""
     for name, (what, code) in READING.items():
-        said = f"{what[:1].upper()}{what[1:]}, as %%ml{name} does. {code}; 2: it could not be."
+        said = f"{what[:1].upper()}{what[1:]}, as %ml{name} does. {code}; 2: it could not be."
         parser = commands.add_parser(name, help=what, description=said)
         if name == chosen:
             table()[f"ml{name}"].fill(parser)
