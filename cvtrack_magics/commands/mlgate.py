@@ -91,7 +91,7 @@ def mlgate(
     run : str
         The version that was made of this run.
     require : sequence of str
-        Rules; see :mod:`cvtrack_magics.release.gate.rules`. May be repeated.
+        Rules, such as ``val/mAP50>=0.85``; may be repeated.
     champion : str
         The metric that must be better than the champion's, on the same held-out data.
     margin : float, optional
