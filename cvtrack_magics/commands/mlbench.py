@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cvtrack_magics.commands.definition import Arg, Bar, Typed, command
-from cvtrack_magics.commands.typed import comma_separated, expression, whole_numbers
+from cvtrack_magics.commands.line import usage_error
+from cvtrack_magics.commands.typed import comma_separated, expression
 from cvtrack_magics.errors import StoreUnavailable, UsageProblem
 from cvtrack_magics.records import Artifact
 from cvtrack_magics.run import model_reference as references
@@ -27,6 +28,18 @@ KINDS = ("eager", "torchscript", "compile")
 COLUMNS = ("runner", "batch", "p50", "p95", "p99", "images/s", "calls", "")
 
 
+def _batches(text: str, typed: Typed) -> tuple[int, ...]:
+    """Return the numbers between commas, each 1 or more."""
+    del typed
+    try:
+        found = tuple(int(word) for word in text.split(","))
+    except ValueError:
+        found = ()
+    if not found or min(found) < 1:
+        raise usage_error(f"--batch {text!r}: numbers of 1 and more, such as 1,8,32.")
+    return found
+
+
 def _target(text: str, typed: Typed) -> Any:
     """Return a model of the notebook, or the text that names a file, a run or a version."""
     root = re.match(r"\w+", text)
@@ -37,7 +50,7 @@ def _target(text: str, typed: Typed) -> Any:
 @command(
     target=Arg("MODEL|RUN|NAME@ALIAS", _target),
     example=Arg("EXPR", expression, flag="--example"),
-    batches=Arg("N,N", whole_numbers, flag="--batch"),
+    batches=Arg("N,N", _batches, flag="--batch"),
     seconds=Arg("S"),
     runners=Arg("RUNNER,…", comma_separated),
     run=Arg("RUN"),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from cvtrack_magics.commands.candidate_loader import TABLES, candidate_from
 from cvtrack_magics.commands.definition import Arg, command
 from cvtrack_magics.comparison.data import wanted_texts
+from cvtrack_magics.comparison.sentences import labels_of
 from cvtrack_magics.delivery.channel import UNSEEN
 from cvtrack_magics.display.comparison_view import Comparison, Overlaid
 from cvtrack_magics.errors import UsageProblem
@@ -116,8 +117,8 @@ def _made(
     from cvtrack_magics.comparison.compare import compare
 
     result = compare(runs, points, lists, values)
-    shown = Comparison(result, place, digits=get_session().config.digits, notes=_notes(runs))
-    return Comparison(result, place, _overlaid(shown.labels, points), shown.digits, shown.notes)
+    curves = _overlaid(labels_of(result.runs), points)
+    return Comparison(result, place, curves, get_session().config.digits, _notes(runs))
 
 
 def _ids(runs: Sequence[str]) -> list[str]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from cvtrack_magics.commands.definition import Arg, Typed, command
 from cvtrack_magics.commands.mlmodel import files_of
-from cvtrack_magics.commands.typed import expression
+from cvtrack_magics.commands.typed import comma_separated, expression
 from cvtrack_magics.errors import ExportRefused
 from cvtrack_magics.records import Artifact, Record, Tag
 from cvtrack_magics.run.current import get_session
@@ -27,12 +27,10 @@ SHOWN = 12
 
 def _axes(text: str, typed: Typed) -> tuple[str, ...]:
     """Return the axes between commas; none of them for ``none``."""
-    del typed
-    return () if text == "none" else tuple(text.split(","))
+    return () if text == "none" else comma_separated(text, typed)
 
 
 @command(
-    format=Arg(),
     model=Arg("MODEL", expression),
     example=Arg("EXPR", expression, flag="--example"),
     dynamic=Arg("AXIS,…", _axes),

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -198,8 +198,7 @@ def _checked(made: Replay, plan: Plan, recorded: Candidate, uri: str) -> Replay:
 
 
 def _ended(made: Replay, equal: bool, said: str, more: Comparison | None = None) -> Replay:
-    about = (made.name, made.folder, made.cells, made.rest, made.problems)
-    return Replay(*about, outcome=said, equal=equal, comparison=more)
+    return replace(made, outcome=said, equal=equal, comparison=more)
 
 
 def _said(found: Compared) -> tuple[bool, str]:

@@ -28,18 +28,6 @@ def comma_separated(text: str, typed: Typed) -> tuple[str, ...]:
     return tuple(text.split(","))
 
 
-def whole_numbers(text: str, typed: Typed) -> tuple[int, ...]:
-    """Return the numbers between commas, each 1 or more."""
-    del typed
-    try:
-        found = tuple(int(word) for word in text.split(","))
-    except ValueError:
-        found = ()
-    if not found or min(found) < 1:
-        raise usage_error(f"--batch {text!r}: numbers of 1 and more, such as 1,8,32.")
-    return found
-
-
 def joined(words: list[str] | str, typed: Typed) -> str:
     """Return several words as one."""
     del typed

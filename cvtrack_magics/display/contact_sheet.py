@@ -102,8 +102,3 @@ def _scale(height: int, width: int) -> float:
     if longer > MOST:
         return MOST / longer
     return max(1, LEAST // longer) if longer < LEAST else 1
-
-
-def caption(predictions: Predictions, row: int) -> tuple[str, bool]:
-    """Return what is said below a sample in a plain picture, and whether it is right."""
-    return kind_of(predictions.task).caption(predictions, row)

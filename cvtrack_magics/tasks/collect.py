@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -13,6 +13,7 @@ from cvtrack_magics.errors import UsageProblem
 from cvtrack_magics.tasks.base import Task
 from cvtrack_magics.tasks.class_names import names_in
 from cvtrack_magics.tasks.classification.parse import AFTER_SOFTMAX
+from cvtrack_magics.tasks.kind import kind_of
 from cvtrack_magics.tasks.order import Order
 from cvtrack_magics.tasks.predictions import Predictions
 from cvtrack_magics.vision.eval_mode import evaluating
@@ -82,7 +83,7 @@ def collect(
         classes = names_in(getattr(loader, "dataset", None))
     place = device if device is not None else _device_of(model)
     total = _total(loader)
-    softmax: bool | None = None if task == "classification" else False
+    softmax: bool | None = None if kind_of(task).may_end_in_softmax else False
     parts: list[Predictions] = []
     times: list[tuple[int, float]] = []
     done = 0
@@ -106,9 +107,9 @@ def collect(
             given = {"ids": order.ids(rows.start, rows.stop), **options}
             given |= {"layout": layout, "value_range": value_range}
             given |= {key: options[key][rows] for key in ("ids", "names") if key in options}
-            if classes is not None and task != "depth":
+            if classes is not None and kind_of(task).takes_class_names:
                 given["classes"] = classes
-            part = make(images, truth, **_said(output, task, softmax), **given)
+            part = make(images, truth, **kind_of(task).said(output, softmax=softmax), **given)
             softmax = softmax or AFTER_SOFTMAX in part.notes  # one reading for all batches
             inputs.add(part.given)
             parts.append(replace(part, given=None))
@@ -184,23 +185,6 @@ def _of_repeated(repeats: int, count: int) -> tuple[str, ...]:
         f"The loader's sampler gave {repeats:,} of {count:,} samples again; each counts as often "
         "as it was given.",
     )
-
-
-def _said(output: Any, task: Task, softmax: bool = False) -> dict[str, Any]:
-    """Name the model's output as the task's argument."""
-    if task in ("classification", "semantic"):
-        if isinstance(output, Mapping):  # torchvision's segmentation models
-            output = output.get("out", output.get("logits"))
-        if output is None or not hasattr(output, "shape"):
-            raise UsageProblem(f"collect: expected logits of a {task} model, saw no tensor.")
-        return {"probabilities" if softmax else "logits": output}
-    if task == "anomaly":
-        if isinstance(output, Mapping):
-            return {"scores": output["scores"], "heat": output.get("heat")}
-        if isinstance(output, (tuple, list)) and len(output) == 2:
-            return {"scores": output[0], "heat": output[1]}
-        return {"scores": output}
-    return {"predictions": output}
 
 
 def _range(images: Any, layout: Any) -> Any:

@@ -86,11 +86,18 @@ class Kind(ABC):
     counts_from_threshold: ClassVar[bool] = False
     """Whether a threshold says which of its objects count."""
     takes_class_names: ClassVar[bool] = True
+    may_end_in_softmax: ClassVar[bool] = False
+    """Whether a network of the task is looked at for what its scores are."""
     has_mlflow_evaluation: ClassVar[bool] = False
 
     @abstractmethod
     def measure(self, predictions: Predictions, options: Options) -> Evaluation:
         """Return the figures of the task."""
+
+    def said(self, output: Any, *, softmax: bool) -> dict[str, Any]:
+        """Return a model's output as the argument of the way predictions are made."""
+        del softmax
+        return {"predictions": output}
 
     def settings(self, predictions: Predictions) -> dict[str, Any]:
         """Return what the figures depend on beside the options."""
@@ -174,6 +181,15 @@ def kind_of(task: str) -> Kind:
     home = import_module(f"{__name__.rpartition('.')[0]}.{_HOMES[task]}")
     found: Kind = home.KIND
     return found
+
+
+def scores_said(output: Any, task: Task, *, softmax: bool) -> dict[str, Any]:
+    """Return the scores of classes that a model gave, by what they are."""
+    if isinstance(output, Mapping):  # torchvision's segmentation models
+        output = output.get("out", output.get("logits"))
+    if output is None or not hasattr(output, "shape"):
+        raise UsageProblem(f"collect: expected logits of a {task} model, saw no tensor.")
+    return {"probabilities" if softmax else "logits": output}
 
 
 def pick(values: Array, rows: Rows, missing: float) -> Array:

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cvtrack_magics.display.contact_sheet import caption, compose
+from cvtrack_magics.display.contact_sheet import compose
+from cvtrack_magics.tasks.kind import kind_of
 from cvtrack_magics.tasks.predictions import Predictions
 from tests.vision.examples import TASKS, example, photos
 
@@ -39,7 +40,7 @@ def test_every_task_has_a_picture_and_a_caption(task: str) -> None:
     assert opened(compose(made, range(4))).std() > 20
     if task in ("detection", "instance", "semantic", "depth"):
         assert compose(made, range(4)) != compose(plain, range(4))
-    words, right = caption(made, 0)
+    words, right = kind_of(made.task).caption(made, 0)
     assert words
     assert isinstance(right, bool)
 
@@ -48,8 +49,8 @@ def test_a_wrong_class_is_said() -> None:
     made = Predictions.classification(
         photos()[:2], [0, 1], np.array([[0.2, 0.8], [0.3, 0.7]]), classes=["cat", "<b>dog</b>"]
     )
-    assert caption(made, 0) == ("<b>dog</b> 0.80, is cat", False)
-    assert caption(made, 1) == ("<b>dog</b> 0.70", True)
+    assert kind_of(made.task).caption(made, 0) == ("<b>dog</b> 0.80, is cat", False)
+    assert kind_of(made.task).caption(made, 1) == ("<b>dog</b> 0.70", True)
 
 
 def test_odd_samples() -> None:
@@ -59,4 +60,4 @@ def test_odd_samples() -> None:
     assert opened(compose(made, range(4))).shape[1] < 2500
     none = Predictions.classification(None, [0], np.array([[np.nan, np.nan]]))
     assert opened(compose(none, [0])).size
-    assert caption(none, 0) == ("no score", False)
+    assert kind_of(none.task).caption(none, 0) == ("no score", False)

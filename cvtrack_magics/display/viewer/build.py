@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from cvtrack_magics.display.viewer.frames import PlacedLayers, frame_data
+from cvtrack_magics.display.viewer.frames import PlacedLayers
 from cvtrack_magics.errors import UsageProblem
 from cvtrack_magics.tasks.kind import kind_of
 from cvtrack_magics.tasks.predictions import Predictions
@@ -153,7 +153,7 @@ def build_sheet(
                     name: column(_spread(values, row), "f4")
                     for name, values in frame.ratings.scores.items()
                 },
-                "data": frame_data(frame.predictions, row, layer),
+                "data": kind_of(frame.predictions.task).frame(frame.predictions, row, layer),
             }
             for frame, row, layer in zip(frames, rows, layers, strict=True)
         ],

@@ -26,8 +26,3 @@ class PlacedLayers:
     def json(self, name: str) -> Json | None:
         """Return where the maps of a name lie, or None when the frame has none."""
         return self._places[name].json() if name in self._places else None
-
-
-def frame_data(predictions: Predictions, rows: Rows, placed: PlacedLayers) -> Json:
-    """Return truth and prediction of a frame; see the format in the package."""
-    return kind_of(predictions.task).frame(predictions, rows, placed)

@@ -7,9 +7,9 @@ another store, or with a run of its own already, is left as it is.
 from __future__ import annotations
 
 from cvtrack_magics.run.adapters.following import Call, Followed
+from cvtrack_magics.store.calls import PARENT
 from cvtrack_magics.store.uris import absolute
 
-PARENT = "mlflow.parentRunId"
 _taken: set[str] = set()
 """The runs that have a logger."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
@@ -87,7 +86,7 @@ def _holders(loader: Any) -> Iterator[Any]:
 
 def is_generator(value: Any) -> bool:
     """Whether a value is a random generator of Python, NumPy or torch."""
-    numpy, torch = sys.modules.get("numpy"), sys.modules.get("torch")
+    numpy, torch = loaded("numpy"), loaded("torch")
     if isinstance(value, random.Random):
         return True
     if numpy is not None and isinstance(value, (numpy.random.Generator, numpy.random.RandomState)):

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from cvtrack_magics.redact import kind_and_line
+from cvtrack_magics.threads import started
 
 
 class Saver:
@@ -37,8 +38,9 @@ class Saver:
             except Exception as error:
                 self._failed(f"A checkpoint could not be written: {kind_and_line(error)}")
 
-        self._thread = threading.Thread(target=work, name="cvtrack-checkpoint", daemon=True)
-        self._thread.start()
+        self._thread = started(work, name="cvtrack-checkpoint")
+        if self._thread is None:
+            work()
 
     def wait(self, timeout: float | None) -> bool:
         """Wait until all is written; False when it is not in that time."""

@@ -16,6 +16,7 @@ from cvtrack_magics.run.spec import RunSpec
 from cvtrack_magics.run.sweep.study import ORIGIN, RUN, Study
 from cvtrack_magics.run.sweep.trial import recorded
 from cvtrack_magics.run.sweep.view import SweepView
+from cvtrack_magics.store.calls import PARENT
 
 if TYPE_CHECKING:
     from cvtrack_magics.run.scope import RunScope
@@ -137,7 +138,7 @@ class Sweep:
             Tag("cvtrack.trial", str(trial.number)),
         ]
         if self._parent is None and self._parent_id:
-            records.append(Tag("mlflow.parentRunId", self._parent_id))
+            records.append(Tag(PARENT, self._parent_id))
         seed = None if self._spec.seed is None else (self._spec.seed + number) % 2**32
         spec = RunSpec(
             name=f"{self._spec.name}-{number}",

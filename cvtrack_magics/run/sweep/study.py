@@ -102,9 +102,7 @@ class Study:
         place = self._prefix[: -len(self.spec.name) - 1]
         names = self.optuna.study.get_all_study_names(self._storage)
         return [
-            one.removeprefix(place).rpartition("#")[0]
-            for one in names
-            if place in one[: len(place)]
+            one.removeprefix(place).rpartition("#")[0] for one in names if one.startswith(place)
         ]
 
     def _open(self) -> tuple[str, Any]:
@@ -284,8 +282,7 @@ class Study:
     @property
     def taken(self) -> int:
         """How many trials are done or under way; those that are asked for again are not."""
-        some = self._in("COMPLETE", "PRUNED", "FAIL", "RUNNING")
-        return sum(not one.user_attrs.get(AGAIN) for one in some)
+        return len(self.all())
 
     def done(self) -> list[Any]:
         """Return the trials that gave a value."""

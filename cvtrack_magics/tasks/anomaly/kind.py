@@ -56,6 +56,15 @@ class Anomaly(Kind):
         """Return AUROC, PRO and counts at the best threshold."""
         return measure_anomaly(predictions, options)
 
+    def said(self, output: Any, *, softmax: bool) -> dict[str, Any]:
+        """Return scores, and heat maps where there are any."""
+        del softmax
+        if isinstance(output, Mapping):
+            return {"scores": output["scores"], "heat": output.get("heat")}
+        if isinstance(output, (tuple, list)) and len(output) == 2:
+            return {"scores": output[0], "heat": output[1]}
+        return {"scores": output}
+
     def truth(self, predictions: Predictions, row: int) -> bytes:
         """Return 1, 0 or -1."""
         return str(int(predictions.anomalies.truth[row])).encode()

@@ -9,7 +9,7 @@ import numpy as np
 
 from cvtrack_magics.tasks.base import Classes
 from cvtrack_magics.tasks.classification.metrics import measure_classification
-from cvtrack_magics.tasks.kind import Kind, Placed, Rows, pick
+from cvtrack_magics.tasks.kind import Kind, Placed, Rows, pick, scores_said
 from cvtrack_magics.vision.arrays import Array
 from cvtrack_magics.vision.columns import Json, column
 
@@ -28,10 +28,15 @@ class Classification(Kind):
 
     worst = ("loss", -1)
     has_mlflow_evaluation = True
+    may_end_in_softmax = True
 
     def measure(self, predictions: Predictions, options: Options) -> Evaluation:
         """Return accuracies, averages, curves and calibration."""
         return measure_classification(predictions, options)
+
+    def said(self, output: Any, *, softmax: bool) -> dict[str, Any]:
+        """Return logits, or what a softmax made of them."""
+        return scores_said(output, "classification", softmax=softmax)
 
     def truth(self, predictions: Predictions, row: int) -> bytes:
         """Return the name of the true class; nothing where it is unknown."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cvtrack_magics.tasks.base import Segments
-from cvtrack_magics.tasks.kind import Kind, Layers, Placed, Rows
+from cvtrack_magics.tasks.kind import Kind, Layers, Placed, Rows, scores_said
 from cvtrack_magics.tasks.npz_members import of_maps, to_maps
 from cvtrack_magics.tasks.segmentation.metrics import measure_semantic
 from cvtrack_magics.vision.arrays import Array
@@ -57,6 +57,10 @@ class Semantic(Kind):
     def settings(self, predictions: Predictions) -> dict[str, Any]:
         """Return the label that does not count."""
         return {"ignore": predictions.segments.ignore}
+
+    def said(self, output: Any, *, softmax: bool) -> dict[str, Any]:
+        """Return logits, or what a softmax made of them."""
+        return scores_said(output, "semantic", softmax=softmax)
 
     def truth(self, predictions: Predictions, row: int) -> bytes:
         """Return shape and labels."""
