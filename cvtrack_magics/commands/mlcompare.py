@@ -10,6 +10,7 @@ from cvtrack_magics.commands.candidate_loader import TABLES, candidate_from
 from cvtrack_magics.commands.definition import Arg, command
 from cvtrack_magics.comparison.data import wanted_texts
 from cvtrack_magics.comparison.sentences import labels_of
+from cvtrack_magics.comparison.texts import as_replayed
 from cvtrack_magics.delivery.channel import UNSEEN
 from cvtrack_magics.display.comparison_view import Comparison, Overlaid
 from cvtrack_magics.errors import UsageProblem
@@ -86,8 +87,11 @@ def mlcompare(*runs: str, html: str | Path = "") -> Comparison:
     return made
 
 
-def comparison_of(which: Sequence[tuple[str, str]]) -> Comparison:
-    """Compare runs, each by its store and id; see :func:`mlcompare`."""
+def comparison_of(which: Sequence[tuple[str, str]], *, replayed: bool = False) -> Comparison:
+    """Compare runs, each by its store and id; see :func:`mlcompare`.
+
+    With ``replayed`` the second one is the first one, run again.
+    """
     by_store: dict[str, list[str]] = {}
     for uri, run_id in which:
         by_store.setdefault(uri, []).append(run_id)
@@ -99,6 +103,8 @@ def comparison_of(which: Sequence[tuple[str, str]]) -> Comparison:
         found |= {run.run_id: run for run in some}
         points |= read_curves(uri, {run.run_id: _curves(run) for run in some})
     runs = [found[run_id] for _, run_id in which]
+    if replayed:
+        runs[0] = as_replayed(runs[0], runs[1])
     wanted, texts = wanted_texts(runs), dict[tuple[str, str], str]()
     for uri, ids in by_store.items():
         texts |= read_texts(uri, [pair for pair in wanted if pair[0] in ids])

@@ -192,7 +192,7 @@ def _checked(made: Replay, plan: Plan, recorded: Candidate, uri: str) -> Replay:
     again = newest_run(store, experiment, plan.name, since)
     if not again:
         return _ended(made, False, "It was run again, and made no run of its name.")
-    comparison = comparison_of([(uri, recorded.run_id), (store, again)])
+    comparison = comparison_of([(uri, recorded.run_id), (store, again)], replayed=True)
     equal, said = _said(comparison.found)
     return _ended(made, equal, said, None if equal else comparison)
 

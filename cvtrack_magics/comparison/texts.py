@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from cvtrack_magics.capture.code.slicing import cells_of, needed_cells
 from cvtrack_magics.comparison.causes import versions_of_code
@@ -13,6 +14,7 @@ from cvtrack_magics.release.facts import Candidate
 
 CELL = "code/cell.py"
 SESSION = "code/session.ipy"
+MODULES = "code/modules/"
 _CODE_ENDS = (".py", ".ipy", ".ipynb")
 _NOT_CODE = ("code/session.ipynb",)
 _LINE = re.compile(r"\A\s*%%mlrun\b[^\n]*(?:\n|\Z)")
@@ -27,6 +29,19 @@ def code_of(runs: Sequence[Candidate]) -> Cause:
     """
     sources = [_code(run) for run in runs]
     return Cause("code", versions_of_code(runs), unified(runs, sources), _unrecorded(runs, sources))
+
+
+def as_replayed(recorded: Candidate, again: Candidate) -> Candidate:
+    """Return a run without the modules that it did not need when it was run again.
+
+    A session may have imported more than the cells that a run depends on.
+    """
+    texts = {
+        path: text
+        for path, text in recorded.texts.items()
+        if path in again.texts or not path.startswith(MODULES)
+    }
+    return replace(recorded, texts=texts)
 
 
 def config_of(runs: Sequence[Candidate]) -> Cause:

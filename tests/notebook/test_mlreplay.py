@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import mlflow
@@ -52,6 +53,25 @@ def test_a_run_that_is_another_one_is_named_with_its_first_step(ready: Shell) ->
     assert found.equal is False
     assert "first differing metric loss at step 8" in found.outcome
     assert "nothing recorded differs, so it is not deterministic" in found.outcome
+
+
+def test_a_module_that_the_run_did_not_need_is_no_other_code(
+    ready: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "needed_there.py").write_text("import time\ndef now(): return time.time_ns()\n")
+    (tmp_path / "looked_at_once.py").write_text("a = 1\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    ready.run("import looked_at_once")
+    ready.run("import needed_there")
+    make(ready, "a", plus="+ (step > 7) * needed_there.now()")
+    found = mlreplay("a", check=True)
+    assert (found.cells, found.rest) == (3, 3)
+    assert "first differing metric loss at step 8" in found.outcome
+    assert "nothing recorded differs, so it is not deterministic" in found.outcome
+    (tmp_path / "needed_there.py").write_text("def now(): return 0\n")
+    again = mlreplay("a", check=True, folder=tmp_path / "out")  # with the module as it was
+    assert "first differing metric loss at step 8" in again.outcome
 
 
 def test_a_run_that_fails_again_says_so(ready: Shell) -> None:
