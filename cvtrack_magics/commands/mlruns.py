@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 
 from cvtrack_magics.commands.definition import Arg, command
 from cvtrack_magics.commands.mlshow import ENDED, lasted, shown_metrics
 from cvtrack_magics.commands.typed import joined
+from cvtrack_magics.display.groups import direction_of
 from cvtrack_magics.display.runs_table import Group, RunLine, RunsTable
 from cvtrack_magics.errors import UsageProblem, did_you_mean
 from cvtrack_magics.run.current import get_session
@@ -20,11 +21,14 @@ NEWEST = 50
 """Runs that are shown where not all are asked for."""
 ALL = 10_000
 CONFIDENCE = 0.95
+TOOK = "took"
 
 
 # MLflow's language has quotes and blanks of its own
-@command(verbatim="filter", filter=Arg("FILTER", joined, many="*"), by=Arg("PARAM"))
-def mlruns(filter: str = "", *, by: str = "", all: bool = False) -> RunsTable:
+@command(
+    verbatim="filter", filter=Arg("FILTER", joined, many="*"), by=Arg("PARAM"), sort=Arg("NAME")
+)
+def mlruns(filter: str = "", *, by: str = "", sort: str = "", all: bool = False) -> RunsTable:
     """Show the runs of the current experiment side by side, nested ones below their parents.
 
     Of params only those are shown in which the runs differ; the best value of each metric is
@@ -37,6 +41,9 @@ def mlruns(filter: str = "", *, by: str = "", all: bool = False) -> RunsTable:
     by : str
         A param. Finished runs that have the same value of it are one line: how many they are,
         and of each metric the mean with its 95 % interval (Student's t).
+    sort : str
+        A metric, the best first where its name says which way that is, else the largest; a param,
+        the smallest first; or ``took``. Otherwise the newest first.
     all : bool
         All runs, every param and metric; otherwise the newest 50 and what is worth a column.
 
@@ -48,7 +55,7 @@ def mlruns(filter: str = "", *, by: str = "", all: bool = False) -> RunsTable:
     Raises
     ------
     UsageProblem
-        The filter is none, or no run has the param.
+        The filter is none, or no run has the param or the metric.
     StoreUnavailable
         The store does not answer.
 
@@ -69,16 +76,18 @@ def mlruns(filter: str = "", *, by: str = "", all: bool = False) -> RunsTable:
     notes = [f"The newest {most:,}; %mlruns --all shows more."] if more else []
     if not runs:
         notes = ["None fits the filter." if filter else "%%mlrun NAME on top of a cell makes one."]
-    groups = _groups(runs, by) if by else ()
+    groups = _groups(runs, by, sort) if by else ()
     if by and runs and not groups:
         known = {name for run in runs for name in run.params}
         raise UsageProblem(f"No finished run has a param {by!r}.{did_you_mean(by, known)}")
+    lines = list(map(_line, runs)) if sort else _tree(runs)
     return RunsTable(
         title=title,
         place=session.tracking.place,
         runs=tuple(runs),
-        lines=tuple(_tree(runs)),
+        lines=tuple(_sorted(lines, sort) if sort and not by else lines),
         by=by,
+        sort=sort,
         groups=groups,
         every_column=all,
         notes=tuple(notes),
@@ -104,7 +113,7 @@ def _tree(runs: Sequence[StoredSoFar]) -> list[RunLine]:
     return [*lines, *(_line(run, 0) for run in rest)]
 
 
-def _line(run: StoredSoFar, depth: int) -> RunLine:
+def _line(run: StoredSoFar, depth: int = 0) -> RunLine:
     return RunLine(
         name=run.name,
         run_id=run.run_id,
@@ -138,8 +147,8 @@ class _Values:
         return quantile * math.sqrt(spread / count)
 
 
-def _groups(runs: Sequence[StoredSoFar], by: str) -> tuple[Group, ...]:
-    """Return the finished runs by their value of a param, in the values' order."""
+def _groups(runs: Sequence[StoredSoFar], by: str, sort: str) -> tuple[Group, ...]:
+    """Return the finished runs by their value of a param, in the values' order or the means'."""
     members: dict[str, list[StoredSoFar]] = {}
     for run in runs:
         if by in run.params and run.status == "FINISHED":
@@ -153,12 +162,44 @@ def _groups(runs: Sequence[StoredSoFar], by: str) -> tuple[Group, ...]:
         found = {name: _Values(numbers) for name, numbers in metrics.items()}
         means = {name: (one.mean, one.half_width, len(one.values)) for name, one in found.items()}
         groups.append(Group(value, len(some), means))
+    if sort and not any(sort in one.metrics for one in groups):
+        raise _nothing_to_sort_by(sort, {name for one in groups for name in one.metrics})
+    if sort:
+        groups.sort(key=lambda one: _rank(sort, one.metrics.get(sort, (None,))[0]))
     return tuple(groups)
 
 
+def _sorted(lines: Sequence[RunLine], by: str) -> list[RunLine]:
+    """Sort runs by a metric, a param or how long they took; those without it come last.
+
+    Raises
+    ------
+    UsageProblem
+        No run has it.
+    """
+    if by == TOOK:
+        return sorted(lines, key=lambda line: -line.duration)
+    if any(by in line.metrics for line in lines):
+        return sorted(lines, key=lambda line: _rank(by, line.metrics.get(by)))
+    if any(by in line.params for line in lines):
+        return sorted(lines, key=lambda line: _order(line.params.get(by, "")))
+    raise _nothing_to_sort_by(by, {name for x in lines for name in (*x.metrics, *x.params)})
+
+
+def _rank(metric: str, value: float | None) -> tuple[bool, float]:
+    """Return what sorts the best value first, and none and NaN last."""
+    if value is None or math.isnan(value):
+        return True, 0.0
+    return False, value if direction_of(metric) == "min" else -value
+
+
+def _nothing_to_sort_by(name: str, known: Set[str]) -> UsageProblem:
+    return UsageProblem(f"No run shown has a metric or param {name!r}.{did_you_mean(name, known)}")
+
+
 def _order(value: str) -> tuple[int, float, str]:
-    """Order numbers by their size, before words."""
+    """Order numbers by their size, before words; what is missing comes last."""
     try:
         return 0, float(value), value
     except ValueError:
-        return 1, 0.0, value
+        return 1 if value else 2, 0.0, value

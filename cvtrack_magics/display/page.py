@@ -168,10 +168,15 @@ _LOADER = """(() => {
 
 
 def _bundle() -> str:
-    if not _BUNDLE.exists():
-        return _NOT_BUILT
+    return inline_script(_BUNDLE) or _NOT_BUILT
+
+
+def inline_script(path: Path) -> str:
+    """Return a script as it may stand inside HTML; ``""`` where it was not built."""
+    if not path.exists():
+        return ""
     # Only these can end or change the reading of a script inside HTML.
-    code = _BUNDLE.read_text(encoding="utf-8")
+    code = path.read_text(encoding="utf-8")
     for word in ("</script", "</SCRIPT", "<!--"):
         code = code.replace(word, f"\\x3c{word[1:]}")
     return code

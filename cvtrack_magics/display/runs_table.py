@@ -5,21 +5,19 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
-from cvtrack_magics.display import theme
-from cvtrack_magics.display.children import COLORS, PREFERRED, SIGNS, TABLE, best_of
+from cvtrack_magics.display.children import PREFERRED, SIGNS, best_of
 from cvtrack_magics.display.groups import direction_of, role_of
-from cvtrack_magics.display.text import duration, html_text, number, plain, shorten
+from cvtrack_magics.display.text import duration, number, plain, shorten
 from cvtrack_magics.records import Status
 
 PARAMS, METRICS = 6, 6  # columns of each, where not all are asked for
-_WIDE = 28  # characters of a name or value that is shown
-_MUTED = f"color:{theme.MUTED}"
-_PAD = "padding:2px 14px 2px 0; border:0; background:transparent; white-space:nowrap"
-_LEFT, _RIGHT = f"{_PAD}; text-align:left", f"{_PAD}; text-align:right"
+WIDE = 28
+"""Characters of a name or value that are shown."""
+_LONG_NUMBER = 9  # characters from which on a param is rounded where it is shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +43,36 @@ class Group:
     metrics: Mapping[str, tuple[float, float, int]]
 
 
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """What a cell shows, and what it holds: the whole text, or the number that it is sorted by."""
+
+    shown: str
+    holds: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """The head of a column.
+
+    Attributes
+    ----------
+    name : str
+        The param's or the metric's.
+    kind : str
+        ``metric`` and ``count`` hold numbers.
+    best : str
+        ``min``, ``max`` or, where it is not known, empty.
+    best_rows : set of int
+        The rows with the best value.
+    """
+
+    name: str
+    kind: Literal["", "count", "metric", "param"] = ""
+    best: str = ""
+    best_rows: Set[int] = frozenset()
+
+
 @dataclass(frozen=True)
 class RunsTable:
     """The runs of an experiment; shows itself.
@@ -59,6 +87,8 @@ class RunsTable:
         The rows.
     by : str
         The param that ``groups`` are made by; empty for one row a run.
+    sort : str
+        What the rows are sorted by; empty for the newest first, nested ones below their parents.
     every_column : bool
         Whether all params and metrics have a column.
     notes : tuple of str
@@ -72,6 +102,7 @@ class RunsTable:
     runs: tuple[Any, ...]
     lines: tuple[RunLine, ...]
     by: str = ""
+    sort: str = ""
     groups: tuple[Group, ...] = ()
     every_column: bool = False
     notes: tuple[str, ...] = ()
@@ -104,46 +135,55 @@ class RunsTable:
 
     # -- cells
 
-    def _columns(self) -> tuple[list[str], list[str]]:
-        """Return the heads of the columns at the left, and of the metrics."""
+    def cells(self) -> list[list[Cell]]:
+        """Return the rows: what it is first, then its metrics, then its params."""
         if self.groups:
-            return [self.by, "runs"], self.metrics
-        return ["run", "started", "took", *self.params], self.metrics
-
-    def _left(self) -> list[list[str]]:
-        if self.groups:
-            return [[one.value, str(one.runs)] for one in self.groups]
-        now, params = time.time(), self.params
+            return [
+                [
+                    Cell(one.value),
+                    Cell(str(one.runs)),
+                    *(self._mean(one, name) for name in self.metrics),
+                ]
+                for one in self.groups
+            ]
+        now, metrics, params = time.time(), self.metrics, self.params
         return [
             [
-                f"{SIGNS[line.status]} {line.name}",
-                ago(now - line.started),
-                duration(line.duration) if line.status != "RUNNING" else "",
-                *(line.params.get(name, "") for name in params),
+                Cell(f"{SIGNS[line.status]} {line.name}", line.name),
+                Cell(ago(now - line.started), repr(line.started)),
+                Cell(*_took(line)),
+                *(self._metric(line, name) for name in metrics),
+                *(_param(line.params.get(name, ""), self.digits) for name in params),
             ]
             for line in self.lines
         ]
 
-    def _values(self) -> list[list[str]]:
-        metrics = self.metrics
-        if self.groups:
-            return [[self._mean(one, name) for name in metrics] for one in self.groups]
-        return [
-            [
-                number(line.metrics[name], self.digits) if name in line.metrics else ""
-                for name in metrics
-            ]
-            for line in self.lines
+    @property
+    def columns(self) -> list[Column]:
+        """The heads of what `cells` returns."""
+        metrics = [
+            Column(name, "metric", direction_of(name), best)
+            for name, best in zip(self.metrics, self._best(), strict=True)
         ]
+        if self.groups:
+            return [Column(self.by), Column("runs", "count"), *metrics]
+        first = [Column("run"), Column("started", best="max"), Column("took", "count")]
+        return [*first, *metrics, *(Column(name, "param") for name in self.params)]
 
-    def _mean(self, group: Group, name: str) -> str:
+    def _metric(self, line: RunLine, name: str) -> Cell:
+        if name not in line.metrics:
+            return Cell("")
+        value = line.metrics[name]
+        return Cell(number(value, self.digits), json.dumps(value))
+
+    def _mean(self, group: Group, name: str) -> Cell:
         if name not in group.metrics:
-            return ""
+            return Cell("")
         mean, half, count = group.metrics[name]
         said = number(mean, self.digits)
         if math.isfinite(half):
             said += f" ± {number(half, 2)}"
-        return said if count == group.runs else f"{said} (n = {count})"
+        return Cell(said if count == group.runs else f"{said} (n = {count})", json.dumps(mean))
 
     def _best(self) -> list[set[int]]:
         """Return the rows with the best value of each metric."""
@@ -186,17 +226,15 @@ class RunsTable:
         return json.dumps(whole, indent=1, allow_nan=False)
 
     def __repr__(self) -> str:
-        heads, metrics = self._columns()
-        best = self._best()
-        table = [[*(shorten(head, _WIDE) for head in heads), *(shorten(m, _WIDE) for m in metrics)]]
-        rows = zip(self._left(), self._values(), strict=True)
-        for at, (left, values) in enumerate(rows):
-            first = "  " * (0 if self.groups else self.lines[at].depth) + shorten(left[0], _WIDE)
+        columns = self.columns
+        table = [[shorten(column.name, WIDE) for column in columns]]
+        for at, cells in enumerate(self.cells()):
             marked = [
-                f"{value}*" if at in some else value
-                for value, some in zip(values, best, strict=True)
+                f"{cell.shown}*" if at in column.best_rows else shorten(cell.shown, WIDE)
+                for cell, column in zip(cells, columns, strict=True)
             ]
-            table.append([first, *(shorten(cell, _WIDE) for cell in left[1:]), *marked])
+            marked[0] = "  " * self.depth(at) + marked[0]
+            table.append(marked)
         lines = [f"{plain(self.title)} · {plain(self.place)}"]
         if len(table) > 1:
             widths = [max(map(len, column)) for column in zip(*table, strict=True)]
@@ -204,48 +242,18 @@ class RunsTable:
                 "  " + "  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip()
                 for row in table
             ]
-        if any(best):
+        if any(column.best_rows for column in columns):
             lines.append("  * the best of its column")
         return "\n".join([*lines, *(f"  {plain(note)}" for note in self.notes)])
 
-    def _repr_html_(self) -> str:
-        heads, metrics = self._columns()
-        best = self._best()
-        top = "".join(f'<th style="{_LEFT}">{html_text(shorten(h, _WIDE))}</th>' for h in heads)
-        top += "".join(
-            f'<th style="{_RIGHT}" title="{html_text(m)}">{html_text(shorten(m, _WIDE))}</th>'
-            for m in metrics
-        )
-        body = "".join(
-            f"<tr>{self._cells_left(at, left)}{_cells_right(at, values, best)}</tr>"
-            for at, (left, values) in enumerate(zip(self._left(), self._values(), strict=True))
-        )
-        table = f'<table style="{TABLE}"><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>'
-        shown = f'<div style="overflow-x:auto">{table}</div>' if body else ""
-        notes = "".join(f'<div style="{_MUTED}">{html_text(note)}</div>' for note in self.notes)
-        head = (
-            f'<b>{html_text(self.title)}</b> <span style="{_MUTED}">{html_text(self.place)}</span>'
-        )
-        return f'<div class="cvtrack-runs"><div>{head}</div>{shown}{notes}</div>'
+    def depth(self, at: int) -> int:
+        """Return how deep the run of a row is nested; where they are sorted, none is."""
+        return 0 if self.groups or self.sort else self.lines[at].depth
 
-    def _cells_left(self, at: int, cells: Sequence[str]) -> str:
-        first, *rest = cells
-        if self.groups:
-            name = html_text(shorten(first, _WIDE))
-            indent = 0
-        else:
-            line = self.lines[at]
-            sign = f'<span style="color:{COLORS[line.status]}">{SIGNS[line.status]}</span>'
-            name = (
-                f'<span title="{line.status} · {html_text(line.run_id)}">{sign} '
-                f"{html_text(shorten(line.name, _WIDE))}</span>"
-            )
-            indent = 16 * line.depth
-        found = f'<td style="{_LEFT}"><span style="padding-left:{indent}px">{name}</span></td>'
-        return found + "".join(
-            f'<td style="{_LEFT}" title="{html_text(cell)}">{html_text(shorten(cell, _WIDE))}</td>'
-            for cell in rest
-        )
+    def _repr_html_(self) -> str:
+        from cvtrack_magics.display.runs_html import runs_html
+
+        return runs_html(self)
 
     def _repr_mimebundle_(self, **about: Any) -> dict[str, str]:
         del about
@@ -267,13 +275,18 @@ def _json(value: float) -> float | str:
     return value if math.isfinite(value) else str(value)
 
 
-def _cells_right(at: int, values: Iterable[str], best: Sequence[set[int]]) -> str:
-    return "".join(
-        f'<td style="{_RIGHT}">'
-        + (f'<b title="the best of its column">{html_text(v)}</b>' if at in some else html_text(v))
-        + "</td>"
-        for v, some in zip(values, best, strict=True)
-    )
+def _took(line: RunLine) -> tuple[str, str]:
+    return (duration(line.duration), repr(line.duration)) if line.status != "RUNNING" else ("", "")
+
+
+def _param(value: str, digits: int) -> Cell:
+    """Return a param; a number that a search drew, of seventeen digits, is shown as a metric is."""
+    if len(value) <= _LONG_NUMBER:
+        return Cell(value, value)
+    try:
+        return Cell(number(float(value), digits), value)
+    except ValueError:
+        return Cell(value, value)
 
 
 def ago(seconds: float) -> str:

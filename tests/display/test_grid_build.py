@@ -17,9 +17,14 @@ hatch_build = pytest.importorskip("hatch_build", reason="needs a source checkout
 
 @pytest.mark.parametrize(
     ("there", "builds"),
-    [((), 1), (("plot.js",), 1), (("grid.js",), 1), (("plot.js", "grid.js"), 0)],
+    [
+        ((), 1),
+        (("plot.js",), 1),
+        (("grid.js", "runs.js"), 1),
+        (("plot.js", "grid.js", "runs.js"), 0),
+    ],
 )
-def test_it_builds_unless_both_are_there(
+def test_it_builds_unless_all_are_there(
     there: tuple[str, ...], builds: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "frontend" / "grid").mkdir(parents=True)
@@ -37,8 +42,9 @@ def test_it_builds_unless_both_are_there(
         assert built == [(tmp_path / "frontend", tmp_path / "static" / "plot.js")]
 
 
-def test_the_viewer_is_small() -> None:
-    bundle = ROOT / "cvtrack_magics" / "display" / "static" / "grid.js"
+@pytest.mark.parametrize(("name", "most"), [("grid.js", 120_000), ("runs.js", 8_000)])
+def test_what_travels_in_an_output_is_small(name: str, most: int) -> None:
+    bundle = ROOT / "cvtrack_magics" / "display" / "static" / name
     if not bundle.exists():
         pytest.skip("the front end is not built here")
-    assert bundle.stat().st_size < 120_000
+    assert bundle.stat().st_size < most

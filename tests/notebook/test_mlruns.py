@@ -42,10 +42,12 @@ def test_runs_in_what_they_differ_and_which_is_best(five: Shell, store: str) -> 
     said = repr(table)
     assert "6 runs of experiment 'digits'" in said
     assert re.search(r"✗ broken", said)
+    heads = said.splitlines()[1].split()
+    assert heads == ["run", "started", "took", *table.metrics, *table.params]
     assert re.search(r"✓ third .*0\.9\*", said)  # more is better
     assert re.search(r"✓ third .*0\.1\*", said)  # of a loss less is
     html = table._repr_html_()
-    assert html.count("<tr>") == 7
+    assert html.count("<tr") == 7
     assert html.count("the best of its column") == 2
     assert [run.run_id for run in table.runs] == [
         run.info.run_id
@@ -97,11 +99,56 @@ def test_numbers_are_in_order_before_words(shell: Shell) -> None:
     assert [one.value for one in mlruns(by="d").groups] == ["9", "10", "deep"]
 
 
+@pytest.mark.parametrize(
+    ("name", "wanted"),
+    [
+        ("val/acc", ["third", "second", "first", "inner", "outer", "broken"]),
+        ("val/loss", ["third", "second", "first", "inner", "outer", "broken"]),
+        ("lr", ["third", "second", "first", "broken", "inner", "outer"]),
+    ],
+)
+def test_rows_are_sorted_the_best_first(five: Shell, name: str, wanted: list[str]) -> None:
+    said = five.run(f"%mlruns --sort {name}")
+    assert re.findall(r"[✓✗] (\w+)", said) == wanted
+    assert mlruns(sort=name).depth(3) == 0
+
+
+def test_groups_are_sorted_by_their_means(five: Shell) -> None:
+    assert [one.value for one in mlruns(by="lr", sort="val/acc").groups] == ["0.01", "0.1"]
+    make(five, "fourth", lr=0.001, acc=0.65)
+    found = [one.value for one in mlruns(by="lr", sort="val/acc").groups]
+    assert found == ["0.01", "0.001", "0.1"]
+
+
+def test_a_number_that_a_search_drew_is_shown_short_and_kept_whole(shell: Shell) -> None:
+    for name, lr in (("a", 0.00031622776601683794), ("b", 0.1)):
+        make(shell, name, lr=lr, acc=0.5)
+    shell.run("%%mlrun c --params dict(lr='2026-11-30T00:00',depth=3)\nlog({'val/acc': 0.1})")
+    table = mlruns()
+    said, html = repr(table), table._repr_html_()
+    assert re.search(r"0\.0003162$", said, re.MULTILINE)
+    assert "2026-11-30T00:00" in said
+    assert 'title="0.00031622776601683794">0.0003162<' in html
+
+
+def test_what_a_tick_stands_for_can_be_typed(shell: Shell, store: str) -> None:
+    for name in ("a-1", "twice", "twice", "two words"):
+        shell.run(f"%%mlrun {name}\nlog({{'x': 1}})")
+    lines = mlruns().lines
+    html = mlruns()._repr_html_()
+    found = re.findall(r'data-run="([^"]*)"', html)
+    assert found == ["a-1" if one.name == "a-1" else one.run_id for one in lines]
+
+
 def test_bad_input_is_one_line(five: Shell, store: str) -> None:
     with pytest.raises(UsageProblem, match=r"is no filter of runs: .*For example"):
         mlruns("nonsense ==")
     with pytest.raises(UsageProblem, match=r"No finished run has a param 'lrr'.*lr"):
         mlruns(by="lrr")
+    with pytest.raises(UsageProblem, match=r"No run shown has a metric or param 'val/ac'.*val/acc"):
+        mlruns(sort="val/ac")
+    with pytest.raises(UsageProblem, match=r"No run shown has a metric or param 'depth'"):
+        mlruns(by="lr", sort="depth")
     said = five.run("%mlruns --nope")
     assert "has no option '--nope'" in said
     assert said.count("\n") < 4
@@ -129,7 +176,8 @@ def test_hostile_names_are_only_text(shell: Shell) -> None:
         client.set_terminated(run.info.run_id)
     table = mlruns(all=True)
     html, said = table._repr_html_(), repr(table)
-    assert "<script" not in html
+    assert html.count("<script") == 1  # our own
+    assert "<script>alert" not in html
     assert "<img" not in html
     assert "\x1b" not in said
     assert len(said.split("\n")) == 5

@@ -1,5 +1,5 @@
-// Two self-contained bundles: the live plot, an ES module for anywidget, and the prediction
-// viewer, a script for a page of its own. Style sheets travel inside them.
+// Three self-contained bundles: the live plot, an ES module for anywidget; the prediction viewer,
+// a script for a page of its own; and the script of a table of runs. Style sheets travel inside.
 import { readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { build, transform } from "esbuild";
@@ -44,10 +44,12 @@ const common = {
 };
 
 await build({ ...common, entryPoints: ["plot/main.ts"], outfile: plot, format: "esm" });
-await build({
-  ...common,
-  entryPoints: ["grid/main.ts"],
-  outfile: join(dirname(plot), "grid.js"),
-  target: "es2022",
-  format: "iife",
-});
+for (const name of ["grid", "runs"]) {
+  await build({
+    ...common,
+    entryPoints: [`${name}/main.ts`],
+    outfile: join(dirname(plot), `${name}.js`),
+    target: "es2022",
+    format: "iife",
+  });
+}
