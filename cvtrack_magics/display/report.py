@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import base64
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from cvtrack_magics.display import theme
+from cvtrack_magics.display.chart_img import charts_html
 from cvtrack_magics.display.text import html_text, number, plain, shorten
 from cvtrack_magics.vision.evaluation import Evaluation
 
@@ -132,12 +132,7 @@ class Report:
                 for name, value in self.beside.items()
             )
             tables.append(f"<div><b>MLflow's own evaluation</b><table>{body}</table></div>")
-        pictures = "".join(
-            f'<img alt="{html_text(name.replace("_", " "))}" '
-            f'style="max-width:min(100%, 460px); height:auto" '
-            f'src="data:image/png;base64,{base64.b64encode(png).decode("ascii")}">'
-            for name, png in self.figures.items()
-        )
+        pictures = charts_html(self.figures, "min(100%, 460px)")
         notes = "".join(
             f'<div style="{_MUTED}">{html_text(note)}</div>' for note in self.evaluation.notes
         )

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import base64
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from cvtrack_magics.display import theme
+from cvtrack_magics.display.chart_img import charts_html
 from cvtrack_magics.display.text import html_text, plain, shorten
 
 MARKS = {True: "✓", False: "✗", None: "–"}
@@ -85,11 +85,7 @@ class Listing:
             f'<span style="{_MUTED}">{html_text(self.where)}</span></div>'
         )
         notes = "".join(f'<div style="{_MUTED}">{html_text(note)}</div>' for note in self.notes)
-        pictures = "".join(
-            f'<img alt="{html_text(name)}" style="max-width:100%; height:auto" '
-            f'src="data:image/png;base64,{base64.b64encode(png).decode("ascii")}">'
-            for name, png in self.pictures.items()
-        )
+        pictures = charts_html(self.pictures, "100%")
         return f'<div class="cvtrack-listing">{head}{self._table()}{notes}{pictures}</div>'
 
     def _table(self) -> str:

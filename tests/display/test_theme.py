@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import io
+import re
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
+from PIL import Image, ImageColor
 
 from cvtrack_magics.display.card import header_bundle, summary_bundle
 from cvtrack_magics.display.table_view import Listing
 from tests.display.helpers import series, summary
-from tests.display.pages import Plot, needs_chromium, settle
+from tests.display.pages import ADD, Plot, needs_chromium, settle
 
 pytestmark = needs_chromium
 
@@ -86,6 +89,14 @@ HOSTS: dict[str, tuple[str, str, dict[str, str]]] = {
     "Colab, dark": ("#383838", "#e3e3e3", {}),
 }
 
+CODE_CLASSES = {
+    "VS Code, light": "vscode-light",
+    "VS Code, dark": "vscode-dark",
+    "VS Code, high contrast": "vscode-high-contrast",
+    "VS Code, light high contrast": "vscode-high-contrast vscode-high-contrast-light",
+}
+"""What VS Code's pages call their bodies."""
+
 MEASURE = """(root) => {
   const canvas = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
   const rgba = (color) => {
@@ -132,14 +143,19 @@ MEASURE = """(root) => {
 def _in_host(page: Any, host: str) -> None:
     ground, text, names = HOSTS[host]
     page.evaluate(
-        """([ground, text, names, colab]) => {
+        """([ground, text, names, colab, lab, code]) => {
           for (const [name, value] of Object.entries(names))
             document.documentElement.style.setProperty(name, value);
           document.body.style.background = ground;
           document.body.style.color = text;
           if (colab) document.documentElement.setAttribute("theme", colab);
+          if (lab) document.body.dataset.jpThemeLight = String(lab === "light");
+          document.body.className = code;
         }""",
-        [ground, text, names, host.partition("Colab, ")[2]],
+        [
+            *(ground, text, names, host.partition("Colab, ")[2]),
+            *(host.partition("JupyterLab, ")[2], CODE_CLASSES.get(host, "")),
+        ],
     )
 
 
@@ -183,3 +199,58 @@ def test_the_words_of_a_plot_can_be_read(page: Any, host: str, tmp_path: Path) -
     Plot(page, title="train").push({"train/loss": series([1, 0.5]), "acc": series([0.1, 0.6])})
     settle(page, 100)
     assert _unreadable(page, ".cvtrack-plot") == []
+
+
+def _chart() -> bytes:
+    """Return a chart: white, with a black word, a blue and a red curve."""
+    picture = Image.new("RGB", (80, 20), "white")
+    for at, color in enumerate(("black", "#1f6fb5", "#cf222e")):
+        picture.paste(color, (20 + 20 * at, 0, 40 + 20 * at, 20))
+    file = io.BytesIO()
+    picture.save(file, "PNG")
+    return file.getvalue()
+
+
+def _seen(page: Any) -> list[tuple[int, int, int]]:
+    """Return the colours that a chart's four parts have on the screen."""
+    shot = page.locator("img").screenshot()
+    pixels = Image.open(io.BytesIO(shot)).convert("RGB")
+    return [cast("tuple[int, int, int]", pixels.getpixel((10 + 20 * at, 10))) for at in range(4)]
+
+
+def _bright(color: tuple[int, ...]) -> float:
+    linear = [v / 3294.6 if v <= 10 else ((v / 255 + 0.055) / 1.055) ** 2.4 for v in color]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def _contrast(one: tuple[int, ...], other: tuple[int, ...]) -> float:
+    low, high = sorted((_bright(one), _bright(other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+@pytest.mark.parametrize("host", HOSTS)
+def test_a_chart_takes_on_the_pages_ground(page: Any, host: str) -> None:
+    _in_host(page, host)
+    page.evaluate(ADD, Listing("what", None, pictures={"a chart": _chart()})._repr_html_())
+    white, black, blue, red = _seen(page)
+    ground = ImageColor.getrgb(HOSTS[host][0])
+    assert max(abs(a - b) for a, b in zip(white, ground, strict=True)) <= 2
+    assert _contrast(black, white) >= 7
+    assert _contrast(blue, white) >= 3
+    assert _contrast(red, white) >= 3
+    assert blue[2] > blue[0]  # hues are kept
+    assert red[0] > red[2]
+
+
+def test_a_chart_on_paper_is_as_it_was_drawn(page: Any) -> None:
+    _in_host(page, "JupyterLab, dark")
+    page.evaluate(ADD, Listing("what", None, pictures={"a chart": _chart()})._repr_html_())
+    page.emulate_media(media="print")
+    assert _seen(page)[:2] == [(255, 255, 255), (0, 0, 0)]
+
+
+def test_a_chart_without_style_sheets_is_as_it_was_drawn(page: Any) -> None:
+    _in_host(page, "JupyterLab, dark")
+    html = Listing("what", None, pictures={"a chart": _chart()})._repr_html_()
+    page.evaluate(ADD, re.sub(r"<style>.*?</style>", "", html))
+    assert _seen(page)[:2] == [(255, 255, 255), (0, 0, 0)]
