@@ -9,7 +9,7 @@ from html import escape
 
 from cvtrack_magics.display import theme
 from cvtrack_magics.display.groups import direction_of, role_of
-from cvtrack_magics.display.text import duration, html_text, number, plain, shorten
+from cvtrack_magics.display.text import duration, html_text, number, numbers, plain, shorten
 from cvtrack_magics.records import RunSummary
 
 SIGNS = {"FINISHED": "✓", "FAILED": "✗", "KILLED": "■", "RUNNING": "●"}
@@ -76,12 +76,13 @@ def children_html(children: Sequence[RunSummary], digits: int = 4) -> str:
     columns = columns_of(children)
     best = {name: best_rows(children, name) for name in columns}
     head = _row("th", ["child run", *(html_text(shorten(name, 24)) for name in columns), ""])
+    values = _values(children, columns, digits)
     rows = [
         _row(
             "td",
             [
                 _name(child),
-                *(_value(child.metrics, name, digits, at in best[name]) for name in columns),
+                *(_value(values[name][at], at in best[name]) for name in columns),
                 f'<span style="{_MUTED}">in {html_text(duration(child.duration))}</span>',
             ],
         )
@@ -100,16 +101,12 @@ def children_text(children: Sequence[RunSummary], digits: int = 4) -> list[str]:
     columns = columns_of(children)
     best = {name: best_rows(children, name) for name in columns}
     table = [["child run", *(shorten(name, 24) for name in columns), ""]]
+    values = _values(children, columns, digits)
     for at, child in enumerate(children[:_ROWS]):
-        values = [
-            number(child.metrics[name], digits) + "*" * (at in best[name])
-            if name in child.metrics
-            else ""
-            for name in columns
-        ]
+        marked = [values[name][at] + "*" * (at in best[name]) for name in columns]
         sign = SIGNS[child.status]
         took = f"in {duration(child.duration)}"
-        table.append([f"{sign} {shorten(child.name, 32)}", *values, took])
+        table.append([f"{sign} {shorten(child.name, 32)}", *marked, took])
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     lines = [
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
@@ -162,8 +159,14 @@ def _name(child: RunSummary) -> str:
     return f'<span title="{title}" style="{wrapped}">{sign} {name}</span>'
 
 
-def _value(metrics: Mapping[str, float], name: str, digits: int, best: bool) -> str:
-    if name not in metrics:
-        return ""
-    text = html_text(number(metrics[name], digits))
+def _values(
+    children: Sequence[RunSummary], columns: Sequence[str], digits: int
+) -> dict[str, list[str]]:
+    """Return what the rows that are shown say in each column."""
+    shown = children[:_ROWS]
+    return {name: numbers([c.metrics.get(name) for c in shown], digits) for name in columns}
+
+
+def _value(shown: str, best: bool) -> str:
+    text = html_text(shown)
     return f"<strong>{text}</strong>" if best else text

@@ -9,7 +9,7 @@ from typing import Any
 
 from cvtrack_magics.display import theme
 from cvtrack_magics.display.chart_img import charts_html
-from cvtrack_magics.display.text import html_text, number, plain, shorten
+from cvtrack_magics.display.text import html_text, number, numbers, plain, shorten
 from cvtrack_magics.vision.evaluation import Evaluation
 
 CLASSES = 12
@@ -71,13 +71,12 @@ class Report:
         key = found.per_class[names[0]]
         order = sorted(range(len(found.classes)), key=lambda k: (math.isnan(key[k]), float(key[k])))
         columns = [*names, *(["support"] if "support" in found.per_class else [])]
-        rows = [
-            [
-                found.classes[k],
-                *(number(float(found.per_class[column][k]), self.digits) for column in columns),
-            ]
-            for k in order[:CLASSES]
+        first = order[:CLASSES]
+        cells = [
+            numbers([float(found.per_class[column][k]) for k in first], self.digits)
+            for column in columns
         ]
+        rows = [[found.classes[k], *row] for k, *row in zip(first, *cells, strict=True)]
         return columns, rows, max(0, len(order) - CLASSES)
 
     def __repr__(self) -> str:

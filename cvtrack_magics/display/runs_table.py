@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from cvtrack_magics.display.children import PREFERRED, SIGNS, best_of
 from cvtrack_magics.display.groups import direction_of, role_of
-from cvtrack_magics.display.text import duration, number, plain, shorten
+from cvtrack_magics.display.text import duration, number, numbers, plain, shorten
 from cvtrack_magics.records import Status
 
 PARAMS, METRICS = 6, 6  # columns of each, where not all are asked for
@@ -146,16 +146,16 @@ class RunsTable:
                 ]
                 for one in self.groups
             ]
-        now, metrics, params = time.time(), self.metrics, self.params
+        now, params = time.time(), self.params
         return [
             [
                 Cell(f"{SIGNS[line.status]} {line.name}", line.name),
                 Cell(ago(now - line.started), repr(line.started)),
                 Cell(*_took(line)),
-                *(self._metric(line, name) for name in metrics),
+                *row,
                 *(_param(line.params.get(name, ""), self.digits) for name in params),
             ]
-            for line in self.lines
+            for line, row in zip(self.lines, self._metric_cells(), strict=True)
         ]
 
     @property
@@ -170,11 +170,16 @@ class RunsTable:
         first = [Column("run"), Column("started", best="max"), Column("took", "count")]
         return [*first, *metrics, *(Column(name, "param") for name in self.params)]
 
-    def _metric(self, line: RunLine, name: str) -> Cell:
-        if name not in line.metrics:
-            return Cell("")
-        value = line.metrics[name]
-        return Cell(number(value, self.digits), json.dumps(value))
+    def _metric_cells(self) -> list[list[Cell]]:
+        columns = [[line.metrics.get(name) for line in self.lines] for name in self.metrics]
+        shown = [numbers(values, self.digits) for values in columns]
+        return [
+            [
+                Cell(text[at], "" if values[at] is None else json.dumps(values[at]))
+                for values, text in zip(columns, shown, strict=True)
+            ]
+            for at in range(len(self.lines))
+        ]
 
     def _mean(self, group: Group, name: str) -> Cell:
         if name not in group.metrics:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from html import escape
 
 from cvtrack_magics.text import COMMANDS
@@ -71,6 +71,43 @@ def number(value: float, digits: int = 4) -> str:
     if value == int(value) or size >= 10**digits:
         return str(round(value))
     return f"{value:.{digits}g}"
+
+
+_APART = 100  # values that differ by more are not written with the same number of decimals
+
+
+def numbers(values: Iterable[float | None], digits: int = 4) -> list[str]:
+    """Write the metrics of one column, their decimal points below each other.
+
+    Parameters
+    ----------
+    values : iterable of float or None
+        None where there is none.
+    digits : int
+        Significant digits of the value that needs the most decimals; others may have two more.
+
+    Examples
+    --------
+    >>> numbers([0.5, 0.6418, None, float("nan")])
+    ['0.5000', '0.6418', '', 'NaN']
+    >>> numbers([0.002106, 12.25]), numbers([3, 40]), numbers([0.1, 1e-9])
+    (['0.002106', '12.25'], ['3', '40'], ['0.1', '1e-9'])
+    """
+    held = list(values)
+    shown = ["" if value is None else number(value, digits) for value in held]
+    plain = {
+        value: text
+        for value, text in zip(held, shown, strict=True)
+        if value is not None and math.isfinite(value)
+    }
+    sizes = [abs(value) for value in plain if value]
+    if not sizes or max(sizes) > _APART * min(sizes) or any("e" in t for t in plain.values()):
+        return shown
+    decimals = max(len(text.partition(".")[2]) for text in plain.values())
+    return [
+        f"{value:.{decimals}f}" if value in plain and value is not None else text
+        for value, text in zip(held, shown, strict=True)
+    ]
 
 
 def ticks(values: Sequence[float], log: bool = False) -> list[str]:
