@@ -15,6 +15,7 @@ PATIENCE = 5.0  # seconds that a process has to end before it is killed
 KINDS = {
     "import main; main()": "sends long runs",  # cvtrack_magics.delivery.sending_process
     "watcher.py": "watches for a kernel's end",  # cvtrack_magics.delivery.companion
+    "page_process.py": "serves MLflow's page",  # cvtrack_magics.store.page
 }
 
 

@@ -96,6 +96,10 @@ class Extension:
             from cvtrack_magics.run import adapters
 
             adapters.leave()
+        if "cvtrack_magics.store.page" in sys.modules:
+            from cvtrack_magics.store import page
+
+            page.stop()
         for (kind, name), before in self.replaced.items():
             table = self.shell.magics_manager.magics[kind]
             if before is None:
