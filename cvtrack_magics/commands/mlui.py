@@ -18,7 +18,7 @@ from cvtrack_magics.run.current import get_session
 from cvtrack_magics.run.model_reference import find
 from cvtrack_magics.store import page
 from cvtrack_magics.store.client import registry_uri
-from cvtrack_magics.store.uris import absolute, sqlite_file
+from cvtrack_magics.store.uris import absolute, page_path, sqlite_file
 
 _SERVED = re.compile(r"/|[A-Za-z]:[\\/]|file:|sqlite:|postgresql|mysql|mssql")
 ENDS = "It ends with this kernel; %mlui --stop ends it now."
@@ -87,10 +87,10 @@ def mlui(run: str = "", *, stop: bool = False) -> Page:
         ended = page.stop()
         return Page("", f"{ended} page{'s' if ended != 1 else ''} ended.")
     tracking = get_session().tracking
-    where = f"#/experiments/{tracking.experiment_here()[0]}"
+    where = page_path(tracking.experiment_here()[0])
     if run:
         found = tracking.run_of(find(run).run_id)
-        where = f"#/experiments/{found.experiment_id}/runs/{found.run_id}"
+        where = page_path(found.experiment_id, found.run_id)
     uri = absolute(tracking.uri)
     text = f"MLflow's page of {tracking.place}:"
     if urlsplit(uri).scheme in ("http", "https"):

@@ -20,7 +20,7 @@ from cvtrack_magics.store.client import client_of, creating, mlflow, quietly
 from cvtrack_magics.store.detours import beside, under
 from cvtrack_magics.store.error_kinds import is_denied, is_no, is_refusal
 from cvtrack_magics.store.first_contact import meet
-from cvtrack_magics.store.uris import absolute, sqlite_file
+from cvtrack_magics.store.uris import absolute, page_path, sqlite_file
 from cvtrack_magics.store.writer import Doubts, Point, end_run, write, write_points
 
 
@@ -46,8 +46,7 @@ class OpenRun:
         """The web address of the run's page; empty for a store without a server."""
         if self.local or urlsplit(self.uri).scheme not in ("http", "https"):
             return ""
-        base = redact(self.uri).rstrip("/")
-        return f"{base}/#/experiments/{self.experiment_id}/runs/{self.run_id}"
+        return f"{redact(self.uri).rstrip('/')}/{page_path(self.experiment_id, self.run_id)}"
 
 
 def _equals(name: str) -> str:

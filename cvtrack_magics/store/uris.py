@@ -21,3 +21,12 @@ def absolute(uri: str) -> str:
     if urlsplit(uri).scheme == "":
         return (Path.cwd() / uri).as_posix()
     return uri
+
+
+def page_path(experiment_id: str, run_id: str = "") -> str:
+    """Return what stands behind a server's address for a run or an experiment's runs.
+
+    Without the word at its end MLflow 3 opens its pages for agents, where runs are evaluations.
+    """
+    run = f"/{run_id}" if run_id else ""
+    return f"#/experiments/{experiment_id}/runs{run}?workflowType=machine_learning"

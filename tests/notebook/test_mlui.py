@@ -60,13 +60,15 @@ def test_the_page_of_a_local_store(ready: Shell, store: str) -> None:
     said = ready.run("%mlui first")
     run = runs_of(store)["first"].info
     base, _, where = re.findall(r"http://\S+", said)[0].partition("/#/")
-    assert where == f"experiments/{run.experiment_id}/runs/{run.run_id}"
+    path, _, query = where.partition("?")
+    assert path == f"experiments/{run.experiment_id}/runs/{run.run_id}"
+    assert query == "workflowType=machine_learning"  # or MLflow 3 shows an evaluation of agents
     assert "<title>MLflow</title>" in read(f"{base}/")
     found = json.loads(read(f"{base}/ajax-api/2.0/mlflow/runs/get?run_id={run.run_id}"))
     assert found["run"]["info"]["run_name"] == "first"
     assert "log({'loss'" in read(f"{base}/get-artifact?run_id={run.run_id}&path=code/cell.py")
     port = port_of(said)
-    assert f"127.0.0.1:{port}/#/experiments/{run.experiment_id}\n" in ready.run("%mlui")
+    assert f"127.0.0.1:{port}/#/experiments/{run.experiment_id}/runs?" in ready.run("%mlui")
     mine = [one for one in processes.beside() if one.kind == "serves MLflow's page"]
     assert len([one for one in mine if one.kernel == os.getpid()]) == 1
     # no command line shows where the store is, which may have a password in it
