@@ -195,6 +195,7 @@ class Tracking:
                 if self._chosen() != found.experiment_id:
                     # somebody made it at that moment, and MLflow then leaves the current one
                     mlflow().set_experiment(name)
+                self._names[self.uri, str(found.experiment_id)] = name
         except StoreUnavailable as error:
             cause = error.__cause__
             if isinstance(cause, Exception) and (is_refusal(cause) or is_denied(cause)):

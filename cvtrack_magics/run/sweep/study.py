@@ -64,7 +64,8 @@ class Study:
         place = str(self._folder / "studies.log")
         backend = self.optuna.storages.journal.JournalFileBackend(place)
         self._storage = self.optuna.storages.JournalStorage(backend)
-        experiment = session.tracking.experiment_now()[1] or "Default"
+        # before the first run of a session the store may have to be asked
+        experiment = session.tracking.experiment_now()[1] or session.tracking.current_experiment()
         self._prefix = f"{experiment}/{spec.name}#"
 
     @classmethod

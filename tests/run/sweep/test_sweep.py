@@ -12,7 +12,7 @@ import mlflow
 import optuna
 import pytest
 
-from cvtrack_magics import log, mlbest, mlsweep
+from cvtrack_magics import log, mlbest, mlexperiment, mlsweep
 from cvtrack_magics.errors import UsageProblem
 from cvtrack_magics.run.sweep.spec import SweepSpec, distances, rules_of
 from tests.store_views import points, runs_of
@@ -68,6 +68,30 @@ def test_each_trial_is_a_run_with_its_outcome(store: str) -> None:
     assert (again.params, again.value) == (best.params, best.value)
     assert set(best.params) == {"x", "kind"}
     assert "4 of 4 trials: 2 finished, 1 pruned, 1 failed" in repr(best)
+
+
+@pytest.mark.parametrize("way", ["mlexperiment", "set_experiment", "name", "id", "nothing"])
+def test_a_sweep_is_found_again_however_its_experiment_was_chosen(
+    store: str, way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first sweep of a session is begun before any run of it is."""
+    if way == "mlexperiment":
+        mlexperiment("digits")
+    elif way == "set_experiment":
+        mlflow.set_experiment("digits")
+    elif way == "name":
+        monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", "digits")
+    elif way == "id":
+        made = mlflow.MlflowClient(store).create_experiment("digits")
+        monkeypatch.setenv("MLFLOW_EXPERIMENT_ID", made)
+    mlsweep("s", square, metric="val/loss", trials=2, seed=1)
+    assert mlbest("s").trial in (0, 1)
+    mlsweep("s", square, metric="val/loss", trials=3, seed=1)
+    assert set(trials_of(store, "s")) == {"s-0", "s-1", "s-2"}
+    elsewhere = "other" if way != "nothing" else "digits"
+    mlexperiment(elsewhere)
+    with pytest.raises(UsageProblem, match="There is none yet"):
+        mlbest("s")
 
 
 def test_a_higher_number_of_trials_goes_on_in_the_same_run(
