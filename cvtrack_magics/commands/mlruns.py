@@ -89,10 +89,16 @@ def mlruns(filter: str = "", *, by: str = "", sort: str = "", all: bool = False)
         by=by,
         sort=sort,
         groups=groups,
+        headlines={name for run in runs for name in run.metrics if _is_headline(run, name)},
         every_column=all,
         notes=tuple(notes),
         digits=session.config.digits,
     )
+
+
+def _is_headline(run: StoredSoFar, name: str) -> bool:
+    """Whether an evaluation gave a metric an interval, which it does to one of each task."""
+    return f"{name}/ci_low" in run.metrics
 
 
 def _tree(runs: Sequence[StoredSoFar]) -> list[RunLine]:

@@ -89,6 +89,8 @@ class RunsTable:
         The param that ``groups`` are made by; empty for one row a run.
     sort : str
         What the rows are sorted by; empty for the newest first, nested ones below their parents.
+    headlines : set of str
+        The metrics that stand for their task.
     every_column : bool
         Whether all params and metrics have a column.
     notes : tuple of str
@@ -104,6 +106,7 @@ class RunsTable:
     by: str = ""
     sort: str = ""
     groups: tuple[Group, ...] = ()
+    headlines: Set[str] = frozenset()
     every_column: bool = False
     notes: tuple[str, ...] = ()
     digits: int = 4
@@ -115,18 +118,29 @@ class RunsTable:
         if self.every_column:
             return names
         differ = [name for name in names if len({line.params.get(name) for line in self.lines}) > 1]
-        return sorted(differ, key=lambda name: -self._count("params", name))[:PARAMS]
+
+        def rank(name: str) -> tuple[bool, int]:
+            return name != self.sort, -self._count("params", name)
+
+        return sorted(differ, key=rank)[:PARAMS]
 
     @property
     def metrics(self) -> list[str]:
-        """The metrics that have a column: those of most runs, validation first."""
+        """The metrics that have a column: those of most runs, a task's headline first."""
         names = list(dict.fromkeys(name for line in self.lines for name in line.metrics))
         if self.every_column:
             return names
 
-        def rank(name: str) -> tuple[int, int, bool]:
+        def rank(name: str) -> tuple[bool, int, bool, int, int, bool]:
             role = PREFERRED.index(role_of(name))
-            return -self._count("metrics", name), role, not direction_of(name)
+            return (
+                name != self.sort,
+                -self._count("metrics", name),
+                name not in self.headlines,
+                name.count("/"),  # those of a class come last
+                role,
+                not direction_of(name),
+            )
 
         return sorted(names, key=rank)[:METRICS]
 

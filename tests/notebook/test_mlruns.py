@@ -113,6 +113,16 @@ def test_rows_are_sorted_the_best_first(five: Shell, name: str, wanted: list[str
     assert mlruns(sort=name).depth(3) == 0
 
 
+def test_the_headline_and_what_is_sorted_by_have_a_column(shell: Shell) -> None:
+    values = {f"val/per_class_f1/{k}": 0.1 * k for k in range(9)}
+    values |= {"val/a": 1, "val/b": 2, "val/top1_acc": 0.5, "val/top1_acc/ci_low": 0.4}
+    for name in ("one", "two"):
+        shell.run(f"%%mlrun {name} --params dict(p1='{name}')\nlog({values!r})")
+    assert mlruns().metrics[:3] == ["val/top1_acc", "val/a", "val/b"]
+    assert mlruns(sort="val/per_class_f1/8").metrics[0] == "val/per_class_f1/8"
+    assert mlruns(sort="p1").params[0] == "p1"
+
+
 def test_groups_are_sorted_by_their_means(five: Shell) -> None:
     assert [one.value for one in mlruns(by="lr", sort="val/acc").groups] == ["0.01", "0.1"]
     make(five, "fourth", lr=0.001, acc=0.65)
