@@ -76,6 +76,10 @@ class CvTrack(Configurable):
         help="Record what a cell shows of itself: metrics that it prints where it logs none, "
         "settings in its names where it gives none.",
     ).tag(config=True)
+    strict = Bool(
+        False,
+        help="Refuse a %%mlrun cell that reads what is stale, as its option --strict does.",
+    ).tag(config=True)
     mask_secrets = Enum(
         ["on", "strict", "off"],
         default_value="on",

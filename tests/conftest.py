@@ -186,10 +186,11 @@ class Shell:
         self.ip = InteractiveShell.instance(colors="nocolor")
         self._capsys = capsys
 
-    def run(self, code: str) -> str:
+    def run(self, code: str, cell_id: str = "") -> str:
         """Run a cell and return what a person sees in the terminal."""
         self._capsys.readouterr()
-        self.result = self.ip.run_cell(code, store_history=True)
+        named = {"cell_id": cell_id} if cell_id else {}
+        self.result = self.ip.run_cell(code, store_history=True, **named)
         printed = self._capsys.readouterr()
         return printed.out + printed.err
 

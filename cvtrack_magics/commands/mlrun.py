@@ -88,7 +88,10 @@ def _params(words: list[str], typed: Typed) -> Params:
     output=Arg(flag="--no-output", const=False),
     auto=Arg(flag="--no-auto", const=False),
     plot=Arg(flag="--no-plot", const=False),
-    extras={"verify": Arg(const=True, help="Run the cell twice and compare the metrics.")},
+    extras={
+        "verify": Arg(const=True, help="Run the cell twice and compare the metrics."),
+        "strict": Arg(const=True, help="Refuse a cell that reads what is stale."),
+    },
 )
 def mlrun(
     name: str,

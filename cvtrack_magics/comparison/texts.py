@@ -16,7 +16,7 @@ CELL = "code/cell.py"
 SESSION = "code/session.ipy"
 MODULES = "code/modules/"
 _CODE_ENDS = (".py", ".ipy", ".ipynb")
-_NOT_CODE = ("code/session.ipynb",)
+_NOT_CODE = ("code/session.ipynb", "code/minimal.py")
 _LINE = re.compile(r"\A\s*%%mlrun\b[^\n]*(?:\n|\Z)")
 MOST_LINES = 4_000
 """Lines of a file that are compared, and of a diff that is kept."""

@@ -16,6 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from cvtrack_magics.capture.code.recipes import Executed
 from cvtrack_magics.commands.line import BODY_BELOW
 from cvtrack_magics.notebook import computed
 from cvtrack_magics.notebook.host import ShellHost
@@ -181,6 +182,8 @@ class CellHooks:
         if not self.frames:
             if not info.store_history:
                 self.host.unstored.append(info.raw_cell)
+            with suppress(Exception):
+                self.host.log.begin(info.raw_cell or "", self.host.notebook())
             session = current.peek()
             if session is not None:
                 session.begin_cell()
@@ -212,7 +215,10 @@ class CellHooks:
     def after_cell(self, result: Any) -> None:
         """IPython has run a cell: close its run with the outcome that IPython saw."""
         blank = result is not None and not (result.info.raw_cell or "").strip()
-        if blank or not self.frames:
+        if blank:
+            return
+        if not self.frames:
+            self._loaded_by(result)
             return
         frame = self.frames.pop()
         scope = frame.scope
@@ -229,6 +235,25 @@ class CellHooks:
         session = current.peek()
         if session is not None and not self.frames:
             session.writing.end_cell()
+        if not self.frames:
+            self._remember(frame.facts, error, _run_of(frame))
+
+    def _remember(self, facts: CellFacts, error: BaseException | None, run: str = "") -> None:
+        """Keep what the cell did to the notebook's names."""
+        with suppress(Exception):
+            self.host.log.end(
+                Executed(
+                    facts.cell_id, facts.source, facts.execution_count, ok=error is None, run=run
+                )
+            )
+
+    def _loaded_by(self, result: Any) -> None:
+        """Keep the cell that has loaded the extension: it began without us."""
+        info = getattr(result, "info", None)
+        if info is not None:
+            cell_id = str(getattr(info, "cell_id", None) or "")
+            count = int(getattr(result, "execution_count", None) or 0)
+            self._remember(CellFacts(info.raw_cell, count, cell_id), error_of(result))
 
     def _take_parameters(self, source: str) -> None:
         """Let what a notebook is run with be params of its runs from now on."""
@@ -263,6 +288,12 @@ class CellHooks:
             scope.leave_cell()
             run_again(self.shell, session, scope, frame.facts)
         session.close(scope, outcome_of(error), error)
+
+
+def _run_of(frame: Frame) -> str:
+    """Return the name of the run whose body, or a part of it, a cell was."""
+    scopes = [frame.scope] if frame.scope is not None else frame.entered[-1:]
+    return scopes[0].name if scopes else ""
 
 
 def error_of(result: Any | None) -> BaseException | None:

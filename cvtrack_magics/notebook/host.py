@@ -10,9 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from cvtrack_magics.console import say
 from cvtrack_magics.notebook.displays import Displays
-from cvtrack_magics.run.host import encodable, figure_png, open_figures, write_over
+from cvtrack_magics.notebook.execution_log import ExecutionLog
+from cvtrack_magics.run.host import CellFacts, encodable, figure_png, open_figures, write_over
 
 if TYPE_CHECKING:
+    from cvtrack_magics.capture.code.cell_order import Saved
+    from cvtrack_magics.capture.code.recipes import Executed
     from cvtrack_magics.capture.code.session import Cell
 
 
@@ -30,6 +33,7 @@ class ShellHost:
         self.interactive_display = hasattr(shell, "kernel")
         self.unstored: list[str] = []
         self.displays = Displays(shell)
+        self.log = ExecutionLog(shell.user_ns)
         self._contexts: dict[str, Context] = {}
         self._hooks: list[Any] = []
         self._publisher: Any = None
@@ -76,6 +80,22 @@ class ShellHost:
         """Return the sources of those cells, without their outputs."""
         stored = [text for text in self.shell.history_manager.input_hist_raw[1:] if text.strip()]
         return stored or list(self.unstored)
+
+    def executed(self) -> Sequence[Executed]:
+        """Return the cells that were executed since the extension was loaded."""
+        return tuple(self.log.executed)
+
+    def key_of(self, cell: CellFacts) -> str:
+        """Return what a cell is known by among those that were executed."""
+        return self.log.key_of(cell.cell_id, cell.source)
+
+    def saved(self) -> Saved:
+        """Return the notebook's file as it was saved last."""
+        return self.log.saved(self.notebook())
+
+    def grown(self) -> frozenset[str]:
+        """Return the names whose objects the running cell has changed in place so far."""
+        return self.log.grown_now()
 
     def names(self) -> Mapping[str, Any]:
         """Return the notebook's names."""

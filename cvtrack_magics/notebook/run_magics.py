@@ -8,17 +8,20 @@ from cvtrack_magics.commands.line import BODY_BELOW, usage_error
 from cvtrack_magics.errors import CvtrackError
 from cvtrack_magics.lazy import Lazy
 from cvtrack_magics.notebook.magics import Magic
+from cvtrack_magics.run.current import get_session
 
 if TYPE_CHECKING:
     from cvtrack_magics.commands import mlend as ending
     from cvtrack_magics.commands import mlrun as runs
     from cvtrack_magics.commands.definition import Typed
+    from cvtrack_magics.run import notebook_state as states
     from cvtrack_magics.run import opening
     from cvtrack_magics.run.scope import RunScope
 else:
     ending = Lazy("cvtrack_magics.commands.mlend")
     runs = Lazy("cvtrack_magics.commands.mlrun")
     opening = Lazy("cvtrack_magics.run.opening")
+    states = Lazy("cvtrack_magics.run.notebook_state")
 
 
 class Cells(Protocol):
@@ -47,11 +50,15 @@ class RunMagic(Magic):
             return
         typed = self.command.read(line, self.shell.user_ns)
         verify = bool(typed.values.pop("verify", False))
+        strict = bool(typed.values.pop("strict", False))
         spec = runs.spec_of(**self._filled_in(typed), until="%mlend" if cell is None else "")
-        if cell is None and verify:
-            raise usage_error("%mlrun: --verify needs a whole cell; write %%mlrun.")
+        if cell is None and (verify or strict):
+            option = "--verify" if verify else "--strict"
+            raise usage_error(f"%mlrun: {option} needs a whole cell; write %%mlrun.")
         facts = self.cells.frames[-1].facts if self.cells.frames else None
         if cell is not None and facts is not None:
+            if strict or get_session().config.strict:
+                states.refuse_stale(get_session().host, facts)
             runs.go_where_told(facts.source, self.shell.user_ns)
         scope = opening.open_run(spec, cell=facts)
         if cell is not None:

@@ -7,11 +7,11 @@ import json
 import re
 from collections.abc import Iterator
 
+from cvtrack_magics.capture.code.minimal import script_cell
 from cvtrack_magics.replay.plan import Plan
 from cvtrack_magics.text import visible
 
 NOTEBOOK, SCRIPT, REQUIREMENTS = "replay.ipynb", "replay.py", "requirements.txt"
-_MAGIC = re.compile(r"^([ \t]*)([%!].*|[\w., \t]+=[ \t]*[%!].*)$", re.MULTILINE)
 _PINNED = re.compile(r"^[A-Za-z0-9][\w.\-]*(\[[\w,\-]+\])?\s*(==|@ (?!file:))\s*\S+")
 
 
@@ -55,7 +55,7 @@ def script_of(plan: Plan) -> str:
     lines += [f"#     {json.dumps(line)}," for line in _packages(plan.requirements)]
     lines += ["# ]", "# ///", f"# Run {plan.run_id}: cvtrack exec {SCRIPT}", ""]
     for source in (*plan.before, plan.cell):
-        lines += ["# %%", _MAGIC.sub(r"\1# \2", source), ""]
+        lines.append(script_cell(source))
     if plan.rest:
         lines += ["# %% [markdown]", "# The rest of the session, which the run does not need:"]
         lines += [f"#     {line}" for source in plan.rest for line in [*source.splitlines(), ""]]

@@ -12,6 +12,7 @@ from cvtrack_magics.capture.code.scripts import script_records
 from cvtrack_magics.records import Artifact, Notice, Param, Record, Tag
 from cvtrack_magics.run import context as surroundings
 from cvtrack_magics.run.host import CellFacts
+from cvtrack_magics.run.notebook_state import NotebookState
 from cvtrack_magics.threads import started
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ class Gathering:
         self._ended = threading.Event()
         self._thread: threading.Thread | None = None
         self._scripts: list[Record] = []
+        self._state: NotebookState | None = None
         self.machine_params: set[str] = set()
         self._machine: list[Record] = []
 
@@ -64,6 +66,7 @@ class Gathering:
         """Begin to look around; scripts are read at once, for the cell may change them."""
         if self._code:
             self._scripts = surroundings.safely("scripts", self._scripts_now)
+            surroundings.safely("the notebook's state", self._look_at_state)
         self._thread = started(self._work, name="cvtrack-gather")
 
     def run_is_open(self) -> None:
@@ -99,7 +102,9 @@ class Gathering:
             *fresh,
             *surroundings.safely("scripts", lambda: self._scripts_but(there)),
             *surroundings.safely("the session", lambda: surroundings.session_records(host.cells())),
+            *surroundings.safely("the cells that it needs", self._minimal),
             *surroundings.safely("whether it can be run again", self._replayable),
+            *surroundings.safely("the notebook's state", self._state_at_end),
             *surroundings.safely(
                 "imported modules",
                 lambda: surroundings.late_code_records(
@@ -107,6 +112,24 @@ class Gathering:
                 ),
             ),
         ]
+
+    def _look_at_state(self) -> list[Record]:
+        self._state = NotebookState(self._session.host, self._cell)
+        return []
+
+    def _stale(self) -> list[Record]:
+        """Return what is stale of what a cell reads; a run over several is asked at its end."""
+        if self._state is None:
+            return []
+        return self._state.stale_records() if self._state.is_cell else []
+
+    def _state_at_end(self) -> list[Record]:
+        if self._state is None:
+            return []
+        return self._state.carried_records() if self._state.is_cell else self._state.stale_records()
+
+    def _minimal(self) -> list[Record]:
+        return self._state.minimal_records() if self._state is not None else []
 
     def _replayable(self) -> list[Record]:
         from cvtrack_magics.replay.plan import why_not
@@ -144,11 +167,14 @@ class Gathering:
     def _work(self) -> None:
         # beside each other, because git may hang where a file server does
         git = started(self._look_at_git, name="cvtrack-git-state") if self._code else None
+        if self._state is not None:  # first of all: the notebook may be saved again soon
+            self._state.look()
         records = [*surroundings.safely("environment and hardware", self._machine_now)]
         self.machine_params = {item.key for item in records if isinstance(item, Param)}
         if self._code:
             records += surroundings.safely("code", lambda: surroundings.cell_records(self._cell))
             records += self._scripts
+            records += surroundings.safely("the notebook's state", self._stale)
         self._keep(records)
         self._hand_over()
         if git is not None:

@@ -14,6 +14,8 @@ from cvtrack_magics.secrets import printable
 from cvtrack_magics.text import visible
 
 if TYPE_CHECKING:
+    from cvtrack_magics.capture.code.cell_order import Saved
+    from cvtrack_magics.capture.code.recipes import Executed
     from cvtrack_magics.capture.code.session import Cell
 
 
@@ -44,6 +46,18 @@ class Host(Protocol):
 
     def sources(self) -> Sequence[str]:
         """Return the sources of those cells, without their outputs."""
+
+    def executed(self) -> Sequence[Executed]:
+        """Return those cells with what each did to the user's names."""
+
+    def key_of(self, cell: CellFacts) -> str:
+        """Return what a cell is known by among those that were executed."""
+
+    def saved(self) -> Saved:
+        """Return the notebook's file as it was saved last, as far as it can be read."""
+
+    def grown(self) -> frozenset[str]:
+        """Return the names whose objects the running cell has changed in place so far."""
 
     def names(self) -> Mapping[str, Any]:
         """Return the user's names, as the running code has them."""
@@ -93,6 +107,25 @@ class ScriptHost:
     def sources(self) -> Sequence[str]:
         """Return nothing: a script has no cells."""
         return ()
+
+    def executed(self) -> Sequence[Executed]:
+        """Return nothing: a script has no cells."""
+        return ()
+
+    def key_of(self, cell: CellFacts) -> str:
+        """Return nothing: a script has no cells."""
+        del cell
+        return ""
+
+    def saved(self) -> Saved:
+        """Return nothing: a script runs from top to bottom."""
+        from cvtrack_magics.capture.code.cell_order import Saved
+
+        return Saved()
+
+    def grown(self) -> frozenset[str]:
+        """Return nothing: a script has no cells."""
+        return frozenset()
 
     def names(self) -> Mapping[str, Any]:
         """Return nothing: a script's names are its own."""

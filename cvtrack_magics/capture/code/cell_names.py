@@ -7,25 +7,9 @@ import re
 import symtable
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from keyword import iskeyword
 
-_CELL_MAGIC = re.compile(r"\s*%%(?P<name>\w+)(?P<line>[^\n]*)(?:\n|$)")
-_LINE_MAGIC = re.compile(
-    r"^(?P<indent>[ \t]*)(?:(?P<target>[\w.,\s]+?)[ \t]*=[ \t]*)?"
-    r"(?P<sign>%{1,2}|!{1,2})(?P<rest>.*)$"
-)
-_WORD = re.compile(r"(?<![\w.'\"-])[A-Za-z_]\w*")
-_PYTHON = {"mlrun", "time", "timeit", "capture", "prun"}
-_EFFECT = {"writefile", "file", "bash", "sh", "script", "run_cell"}
-_STATE = {
-    *("load_ext", "reload_ext", "autoreload", "run", "cd", "env", "set_env", "matplotlib"),
-    *("config", "mlseed", "mlautolog", "mltags", "pylab", "precision"),
-}
-_DEFINES_NOTHING = {
-    *("time", "timeit", "config", "cd", "env", "set_env", "matplotlib", "autoreload", "precision"),
-    *("load_ext", "reload_ext", "unload_ext", "pip", "conda", "who", "whos", "pwd", "ls", "who_ls"),
-    *("html", "markdown", "latex", "svg", "javascript", "js", "writefile", "file", "capture"),
-}
+from cvtrack_magics.capture.code.cell_magics import without_magics
+
 _HIDING = {"exec", "globals", "locals", "get_ipython", "setattr", "eval"}
 _PURE = {
     *("print", "len", "type", "repr", "str", "int", "float", "bool", "sum", "min", "max", "sorted"),
@@ -107,7 +91,7 @@ def names_of(source: str, modules: Iterable[str] = ()) -> CellNames:
         What other cells have imported modules as.
     """
     found = CellNames(modules=set(modules))
-    text = _without_magics(source, found)
+    text = text_of(source, found)
     try:
         tree = ast.parse(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -115,50 +99,21 @@ def names_of(source: str, modules: Iterable[str] = ()) -> CellNames:
         return found
     found.opaque |= any(isinstance(n, ast.Name) and n.id in _HIDING for n in ast.walk(tree))
     for statement in tree.body:
-        _add(statement, found, found.defines, branch=False)
+        add_statement(statement, found, found.defines, branch=False)
     return found
 
 
-def _without_magics(source: str, found: CellNames) -> str:
-    head = _CELL_MAGIC.match(source)
-    if head:
-        found.always = head["name"] in _EFFECT
-        found.opaque = not _is_plain(head["name"])
-        if head["name"] not in _PYTHON:
-            return ""
-        if head["name"] == "mlrun":
-            found.mentions |= set(_WORD.findall(head["line"]))
-            found.reads |= found.mentions
-        source = source[head.end() :]
-    lines = [_line(line, found) for line in source.split("\n")]
-    return "\n".join(lines)
+def text_of(source: str, found: CellNames) -> str:
+    """Return a cell as Python alone; what its magics do is noted in ``found``."""
+    plain = without_magics(source)
+    found.mentions |= plain.mentions
+    found.reads |= plain.reads
+    found.always |= plain.always
+    found.opaque |= plain.opaque
+    return plain.text
 
 
-def _line(line: str, found: CellNames) -> str:
-    magic = _LINE_MAGIC.match(line) if "%" in line or "!" in line else None
-    if magic is None:
-        return line
-    name = re.match(r"\w*", magic["rest"])
-    word = name.group() if name else ""
-    is_magic = magic["sign"].startswith("%")
-    found.always |= is_magic and word in _STATE
-    found.opaque |= is_magic and not _is_plain(word)
-    read = _WORD.findall(magic["rest"][len(word) :])
-    found.mentions |= set(read)
-    target = f"{magic['target']} = " if magic["target"] else ""
-    # in its place stands what reads the same names
-    return f"{magic['indent']}{target}({_safe(read)})"
-
-
-def _is_plain(magic: str) -> bool:
-    return magic.startswith("ml") or magic in _DEFINES_NOTHING or magic in ("bash", "sh", "script")
-
-
-def _safe(words: Iterable[str]) -> str:
-    return " ".join(f"{one}," for one in dict.fromkeys(words) if not iskeyword(one))
-
-
-def _add(statement: ast.stmt, found: CellNames, known: set[str], *, branch: bool) -> None:
+def add_statement(statement: ast.stmt, found: CellNames, known: set[str], *, branch: bool) -> None:
     """Add a statement's names; ``known`` are those that certainly have a value of the cell."""
     if isinstance(statement, (*_BRANCHES, ast.With, ast.AsyncWith)):
         _add_blocks(statement, found, known, branch=branch)
@@ -212,15 +167,15 @@ def _add_blocks(statement: ast.stmt, found: CellNames, known: set[str], *, branc
             blocks += (one.body for one in value)
     if isinstance(statement, (ast.With, ast.AsyncWith)):
         for inner in (_head(statement), *statement.body):
-            _add(inner, found, known, branch=branch)
+            add_statement(inner, found, known, branch=branch)
         return
     within = set(known)
     for head in [_head(statement), *heads]:
-        _add(head, found, within, branch=True)  # a loop may have no round
+        add_statement(head, found, within, branch=True)  # a loop may have no round
     for block in blocks:
         inside = set(within)
         for inner in block:
-            _add(inner, found, inside, branch=True)
+            add_statement(inner, found, inside, branch=True)
 
 
 def _head(node: ast.AST) -> ast.stmt:
@@ -317,7 +272,7 @@ def _changed(statement: ast.stmt, modules: set[str]) -> Iterator[str]:
 
 def _changed_by(node: ast.AST, modules: set[str], *, thrown: bool) -> Iterator[str]:
     if isinstance(node, (ast.Attribute, ast.Subscript)) and not isinstance(node.ctx, ast.Load):
-        yield from _root(node)
+        yield from root_of(node)
     if isinstance(node, ast.Delete):
         yield from (one.id for one in node.targets if isinstance(one, ast.Name))
     if isinstance(node, ast.Call):
@@ -331,7 +286,7 @@ def _changed_by_call(node: ast.Call, modules: set[str], *, thrown: bool) -> Iter
         if node.func.id not in _PURE and not node.func.id[:1].isupper():
             yield from names
         return
-    for root in _root(node.func):
+    for root in root_of(node.func):
         called = node.func.attr if isinstance(node.func, ast.Attribute) else ""
         if root not in modules and not root[:1].isupper():  # a class
             if called not in _LEAVES:
@@ -343,7 +298,8 @@ def _changed_by_call(node: ast.Call, modules: set[str], *, thrown: bool) -> Iter
             yield root
 
 
-def _root(node: ast.AST) -> Iterator[str]:
+def root_of(node: ast.AST) -> Iterator[str]:
+    """Yield the name that an attribute or an item is one of, or that the node is."""
     while isinstance(node, (ast.Attribute, ast.Subscript)):
         node = node.value
     if isinstance(node, ast.Name):

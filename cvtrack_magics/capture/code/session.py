@@ -45,16 +45,16 @@ def session_script(cells: Sequence[Cell]) -> str:
         as they were typed, so it runs with ``ipython session.ipy``; a cell magic
         owns its whole cell, and is written as a ``run_cell_magic`` call.
     """
-    parts = [f"# %% [{cell.execution_count}]\n{_as_script(cell.source)}\n" for cell in cells]
+    parts = [f"# %% [{cell.execution_count}]\n{as_script(cell.source)}\n" for cell in cells]
     return "\n".join(parts)
 
 
-def _as_script(source: str) -> str:
+def as_script(source: str) -> str:
+    """Return a cell as a script has it: a cell magic is a call, for it would own what follows."""
     text = source.rstrip("\n")
     first, _, body = text.lstrip().partition("\n")
     if not first.startswith("%%"):
         return text
-    # In a script a %% line would swallow every cell after it.
     name, _, line = first[2:].partition(" ")
     return f"get_ipython().run_cell_magic({name!r}, {line.strip()!r}, {_quoted(body)})"
 
