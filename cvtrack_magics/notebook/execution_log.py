@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from difflib import SequenceMatcher
 from pathlib import Path
@@ -44,11 +44,17 @@ class ExecutionLog:
         self.executed: list[Executed] = []
         self.before: Before | None = None
         self._saved = Saved()
+        self._last: dict[str, int] | None = None
 
     def begin(self, source: str, notebook: str) -> None:
         """Look at the names before a cell."""
+        objects = self._objects()
+        outside = objects.items() - (objects if self._last is None else self._last).items()
+        if outside:  # a widget or a thread has set them: no cell has
+            names = frozenset(name for name, _ in outside)
+            self.executed.append(Executed(f"{OWN}{len(self.executed)}", "", bound=names))
         self.before = Before(
-            {name: id(value) for name, value in self._plain()},
+            objects,
             marks_of(mentioned(source, self._names), self._names),
             _stamp(notebook),
         )
@@ -56,14 +62,14 @@ class ExecutionLog:
     def end(self, cell: Executed) -> None:
         """Keep a cell that was executed, with what it did to the names."""
         before, self.before = self.before, None
+        self._last = self._objects()
         key = self.key_of(cell.key, cell.source)
         if before is None:  # it has loaded the extension
             steps = steps_of(cell.source) or ()
             touched = frozenset[str]().union(*(step.touches for step in steps))
             bound, changed, saved = touched & frozenset(self._names), frozenset[str](), 0
         else:
-            now = dict(self._plain())
-            bound = frozenset(n for n, one in now.items() if before.objects.get(n) != id(one))
+            bound = frozenset(n for n, _ in self._last.items() - before.objects.items())
             changed, saved = grown(before.marks, self._names), before.saved
         self.executed.append(
             Executed(
@@ -102,9 +108,10 @@ class ExecutionLog:
             self._saved = _read(notebook, stamp) if stamp else Saved()
         return self._saved
 
-    def _plain(self) -> Iterator[tuple[str, Any]]:
+    def _objects(self) -> dict[str, int]:
+        """Return which object each of the names is."""
         # at once: another thread may set a name meanwhile
-        return ((name, one) for name, one in list(self._names.items()) if name[:1] != "_")
+        return {name: id(one) for name, one in list(self._names.items()) if name[:1] != "_"}
 
 
 def _are_alike(old: str, new: str) -> bool:

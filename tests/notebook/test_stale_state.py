@@ -155,6 +155,13 @@ def test_without_ids_nothing_is_called_stale(shell: Shell, store: str) -> None:
     assert "stale" not in shell.run("%%mlrun a\nlog(x=len(t))")
 
 
+def test_what_no_cell_has_set_is_not_known(shell: Shell, store: str) -> None:
+    for key, text in PLANTED["data of a path that was edited"].cells:
+        shell.run(text, key)
+    shell.ip.user_ns["data"] = "made by a button"
+    assert "stale" not in shell.run("%%mlrun a\nlog(x=len(data))", "run")
+
+
 def test_an_id_that_was_given_to_another_cell_is_another_cell(shell: Shell, store: str) -> None:
     key = "vscode-notebook-cell:/x.ipynb#W1"
     shell.run("scale = 3\nwidth = 4", key)
