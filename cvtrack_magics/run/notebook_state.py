@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 from cvtrack_magics.capture.code.cell_order import OWN, Notebook
@@ -123,9 +124,11 @@ def _added(source: str) -> set[str]:
 
 def refuse_stale(host: Host, cell: CellFacts) -> None:
     """Raise where a cell that is about to be a run reads stale names."""
-    state = NotebookState(host, cell)
-    state.look()
-    found = state.stale()
+    found: list[Found] = []
+    with suppress(Exception):  # what cannot be told refuses nothing; the run says so
+        state = NotebookState(host, cell)
+        state.look()
+        found = state.stale()
     if found:
         raise UsageProblem(
             "--strict: the cell reads what is stale, and no run was opened. "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from itertools import product
 
 from cvtrack_magics.capture.code.recipes import Evidence, Executed, Names, evidence_of
@@ -39,12 +40,12 @@ class Notebook:
     body: Executed
     saved: Saved = field(default_factory=Saved)
 
-    @property
+    @cached_property
     def last(self) -> dict[str, Executed]:
         """The last execution of each cell, in the order of their first one."""
         return {one.key: one for one in self.history}
 
-    @property
+    @cached_property
     def texts(self) -> dict[str, str]:
         """The text of each cell in the file, if the file and the front end have the same ids."""
         texts = dict(self.saved.cells)
@@ -76,6 +77,21 @@ class Notebook:
         mine = places.get(self.body.key)
         return mine is not None and places.get(cell.key, -1) > mine
 
+    @cached_property
+    def moved(self) -> dict[str, Executed]:
+        """The cells of the file that were not executed, but as a part of others, or elsewhere.
+
+        Cells are split, cut and pasted; they have other ids then.
+        """
+        known = {step.text for one in self.history for step in steps_of(one.source) or ()}
+        fresh = {k: v for k, v in self.texts.items() if k not in self.last and k != self.body.key}
+        steps = {key: steps_of(text) for key, text in fresh.items()}
+        return {
+            key: Executed(key, fresh[key])
+            for key, some in steps.items()
+            if some and all(step.text in known for step in some)
+        }
+
     def orders(self) -> list[list[Executed]]:
         """Return the orders that the cells above the body may stand in."""
         return _by_file(self) if self.texts else _by_execution(self)
@@ -94,32 +110,38 @@ class Notebook:
         """Return what a text may do that has not been executed."""
         steps = steps_of(cell.source) or ()
         perhaps = frozenset[str]().union(*(one.perhaps | one.may_add for one in steps))
-        grown = (one.grown for one in self.history if one.key == cell.key)
+        is_moved = cell.key not in self.last
+        grown = (one.grown for one in self.history if is_moved or one.key == cell.key)
         return Evidence(ever_bound=perhaps, ever_grown=frozenset[str]().union(*grown))
 
 
 def _by_execution(notebook: Notebook) -> list[list[Executed]]:
-    """Return the order in which cells were executed first, and that in which they were last."""
+    """Return the order in which cells were executed first, and that in which they were last.
+
+    The run's own cell may stand last, or above what was executed after it.
+    """
     history, body = notebook.history, notebook.body
     first = list(notebook.last)
-    first = first[: first.index(body.key)] if body.key in first else first
+    above = first[: first.index(body.key)] if body.key in first else first
     last = list(dict.fromkeys(one.key for one in reversed(history)))[::-1]
     return [
         [notebook.now(notebook.last[key]) for key in keys if key != body.key]
-        for keys in (first, last)
+        for keys in (first, above, last)
     ]
 
 
 def _by_file(notebook: Notebook) -> list[list[Executed]]:
     """Return the file's order, with what is not in it yet below the cell before it, or last."""
-    keys = [one.key for one in notebook.history if not notebook.is_gone(one)]
-    keys = list(dict.fromkeys([*keys, notebook.body.key]))
+    cells = {key: notebook.now(one) for key, one in notebook.last.items()}
+    cells = {key: one for key, one in cells.items() if not notebook.is_gone(one)}
+    cells |= notebook.moved
+    body = notebook.body.key
+    keys = list(dict.fromkeys([*cells, body]))
+    is_new = body not in notebook.texts
     found: list[list[Executed]] = []
-    is_new = notebook.body.key not in notebook.texts
     for cells_below, body_below in product((True, False), (False, True) if is_new else (False,)):
         order = _placed(notebook, keys, cells_below=cells_below, body_below=body_below)
-        above = order[: order.index(notebook.body.key)]
-        found.append([notebook.now(notebook.last[key]) for key in above])
+        found.append([cells[key] for key in order[: order.index(body)]])
     return found
 
 

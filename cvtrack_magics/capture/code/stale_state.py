@@ -117,7 +117,8 @@ def lines_of(found: Sequence[Found]) -> list[str]:
     lines = [f"{one.line}." for one in found[:MOST]]
     rest = [name for one in found[MOST:] for name in one.names]
     if rest:
-        lines.append(f"{_listed(f'`{one}`' for one in rest)} may be stale for other reasons, too.")
+        names = _listed(f"`{one}`" for one in rest)
+        lines.append(f"{names} {'is' if len(rest) == 1 else 'are'} stale for other reasons.")
     return lines
 
 
@@ -140,13 +141,16 @@ class _Teller:
     ideal: Names
 
     def reason(self, name: str) -> _Reason:
-        return self._between(name, self.actual.known[name], self.ideal.known.get(name))
+        try:
+            return self._between(name, self.actual.known[name], self.ideal.known.get(name))
+        except RecursionError:  # made from each other, again and again
+            return _Reason("{names} {come} from what has changed since")
 
     def _cell(self, cell: Executed) -> str:
         if cell.key == self.notebook.body.key:
             return "this cell"
-        number = self.notebook.last[cell.key].number
-        return f"cell [{number}]" if number else "a cell above"
+        last = self.notebook.last.get(cell.key)
+        return f"cell [{last.number}]" if last is not None and last.number else "a cell above"
 
     def _between(self, name: str, actual: Recipe, ideal: Recipe | None) -> _Reason:
         theirs = ideal.acts if ideal is not None else ()

@@ -86,6 +86,32 @@ PLACES: dict[str, tuple[Cells, Cells, str]] = {
         [("a", "x = [lr]"), ("b", "lr = 1"), ("run", "")],
         "`x` was made with `lr`, and `lr` comes from cell [1], which stands below",
     ),
+    "cut, and pasted elsewhere": (
+        [("a", "x = 1"), ("b", "y = 2")],
+        [("b", "y = 2"), ("pasted", "x = 1"), ("run", "")],
+        "",
+    ),
+    "pasted below": (
+        [("a", "x = 1"), ("b", "y = 2")],
+        [("b", "y = 2"), ("run", ""), ("pasted", "x = 1")],
+        "`x` comes from cell [1], which the saved notebook does not have any more",
+    ),
+    "a cell that was split": (
+        [("a", "x = 1\ny = 2\nx = x + y")],
+        [("a", "x = 1"), ("part", "y = 2\nx = x + y"), ("run", "")],
+        "",
+    ),
+    "cells that were merged": (
+        [("a", "y = 2"), ("b", "x = y")],
+        [("a", "y = 2\nx = y"), ("run", "")],
+        "",
+    ),
+    "split, and edited": (
+        [("a", "y = 2\nx = y")],
+        [("a", "y = 3"), ("part", "x = y"), ("run", "")],
+        "`x` was made with `y`, and `y` comes from cell [1] as it was before it was edited; run "
+        "cell [1] again.",
+    ),
     "changed by what stands below": (
         [("a", "x = []"), ("b", "x.append(1)")],
         [("a", "x = []"), ("run", ""), ("b", "x.append(1)")],
@@ -113,6 +139,12 @@ def test_a_cell_that_the_file_does_not_have_yet_is_where_it_was_run() -> None:
     body = executed(*BODY, 9)
     assert stale_names(Notebook(history, body, Saved(2, (("a", ""), ("b", "")))), [BODY[1]]) == []
     assert stale_names(Notebook(history, body, Saved(2, (("a", ""), BODY))), [BODY[1]]) == []
+
+
+def test_a_chain_that_never_ends_is_told_too() -> None:
+    cells = [("a", "x = 1"), ("b", "y = 1"), *[("c", "x = f(y)"), ("d", "y = g(x)")] * 2000]
+    (said,) = stale([*cells, ("d", "y = h(x)")], BODY)
+    assert said.startswith("`x` ")
 
 
 STEPS = {
