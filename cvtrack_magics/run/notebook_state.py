@@ -17,7 +17,7 @@ from cvtrack_magics.errors import UsageProblem
 from cvtrack_magics.records import Artifact, Notice, Record, Tag
 from cvtrack_magics.run.host import CellFacts, Host
 
-_RUN = re.compile(r"\A\s*%%mlrun\b")
+_RUN = re.compile(r"\A\s*%%ml(?:run|sweep)\b")
 _WRITES = r"{0}\.(?:append|extend|add|update|insert|setdefault)\(|{0}\[[^\]\n]*\]\s*=(?!=)"
 
 

@@ -94,6 +94,36 @@ FINE: dict[str, Case] = {
         "log(x=sum(1 for _ in net.parameters()))",
         "",
     ),
+    "to another device": Case(
+        [
+            ("a", "import torch\nnet = torch.nn.Linear(1, 1)"),
+            ("b", "net = net.to('cpu')"),
+            ("b", "net = net.cpu()"),
+        ],
+        "log(x=sum(1 for _ in net.parameters()))",
+        "",
+    ),
+    "two that are made from each other": Case(
+        [
+            ("a", "def wrap(*some): return some\nnet, opt = 1, 2"),
+            *[("b", "net, opt = wrap(net, opt)\nnet = abs(net)\nopt = max(opt, net)")] * 2,
+        ],
+        "log(x=net + opt)",
+        "",
+    ),
+    "columns in another order": Case(
+        [
+            ("a", "d = {}"),
+            ("c", "d['c'] = 1"),
+            ("b", "d['b'] = 1"),
+        ],
+        "log(x=len(d))",
+        "",
+        [("a", "d = {}"), ("b", "d['b'] = 1"), ("c", "d['c'] = 1"), ("run", "")],
+    ),
+    "what is taken with a default": Case(
+        [("a", "d = {'a': 1}"), *[("b", "d.pop('z', None)")] * 2], "log(x=len(d))", ""
+    ),
     "a column again": Case(
         [
             ("a", "import pandas as pd\ndf = pd.DataFrame({'a': [1, 2]})"),

@@ -57,22 +57,22 @@ PLANTED = {
     "appended twice": Case(
         [("a", "data = [1]"), ("b", "data.append(2)"), ("b", "data.append(2)")],
         "log(x=sum(data))",
-        "`data` was changed in place by cell [4] 2 times; run cells [2] and [4] again",
+        "`data` was changed by cell [4] 2 times; run cells [2] and [4] again",
     ),
     "multiplied twice": Case(
         [("a", "lr = 0.1"), ("b", "lr *= 0.1"), ("b", "lr *= 0.1")],
         "log(x=lr)",
-        "`lr` was changed in place by cell [4] 2 times",
+        "`lr` was changed by cell [4] 2 times",
     ),
     "divided twice, as an expression": Case(
         [("a", "x = 255.0"), ("b", "x = x / 255"), ("b", "x = x / 255")],
         "log(x=x)",
-        "`x` was changed in place by cell [4] 2 times",
+        "`x` was changed by cell [4] 2 times",
     ),
     "a loop that adds up, twice": Case(
         [("a", "total = 0"), *[("b", "for i in range(3):\n    total += i")] * 2],
         "log(x=total)",
-        "`total` was changed in place by cell [4] 2 times",
+        "`total` was changed by cell [4] 2 times",
     ),
     "trained twice by a method of its own": Case(
         [
@@ -85,7 +85,7 @@ PLANTED = {
             ("c", "model.more()"),
         ],
         "log(x=model.w)",
-        "`model` was changed in place by cell [5] 2 times; run cells [3] and [5] again",
+        "`model` was changed by cell [5] 2 times; run cells [3] and [5] again",
     ),
     "a network trained twice outside a run": Case(
         [
@@ -96,12 +96,12 @@ PLANTED = {
             ("d", "step()"),
         ],
         "log(x=float(net.weight.sum()))",
-        "`net` was changed in place by cell [6] 2 times",
+        "`net` was changed by cell [6] 2 times",
     ),
     "changed by an earlier version": Case(
         [("a", "data = {'a': 1}"), ("b", "data['b'] = 2"), ("b", "data['c'] = 2")],
         "log(x=len(data))",
-        "`data` was changed in place by an earlier version of cell [4]; run cells [2] and [4]",
+        "`data` was changed by an earlier version of cell [4]; run cells [2] and [4]",
     ),
     "a batch that was taken twice": Case(
         [
@@ -110,7 +110,7 @@ PLANTED = {
             ("b", "one = next(batches)"),
         ],
         "log(x=sum(batches))",
-        "`batches` was changed in place by cell [4] 2 times",
+        "`batches` was changed by cell [4] 2 times",
     ),
     "from a cell that was deleted": Case(
         [("a", "import math"), ("b", "scale = 3")],
@@ -134,7 +134,7 @@ PLANTED = {
     "changed by a cell that was deleted": Case(
         [("a", "data = [3]"), ("b", "data.append(9)")],
         "log(x=len(data))",
-        "`data` was changed in place by cell [3], which the saved notebook does not have any more; "
+        "`data` was changed by cell [3], which the saved notebook does not have any more; "
         "run cell [2] again",
         [("a", "data = [3]")],
     ),
@@ -154,7 +154,7 @@ PLANTED = {
     "made again, and not changed again": Case(
         [("a", "data = [1]"), ("b", "data.append(2)"), ("a", "data = [1]")],
         "log(x=sum(data))",
-        "cell [3], which changes `data` in place, has not run since it was made; run cell [3]",
+        "cell [3], which changes `data`, has not run since it was made; run cell [3]",
         [("a", "data = [1]"), ("b", "data.append(2)"), ("run", "")],
     ),
     "one that was put above": Case(

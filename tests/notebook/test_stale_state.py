@@ -85,7 +85,7 @@ def test_strict_can_be_a_setting(shell: Shell, store: str, notebook: Path) -> No
     case = PLANTED["multiplied twice"]
     said = play(shell, notebook, case)
     assert "UsageError: --strict" in said
-    assert "was changed in place by cell" in said
+    assert "was changed by cell" in said
     assert not runs_of(store)
 
 

@@ -128,8 +128,9 @@ class Names:
         if steps is None:
             self._doubt(seen.ever_bound | seen.ever_grown)
             return
+        changed = frozenset[str]().union(*(step.changes for step in steps))
         for step in steps:
-            self._execute(step, cell, seen)
+            self._execute(step, cell, seen, changed)
         touched = frozenset[str]().union(*(step.touches for step in steps))
         self._doubt(seen.ever_bound - touched)
         if cell.run:
@@ -151,7 +152,7 @@ class Names:
                 ahead += recipe.later
         return found
 
-    def _execute(self, step: Step, cell: Executed, seen: Evidence) -> None:
+    def _execute(self, step: Step, cell: Executed, seen: Evidence, changed: frozenset[str]) -> None:
         if not step.touches:
             return
         inputs = self.reached(step.reads)
@@ -166,14 +167,16 @@ class Names:
                 self._doubt([name])
         if cell.run:  # what a run does to its own state is told otherwise
             return
+        # what a cell changes of two objects by each other is not told apart when it runs again
+        others = {name: recipe for name, recipe in inputs.items() if name not in changed}
         for name in step.adds & certain:
-            self._change(name, Act(step.text, cell, _but(inputs, name)))
+            self._change(name, Act(step.text, cell, others))
         for name, slot in step.sets:
             if name in certain:
-                self._change(name, Act(step.text, cell, _but(inputs, name), slot))
+                self._change(name, Act(step.text, cell, others, slot))
         for name in step.may_add & certain & (seen.ever_bound | seen.ever_grown):
             if name in seen.bound | seen.grown:
-                self._change(name, Act(step.text, cell, _but(inputs, name)))
+                self._change(name, Act(step.text, cell, others))
             else:
                 self._doubt([name])
 
@@ -191,17 +194,15 @@ class Names:
         if before.is_module:
             return
         act = _signed(act)
-        at = next((n for n, one in enumerate(before.acts) if act.slot and one.slot == act.slot), -1)
-        acts = (*before.acts, act) if at < 0 else (*before.acts[:at], act, *before.acts[at + 1 :])
+        made = before.acts[: 0 if before.given else 1]
+        rest = [one for one in before.acts[len(made) :] if not act.slot or one.slot != act.slot]
+        # which part is set first is no difference; what adds up keeps its order behind them
+        acts = (*made, *sorted([*rest, act], key=lambda one: (not one.slot, one.slot)))
         self.known[name] = _summed(replace(before, acts=acts), name)
 
     def _doubt(self, names: Iterable[str]) -> None:
         for name in names:
             self.known[name] = replace(self.known.get(name, Recipe(given=True)), unsure=True)
-
-
-def _but(inputs: Mapping[str, Recipe], name: str) -> dict[str, Recipe]:
-    return {key: recipe for key, recipe in inputs.items() if key != name}
 
 
 def _signed(act: Act) -> Act:

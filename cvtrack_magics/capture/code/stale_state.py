@@ -73,10 +73,13 @@ def stale_names(notebook: Notebook, bodies: Sequence[str]) -> list[Found]:
     they read) is another one in every order that the cells may stand in. What a run's own cell
     changes is no recipe: to train on is no mistake. Where anything is uncertain, nothing is said.
     """
+    names_read = reads_of(*bodies)
+    if not names_read:
+        return []
     actual = Names(evidence_of(notebook.history))
     for one in notebook.history:
         actual.execute(one)
-    read = actual.reached(reads_of(*bodies))
+    read = actual.reached(names_read)
     stale = {name: one for name, one in read.items() if not one.unsure}
     ideals: list[Names] = []
     for order in notebook.orders() if stale else ():
@@ -158,7 +161,8 @@ class _Teller:
             if one.digest != other.digest:
                 if one.text == other.text:
                     return self._made_from(one, other)
-                return self._made(one, other) if not at else self._changed(actual, one)
+                is_made = not at and not actual.given
+                return self._made(one, other) if is_made else self._changed(actual, one)
         if len(actual.acts) > len(theirs):
             extra = actual.acts[len(theirs)]
             if not theirs and not actual.given:
@@ -227,7 +231,7 @@ class _Teller:
         """Return why an object was changed by more than the notebook has."""
         cell = self._cell(act.by)
         makers = () if recipe.given else (self._cell(recipe.acts[0].by),)
-        text = "{names} {were} changed in place by"
+        text = "{names} {were} changed by"
         if self.notebook.is_gone(act.by):
             return _Reason(f"{text} {cell}, {_GONE}", again=makers)
         if not self._has(act):
@@ -240,7 +244,7 @@ class _Teller:
 
     def _not_changed(self, name: str, act: Act) -> _Reason:
         cell = self._cell(act.by)
-        text = f"{cell}, which changes `{name}` in place, has not run since it was made"
+        text = f"{cell}, which changes `{name}`, has not run since it was made"
         return _Reason(text, again=(cell,))
 
 

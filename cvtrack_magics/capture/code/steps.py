@@ -19,13 +19,13 @@ _ADDING = (
     *(ast.LShift, ast.RShift, ast.BitXor),
 )
 """Operators that give something else when they are applied a second time."""
-_ADDS = {
-    *("append", "extend", "insert", "pop", "popleft", "popitem", "appendleft", "extendleft"),
-    *("remove", "reverse", "rotate"),
-}
-"""Methods that change the object each time they are called."""
+_TAKES = {"pop", "popleft", "popitem"}
+_ADDS = {"append", "extend", "insert", "appendleft", "extendleft", "remove", "reverse"}
+"""Methods that change the object each time they are called; what gives a value back may not."""
 _SETS = {"update", "add", "clear", "sort", "discard", "setdefault", "fill", "fill_"}
 """Methods that change the object, and leave it so when they are called again."""
+_PLACES = {"to", "cuda", "cpu", "float", "half", "double", "eval", "train"}
+"""Methods of which only the last counts: a network is where it was sent last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +64,14 @@ class Step:
     makes_class: bool = False
 
     @property
+    def changes(self) -> frozenset[str]:
+        """The names that it makes something else from what they were."""
+        return self.adds | self.may_add | {name for name, _ in self.sets}
+
+    @property
     def touches(self) -> frozenset[str]:
         """All names that may be something else after it."""
-        changed = self.adds | self.may_add | {name for name, _ in self.sets}
-        return self.binds | self.perhaps | changed
+        return self.binds | self.perhaps | self.changes
 
 
 @dataclass
@@ -143,6 +147,8 @@ def _collect(node: ast.AST, found: _Changes, *, branch: bool) -> None:
         return
     if isinstance(node, (ast.Attribute, ast.Subscript)) and not isinstance(node.ctx, ast.Load):
         found.sets += ((root, ast.unparse(node)) for root in root_of(node))
+    if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
+        _collect_thrown(node.value, found, branch=branch)
     if isinstance(node, ast.Call):
         _collect_call(node, found, branch=branch)
     for inner in ast.iter_child_nodes(node):
@@ -157,6 +163,16 @@ def _collect_augmented(node: ast.AugAssign, found: _Changes, *, branch: bool) ->
             found.sets.append((root, ast.unparse(node)))
 
 
+def _collect_thrown(node: ast.Call, found: _Changes, *, branch: bool) -> None:
+    """Add what a call changes whose value nobody takes: what would it be for otherwise."""
+    if isinstance(node.func, ast.Attribute):
+        for root in root_of(node.func):
+            if node.func.attr in _ADDS:
+                found.add(root, branch=branch)
+            elif node.func.attr in _SETS:
+                found.sets.append((root, ast.unparse(node)))
+
+
 def _collect_call(node: ast.Call, found: _Changes, *, branch: bool) -> None:
     if isinstance(node.func, ast.Name) and node.func.id == "next" and node.args:
         for root in root_of(node.args[0]):
@@ -168,9 +184,9 @@ def _collect_call(node: ast.Call, found: _Changes, *, branch: bool) -> None:
         for one in node.keywords
     )
     for root in root_of(node.func):
-        if node.func.attr in _ADDS:
+        if node.func.attr in _TAKES and len(node.args) < 2:  # a default is for the second time
             found.add(root, branch=branch)
-        elif node.func.attr in _SETS or in_place:
+        elif in_place:
             found.sets.append((root, ast.unparse(node)))
 
 
@@ -190,7 +206,8 @@ def _add_own(statement: ast.stmt, name: str, found: _Changes, *, branch: bool) -
     if any(_is_sum(value, name) for value in values):
         found.add(name, branch=branch)
     else:
-        found.sets.append((name, ast.dump(statement)))
+        placed = any(_is_placed(value, name) for value in values)
+        found.sets.append((name, "place" if placed else ast.dump(statement)))
 
 
 def _values(statement: ast.stmt, name: str) -> Iterator[ast.AST]:
@@ -215,6 +232,17 @@ def _stores(target: ast.AST | None, name: str) -> bool:
 
 def _reads(value: ast.AST, name: str) -> bool:
     return any(isinstance(one, ast.Name) and one.id == name for one in ast.walk(value))
+
+
+def _is_placed(value: ast.AST, name: str) -> bool:
+    """Say whether a value is ``name.to(device)``, or of its kind."""
+    return (
+        isinstance(value, ast.Call)
+        and isinstance(value.func, ast.Attribute)
+        and value.func.attr in _PLACES
+        and isinstance(value.func.value, ast.Name)
+        and value.func.value.id == name
+    )
 
 
 def _is_sum(value: ast.AST, name: str) -> bool:

@@ -115,7 +115,7 @@ PLACES: dict[str, tuple[Cells, Cells, str]] = {
     "changed by what stands below": (
         [("a", "x = []"), ("b", "x.append(1)")],
         [("a", "x = []"), ("run", ""), ("b", "x.append(1)")],
-        "`x` was changed in place by cell [2], which stands below this one; run cell [1] again.",
+        "`x` was changed by cell [2], which stands below this one; run cell [1] again.",
     ),
 }
 
@@ -156,6 +156,13 @@ STEPS = {
     "d['a'] = x": ({"d", "x"}, set(), {"d"}, set()),
     "d.a.b = x": ({"d", "x"}, set(), {"d"}, set()),
     "d['a'] += x": ({"d", "x"}, {"d"}, set(), set()),
+    "y = d.append(x)": ({"d", "x"}, set(), set(), {"y"}),
+    "y = d.pop()": ({"d"}, {"d"}, set(), {"y"}),
+    "y = d.pop('k', None)": ({"d"}, set(), set(), {"y"}),
+    "y = a.add(b)": ({"a", "b"}, set(), set(), {"y"}),
+    "s.add(b)": ({"s", "b"}, set(), {"s"}, set()),
+    "img.rotate(90)": ({"img"}, set(), set(), set()),
+    "b = next(iter(x))": ({"next", "iter", "x"}, set(), set(), {"b"}),
     "del d['a']": ({"d"}, set(), {"d"}, set()),
     "df.drop(i, inplace=True)": ({"df", "i"}, set(), {"df"}, set()),
     "y = next(it)": ({"next", "it"}, {"it"}, set(), {"y"}),

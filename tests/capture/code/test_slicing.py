@@ -71,6 +71,7 @@ CASES: dict[str, tuple[list[str], str, list[int]]] = {
     "an extension": (["%load_ext x", "y = 3"], "1", [0]),
     "a magic's argument": (["data = 3", "name = 1"], "%mldata data --name q", [0]),
     "a magic's value": (["p = 3", "r = %mleval p"], "r", [0, 1]),
+    "a sweep's cell": (["x = 1", "y = 1"], "%%mlsweep a --metric m\nlog(m=x)", [0]),
     "another run's cell": (["x = 1", "%%mlrun a --nested\nz = x"], "z", [0, 1]),
     "a cell of another language": (["%%html\n<b>x</b>", "x = 1"], "x", [1]),
     "a file that is written": (["%%writefile net.py\nx = 1"], "import net", [0]),
