@@ -6,6 +6,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from cvtrack_magics.delivery.outbox import Delivery
+from cvtrack_magics.journal.contents import read_contents
 from cvtrack_magics.journal.folder import RunFolder, Unreadable, me, read_folders, tidy
 from cvtrack_magics.journal.points import Cursor, StoredStream
 from cvtrack_magics.journal.record_log import read_facts
@@ -63,11 +64,17 @@ def revive(tracking: Tracking, folder: RunFolder, parent: Delivery | None) -> De
     sent = folder.acknowledged()
     facts = read_facts(folder.path, sent.facts)
     segments = folder.segments()
+    told = read_contents(folder.path)
     streams = {
         name: StoredStream(
-            segments.get(name, ()), sent.place(name)[0], facts.ends.get(name, (-1, 0))
+            segments.get(name, ()),
+            sent.place(name)[0],
+            facts.ends.get(name, (-1, 0)),
+            made=told.segments.get(name, ()),
+            sent=told.sent.get(name, ()),
+            name=name,
         )
-        for name in {**segments, **facts.ends}
+        for name in {**segments, **facts.ends, **told.segments}
     }
     left = 0
     last = folder.last_change
@@ -84,9 +91,8 @@ def revive(tracking: Tracking, folder: RunFolder, parent: Delivery | None) -> De
         parent=parent,
     )
     delivery.left = True
-    end = None
+    end = facts.end
     for batch in facts.batches:
-        end = batch.end or end
         if batch.number > sent.facts:
             delivery.facts.append(batch)
         for item in batch.records:  # a note of before did not say which stretch it is

@@ -26,6 +26,7 @@ from cvtrack_magics.delivery import recovery
 from cvtrack_magics.delivery.outbox import Delivery
 from cvtrack_magics.delivery.sender import TURN
 from cvtrack_magics.journal import liveness
+from cvtrack_magics.journal.contents import read_contents
 from cvtrack_magics.journal.folder import RunFolder, read_note
 from cvtrack_magics.journal.points import Cursor
 from cvtrack_magics.journal.record_log import GrowingFacts
@@ -73,8 +74,10 @@ class GrowingRun:
             self._streams[name].look(files)
 
     def _damage(self) -> list[str]:
-        streams = [item for one in self._streams.values() for item in one.damage.values()]
-        return [str(item) for item in (*self._facts.damage, *streams)]
+        told, files = read_contents(self.folder.path), stream_files(self.folder.path)
+        found = [*self._facts.damage, *self._facts.lacking(told.facts)]
+        found += [item for one in self._streams.values() for item in one.damage.values()]
+        return [*map(str, found), *told.missing(files)]
 
     def state(self) -> dict[str, Any]:
         """Return how far the run is, for the kernel."""

@@ -47,26 +47,39 @@ class Acknowledgements:
     counts. A note that is larger than a slot, of a run of some hundred workers, is a file of its
     own, which is replaced. A note that is lost or damaged only means that more is sent again,
     which a store takes as the same.
+
+    The CRC-32 is begun with that of the folder's name, since a note of another run would say
+    that this one's points are in the store. Formats 1 and 2 begin it with nothing.
+
+    Parameters
+    ----------
+    folder : Path
+        The run's folder.
+    version : int
+        The format of the journal.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, version: int = 3) -> None:
         self._folder = folder
         self._number = 0
+        self._version = version
+        self._seed = crc32(os.fsencode(folder.name)) if version > 2 else 0
 
     def write(self, sent: Sent) -> None:
         """Note how much the store has; raises :class:`OSError`."""
         text = json.dumps([sent.facts, sent.points, dict(sent.streams)]).encode()
         self._number += 1
         body = _HEAD.pack(0, self._number, len(text))[4:] + text
+        check = struct.pack("<I", crc32(body, self._seed))
         if len(text) > SLOT - _HEAD.size:
             new = self._folder / f"{LARGE}.new"
-            new.write_bytes(struct.pack("<I", crc32(body)) + body)
+            new.write_bytes(check + body)
             new.replace(self._folder / LARGE)
             return
         handle = os.open(self._folder / FILE, os.O_WRONLY | os.O_CREAT, 0o600)
         try:
             os.lseek(handle, self._number % 2 * SLOT, os.SEEK_SET)
-            os.write(handle, struct.pack("<I", crc32(body)) + body)
+            os.write(handle, check + body)
         finally:
             os.close(handle)
 
@@ -77,7 +90,7 @@ class Acknowledgements:
         found.append(self._slot(read_regular(self._folder / LARGE) or b""))
         newest = max((item for item in found if item is not None), default=None, key=_number)
         if newest is None:
-            return _read_format_1(self._folder)
+            return _read_format_1(self._folder) if self._version < 3 else Sent()
         self._number = newest[0]
         return newest[1]
 
@@ -86,7 +99,7 @@ class Acknowledgements:
             return None
         check, number, length = _HEAD.unpack_from(data)
         end = _HEAD.size + length
-        if end > len(data) or check != crc32(data[4:end]):
+        if end > len(data) or check != crc32(data[4:end], self._seed):
             return None
         try:
             facts, points, streams = json.loads(data[_HEAD.size : end])

@@ -20,7 +20,7 @@ import psutil
 
 from cvtrack_magics.journal import liveness
 from cvtrack_magics.journal.acknowledged import Acknowledgements, Sent
-from cvtrack_magics.journal.stored import read_regular, stream_files
+from cvtrack_magics.journal.stored import files_by_header, read_regular
 from cvtrack_magics.private import is_private
 
 __all__ = ["RunFolder", "RunNote", "Sent", "Unreadable", "me", "read_folders", "read_journal"]
@@ -31,7 +31,7 @@ CLAIM = "claim"
 HEALED = "healed"
 NEW, REMOVED = ".new-", ".removed-"
 STALE = 86_400.0  # seconds after which a folder that was not made to its end is deleted
-FORMAT = 2
+FORMAT = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +112,7 @@ class RunFolder:
         self.path = path
         self.note = note
         self._claim: int | None = None
-        self._acknowledgements = Acknowledgements(path)
+        self._acknowledgements = Acknowledgements(path, note.format)
 
     @classmethod
     def make(cls, root: Path, note: RunNote) -> RunFolder:
@@ -185,7 +185,7 @@ class RunFolder:
 
     def segments(self) -> dict[str, list[tuple[int, Path]]]:
         """Return number and file of each segment that is still there, by stream."""
-        return stream_files(self.path)
+        return files_by_header(self.path)
 
     @property
     def size(self) -> int:
@@ -296,7 +296,8 @@ def read_note(path: Path) -> RunNote:
         raise ValueError(f"its {NOTE} is damaged")
     names = {item.name for item in fields(RunNote)}
     try:
-        note = RunNote(**{key: value for key, value in entry.items() if key in names})
+        known = {key: value for key, value in entry.items() if key in names}
+        note = RunNote(**{**known, "format": version})
     except TypeError:
         raise TypeError(f"its {NOTE} is not whole") from None
     if not _is_sound(note):

@@ -14,7 +14,7 @@ from zlib import crc32
 
 from cvtrack_magics.journal.rows import (
     CHECK,
-    HEADER,
+    HEADER_ROOM,
     MOST_SETS,
     MetricLayout,
     Rows,
@@ -56,8 +56,14 @@ class MetricSet:
         self.is_own = is_own
         self.pack = layout.pack
         self.size = layout.size + CHECK.size
-        self.definition, self.seed = definition(number, names)
+        self.definition = definition(number, names)
+        self.seed = 0  # that of the segment's definition, once it has one
         self.next: int | None = None
+
+    def defined_in(self, segment: Segment) -> bytes:
+        """Return the definition for a segment, to which it binds the rows that follow."""
+        self.seed = crc32(self.definition, segment.seed)
+        return self.definition + CHECK.pack(self.seed)
 
 
 class Stream:
@@ -177,11 +183,14 @@ class Stream:
 
     def _write_row(self, row: MetricSet, values: list[float], step: int, clock: int) -> None:
         """Add a row, making room and naming its set first where that is needed."""
-        named = b"" if row.names in self.defined else row.definition
-        if self.at + len(named) + row.size > self.limit:
-            named = row.definition
-            self._next_segment(len(named) + row.size)
-        if isinstance(clock, UnixTime) and self.segment is not None:
+        with_name = len(row.definition) + CHECK.size + row.size
+        is_new = row.names not in self.defined
+        if self.at + (with_name if is_new else row.size) > self.limit:
+            is_new = True
+            self._next_segment(with_name)
+        assert self.segment is not None
+        named = row.defined_in(self.segment) if is_new else b""
+        if isinstance(clock, UnixTime):
             clock -= self.segment.shift
         body = row.pack(row.number, step, clock, *values)
         body += CHECK.pack(crc32(body, row.seed))
@@ -227,7 +236,7 @@ class Stream:
 
     def _next_segment(self, least: int) -> None:
         self._shift = max(self._shift, _shift_now())
-        size = max(FIRST_BYTES if self.count == 0 else MORE_BYTES, HEADER.size + least)
+        size = max(FIRST_BYTES if self.count == 0 else MORE_BYTES, HEADER_ROOM + least)
         segment = None
         number = self.count
         if self._folder is not None:
@@ -246,7 +255,7 @@ class Stream:
         self.count = number + 1
         self.ready, self.defined = {}, {}
         self.data = segment.data
-        self.at = HEADER.size
+        self.at = segment.first
         self.segment = segment
         self.limit = size
 

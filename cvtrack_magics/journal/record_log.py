@@ -6,13 +6,14 @@ import json
 import os
 import shutil
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 from zlib import crc32
 
+from cvtrack_magics.journal import contents
 from cvtrack_magics.journal.segments import of_the_system
 from cvtrack_magics.journal.stored import Damage, read_regular
 from cvtrack_magics.records import (
@@ -65,6 +66,7 @@ class FactsRead:
     damage: tuple[Damage, ...] = ()
     ends: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     """The segment, and the offset in it, that each stream got to, where the run had its end."""
+    end: End | None = None
 
 
 class FactLog:
@@ -109,6 +111,7 @@ class FactLog:
                 checks = lay_out(artifacts, files)
                 kept = files if artifacts else None
                 self._append(number, [*plain, *([end] if end else [])], kept, checks, ends or {})
+                contents.note_facts(self._folder, number, end)
             except BaseException as error:
                 if isinstance(error, OSError) and of_the_system(error):
                     self._no_room(error)
@@ -132,6 +135,7 @@ class FactLog:
         assert self._folder is not None
         entry = {
             "batch": number,
+            "run": self._folder.name,
             "files": files.name if files else "",
             "checks": dict(checks),
             "ends": dict(ends),
@@ -200,31 +204,40 @@ def read_facts(folder: Path, after: int = 0) -> FactsRead:
     after : int
         Number of the last batch whose files were sent; those are not looked at.
     """
-    if not (folder / FILE).exists() and not (folder / FILE).is_symlink():
-        return FactsRead(())
-    data = read_regular(folder / FILE)
+    told = contents.read_contents(folder)
+    data = read_regular(folder / FILE) if os.path.lexists(folder / FILE) else b""
     if data is None:
-        return FactsRead((), (Damage(FILE, 0, "cannot be read"),))
-    batches: list[Batch] = []
+        return FactsRead((), (Damage(FILE, 0, "cannot be read"),), end=told.end)
+    batches: dict[int, Batch] = {}
     damage: list[Damage] = []
-    expected = 1
     ends: dict[str, tuple[int, int]] = {}
     *lines, last = data.split(b"\n")
     for line in lines:
         entry = _entry_of(line)
-        ends = _ends_of(entry) or ends
+        ends = _ends_of(folder, entry) or ends
         batch = None if entry is None else _batch_of(folder, entry, after, damage)
         if batch is None:
-            damage.append(Damage(FILE, len(line), "are damaged"))
-            continue
-        if batch.number > expected and not damage:
-            damage.append(Damage(FILE, 0, f"lacks {batch.number - expected} batches"))
-        expected = batch.number + 1
-        batches.append(batch)
+            damage.append(Damage(FILE, len(line), _why(folder, entry)))
+        else:  # a line that is there twice is the same batch
+            batches.setdefault(batch.number, batch)
     if last:  # a line is added by one write, so this is no kill's doing
         damage.append(Damage(FILE, len(last), "are damaged"))
-    damage += _files_without_line(folder, expected)
-    return FactsRead(tuple(batches), tuple(damage), ends)
+    newest = max([*batches, told.facts, after])
+    damage += _lacking(batches, newest, after)
+    damage += _files_without_line(folder, newest + 1)
+    end = next((batch.end for batch in reversed(batches.values()) if batch.end), told.end)
+    return FactsRead(tuple(batches.values()), tuple(damage), ends, end)
+
+
+def _lacking(found: Collection[int], newest: int, after: int) -> list[Damage]:
+    """Name the batches that are gone; of those that the store has, only the end is missed."""
+    gone = set(range(1, newest + 1)) - set(found)
+    lost = sum(number > after for number in gone)
+    if lost:
+        return [Damage(FILE, 0, f"lacks {lost} of {newest} batches of params, tags and files")]
+    if gone:
+        return [Damage(FILE, 0, f"lacks {len(gone)} of {newest} batches, which the store has")]
+    return []
 
 
 class GrowingFacts:
@@ -242,6 +255,7 @@ class GrowingFacts:
         self._folder = folder
         self._after = after
         self._at = 0
+        self._seen: set[int] = set()
         self.damage: list[Damage] = []
         self.end: End | None = None
         """The run's end, also where the batch that it came with is passed over."""
@@ -252,26 +266,36 @@ class GrowingFacts:
         found: list[Batch] = []
         for line in self._lines():
             entry = _entry_of(line)
-            self.ends = _ends_of(entry) or self.ends
+            self.ends = _ends_of(self._folder, entry) or self.ends
             batch = None
             if entry is not None:
                 batch = _batch_of(self._folder, entry, self._after, self.damage)
             if batch is None:
-                self.damage.append(Damage(FILE, len(line), "are damaged"))
+                self.damage.append(Damage(FILE, len(line), _why(self._folder, entry)))
                 continue
             self.end = batch.end or self.end
-            if batch.number > self._after:
+            if batch.number > self._after and batch.number not in self._seen:
+                self._seen.add(batch.number)
                 found.append(batch)
         return found
 
+    def lacking(self, newest: int) -> list[Damage]:
+        """Name the batches up to one that were never seen, once no more are added."""
+        return _lacking({*range(1, self._after + 1), *self._seen}, newest, self._after)
+
     def _lines(self) -> list[bytes]:
         try:
-            if (self._folder / FILE).stat().st_size <= self._at:
-                return []
+            size = (self._folder / FILE).stat().st_size if self._at else 0
+            if size < self._at:  # nobody cuts it: another file is in its place
+                self.damage.append(Damage(FILE, self._at, "were there, and the file was replaced"))
+                self._at = 0
             with open(self._folder / FILE, "rb") as file:
                 file.seek(self._at)
                 data = file.read()
         except OSError:
+            if self._at:
+                self.damage.append(Damage(FILE, self._at, "were there, and the file is gone"))
+                self._at = 0
             return []
         whole, newline, _ = data.rpartition(b"\n")  # the last line may be under way
         self._at += len(whole) + len(newline)
@@ -293,7 +317,20 @@ def _files_without_line(folder: Path, expected: int) -> list[Damage]:
     return [Damage(FILE, 0, f"lacks the lines of {len(late)} batches or more")]
 
 
-def _ends_of(entry: Mapping[str, Any] | None) -> dict[str, tuple[int, int]]:
+def _is_of_another(folder: Path, entry: Mapping[str, Any]) -> bool:
+    """Whether a line was written into another run's folder; before format 3 it does not say."""
+    return str(entry.get("run", folder.name)) != folder.name
+
+
+def _why(folder: Path, entry: Mapping[str, Any] | None) -> str:
+    if entry is not None and _is_of_another(folder, entry):
+        return f"are of another run ({entry['run']})"
+    return "are damaged"
+
+
+def _ends_of(folder: Path, entry: Mapping[str, Any] | None) -> dict[str, tuple[int, int]]:
+    if entry is not None and _is_of_another(folder, entry):
+        return {}
     try:
         ends = dict((entry or {}).get("ends") or {})
         return {str(name): (int(at[0]), int(at[1])) for name, at in ends.items()}
@@ -318,6 +355,8 @@ def _entry_of(line: bytes) -> dict[str, Any] | None:
 def _batch_of(
     folder: Path, entry: Mapping[str, Any], after: int, damage: list[Damage]
 ) -> Batch | None:
+    if _is_of_another(folder, entry):
+        return None
     try:
         items = [_revive(str(kind), fields) for kind, fields in entry["records"]]
         number, name = int(entry["batch"]), str(entry["files"])
@@ -345,11 +384,20 @@ def _keep_apart(folder: Path, files: Path, checks: Mapping[str, int]) -> list[Da
             found.append(Damage(f"file {path}", 0, "is missing"))
         elif seen != check:
             found.append(Damage(f"file {path}", 0, "is damaged"))
-            aside = folder / "damaged" / files.name / path
-            with suppress(OSError):
-                aside.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-                file.replace(aside)
+            _put_aside(folder, file)
+    for file in sorted(files.rglob("*")) if checks else ():  # format 1 does not say which
+        path = file.relative_to(files).as_posix()
+        if path not in checks and not (file.is_dir() and not file.is_symlink()):
+            found.append(Damage(f"file {path}", 0, "was not put there by the run"))
+            _put_aside(folder, file)
     return found
+
+
+def _put_aside(folder: Path, file: Path) -> None:
+    aside = folder / "damaged" / file.relative_to(folder / FILES)
+    with suppress(OSError):
+        aside.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        file.replace(aside)
 
 
 def _check_of(file: Path) -> int | None:

@@ -2,17 +2,19 @@ r"""The bytes of logged points: one packed row for each call of ``log()``.
 
 A segment is a header and rows. The first row of each set of metrics is preceded by a
 definition that numbers the set, so every segment can be read without the others. All
-numbers are little-endian, and nothing is aligned. Format 2::
+numbers are little-endian, and nothing is aligned. Format 3::
 
-    header      8s  b"CVTRACK\x02" (the last byte is the version of this format)
+    header      8s  b"CVTRACK\x03" (the last byte is the version of this format)
                 q   nanoseconds to add to a row's clock to get Unix time
                 Q   bytes of the whole segment
+                H   length of what follows
+                s   the segment's place in UTF-8: the run's folder, "/", the file without ".rows"
                 I   CRC-32 of the above
     definition  H   0xFFFF
                 H   the set's number, from 1
                 I   length of what follows
                 s   the names as a JSON list, in UTF-8
-                I   CRC-32 of the above
+                I   CRC-32 of the above, begun with that of the header
     row         H   the set's number
                 q   step
                 q   monotonic clock, nanoseconds
@@ -21,10 +23,12 @@ numbers are little-endian, and nothing is aligned. Format 2::
 
 The CRC-32 is zlib's, and decides whether a row is there: a process that is killed while it
 writes leaves zeros in its place. Beginning a row's with that of its definition binds the row
-to its names, so a definition that was damaged can be had from another segment.
+to its names, so a definition that was damaged can be had from another segment; beginning a
+definition's with that of the header binds both to their segment, whatever copies them elsewhere.
 
-Format 1, which is still read, has no size and no CRC in the header, and ends definitions and
-rows with one byte 0xA5.
+Formats 1 and 2 are still read. Format 2 has no place in its header, and begins the CRC of a
+definition with nothing. Format 1 has no size and no CRC in the header either, and ends
+definitions and rows with one byte 0xA5.
 """
 
 from __future__ import annotations
@@ -32,13 +36,16 @@ from __future__ import annotations
 import json
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from zlib import crc32
 
-MAGIC_1, MAGIC = b"CVTRACK\x01", b"CVTRACK\x02"
+NAME = b"CVTRACK"
+VERSION = 3
 HEADER_1 = struct.Struct("<8sq")
-HEADER = struct.Struct("<8sqQI")
+HEADER_2 = struct.Struct("<8sqQI")
+HEADER = struct.Struct("<8sqQH")
+HEADER_ROOM = 1024  # bytes; more than any header takes
 DEFINITION = struct.Struct("<HHI")
 CHECK = struct.Struct("<I")
 DEFINES = 0xFFFF
@@ -52,34 +59,65 @@ def body_struct(names: int) -> struct.Struct:
     return struct.Struct(f"<Hqq{names}d")
 
 
-def header(shift: int, size: int) -> bytes:
-    """Return the bytes that a segment begins with."""
-    head = HEADER.pack(MAGIC, shift, size, 0)[: -CHECK.size]
-    return head + CHECK.pack(crc32(head))
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What a segment's header says.
+
+    ``place`` is empty and ``size`` 0 where the format does not say. ``length`` is that of the
+    header in bytes, ``seed`` what the checks of its definitions begin with.
+    """
+
+    version: int
+    shift: int
+    size: int
+    place: str
+    length: int
+    seed: int
 
 
-def definition(number: int, names: tuple[str, ...]) -> tuple[bytes, int]:
-    """Return the bytes that number a set of names, and the check that its rows begin with."""
-    text = json.dumps(names).encode()
-    head = DEFINITION.pack(DEFINES, number, len(text)) + text
+def header(shift: int, size: int, place: str) -> tuple[bytes, int]:
+    """Return the bytes that a segment begins with, and what its definitions' checks begin with."""
+    named = place.encode("utf-8", "surrogateescape")
+    head = HEADER.pack(NAME + bytes([VERSION]), shift, size, len(named)) + named
     check = crc32(head)
     return head + CHECK.pack(check), check
 
 
+def definition(number: int, names: tuple[str, ...]) -> bytes:
+    """Return the bytes that number a set of names, up to their check."""
+    text = json.dumps(names).encode()
+    return DEFINITION.pack(DEFINES, number, len(text)) + text
+
+
+def header_of(data: Any) -> Header | None:
+    """Return what the header of a segment's bytes says; None when it cannot be read."""
+    version = version_said(data)
+    if version == 1 and len(data) >= HEADER_1.size:
+        return Header(1, HEADER_1.unpack_from(data)[1], 0, "", HEADER_1.size, 0)
+    if version == 2 and len(data) >= HEADER_2.size:
+        _, shift, size, check = HEADER_2.unpack_from(data)
+        whole = check == crc32(bytes(data[: HEADER_2.size - CHECK.size]))
+        return Header(2, shift, size, "", HEADER_2.size, 0) if whole else None
+    if version == VERSION and len(data) >= HEADER.size:
+        _, shift, size, length = HEADER.unpack_from(data)
+        head = bytes(data[: HEADER.size + length])
+        check = crc32(head)
+        end = len(head) + CHECK.size
+        if len(data) >= end and CHECK.unpack_from(data, len(head))[0] == check:
+            place = head[HEADER.size :].decode("utf-8", "surrogateescape")
+            return Header(VERSION, shift, size, place, end, check)
+    return None
+
+
+def version_said(data: Any) -> int:
+    """Return the format that a segment's first bytes name, which may be a newer one; 0 if none."""
+    return int(data[len(NAME)]) if len(data) > len(NAME) and data[: len(NAME)] == NAME else 0
+
+
 def version_of(data: Any) -> int:
     """Return the format of a segment's bytes; 0 when they are none that can be read."""
-    magic = bytes(data[: len(MAGIC)])
-    if magic == MAGIC_1 and len(data) >= HEADER_1.size:
-        return 1
-    if magic == MAGIC and len(data) >= HEADER.size:
-        (check,) = CHECK.unpack_from(data, HEADER.size - CHECK.size)
-        return 2 if check == crc32(bytes(data[: HEADER.size - CHECK.size])) else 0
-    return 0
-
-
-def size_of(data: Any) -> int:
-    """Return how many bytes a segment was made with; 0 where its format does not say."""
-    return int(HEADER.unpack_from(data)[2]) if version_of(data) == 2 else 0
+    found = header_of(data)
+    return found.version if found is not None else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +162,7 @@ class Rows:
 class MetricLayout:
     """A set of metrics as a segment defines it: its names, and how its rows lie there."""
 
+    definition: bytes
     names: tuple[str, ...]
     check: int
     size: int
@@ -136,7 +175,7 @@ class SegmentReader:
     Parameters
     ----------
     data : buffer
-        The segment's bytes, of which :func:`version_of` is not 0.
+        The segment's bytes, whose header can be read (:func:`header_of`).
     verify : bool
         Whether each row's check is looked at. The process that writes the rows knows where
         they end, and need not.
@@ -148,14 +187,19 @@ class SegmentReader:
     def __init__(
         self, data: Any, *, verify: bool = True, layouts: dict[int, MetricLayout] | None = None
     ) -> None:
-        self.version = version_of(data)
-        first = HEADER_1 if self.version == 1 else HEADER
-        self._shift = first.unpack_from(data)[1]
+        head = header_of(data)
+        if head is None:
+            raise ValueError("The header of a segment cannot be read.")
+        self.version = head.version
+        self._shift, self._seed = head.shift, head.seed
         self.data = data
         self._verify = verify
         self._layouts = {} if layouts is None else layouts
+        for number, layout in self._layouts.items():  # as this segment would define them
+            check = crc32(layout.definition, self._seed)
+            self._layouts[number] = replace(layout, check=check)
         self._tail = 1 if self.version == 1 else CHECK.size
-        self.at = first.size
+        self.at = head.length
 
     def read(self, end: int | None = None) -> Iterator[Rows]:
         """Yield the rows up to an offset (or to the first that is not whole)."""
@@ -229,7 +273,7 @@ class SegmentReader:
         if stop > end:
             return None
         head = bytes(data[at : start + length])
-        check = crc32(head)
+        check = crc32(head, self._seed)
         said = data[stop - 1] if self.version == 1 else CHECK.unpack_from(data, stop - 4)[0]
         if said != (COMMIT if self.version == 1 else check):
             return None
@@ -237,15 +281,15 @@ class SegmentReader:
             names = tuple(map(str, json.loads(head[DEFINITION.size :])))
         except (ValueError, TypeError, RecursionError):
             return None
-        return number, self._layout(names, check), stop
+        return number, self._layout(head, names, check), stop
 
-    def _layout(self, names: tuple[str, ...], check: int) -> MetricLayout:
+    def _layout(self, head: bytes, names: tuple[str, ...], check: int) -> MetricLayout:
         import numpy as np
 
         fields = [("set", "<u2"), ("step", "<i8"), ("time", "<i8")]
         last = ("check", "u1" if self.version == 1 else "<u4")
         dtype = np.dtype([*fields, ("values", "<f8", (len(names),)), last])
-        return MetricLayout(names, check, int(dtype.itemsize), dtype)
+        return MetricLayout(head, names, check, int(dtype.itemsize), dtype)
 
     def _rows(self, number: int, layout: MetricLayout, end: int) -> Rows | None:
         import numpy as np

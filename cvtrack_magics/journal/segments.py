@@ -11,7 +11,8 @@ from operator import attrgetter
 from pathlib import Path
 from typing import TypeVar
 
-from cvtrack_magics.journal.rows import HEADER, SegmentReader, header
+from cvtrack_magics.journal import contents
+from cvtrack_magics.journal.rows import SegmentReader, header
 
 Made = TypeVar("Made")
 
@@ -50,19 +51,25 @@ class Segment:
         self.path = path
         self.shift = shift
         self.end = 0  # where the rows end, once no more are added
-        head = header(shift, size)
-        if path is None:
-            self.data = mmap.mmap(-1, size)
-            self.data[: len(head)] = head
-        else:
-            self.data = _reserved(path, size, head, lambda file: mmap.mmap(file, size))
+        head, self.seed = header(shift, size, place_of(path))
+        self.first = len(head)
+        self.data = self._held(path, size, head)
+        if path is not None:
+            contents.note_segment(path)
+
+    def _held(self, path: Path | None, size: int, head: bytes) -> mmap.mmap:
+        if path is not None:
+            return _reserved(path, size, head, lambda file: mmap.mmap(file, size))
+        data = mmap.mmap(-1, size)
+        data[: len(head)] = head
+        return data
 
     def drop(self) -> None:
         """Forget the segment: every reader is done with it, and the store has it."""
         with suppress(BufferError):  # an array still looks at it; it goes with the array
             self.data.close()
         if self.path is not None:
-            self.path.unlink(missing_ok=True)
+            _delete(self.path)
 
 
 class WrittenSegment(Segment):
@@ -83,10 +90,15 @@ class WrittenSegment(Segment):
     """
 
     def __init__(self, path: Path, size: int, shift: int) -> None:
-        super().__init__(None, size, shift)
-        self._file: _File | None = _reserved(path, size, header(shift, size), _File)
-        self.path = path
-        self.kept = HEADER.size
+        self._file: _File | None = None
+        super().__init__(path, size, shift)
+        self.kept = self.first
+
+    def _held(self, path: Path | None, size: int, head: bytes) -> mmap.mmap:
+        data = super()._held(None, size, head)
+        assert path is not None
+        self._file = _reserved(path, size, head, _File)
+        return data
 
     def save(self, end: int) -> None:
         """Write the rows up to an offset into the file; raises :class:`OSError`."""
@@ -124,7 +136,17 @@ class WrittenSegment(Segment):
     def drop(self) -> None:
         """Forget the segment; its memory goes with who looks at it last."""
         assert self.path is not None
-        self.path.unlink(missing_ok=True)
+        _delete(self.path)
+
+
+def place_of(path: Path | None) -> str:
+    """Return what a segment's header says of where it belongs; empty for one in memory."""
+    return f"{path.parent.name}/{path.stem}" if path is not None else ""
+
+
+def _delete(path: Path) -> None:
+    contents.note_sent(path)
+    path.unlink(missing_ok=True)
 
 
 class _File:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from cvtrack_magics.journal.rows import SegmentReader, size_of, version_of
+from cvtrack_magics.journal.rows import HEADER_ROOM, VERSION, SegmentReader, header_of, version_said
 
 _SEGMENT = re.compile(r"(?P<stream>[a-z][a-z0-9]*)-(?P<number>[0-9]{6,9})\.rows")
 
@@ -49,6 +49,10 @@ class StoredStream:
         The first segment that is expected; those before it were sent and dropped.
     end : tuple of int, optional
         The last segment, and the offset in it that its process got to, where that is known.
+    made, sent : collection of int
+        Which segments there were, and which of them were deleted since the store has them.
+    name : str, optional
+        The stream's, for files that lie under other names than they should.
     """
 
     def __init__(
@@ -56,7 +60,12 @@ class StoredStream:
         files: Sequence[tuple[int, Path]],
         first: int = 0,
         end: tuple[int, int] = (-1, 0),
+        *,
+        made: Collection[int] = (),
+        sent: Collection[int] = (),
+        name: str = "",
     ) -> None:
+        self._name = name
         self.segments: dict[int, StoredSegment] = {}
         self.damage: dict[tuple[str, int], Damage] = {}
         """By file and offset, so that who reads twice tells once."""
@@ -65,9 +74,10 @@ class StoredStream:
         self._paths = dict(files)
         self._last, self._stop = end
         self._take(last_is_whole=True)
-        for number in range(first, max([*self._paths, self._last], default=-1) + 1):
-            if number not in self._paths:
-                self._note(f"segment {number}", 0, 0, "is missing")
+        for number in range(first, max([*self._paths, *made, self._last], default=-1) + 1):
+            if number not in self._paths and number not in sent:
+                which = f"{self._name}-{number:06d}" if self._name else str(number)
+                self._note(f"segment {which}", 0, 0, "is missing")
 
     def _take(self, *, last_is_whole: bool) -> None:
         last = max(self._paths, default=0)
@@ -82,14 +92,27 @@ class StoredStream:
             sealed = number < last or last_is_whole
             if known is not None:
                 known.data, known.end = data, len(data) if sealed else 0
-            elif version_of(data):
-                self.segments[number] = StoredSegment(data, len(data) if sealed else 0)
-                if sealed and len(data) < size_of(data):
-                    self._note(path.name, len(data), size_of(data) - len(data), "are cut off")
-            elif sealed:
-                self._note(path.name, 0, len(data), "have no header that can be read")
+            else:
+                self._begin(number, path, data, len(data) if sealed else 0)
         self.segment = self.segments.get(last)
         self.at = len(self.segment.data) if self.segment is not None else 0
+
+    def _begin(self, number: int, path: Path, data: bytes, end: int) -> None:
+        """Take a segment up, if it is one that belongs here."""
+        head = header_of(data)
+        if head is not None:
+            expected = f"{self._name}-{number:06d}" if self._name else path.stem
+            if head.place not in ("", f"{path.parent.name}/{expected}"):
+                self._note(path.name, 0, 0, _whose(head.place, path))
+                return
+            self.segments[number] = StoredSegment(data, end)
+            if end and len(data) < head.size:
+                self._note(path.name, len(data), head.size - len(data), "are cut off")
+        elif version_said(data) > VERSION:
+            why = f"are of a newer format ({version_said(data)}), which this version cannot read"
+            self._note(path.name, 0, len(data), why)
+        elif end or not data:
+            self._note(path.name, 0, len(data), "have no header that can be read")
 
     def pass_damage(self, number: int, reader: SegmentReader) -> bool:
         """Take a reader to the next whole row of a segment; False when there is none.
@@ -126,8 +149,8 @@ class GrowingStream(StoredStream):
     """
 
     def __init__(self, folder: Path, name: str) -> None:
-        super().__init__(())
-        self._folder, self._name = folder, name
+        super().__init__((), name=name)
+        self._folder = folder
         self._forgotten = 0
 
     def look(self, files: Mapping[str, Sequence[tuple[int, Path]]] | None = None) -> None:
@@ -145,18 +168,63 @@ class GrowingStream(StoredStream):
             self.segments.pop(number, None)
 
 
+def _whose(place: str, path: Path) -> str:
+    """Say whose a segment is that does not belong where it lies."""
+    folder, _, name = place.rpartition("/")
+    if folder != path.parent.name:
+        return f"is a segment of another run ({folder}: {name})"
+    return f"is a copy of segment {name}"
+
+
+def segment_of(name: str) -> tuple[str, int] | None:
+    """Return stream and number of a segment by its file's name; None of what is none."""
+    match = _SEGMENT.fullmatch(name)
+    return None if match is None else (match["stream"], int(match["number"]))
+
+
 def stream_files(folder: Path) -> dict[str, list[tuple[int, Path]]]:
     """Return number and file of each segment in a run's folder, by stream."""
     found: dict[str, list[tuple[int, Path]]] = {}
     for name in sorted(os.listdir(folder)):
-        match = _SEGMENT.fullmatch(name)
-        if match is not None:
-            found.setdefault(match["stream"], []).append((int(match["number"]), folder / name))
+        segment = segment_of(name)
+        if segment is not None:
+            found.setdefault(segment[0], []).append((segment[1], folder / name))
     return found
 
 
-def read_regular(path: Path) -> bytes | None:
-    """Return a file's bytes; None when it is none, or cannot be read.
+def files_by_header(folder: Path) -> dict[str, list[tuple[int, Path]]]:
+    """Return the segments of a folder that nobody writes any more, by stream.
+
+    One that lies under another name is taken for what its header says, unless the segment of
+    that name is there itself.
+    """
+    # others are not opened: closing the claim's file would end the claim itself
+    names = [name for name in sorted(os.listdir(folder)) if ".rows" in name]
+    said = {name: _named_by_header(folder / name) for name in names}
+    at_home = {name for name in names if said[name] in (name, "") and segment_of(name)}
+    taken: dict[tuple[str, int], Path] = {}
+    for name in sorted(names, key=lambda name: name not in at_home):
+        for segment in (segment_of(said[name]), segment_of(name)):
+            if segment is not None and segment not in taken:
+                taken[segment] = folder / name
+                break
+    found: dict[str, list[tuple[int, Path]]] = {}
+    for (stream, number), path in sorted(taken.items()):
+        found.setdefault(stream, []).append((number, path))
+    return found
+
+
+def _named_by_header(path: Path) -> str:
+    """Return the name that a segment of this run says it has; empty for anything else."""
+    head = header_of(read_regular(path, HEADER_ROOM) or b"")
+    if head is None:
+        return ""
+    folder, _, name = head.place.rpartition("/")
+    return f"{name}.rows" if folder == path.parent.name else ""
+
+
+def read_regular(path: Path, most: int = -1) -> bytes | None:
+    """Return a file's bytes, all or the first; None when it is none, or cannot be read.
 
     A pipe, a device, a folder and a link are not read: what they give would not be ours,
     or would never come.
@@ -170,7 +238,7 @@ def read_regular(path: Path) -> bytes | None:
         if not stat.S_ISREG(os.fstat(handle).st_mode):
             return None
         with open(handle, "rb", closefd=False) as file:
-            return file.read()
+            return file.read(most)
     except OSError:
         return None
     finally:

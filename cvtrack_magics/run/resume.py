@@ -320,7 +320,7 @@ def _on_disk(folder: RunFolder) -> Known:
 
 def _points(folder: RunFolder) -> dict[str, Series]:
     history = History()
-    for files in folder.segments().values():
-        for rows in Cursor(StoredStream(files)).read():
+    for name, files in folder.segments().items():
+        for rows in Cursor(StoredStream(files, name=name)).read():
             history.extend(rows, {})
     return history.series

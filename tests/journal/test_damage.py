@@ -13,6 +13,7 @@ import pytest
 from cvtrack_magics.journal.folder import RunFolder, RunNote, read_journal
 from cvtrack_magics.journal.points import Cursor, StoredStream, Stream
 from cvtrack_magics.journal.record_log import FactLog, read_facts
+from cvtrack_magics.journal.rows import SegmentReader
 from cvtrack_magics.records import Artifact, End, Param, Tag
 
 Point = tuple[str, int, float]
@@ -164,7 +165,7 @@ def test_a_damaged_definition_is_had_from_another_segment(tmp_path: Path) -> Non
             stream.clock_moved()
     path = tmp_path / "main-000001.rows"
     data = bytearray(path.read_bytes())
-    data[28 + 10] ^= 1  # inside the definition, behind the header
+    data[SegmentReader(data).at + 10] ^= 1  # inside the definition
     path.write_bytes(data)
     files = [(n, tmp_path / f"main-{n:06d}.rows") for n in (0, 1)]
     stored = StoredStream(files)

@@ -108,3 +108,34 @@ def test_a_reader_begins_where_another_got_to(tmp_path: Path) -> None:
     seen.look()
     found = [step for rows in Cursor(seen, place).read() for step in rows.steps.tolist()]
     assert found == [10, 11, 12, 13, 14]
+
+
+@pytest.mark.parametrize("harm", ["gone", "emptied", "another run's"])
+def test_facts_that_are_replaced_under_way_are_named(tmp_path: Path, harm: str) -> None:
+    mine, theirs = tmp_path / "mine", tmp_path / "theirs"
+    for folder in (mine, theirs):
+        folder.mkdir()
+    log, seen = FactLog(mine, never), GrowingFacts(mine, 0)
+    made = [log.add([Param("one", "1" * 500)]), log.add([Param("two", "2")])]
+    assert seen.look() == made
+    FactLog(theirs, never).add([Param("one", "other")])
+    if harm == "gone":
+        (mine / FILE).unlink()
+    else:
+        (mine / FILE).write_bytes(b"" if harm == "emptied" else (theirs / FILE).read_bytes())
+    assert seen.look() == []
+    assert seen.damage
+    last = log.add([], End("FINISHED", 7))
+    assert seen.look() == [last]
+    assert seen.end == End("FINISHED", 7)
+
+
+def test_a_growing_segment_that_is_another_stream_s_is_named(tmp_path: Path) -> None:
+    for name in ("main", "other"):
+        Stream(tmp_path, name, never).add((name,), [1.0], 0, 5)
+    (tmp_path / "main-000000.rows").write_bytes((tmp_path / "other-000000.rows").read_bytes())
+    stream = GrowingStream(tmp_path, "main")
+    stream.look()
+    assert list(Cursor(stream).read()) == []
+    (damage,) = stream.damage.values()
+    assert str(damage) == "main-000000.rows is a copy of segment other-000000"

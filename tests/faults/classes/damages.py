@@ -145,7 +145,7 @@ def _harm_bytes(harm: str, path: Path, pick: random.Random) -> None:
 
 def _newer(path: Path, pick: random.Random) -> None:
     entry = json.loads(path.read_bytes())
-    path.write_text(json.dumps({**entry, "format": pick.choice((3, 9, 10**9))}))
+    path.write_text(json.dumps({**entry, "format": pick.choice((4, 9, 10**9))}))
 
 
 def _newer_rows(path: Path, pick: random.Random) -> None:
