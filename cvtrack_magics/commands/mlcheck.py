@@ -8,7 +8,7 @@ from cvtrack_magics.commands.candidate_loader import gather
 from cvtrack_magics.commands.definition import Arg, command
 from cvtrack_magics.commands.mlcard import found_or_open
 from cvtrack_magics.errors import ChecklistNotMet
-from cvtrack_magics.run.model_reference import Found, registry
+from cvtrack_magics.run.model_reference import registry
 
 if TYPE_CHECKING:
     from cvtrack_magics.display.table_view import Listing
@@ -58,6 +58,7 @@ def mlcheck(reference: str = "", *, version: str = "", strict: bool = False) -> 
 
 
 def _checklist(reference: str, version: str) -> Checklist:
+    from cvtrack_magics.commands.gate_rival import rival_of
     from cvtrack_magics.release.checklist import check_promotion, check_run
     from cvtrack_magics.release.promotion import champion_of, look
 
@@ -68,7 +69,7 @@ def _checklist(reference: str, version: str) -> Checklist:
     model = look(registry(), found.version.name)
     now = champion_of(model)
     is_other = now is not None and now.version != found.version.version
-    rival = gather(Found(now.run_id, now)) if now is not None and is_other else None
+    rival = rival_of(registry(), model).facts if now is None or is_other else None
     others = list(model.versions.values())
     return check_promotion(candidate, champion=rival, others=others)
 

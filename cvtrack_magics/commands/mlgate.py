@@ -8,6 +8,7 @@ import json
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,12 +30,12 @@ from cvtrack_magics.commands.typed import expression
 from cvtrack_magics.errors import FilesAltered, GateRefused, UsageProblem
 from cvtrack_magics.records import Artifact
 from cvtrack_magics.run.current import get_session
-from cvtrack_magics.run.model_reference import Found, find, registry
+from cvtrack_magics.run.model_reference import find, registry
 
 if TYPE_CHECKING:
     from cvtrack_magics.display.table_view import Listing
     from cvtrack_magics.release.facts import Candidate
-    from cvtrack_magics.release.gate import GateFile, Verdict
+    from cvtrack_magics.release.gate import GateFile, Missing, Verdict
     from cvtrack_magics.store.registry import Registry, Version
 
 FIGURES = 8
@@ -69,6 +70,7 @@ def mlgate(
     promote: bool = False,
     stage: bool | None = None,
     unproved: bool = False,
+    without_champion: bool = False,
     soft: bool = False,
     who: str = "",
     rollback: bool = False,
@@ -112,6 +114,9 @@ def mlgate(
         Move MLflow's stages too; by default where the model uses them.
     unproved : bool
         Let a version pass too that was not compared, as it is served, with what was measured.
+    without_champion : bool
+        Judge without a champion that was deleted, or whose run cannot be read; otherwise such
+        a version is refused. One that is there is compared all the same.
     soft : bool
         Report a refusal instead of raising it.
     who : str
@@ -153,7 +158,8 @@ def mlgate(
         unproved=unproved,
     )
     on = None if data is None else Data(data, task, trust)
-    shown = _judged(asked, version, run, on, _Promoting(promote, stage, who or getpass.getuser()))
+    then = _Promoting(promote, stage, who or getpass.getuser())
+    shown = _judged(asked, version, run, on, then, without=without_champion)
     if not soft and not shown.result.passed:
         error = GateRefused(shown.result)
         error.shown = shown
@@ -170,21 +176,31 @@ class _Promoting:
     who: str
 
 
-def _judged(asked: GateFile, version: str, run: str, on: Data | None, then: _Promoting) -> Listing:
-    from cvtrack_magics.release.promotion import champion_of, look
+def _judged(
+    asked: GateFile,
+    version: str,
+    run: str,
+    on: Data | None,
+    then: _Promoting,
+    *,
+    without: bool,
+) -> Listing:
+    from cvtrack_magics.commands.gate_rival import rival_of
+    from cvtrack_magics.release.promotion import look
 
     store = registry()
-    now = champion_of(look(store, asked.model))
+    model = look(store, asked.model)
     found = find(asked.model, version=version, run=run)
     if found.version is None:
         raise UsageProblem(
             f"{asked.model!r} has no version yet.",
             f"%mlmodel MODEL --example X --register {asked.model} makes it one.",
         )
-    rival = None if now is None else gather(Found(now.run_id, now))
     candidate = _checked(gather(found))
-    verdict = _verdict(candidate, rival, asked, on, then.who)
-    return listing_of(verdict, _record(store, found.version, now, verdict, then))
+    compared = asked.champion.metric if asked.champion and on is None else ""
+    rival = rival_of(store, model, compared, without=without)
+    verdict = rival.told(_verdict(candidate, rival.facts, asked, on, then.who))
+    return listing_of(verdict, _record(store, found.version, rival.version, verdict, then))
 
 
 def _checked(candidate: Candidate) -> Candidate:
@@ -212,9 +228,13 @@ def _altered_exports(candidate: Candidate) -> str:
 
 
 def _verdict(
-    candidate: Candidate, rival: Candidate | None, asked: GateFile, data: Data | None, who: str
+    candidate: Candidate,
+    rival: Candidate | Missing | None,
+    asked: GateFile,
+    data: Data | None,
+    who: str,
 ) -> Verdict:
-    from cvtrack_magics.release.gate import compare, judge
+    from cvtrack_magics.release.gate import Missing, compare, judge
 
     judged_as = partial(
         judge,
@@ -231,7 +251,9 @@ def _verdict(
         raise UsageProblem("--data is for the champion.", "--champion METRIC names what counts.")
     prefix = rule.metric.rpartition("/")[0]
     mine = measured_on(candidate, data, prefix)
-    theirs = None if rival is None else measured_on(rival, data, prefix)
+    theirs = rival
+    if rival is not None and not isinstance(rival, Missing):
+        theirs = measured_on(rival, data, prefix)
     if not asked.rules:
         return judged_as(mine, (), champion=theirs, champion_rule=rule)
     verdict = judged_as(candidate, asked.rules, champion=rival)
@@ -267,7 +289,16 @@ def _record(
         keep=keep,
         step=tell_of_waiting,
     )
+    _mark(store, version)
     return in_words(done)
+
+
+def _mark(store: Registry, version: Version) -> None:
+    """Note on the run that it was promoted: it may outlive the registered model."""
+    from cvtrack_magics.store.promoted_runs import mark_promoted
+
+    with suppress(Exception):  # the model, and its other versions, say so too
+        mark_promoted(store.uri, version.run_id, version.name, version.version)
 
 
 def _facts(verdict: Verdict) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from cvtrack_magics.release.card.escape import one_line
 from cvtrack_magics.release.checklist import measured, promotion, settings, surroundings
 from cvtrack_magics.release.checklist.items import Checklist, Item
 from cvtrack_magics.release.facts import Candidate
+from cvtrack_magics.release.gate import Missing
 from cvtrack_magics.store.registry import Version
 
 _PER_RUN = (
@@ -60,7 +61,7 @@ def check_run(candidate: Candidate) -> Checklist:
 def check_promotion(
     candidate: Candidate,
     *,
-    champion: Candidate | None = None,
+    champion: Candidate | Missing | None = None,
     others: Sequence[Version] | None = None,
 ) -> Checklist:
     """Check a version for all that production asks of it, and its run as `check_run` does.
@@ -69,7 +70,7 @@ def check_promotion(
     ----------
     candidate : Candidate
         The version and its run.
-    champion : Candidate, optional
+    champion : Candidate or Missing, optional
         What is in production now, where there is something.
     others : sequence of Version, optional
         All versions of the model, to see that only one is in production. Without it that

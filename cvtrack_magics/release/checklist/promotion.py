@@ -20,6 +20,7 @@ from cvtrack_magics.release.card.readers import (
 from cvtrack_magics.release.checklist.items import Item, item, listed, typed
 from cvtrack_magics.release.checklist.surroundings import digests_of
 from cvtrack_magics.release.facts import Candidate, EvaluationFacts
+from cvtrack_magics.release.gate import Missing
 from cvtrack_magics.store.registry import Version
 
 _PRODUCTION = "production"
@@ -139,7 +140,7 @@ def _gate_line(candidate: Candidate) -> str:
 
 
 def against_champion(
-    candidate: Candidate, champion: Candidate | None, others: Sequence[Version] | None
+    candidate: Candidate, champion: Candidate | Missing | None, others: Sequence[Version] | None
 ) -> Item:
     """Check that it was compared with the champion, on the same data."""
     title = "Compared with the champion"
@@ -147,6 +148,8 @@ def against_champion(
     last = verdicts_of(candidate)[-1:]
     made = mapping(last[0].facts.get("comparison")) if last else {}
     against = one_line(made.get("champion") or "", 80)
+    if isinstance(champion, Missing):
+        return item("champion", title, False, one_line(champion.why), fix)
     if champion is None and not against and not _producing(candidate, others):
         return item("champion", title, None, "there is no champion yet", "")
     if not against:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from cvtrack_magics.release.gate.champion import ChampionRule, compare
+from cvtrack_magics.release.gate.champion import ChampionRule, Missing, compare
 from cvtrack_magics.release.gate.file import GateFile, parse_gate, read_gate
 from cvtrack_magics.release.gate.judging import judge
+from cvtrack_magics.release.gate.metric_rules import evaluation_of
 from cvtrack_magics.release.gate.parse import parse_rule, parse_rules
 from cvtrack_magics.release.gate.rules import Found, Function, Rule
 from cvtrack_magics.release.gate.verdict import Comparison, Row, Verdict
@@ -15,10 +16,12 @@ __all__ = [
     "Found",
     "Function",
     "GateFile",
+    "Missing",
     "Row",
     "Rule",
     "Verdict",
     "compare",
+    "evaluation_of",
     "judge",
     "parse_gate",
     "parse_rule",

@@ -71,9 +71,17 @@ class ChampionRule:
             raise UsageProblem(f"better={plain(self.better, 40)!r} is neither higher nor lower.")
 
 
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """A champion that is gone or cannot be read; ``accepted`` to go on without it."""
+
+    why: str
+    accepted: bool = False
+
+
 def compare(
     challenger: Candidate,
-    champion: Candidate | None,
+    champion: Candidate | Missing | None,
     rule: ChampionRule,
     setting: Setting | None = None,
 ) -> tuple[Row, Comparison | None]:
@@ -86,7 +94,8 @@ def compare(
     Parameters
     ----------
     challenger, champion : Candidate
-        Without a champion the challenger passes, if its own metric can be believed.
+        Where there never was a champion, or one that is gone is done without, the challenger
+        passes if its own metric can be believed.
     rule : ChampionRule
         What to compare, and how sure to be.
     setting : Setting, optional
@@ -102,10 +111,13 @@ def compare(
     wanted = f"gain > {number(rule.margin)} ({bound})"
     demands = Setting(None, (setting or Setting()).demands)
     try:
-        if champion is None:
+        if isinstance(champion, Missing) and not champion.accepted:
+            raise Refusal(f"{champion.why}; --without-champion judges without it")
+        if champion is None or isinstance(champion, Missing):
             found = side("the challenger", challenger, rule.metric, demands)
             direction(found.evaluation, rule.metric, rule.better)
-            return Row(text, wanted, number(found.value), None, True, "no champion yet"), None
+            why = f"judged without a champion: {champion.why}" if champion else "no champion yet"
+            return Row(text, wanted, number(found.value), None, True, why), None
         made = _compared(challenger, champion, rule, demands)
     except Refusal as refusal:
         return Row(text, wanted, "", None, False, str(refusal)), None

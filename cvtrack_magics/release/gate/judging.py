@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from cvtrack_magics.errors import UsageProblem
 from cvtrack_magics.release.facts import Candidate
-from cvtrack_magics.release.gate.champion import ChampionRule, compare
+from cvtrack_magics.release.gate.champion import ChampionRule, Missing, compare
 from cvtrack_magics.release.gate.functions import built_in
 from cvtrack_magics.release.gate.metric_rules import Setting, standing
 from cvtrack_magics.release.gate.rules import Function, Rule
@@ -21,7 +21,7 @@ def judge(
     candidate: Candidate,
     rules: Sequence[Rule],
     *,
-    champion: Candidate | None = None,
+    champion: Candidate | Missing | None = None,
     champion_rule: ChampionRule | None = None,
     functions: Mapping[str, Function] | None = None,
     demands: Mapping[str, Mapping[str, object]] | None = None,
@@ -37,7 +37,7 @@ def judge(
         Who is to be promoted.
     rules : sequence of Rule
         All must hold.
-    champion : Candidate, optional
+    champion : Candidate or Missing, optional
         Who is there now; metrics must have been measured as its were.
     champion_rule : ChampionRule, optional
         What it takes to follow; without it the champion is not compared.
@@ -67,7 +67,8 @@ def judge(
         raise UsageProblem(
             "There is nothing to judge by.", "Give a rule (--require 'val/mAP50>=0.85') or a file."
         )
-    setting = Setting(champion, demands or {})
+    there = None if isinstance(champion, Missing) else champion
+    setting = Setting(there, demands or {})
     known = {**built_in(setting), **(functions or {})}
     rows = [_row(candidate, rule, known) for rule in rules]
     comparison = None

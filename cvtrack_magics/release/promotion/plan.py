@@ -31,6 +31,8 @@ PREVIOUS = "previous"
 NONE, STAGING, PRODUCTION, ARCHIVED = "None", "Staging", "Production", "Archived"
 INTENT = "cvtrack.intent."
 MARK = "cvtrack.rolled_back"
+NOTE = "cvtrack.champion"
+"""Tag of the registered model that names its champion: it outlives the version."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,6 +220,9 @@ def forward(intent: Intent, found: Found) -> Iterator[Change]:
         yield Stage(new.version, STAGING)
     if not has_moved(intent, found):
         yield Alias(CHAMPION, new.version)
+    note = _note_of(intent.entry)
+    if found.tags.get(NOTE) != note:
+        yield Label("champion noted", NOTE, note)
     previous = intent.previous if intent.previous in found.versions else None
     if found.aliases.get(PREVIOUS) != previous:
         yield Alias(PREVIOUS, previous)
@@ -240,6 +245,11 @@ def backward(intent: Intent, found: Found, repaired: str) -> Iterator[Change]:
 
 
 _TAKEN_BACK = {(STAGING, NONE), (STAGING, ARCHIVED)}
+
+
+def _note_of(entry: Entry) -> str:
+    said = {"version": entry.after, "turn": entry.turn, "id": entry.id, "who": entry.who}
+    return json.dumps(said, separators=(",", ":"))
 
 
 def _marks(entry: Entry, found: Found) -> Iterator[Label]:
