@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -90,6 +90,36 @@ def refuse_yolo(table: Array, boxes: Array, box_format: str, size: Array, what: 
             f"{what}: the rows look like YOLO's, class first.",
             "Give 4 coordinates, (score,) label: move the first column to the end.",
         )
+
+
+def refuse_class_first(
+    tables: Sequence[Array | None], box_format: str, sizes: Array, what: str
+) -> None:
+    """Ask where all rows of all pictures can be ``class``, then a box in whole pixels.
+
+    As they are taken, box first and class last, their first column would be the left edges, and
+    their last one, the bottom edges or heights, the classes.
+    """
+    known = [(table, size) for table, size in zip(tables, sizes, strict=True) if table is not None]
+    known = [(table, size) for table, size in known if len(table)]
+    if not known or any(table.shape[1] != 5 for table, _ in known):
+        return
+    first, last = (np.concatenate([table[:, at] for table, _ in known]) for at in (0, 4))
+    if (first != np.round(first)).any() or first.min() < 0 or first.max() >= last.max():
+        return
+    if box_format != "xyxy" and len(np.unique(first)) >= len(np.unique(last)):
+        return
+    for table, (height, width) in known:
+        try:
+            other = to_xyxy(table[:, 1:], box_format, int(height), int(width), what)
+        except UsageProblem:
+            return
+        if min(height, width) > 0 and not _inside(other, int(height), int(width)):
+            return
+    raise UsageProblem(
+        f"{what}: the rows can be 4 coordinates and the class, or the class and 4 coordinates.",
+        "Give each image as {'boxes': M×4, 'labels': M}.",
+    )
 
 
 def _inside(boxes: Array, height: int, width: int) -> bool:

@@ -86,8 +86,7 @@ def collect(
     softmax: bool | None = None if kind_of(task).may_end_in_softmax else False
     parts: list[Predictions] = []
     times: list[tuple[int, float]] = []
-    done = 0
-    order, whole = Order(loader), True
+    done, order, whole, unknown = 0, Order(loader), True, ""
     inputs = _Inputs()
     with evaluating(model), torch.no_grad(), order.watching(loader):
         for batch in loader:
@@ -102,7 +101,7 @@ def collect(
             _wait(place)
             spent = time.perf_counter() - started
             if value_range is None:
-                value_range = _range(images, layout)
+                value_range, unknown = _range(images, layout, getattr(loader, "dataset", None))
             rows = slice(done, done + len(images))
             given = {"ids": order.ids(rows.start, rows.stop), **options}
             given |= {"layout": layout, "value_range": value_range}
@@ -122,7 +121,8 @@ def collect(
                 break
     if not parts:
         raise UsageProblem("collect: the loader gave no batch.")
-    told = tuple(dict.fromkeys(note for part in parts for note in part.notes))
+    notes = [*(note for part in parts for note in part.notes), unknown]
+    told = tuple(dict.fromkeys(filter(None, notes)))
     dropped = _of_dropped(order.left_out(done)) if whole else ()
     found = _timed(Predictions.join(parts), times)
     found = replace(found, given=inputs.of(model), notes=(*told, *dropped))
@@ -187,12 +187,22 @@ def _of_repeated(repeats: int, count: int) -> tuple[str, ...]:
     )
 
 
-def _range(images: Any, layout: Any) -> Any:
-    """Return the range of the first batch, for all to be read alike."""
-    from cvtrack_magics.vision.images import recognise_range
+def _range(images: Any, layout: Any, dataset: Any) -> tuple[Any, str]:
+    """Return the range of the first batch, for all to be read alike, and a line if in doubt."""
+    from cvtrack_magics.vision.images import range_to_show
 
     to_images(images[:1], layout=layout, value_range=(0, 1))  # says what is wrong with the shape
-    return recognise_range(images, layout)
+    return range_to_show(images, layout, _transform_of(dataset))
+
+
+def _transform_of(dataset: Any) -> Any:
+    """Return the transform of a data set's pictures, through Subset too."""
+    for _ in range(8):
+        found = getattr(dataset, "transform", None) or getattr(dataset, "transforms", None)
+        if found is not None:
+            return found
+        dataset = getattr(dataset, "dataset", None)
+    return None
 
 
 def _device_of(model: Any) -> Any:

@@ -262,7 +262,9 @@ class Making:
             See :meth:`detection`.
         """
         common = Samples.of(images, _length(truth), **about)
-        return _made(cls, common, "depth", (), read_depths(truth, predictions, common.count))
+        notes: list[str] = []
+        data = read_depths(truth, predictions, common.count, notes)
+        return _made(cls, common, "depth", (), data, notes=notes)
 
     @classmethod
     def from_coco(

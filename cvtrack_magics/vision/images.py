@@ -15,7 +15,14 @@ import numpy.typing as npt
 from cvtrack_magics.errors import UsageProblem
 from cvtrack_magics.vision.arrays import Array, shape_of, to_array
 from cvtrack_magics.vision.foreign import is_grey
-from cvtrack_magics.vision.normalisation import Statistics, statistics_of, told_by, undone
+from cvtrack_magics.vision.normalisation import (
+    Statistics,
+    fits,
+    normalisation_of,
+    statistics_of,
+    told_by,
+    undone,
+)
 
 Layout: TypeAlias = Literal["CHW", "HWC", "HW"]
 Range: TypeAlias = tuple[float, float] | Statistics | str
@@ -55,9 +62,26 @@ def to_images(
     return [_to_8_bit(image, range_) for image in singles]
 
 
-def recognise_range(value: Any, layout: Layout | None = None) -> Range:
-    """Return the values of black and white of a batch; see :func:`to_images`."""
-    return _recognise(_singles(value, layout))
+def range_to_show(
+    value: Any, layout: Layout | None = None, transform: Any = None
+) -> tuple[Range, str]:
+    """Return the values of black and white of a batch, and a line where they cannot be told.
+
+    They are told by the transform that made the images, else by the values; where neither
+    tells, they are the least and the greatest value.
+    """
+    images = _singles(value, layout)
+    known = normalisation_of(transform)
+    if known is not None and all(fits(image, known) for image in images):
+        return known, ""
+    try:
+        return _recognise(images), ""
+    except UsageProblem as problem:
+        if not all(image.dtype.kind == "f" for image in images):
+            raise
+        low, high = _extremes(images)
+        said = f"{problem.problem} They are shown from the least value to the greatest. "
+        return (low, high if high > low else low + 1), said + (problem.hint or "")
 
 
 def _singles(value: Any, layout: Layout | None) -> list[Array]:
@@ -166,9 +190,14 @@ def _recognise(images: list[Array]) -> Range:
         return (0.0, 1.0)
     if low >= -_SLACK and 128 <= high <= 255 + _SLACK:
         return (0.0, 255.0)
-    names = told_by(images) if low < 0 else []
+    certain, names = told_by(images) if low < 0 else ("", [])
+    if certain:
+        return certain
     if len(names) == 1:
-        return names[0]
+        raise UsageProblem(
+            f"{seen} can be normalised by {names[0]!r} or by other means and deviations.",
+            f"Say value_range={names[0]!r} or value_range=(means, deviations).",
+        )
     if names:
         *others, last = map(repr, names)
         raise UsageProblem(

@@ -6,7 +6,7 @@ under the right ones and between them under all others; that tells them apart.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -69,25 +69,76 @@ def undone(image: Array, statistics: Statistics) -> npt.NDArray[np.float32]:
     return np.asarray(image * deviation + mean, np.float32)
 
 
-def told_by(images: Sequence[Array]) -> list[str]:
-    """Return the names of the statistics that these images can have; one where it is certain."""
+def told_by(images: Sequence[Array]) -> tuple[str, list[str]]:
+    """Return whose statistics these images have, empty where that is not certain, and all that fit.
+
+    That values lie within what some statistics can make is no evidence that these made them:
+    those of a data set of one's own do, too. That they fall on 8 bits' levels is.
+    """
     if any(image.ndim != 3 or image.shape[-1] != 3 for image in images):
-        return []
+        return "", []
     finite = [image for image in images if np.isfinite(image).all()]
     if not finite:
-        return []
-    fitting = [name for name in KNOWN if all(_within(image, KNOWN[name]) for image in finite)]
-    if len(fitting) < 2:
-        return fitting
+        return "", []
+    fitting = [name for name in KNOWN if all(fits(image, KNOWN[name]) for image in finite)]
     exact = [name for name in fitting if all(_on_levels(one, KNOWN[name]) for one in finite[:8])]
-    return exact if len(exact) == 1 else fitting
+    return (exact[0] if len(exact) == 1 else ""), fitting
 
 
-def _within(image: Array, statistics: Statistics) -> bool:
+def normalisation_of(transform: Any) -> Statistics | None:
+    """Return what a transform normalises by at its end, where it says so and surely does.
+
+    Parameters
+    ----------
+    transform : object
+        torchvision's or Albumentations', or whatever has ``transforms`` in order.
+    """
+    steps = list(_steps(transform))
+    while steps and type(steps[-1]).__name__ in _HARMLESS:
+        steps.pop()
+    found = [step for step in steps if type(step).__name__ == "Normalize"]
+    if len(found) != 1 or found[0] is not steps[-1]:
+        return None
+    step: Any = found[0]
+    said = (getattr(step, "p", 1), getattr(step, "normalization", "standard"))
+    if said != (1, "standard") or getattr(step, "max_pixel_value", 255) != 255:
+        return None
+    try:
+        return statistics_of((np.ravel(step.mean), np.ravel(step.std)))
+    except (AttributeError, TypeError, ValueError, UsageProblem):
+        return None
+
+
+def _steps(transform: Any, depth: int = 0) -> Iterator[Any]:
+    """Yield the steps that a transform takes each time, one after the other."""
+    kind = type(transform).__name__
+    inner = getattr(transform, "transforms", None)
+    if kind == "Sequential":
+        inner = list(transform)
+    elif kind == "StandardTransform":  # torchvision's pair of those of image and target
+        inner = [transform.transform]
+    if not isinstance(inner, (list, tuple)):
+        if transform is not None:
+            yield transform
+    elif kind in _IN_TURN and depth < _DEEPEST:  # others take one of several, or none
+        for step in inner:
+            yield from _steps(step, depth + 1)
+
+
+_IN_TURN = ("Compose", "Sequential", "StandardTransform")
+_HARMLESS = ("ToTensorV2", "ToPureTensor", "ToDtype", "ConvertImageDtype", "RandomErasing")
+"""What may follow a normalisation and leaves the values, or most of them, as they are."""
+_DEEPEST = 8
+
+
+def fits(image: Array, statistics: Statistics) -> bool:
     """Whether every channel lies within what these statistics make of 0..1."""
     mean, deviation = map(np.array, statistics)
+    planes = image.reshape(*image.shape[:2], -1)
+    if planes.shape[-1] != len(mean) or image.dtype.kind != "f":
+        return False
     black, white = -mean / deviation - _SLACK, (1 - mean) / deviation + _SLACK
-    low, high = image.min(axis=(0, 1)), image.max(axis=(0, 1))
+    low, high = planes.min(axis=(0, 1)), planes.max(axis=(0, 1))
     return bool(np.all(low >= black) and np.all(high <= white))
 
 

@@ -23,6 +23,7 @@ from cvtrack_magics.capture.data.manifest import (
 )
 from cvtrack_magics.capture.data.reach import named_files
 from cvtrack_magics.capture.data.samples import with_files
+from cvtrack_magics.capture.data.split_files import identify_splits
 from cvtrack_magics.capture.data.torchdata import Identity, identify_dataset, is_dataset
 from cvtrack_magics.errors import NotIdentified, UsageProblem, did_you_mean
 from cvtrack_magics.names import safe_key
@@ -319,6 +320,9 @@ def _identify_path(
         made = tables.identify_table(table, cache, progress)
         own_digest = sha256_file(str(path)).sha256
         return replace(made, profile={**made.profile, "table_sha256": own_digest}), str(path)
+    splits = identify_splits(path, cache, progress)
+    if splits is not None:
+        return splits, str(path)
     # One file has a cache of its own, beside those of folders.
     own = None if cache is None else cache / "files" / _short(str(path))
     found = identify_files(str(path.parent), [path.name], own, progress)

@@ -28,7 +28,9 @@ class FolderIdentity:
 
 
 @dataclass(slots=True)
-class _Listing:
+class Listing:
+    """Relative names of files, and what was passed over, a line each."""
+
     names: list[str]
     skipped: list[str]
 
@@ -54,7 +56,7 @@ def identify_folder(
     UsageProblem
         The folder is empty, or a file in it cannot be read.
     """
-    listing = _list(str(root))
+    listing = list_files(str(root))
     if not listing.names:
         raise UsageProblem(f"There is no file in {str(root)!r}.", "Name a folder that holds data.")
     return identify_files(str(root), listing.names, cache, progress, tuple(listing.skipped))
@@ -162,9 +164,9 @@ def _stat(path: str) -> os.stat_result:
     return found
 
 
-def _list(root: str) -> _Listing:
-    """Relative names of all files under a folder, without a stat for plain ones."""
-    listing = _Listing([], [])
+def list_files(root: str) -> Listing:
+    """Return relative names of all files under a folder, without a stat for plain ones."""
+    listing = Listing([], [])
     stack = [(root, "")]
     while stack:
         folder, prefix = stack.pop()
@@ -190,7 +192,7 @@ def _list(root: str) -> _Listing:
     return listing
 
 
-def _special(entry: os.DirEntry[str], root: str, prefix: str, listing: _Listing) -> bool:
+def _special(entry: os.DirEntry[str], root: str, prefix: str, listing: Listing) -> bool:
     """Sort in a link, pipe or device; say whether it is a folder to go into."""
     name = prefix + entry.name
     kind = _stat(entry.path).st_mode

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from cvtrack_magics.errors import UsageProblem
-from cvtrack_magics.tasks.class_ids import labels_of, refuse_yolo, whole_labels
+from cvtrack_magics.tasks.class_ids import labels_of, refuse_class_first, refuse_yolo, whole_labels
 from cvtrack_magics.tasks.class_names import check_labels, class_names
 from cvtrack_magics.tasks.detection.doubts import doubts
 from cvtrack_magics.tasks.detection.ignored import CROWD_KEYS, IGNORE_KEYS, flag
@@ -108,6 +108,7 @@ def read_boxes(
         if one.table is not None:
             refuse_yolo(one.table, boxes, box_format or "", size, where)
     _refuse_relative(found, parts, box_format, sizes, what)
+    refuse_class_first([one.table for one in found], box_format or "", sizes, what)
     notes += doubts(what, items, [part[0] for part in parts], [part[2] for part in parts], sizes)
     kind = np.float64 if any(p[0].dtype == np.float64 for p in parts) else np.float32
     score_kind = (
