@@ -11,6 +11,7 @@ from cvtrack_magics.capture.params.logged import describe_params
 from cvtrack_magics.commands.definition import COMMANDS, Arg, Typed, command
 from cvtrack_magics.commands.line import usage_error
 from cvtrack_magics.commands.typed import expression, key_values
+from cvtrack_magics.delivery import lanes
 from cvtrack_magics.errors import UsageProblem
 from cvtrack_magics.records import Record, RunSummary
 from cvtrack_magics.run.current import get_session
@@ -52,6 +53,7 @@ class Run:
     ) -> None:
         if self._scope.outcome is None:
             self.end(error)
+        lanes.left(self._scope)  # it may have been ended with the run around it
 
     def __repr__(self) -> str:
         state = self._scope.outcome or "open"

@@ -3,7 +3,8 @@
 A run belongs to the thread or task that opened it, and to tasks made there since. Trials of a
 search that run in threads, or as tasks of one thread, are so kept apart. Code that opened no run
 itself (a helper's thread, a callback) is in that of the thread that opened the outermost: in the
-innermost which all that are open there stand in.
+innermost which all that are open there stand in. What was made in a run and goes on after its
+end is looked after by :mod:`cvtrack_magics.run.after_end`.
 """
 
 from __future__ import annotations
@@ -36,6 +37,24 @@ def opened(run: _Nested, open_runs: Sequence[_Nested]) -> None:
     _opened.set((*(one for one in _opened.get() if one in open_runs), run))
 
 
+def left(run: _Nested) -> None:
+    """Note that the running code has ended a run: what it makes from here on is not of it."""
+    _opened.set(tuple(one for one in _opened.get() if one is not run))
+
+
+def stay_in(open_runs: Sequence[_Nested]) -> None:
+    """Let the running code, and what it makes, be in what code that opened none itself is in."""
+    found = shared(open_runs) if open_runs else None
+    around = list(line(found)) if found is not None else []
+    _opened.set(tuple(reversed(around)))
+
+
+def made_in() -> Any:
+    """Return the run that the running code opened last, or was made in; it may have ended."""
+    found = _opened.get()
+    return found[-1] if found else None
+
+
 @dataclass(frozen=True)
 class Lane:
     """A thread, or a task of one."""
@@ -50,11 +69,16 @@ class Lane:
         return self.task is not None and (task is None or task.done())
 
 
+def task_here() -> asyncio.Task[Any] | None:
+    """Return the task that this is called in, if it is in one."""
+    with suppress(RuntimeError):
+        return asyncio.current_task()
+    return None
+
+
 def lane() -> Lane:
     """Return the thread and task that this is called in."""
-    task = None
-    with suppress(RuntimeError):
-        task = asyncio.current_task()
+    task = task_here()
     return Lane(threading.get_ident(), ref(task) if task is not None else None)
 
 

@@ -184,6 +184,7 @@ class Session:
     def stop(self) -> None:
         """End what is open and give everything back."""
         self._close_all()
+        self.writing.outliving.settle(all_of_it=True)
         self.process.forget()
         with suppress(Exception):
             self.tracking.release()
@@ -202,6 +203,7 @@ class Session:
     def _stop_at_exit(self, in_time: bool) -> None:
         """Stop at the process's end; a script's container may go with it, a kernel's stays."""
         self._close_all()
+        self.writing.outliving.settle(all_of_it=True)
         if not self.host.interactive_display:
             patience = self.config.exit_timeout
             with suppress(KeyboardInterrupt):
@@ -262,6 +264,7 @@ class Session:
         if parent is not None:
             with suppress(Exception):
                 parent.guard.before_another()
+        self.writing.begins(scope)
         self.scopes.append(scope)
         lanes.opened(scope, self.scopes)
         try:
@@ -338,7 +341,9 @@ class Session:
         self, scope: RunScope, outcome: Outcome, error: BaseException | None
     ) -> RunSummary:
         if scope in self.scopes:
+            self.writing.ends(scope)
             self.scopes.remove(scope)
+        lanes.left(scope)
         try:
             summary = scope.close(outcome, error)
             if scope.parent is not None:
@@ -356,7 +361,7 @@ class Session:
 
         A tag that is only ``implied`` by an object never replaces one that is there.
         """
-        scope = self.current
+        scope = self.writing.over_here() or self.current
         if implied:
             said = {**self.tags, **(scope.tags if scope else {})}
             records = [r for r in records if not (isinstance(r, Tag) and r.key in said)]

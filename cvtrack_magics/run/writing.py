@@ -14,6 +14,7 @@ from cvtrack_magics.delivery import lanes
 from cvtrack_magics.delivery.channel import Channel
 from cvtrack_magics.records import Record
 from cvtrack_magics.run import current, worker_starts
+from cvtrack_magics.run.after_end import AfterEnd, Outliving
 from cvtrack_magics.run.host import ScriptHost
 from cvtrack_magics.run.parent_run import above, show
 from cvtrack_magics.run.unrecorded import Unrecorded
@@ -119,6 +120,7 @@ class Writing:
         self._lock = threading.RLock()
         self._worker: Worker | None = None
         self._journals: list[Path] = []
+        self.outliving = Outliving()
         self._unrecorded = Unrecorded(
             session.host.say,
             not isinstance(session.host, ScriptHost),
@@ -126,12 +128,15 @@ class Writing:
         )
 
     def begin_cell(self) -> None:
-        """Say again from now on when nothing is recorded."""
+        """Say again from now on when nothing is recorded; a cell is in what is open now."""
+        self.outliving.free_here()
+        lanes.stay_in([one for one in self._session.scopes if one.is_open])
         self._unrecorded.begin_cell()
 
     def end_cell(self) -> None:
         """Say how often ``log()`` was called in the cell with no run open."""
         self._unrecorded.end_cell()
+        self.outliving.settle()
 
     def goes_to(self, scope: RunScope | None) -> None:
         """Let ``log()`` write into a run from now on."""
@@ -165,6 +170,9 @@ class Writing:
 
     def now(self, *, quietly: bool = False) -> tuple[Place, Channel] | None:
         """Return the run to write into; says once in a cell when there is none."""
+        over = self.over_here()
+        if over is not None:
+            return over, over.channel()
         scope = lanes.innermost([item for item in self._session.scopes if item.is_open])
         if scope is not None:
             self._short_way(scope)
@@ -178,6 +186,28 @@ class Writing:
         if not quietly:
             self._unrecorded.add()
         return None
+
+    def over_here(self) -> AfterEnd | None:
+        """Return the place of the run that the running code belongs to, where that has ended."""
+        made_in = lanes.made_in()
+        if made_in is not None and made_in in self._session.scopes:
+            return None
+        return self.outliving.place_of_here(made_in)
+
+    def begins(self, scope: RunScope) -> None:
+        """Note what goes on when a run is opened: it belongs to no run, or to others."""
+        with suppress(Exception):  # threading may be patched; the run is opened all the same
+            self.outliving.begins(scope)
+
+    def ends(self, scope: RunScope) -> None:
+        """Note what was started in a run and goes on after it.
+
+        It is not known who started what while threads have runs open side by side: it is then
+        in the run of the thread that opened the outermost.
+        """
+        with suppress(Exception):
+            if lanes.shared(self._session.scopes) is scope:
+                self.outliving.ends(scope)
 
     def _short_way(self, scope: RunScope | None) -> None:
         """Let ``log()`` write into a run at once, unless it has to ask whose run it is in."""

@@ -1,0 +1,234 @@
+"""Where that goes which is logged to a run of this process after its end.
+
+What was started in a run belongs to it, also when it goes on longer than the run: a thread, a
+task of asyncio, a task that a pool has in hand. Its points go to that run, through a journal of
+their own, and never to a run that was opened since. What waits in a pool belongs to nobody yet.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+from collections.abc import Iterable, Mapping
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+from weakref import ReferenceType, WeakKeyDictionary, ref
+
+from cvtrack_magics.delivery import lanes
+from cvtrack_magics.delivery.channel import Channel
+from cvtrack_magics.records import End, Notice, Record
+from cvtrack_magics.run import lives
+from cvtrack_magics.run.recorder import KeptRun
+from cvtrack_magics.store.deferred_runs import RUN_KEY
+from cvtrack_magics.store.tracking import OpenRun
+
+if TYPE_CHECKING:
+    from cvtrack_magics.run.scope import RunScope
+
+
+class AfterEnd:
+    """The place of what is logged to one run after its end.
+
+    Parameters
+    ----------
+    scope : RunScope
+        The run.
+    """
+
+    def __init__(self, scope: RunScope) -> None:
+        self._scope = scope
+        self._kept: KeptRun | None = None
+        self._lock = threading.RLock()
+        self._users: dict[int, tuple[ReferenceType[Any], ReferenceType[Any] | None]] = {}
+        self._said: set[str] = set()
+
+    @property
+    def auto(self) -> bool:
+        """Whether it takes what libraries report without a call."""
+        return self._scope.auto
+
+    @property
+    def name(self) -> str:
+        """The run's name."""
+        return self._scope.name
+
+    @property
+    def tags(self) -> Mapping[str, str]:
+        """The tags that the run has."""
+        return self._scope.tags
+
+    def channel(self) -> Channel:
+        """Return where the running code logs."""
+        with self._lock:
+            kept = self._kept = self._kept or self._opened()
+            thread, task = threading.current_thread(), lanes.task_here()
+            self._users[id(task or thread)] = (ref(thread), ref(task) if task else None)
+        self._tell_once(thread.name if task is None else task.get_name())
+        return kept.channel
+
+    def _opened(self) -> KeptRun:
+        ended, scope = self._scope.kept, self._scope
+        run = ended.in_store()
+        tags = {}
+        if run is None:  # it has none yet: who sends this finds the run that was made meanwhile
+            note = ended.note
+            uri = ended.delivery.full_uri()
+            run = OpenRun("", note.name, note.experiment_id, note.experiment, uri, note.started, {})
+            tags = {RUN_KEY: scope.key}
+        kept = KeptRun(scope.session, scope.name, ended, scope.notices, run=run, tags=tags)
+        channel = kept.channel
+        channel.step_now, channel.least_step = scope.channel.step_now, scope.channel.least_step
+        channel.go_back(scope.channel.next_steps())
+        scope.session.sender.open(kept.delivery)
+        return kept
+
+    def _tell_once(self, who: str) -> None:
+        self.tell(
+            "after the end",
+            f"{who!r} was started in run {self._scope.name!r} and goes on after that has ended: "
+            "what it logs goes to that run, also while another one is open. Wait for it in the "
+            "run's cell (join() a thread, await a task), or start it in the run it is to log to.",
+        )
+
+    @property
+    def is_needed(self) -> bool:
+        """Whether something that has logged here may log again."""
+        return any(
+            (task is None or ((at := task()) is not None and not at.done()))
+            and (one := thread()) is not None
+            and one.is_alive()
+            for thread, task in list(self._users.values())
+        )
+
+    def end(self) -> None:
+        """End the journal; what is logged later has another one."""
+        with self._lock:
+            kept, self._kept = self._kept, None
+            self._users.clear()
+        if kept is not None:
+            kept.end([], End("FINISHED", int(time.time() * 1000)))  # the run has its own end
+
+    # -- what takes the rest of a call
+
+    def tell(self, key: str, line: str) -> bool:
+        """Say a line, once for a key; return whether it was said now."""
+        is_new = key not in self._said
+        if is_new:
+            self._said.add(key)
+            self._scope.session.host.say(f"cvtrack: {line}")
+        return is_new
+
+    def step_of(self, given: int | None) -> int:
+        """Return a step as given, or the last one logged here."""
+        return self.channel().last_step if given is None else given
+
+    def add(self, records: Iterable[Record]) -> list[str]:
+        """Record facts; return the lines to tell the user."""
+        items = [*records]
+        self.channel()
+        if self._kept is not None:
+            self._kept.add([item for item in items if not isinstance(item, Notice)])
+        return [item.text for item in items if isinstance(item, Notice)]
+
+    def imply(self, records: Iterable[Record]) -> None:
+        """Leave out settings that nobody said: the run has its own."""
+        del records
+
+    def shown(self, values: Mapping[str, float], step: int | None = None) -> None:
+        """Leave out what is only shown: the run has ended."""
+        del values, step
+
+
+class Outliving:
+    """Knows which running code belongs to a run that has ended."""
+
+    def __init__(self) -> None:
+        self._places: WeakKeyDictionary[RunScope, AfterEnd] = WeakKeyDictionary()
+        self._before: WeakKeyDictionary[RunScope, Before] = WeakKeyDictionary()
+        self._of: WeakKeyDictionary[threading.Thread, tuple[lives.Task | None, RunScope]]
+        self._of = WeakKeyDictionary()
+
+    def begins(self, scope: RunScope) -> None:
+        """Note what goes on at a run's opening: that is not of it."""
+        self._before[scope] = Before()
+        self.settle()
+
+    def ends(self, scope: RunScope) -> None:
+        """Note what was started in a run and goes on, at its end."""
+        before = self._before.pop(scope, None)
+        here = threading.current_thread()
+        for life in lives.lives() if before is not None else ():
+            known = self._of.get(life.thread)
+            if life.thread is here or before is None or before.had(life):
+                continue
+            if known is None or (known[0] is not None and not known[0].is_one_with(life.task)):
+                self._of[life.thread] = (life.task, scope)
+
+    def settle(self, *, all_of_it: bool = False) -> None:
+        """End the journals that nothing goes on to log to."""
+        for scope, place in list(self._places.items()):
+            if all_of_it or not place.is_needed:
+                self._places.pop(scope, None)
+                place.end()
+
+    def free_here(self) -> None:
+        """Let the code that runs now follow the run that is open: it is a cell of the user's."""
+        self._of.pop(threading.current_thread(), None)
+
+    def place_of_here(self, opened_in: RunScope | None) -> AfterEnd | None:
+        """Return the place of the ended run that the running code belongs to, if there is one.
+
+        Parameters
+        ----------
+        opened_in : RunScope or None
+            The run that its context was made in.
+        """
+        if opened_in is not None:
+            ended = opened_in.outcome is not None and opened_in.channel.pid == os.getpid()
+            return self._place(opened_in) if ended and not _is_the_kernels() else None
+        if not self._of:
+            return None
+        thread = threading.current_thread()
+        task, scope = self._of.get(thread, (None, None))
+        if scope is None:
+            return None
+        if task is not None and not task.is_one_with(lives.in_hand(sys._getframe())):
+            self._of.pop(thread, None)
+            return None
+        return self._place(scope)
+
+    def _place(self, scope: RunScope) -> AfterEnd | None:
+        if not scope.is_open:  # it never had a journal
+            return None
+        return self._places.setdefault(scope, AfterEnd(scope))
+
+
+class Before:
+    """What went on in this process at one moment."""
+
+    def __init__(self) -> None:
+        self._threads: WeakKeyDictionary[threading.Thread, lives.Task | None]
+        self._threads = WeakKeyDictionary({one.thread: one.task for one in lives.lives()})
+
+    def had(self, life: lives.Life) -> bool:
+        """Whether that went on then."""
+        if life.thread not in self._threads:
+            return False
+        task = self._threads[life.thread]
+        return task is None or task.is_one_with(life.task)
+
+
+def _is_the_kernels() -> bool:
+    """Whether a kernel calls this for a message, in whatever context it has come to.
+
+    What the loop itself calls has the context that it was made in.
+    """
+    frame: FrameType | None = sys._getframe()
+    while frame is not None:
+        module = str(frame.f_globals.get("__name__", ""))
+        if module.startswith("ipykernel.") or module == "asyncio.events":
+            return module.startswith("ipykernel.")
+        frame = frame.f_back
+    return False
