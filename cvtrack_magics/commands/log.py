@@ -67,9 +67,11 @@ def log(
         return
     try:
         from cvtrack_magics.run.long_log import log_any
-    except ImportError:
+    except Exception:
         if channel is not None:
             raise
-        return  # a signal's handler logs while this is imported, before a run is open
+        # before a run is open: a signal's handler logs while this is imported, or the import
+        # fails for what code has patched, or for want of a file; the run's opening says so
+        return
 
     log_any(metrics, value, step, every, kw)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import queue
 import subprocess
@@ -14,6 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from cvtrack_magics.delivery import watcher
+from cvtrack_magics.plainjson import dumps
 from cvtrack_magics.threads import started
 
 
@@ -64,7 +64,7 @@ class Companion:
                     self.process = _start()
                 pipe = self.process.stdin
                 assert pipe is not None
-                pipe.write(json.dumps(asdict(run)).encode() + b"\n")
+                pipe.write(dumps(asdict(run)).encode() + b"\n")
                 pipe.flush()
 
 

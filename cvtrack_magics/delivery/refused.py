@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from cvtrack_magics.journal.folder import RunFolder
+from cvtrack_magics.plainjson import dumps
 from cvtrack_magics.records import Notice, Refused
 
 FILE = "refused.jsonl"
@@ -45,7 +45,7 @@ def _keep(folder: RunFolder, refused: Sequence[Refused]) -> str:
         with open(place / FILE, "a", encoding="utf-8") as file:
             for item in refused:
                 what = {"run": folder.note.name, "run_id": folder.note.run_id, **item.what}
-                file.write(json.dumps(what, default=str) + "\n")
+                file.write(dumps(what, default=str) + "\n")
         for item in refused:
             if item.source is not None:
                 _keep_file(item.source, place / "files" / str(item.what["name"]))

@@ -11,7 +11,6 @@ When the kernel is gone, it sends the rest and gives the runs their end, then en
 
 from __future__ import annotations
 
-import json
 import os
 import selectors
 import signal
@@ -31,6 +30,7 @@ from cvtrack_magics.journal.folder import RunFolder, read_note
 from cvtrack_magics.journal.points import Cursor
 from cvtrack_magics.journal.record_log import GrowingFacts
 from cvtrack_magics.journal.stored import GrowingStream, stream_files
+from cvtrack_magics.plainjson import dumps, loads
 from cvtrack_magics.store import credentials
 from cvtrack_magics.store.tracking import Tracking
 
@@ -159,7 +159,7 @@ class Work:
 
     def say(self, message: Mapping[str, Any]) -> None:
         """Tell the kernel; it may be gone."""
-        data = memoryview(json.dumps(message).encode() + b"\n")
+        data = memoryview(dumps(message).encode() + b"\n")
         try:
             while data:
                 data = data[os.write(self._answers, data) :]
@@ -173,7 +173,7 @@ class Work:
             self.closed |= not data
             *lines, self._rest = (self._rest + data).split(b"\n")
             for line in lines:
-                self._take(json.loads(line))
+                self._take(loads(line))
             timeout = 0.0
         if self.closed and timeout:
             time.sleep(timeout)

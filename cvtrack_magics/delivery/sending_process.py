@@ -9,7 +9,6 @@ becomes of it, the thread goes on from what the journal says is sent.
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -27,6 +26,7 @@ from cvtrack_magics.delivery import watcher
 from cvtrack_magics.delivery.attempts import Tried
 from cvtrack_magics.delivery.outbox import Delivery
 from cvtrack_magics.journal.folder import Sent
+from cvtrack_magics.plainjson import dumps, loads
 from cvtrack_magics.store import credentials
 from cvtrack_magics.threads import started
 
@@ -70,7 +70,7 @@ class Outsider:
         try:
             with self.lock:
                 assert pipe is not None
-                pipe.write(json.dumps(message).encode() + b"\n")
+                pipe.write(dumps(message).encode() + b"\n")
                 pipe.flush()
             return True
         except (OSError, ValueError):
@@ -230,7 +230,7 @@ class Outside:
         assert pipe is not None
         try:
             for line in pipe:
-                self._take(outsider, json.loads(line))
+                self._take(outsider, loads(line))
         except Exception:  # whatever it says: the thread goes on from what is sent
             outsider.process.kill()
         outsider.ready = False

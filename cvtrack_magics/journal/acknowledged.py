@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import struct
 from collections.abc import Mapping
@@ -11,6 +10,7 @@ from pathlib import Path
 from zlib import crc32
 
 from cvtrack_magics.journal.stored import read_regular
+from cvtrack_magics.plainjson import dumps, loads
 
 FILE = "acknowledged.bin"
 FILE_1 = "sent.bin"
@@ -67,7 +67,7 @@ class Acknowledgements:
 
     def write(self, sent: Sent) -> None:
         """Note how much the store has; raises :class:`OSError`."""
-        text = json.dumps([sent.facts, sent.points, dict(sent.streams)]).encode()
+        text = dumps([sent.facts, sent.points, dict(sent.streams)]).encode()
         self._number += 1
         body = _HEAD.pack(0, self._number, len(text))[4:] + text
         check = struct.pack("<I", crc32(body, self._seed))
@@ -102,7 +102,7 @@ class Acknowledgements:
         if end > len(data) or check != crc32(data[4:end], self._seed):
             return None
         try:
-            facts, points, streams = json.loads(data[_HEAD.size : end])
+            facts, points, streams = loads(data[_HEAD.size : end])
             places = {str(name): (int(at[0]), int(at[1])) for name, at in streams.items()}
             return number, Sent(int(facts), int(points), places)
         except (ValueError, TypeError, AttributeError, IndexError, RecursionError):

@@ -7,7 +7,6 @@ for, in a file beside the run's points; names are few, and each process asks onc
 
 from __future__ import annotations
 
-import json
 import os
 import threading
 import time
@@ -16,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from cvtrack_magics.journal import liveness
+from cvtrack_magics.plainjson import dumps
 from cvtrack_magics.text import json_object
 
 FILE = "names.jsonl"
@@ -47,7 +47,7 @@ class Claims:
                 self._read(handle)
                 new = {key: name for key, name in wanted.items() if key not in self._taken}
                 if new:
-                    lines = [json.dumps({"stored": key, "name": new[key]}) for key in new]
+                    lines = [dumps({"stored": key, "name": new[key]}) for key in new]
                     # what a process left half written is ended by the first sign
                     os.write(handle, ("\n" + "\n".join(lines) + "\n").encode())
                     self._taken.update(new)

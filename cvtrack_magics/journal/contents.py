@@ -7,7 +7,6 @@ that is lost only means that less is missed; it is never needed to read what is 
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -17,6 +16,7 @@ from typing import Any
 from zlib import crc32
 
 from cvtrack_magics.journal.stored import read_regular, segment_of
+from cvtrack_magics.plainjson import dumps
 from cvtrack_magics.records import End
 from cvtrack_magics.text import json_object
 
@@ -67,7 +67,7 @@ def note_facts(folder: Path, number: int, end: End | None) -> None:
 
 def _add(folder: Path, said: Mapping[str, Any]) -> None:
     flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0)
-    text = json.dumps(said).encode()
+    text = dumps(said).encode()
     # what was left half written is ended by the first sign
     line = b"\n%08x %b\n" % (crc32(text, _seed(folder)), text)
     try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import socket
@@ -21,6 +20,7 @@ import psutil
 from cvtrack_magics.journal import liveness
 from cvtrack_magics.journal.acknowledged import Acknowledgements, Sent
 from cvtrack_magics.journal.stored import files_by_header, read_regular
+from cvtrack_magics.plainjson import dumps, loads
 from cvtrack_magics.private import is_private
 
 __all__ = ["RunFolder", "RunNote", "Sent", "Unreadable", "me", "read_folders", "read_journal"]
@@ -252,13 +252,13 @@ class RunFolder:
 def _text_of(note: RunNote) -> str:
     entry = {**asdict(note), "tags": dict(note.tags)}
     checks = {"check": _check_of(entry), "uri_check": crc32(note.uri.encode())}
-    return json.dumps({**entry, **checks})
+    return dumps({**entry, **checks})
 
 
 def _check_of(entry: Mapping[str, Any]) -> int:
     """Return the CRC-32 of a note; the store's address has one of its own."""
     plain = {k: v for k, v in entry.items() if k not in ("check", "uri_check", "uri")}
-    return crc32(json.dumps(plain, sort_keys=True).encode())
+    return crc32(dumps(plain, sort_keys=True).encode())
 
 
 def _same_store(entry: Mapping[str, Any]) -> bool:
@@ -284,7 +284,7 @@ def read_note(path: Path) -> RunNote:
     if data is None:
         raise OSError(f"its {NOTE} cannot be read")
     try:
-        entry = json.loads(data)
+        entry = loads(data)
     except (ValueError, RecursionError):
         raise ValueError(f"its {NOTE} is damaged") from None
     if not isinstance(entry, dict):

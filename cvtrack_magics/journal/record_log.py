@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import threading
@@ -16,6 +15,7 @@ from zlib import crc32
 from cvtrack_magics.journal import contents
 from cvtrack_magics.journal.segments import of_the_system
 from cvtrack_magics.journal.stored import Damage, read_regular
+from cvtrack_magics.plainjson import dumps, loads
 from cvtrack_magics.records import (
     Artifact,
     Call,
@@ -158,7 +158,7 @@ class FactLog:
 
 
 def _line_of(entry: Mapping[str, Any]) -> bytes:
-    text = json.dumps(entry).encode()
+    text = dumps(entry).encode()
     return b"%08x %b\n" % (crc32(text), text)
 
 
@@ -342,9 +342,9 @@ def _entry_of(line: bytes) -> dict[str, Any] | None:
     """Return what a line says; one of format 1 begins with its brace and has no check."""
     try:
         if line.startswith(b"{"):
-            entry = json.loads(line)
+            entry = loads(line)
         elif crc32(line[9:]) == int(line[:8], 16):
-            entry = json.loads(line[9:])
+            entry = loads(line[9:])
         else:
             return None
     except (ValueError, RecursionError):

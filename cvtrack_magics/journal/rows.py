@@ -33,12 +33,13 @@ definitions and rows with one byte 0xA5.
 
 from __future__ import annotations
 
-import json
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 from zlib import crc32
+
+from cvtrack_magics.plainjson import dumps, loads
 
 NAME = b"CVTRACK"
 VERSION = 3
@@ -85,7 +86,7 @@ def header(shift: int, size: int, place: str) -> tuple[bytes, int]:
 
 def definition(number: int, names: tuple[str, ...]) -> bytes:
     """Return the bytes that number a set of names, up to their check."""
-    text = json.dumps(names).encode()
+    text = dumps(names).encode()
     return DEFINITION.pack(DEFINES, number, len(text)) + text
 
 
@@ -278,7 +279,7 @@ class SegmentReader:
         if said != (COMMIT if self.version == 1 else check):
             return None
         try:
-            names = tuple(map(str, json.loads(head[DEFINITION.size :])))
+            names = tuple(map(str, loads(head[DEFINITION.size :])))
         except (ValueError, TypeError, RecursionError):
             return None
         return number, self._layout(head, names, check), stop

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
+from IPython.core.error import UsageError
+
 from cvtrack_magics.commands.line import BODY_BELOW, usage_error
 from cvtrack_magics.errors import CvtrackError
 from cvtrack_magics.lazy import Lazy
 from cvtrack_magics.notebook.magics import Magic
+from cvtrack_magics.notebook.unopened import not_opened
 from cvtrack_magics.run.current import get_session
 
 if TYPE_CHECKING:
@@ -28,6 +31,7 @@ class Cells(Protocol):
     """The cells that run at this moment, the innermost last; they can be nested."""
 
     frames: list[Any]
+    host: Any
 
     def attach(self, scope: RunScope, *, verify: bool) -> None:
         """End the run with the cell."""
@@ -39,6 +43,8 @@ class Cells(Protocol):
 class RunMagic(Magic):
     """``%%mlrun`` and ``%mlrun``."""
 
+    _ipython_magic_no_var_expand = True  # known without the command, whose import may fail
+
     def __init__(self, shell: Any, cells: Cells) -> None:
         super().__init__("mlrun", shell)
         self.cells = cells
@@ -48,6 +54,14 @@ class RunMagic(Magic):
         if cell is not None and cell.strip() != BODY_BELOW:
             self._run_given_cell(line, cell)
             return
+        try:
+            self._open(line, cell)
+        except (CvtrackError, UsageError):
+            raise
+        except Exception as error:  # nothing of ours keeps the user's code from running
+            self.cells.host.say(not_opened(error))
+
+    def _open(self, line: str, cell: str | None) -> None:
         typed = self.command.read(line, self.shell.user_ns)
         verify = bool(typed.values.pop("verify", False))
         strict = bool(typed.values.pop("strict", False))

@@ -9,6 +9,7 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -112,7 +113,8 @@ def prepare_soon() -> None:
     """Make the session and import MLflow in the background."""
 
     def work() -> None:
-        time.sleep(HEAD_START)
-        get_session().prepare()
+        with suppress(Exception):  # whatever fails here shows itself when it is needed
+            time.sleep(HEAD_START)
+            get_session().prepare()
 
     started(work, name="cvtrack-prepare")

@@ -262,7 +262,7 @@ def test_with_no_run_open_it_logs_to_that_all_the_same(
 ) -> None:
     """Also where the store does not have the run yet."""
     job = Job()
-    with (no_store() if away else nullcontext()):
+    with no_store() if away else nullcontext():
         with mlrun("a", output=False):
             log({"mine": 1.0}, step=0)
             a_thread(job)
