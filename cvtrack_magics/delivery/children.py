@@ -17,6 +17,16 @@ def child_names() -> tuple[str, str]:
     return f"p{mark}", f"q{mark}"
 
 
+def pids_in(folder: Path) -> set[int]:
+    """Return the numbers of the other processes that have written to a run's folder."""
+    try:
+        names = list(stream_files(folder))
+    except OSError:
+        return set()
+    found = {name[1:].partition("x")[0] for name in names if name[0] in "pq"}
+    return {int(number) for number in found if number.isdigit()} - {os.getpid()}
+
+
 class ChildStreams:
     """One reader of what worker processes add to a run's folder.
 

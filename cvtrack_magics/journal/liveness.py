@@ -22,7 +22,8 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 FOLDER = "alive"
@@ -30,6 +31,7 @@ BEAT = 30.0  # seconds between two touches of the lock file
 SILENT = 150.0  # seconds without a touch after which another machine counts as gone
 STALE = 86_400.0  # seconds after which a lock file that nobody holds is tidied away
 _KEYS = 4096  # bytes of a lock file that keys of open runs may take; written and read at once
+_LATE, _BESIDE = "late=", "side-by-side"  # no key has such a character
 _MARK = "process="  # before what tells the process; no key has such a character
 
 
@@ -87,9 +89,9 @@ class Holder:
             with contextlib.suppress(OSError, ValueError):
                 os.utime(self._handle)
 
-    def show(self, keys: Sequence[str]) -> None:
+    def show(self, keys: Sequence[str], more: Sequence[str] = ()) -> None:
         """Write into the lock file which runs are open, the innermost last."""
-        said = "\n".join([*keys, _MARK + process_mark(self.pid)]).encode()[-_KEYS:]
+        said = "\n".join([*more, *keys, _MARK + process_mark(self.pid)]).encode()[-_KEYS:]
         if self._handle is not None and hasattr(os, "pwrite"):
             with contextlib.suppress(OSError):
                 os.pwrite(self._handle, said.ljust(_KEYS), 0)
@@ -139,8 +141,25 @@ def hold(root: Path) -> str:
     return _held.of(root).name
 
 
-def show(root: Path, keys: Sequence[str]) -> Path | None:
+def show(
+    root: Path,
+    keys: Sequence[str],
+    late: Mapping[str, str] | None = None,
+    *,
+    beside: bool = False,
+) -> Path | None:
     """Say which runs this process has open, the innermost last.
+
+    Parameters
+    ----------
+    root : Path
+        The journal.
+    keys : sequence of str
+        The runs.
+    late : mapping of str to str, optional
+        The journals of what workers log to runs that have ended, by the keys of those.
+    beside : bool
+        Whether threads or tasks have runs open side by side.
 
     Returns
     -------
@@ -148,7 +167,8 @@ def show(root: Path, keys: Sequence[str]) -> Path | None:
         The lock file, which says so; None where there is none.
     """
     holder = _held.of(root)
-    holder.show(keys)
+    more = [f"{_LATE}{key}={journal}" for key, journal in (late or {}).items()]
+    holder.show(keys, [*more, *([_BESIDE] if beside else [])])
     return root.parent / FOLDER / holder.name if holder.name else None
 
 
@@ -158,6 +178,26 @@ def shown(path: Path) -> list[str]:
     A process must not ask for its own file: closing it drops the lock.
     """
     return [key for key in _words(path) if key.isalnum()]
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What a process says of its runs: see :func:`show`."""
+
+    keys: tuple[str, ...]
+    late: Mapping[str, str]
+    beside: bool
+
+
+def all_shown(path: Path) -> Shown:
+    """Return all that the process says which holds a lock file; not for its own."""
+    words = _words(path)
+    late = [word.removeprefix(_LATE).split("=") for word in words if word.startswith(_LATE)]
+    return Shown(
+        tuple(word for word in words if word.isalnum()),
+        {pair[0]: pair[1] for pair in late if len(pair) == 2},
+        _BESIDE in words,
+    )
 
 
 def held_by(root: Path, marks: Sequence[str]) -> Path | None:

@@ -12,12 +12,17 @@ import sys
 import threading
 import time
 from collections.abc import Iterable, Mapping
+from multiprocessing import active_children
+from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 from weakref import ReferenceType, WeakKeyDictionary, ref
 
+import psutil
+
 from cvtrack_magics.delivery import lanes
 from cvtrack_magics.delivery.channel import Channel
+from cvtrack_magics.delivery.children import pids_in
 from cvtrack_magics.records import End, Notice, Record
 from cvtrack_magics.run import lives
 from cvtrack_magics.run.recorder import KeptRun
@@ -26,6 +31,17 @@ from cvtrack_magics.store.tracking import OpenRun
 
 if TYPE_CHECKING:
     from cvtrack_magics.run.scope import RunScope
+
+
+TURNS = 2  # runs that are opened later, until a worker has ended what it was at
+
+
+def is_running(pid: int) -> bool:
+    """Whether a process of this machine may log something yet."""
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except (psutil.Error, OSError, ValueError):
+        return False
 
 
 class AfterEnd:
@@ -43,6 +59,8 @@ class AfterEnd:
         self._lock = threading.RLock()
         self._users: dict[int, tuple[ReferenceType[Any], ReferenceType[Any] | None]] = {}
         self._said: set[str] = set()
+        self._workers: frozenset[int] = frozenset()
+        self._turns = 0
 
     @property
     def auto(self) -> bool:
@@ -92,9 +110,30 @@ class AfterEnd:
             "run's cell (join() a thread, await a task), or start it in the run it is to log to.",
         )
 
+    def wait_for(self, workers: frozenset[int]) -> None:
+        """Take what processes log that were started in the run, by their numbers."""
+        with self._lock:
+            self._kept = self._kept or self._opened()
+            self._workers, self._turns = workers, 0
+
+    def another_run_is_opened(self) -> None:
+        """Count the runs since: the workers of a pool live on, and only end a task for this."""
+        self._turns += 1
+
+    @property
+    def for_workers(self) -> tuple[Path, str] | None:
+        """The folder of the journal, and its key, while workers may log there."""
+        kept = self._kept
+        folder = kept.delivery.folder if kept is not None else None
+        if folder is None or not self._workers or self._turns > TURNS:
+            return None
+        return folder.path.parent, folder.note.key
+
     @property
     def is_needed(self) -> bool:
         """Whether something that has logged here may log again."""
+        if self._turns <= TURNS + 1 and any(is_running(pid) for pid in self._workers):
+            return True
         return any(
             (task is None or ((at := task()) is not None and not at.done()))
             and (one := thread()) is not None
@@ -107,6 +146,7 @@ class AfterEnd:
         with self._lock:
             kept, self._kept = self._kept, None
             self._users.clear()
+            self._workers = frozenset()
         if kept is not None:
             kept.end([], End("FINISHED", int(time.time() * 1000)))  # the run has its own end
 
@@ -153,6 +193,8 @@ class Outliving:
     def begins(self, scope: RunScope) -> None:
         """Note what goes on at a run's opening: that is not of it."""
         self._before[scope] = Before()
+        for place in list(self._places.values()):
+            place.another_run_is_opened()
         self.settle()
 
     def ends(self, scope: RunScope) -> None:
@@ -165,6 +207,26 @@ class Outliving:
                 continue
             if known is None or (known[0] is not None and not known[0].is_one_with(life.task)):
                 self._of[life.thread] = (life.task, scope)
+
+        self._wait_for_workers(scope, before)
+
+    def _wait_for_workers(self, scope: RunScope, before: Before | None) -> None:
+        folder = scope.kept.delivery.folder if scope.is_open else None
+        wrote = pids_in(folder.path) if folder is not None else set()
+        born = {one.pid for one in active_children() if before and one.pid not in before.processes}
+        found = frozenset(pid for pid in {*wrote, *born} if pid and is_running(pid))
+        place = self._place(scope) if found else None
+        if place is not None:
+            place.wait_for(found)
+
+    def for_workers(self) -> dict[Path, dict[str, str]]:
+        """Return, of each journal, where workers log to runs that have ended, by their keys."""
+        found: dict[Path, dict[str, str]] = {}
+        for scope, place in list(self._places.items()):
+            at = place.for_workers
+            if at is not None:
+                found.setdefault(at[0], {})[scope.kept.note.key] = at[1]
+        return found
 
     def settle(self, *, all_of_it: bool = False) -> None:
         """End the journals that nothing goes on to log to."""
@@ -210,6 +272,7 @@ class Before:
 
     def __init__(self) -> None:
         self._threads: WeakKeyDictionary[threading.Thread, lives.Task | None]
+        self.processes = {one.pid for one in active_children()}
         self._threads = WeakKeyDictionary({one.thread: one.task for one in lives.lives()})
 
     def had(self, life: lives.Life) -> bool:

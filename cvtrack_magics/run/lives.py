@@ -39,6 +39,7 @@ _TASKS = {
     ("multiprocessing.pool", "worker"): ("job", "i"),
 }
 """The functions of pools that go from task to task, and where they have the one in hand."""
+_LOOPS = {*_TASKS, ("torch.utils.data._utils.worker", "_worker_loop")}
 
 
 @dataclass(frozen=True)
@@ -99,6 +100,13 @@ def in_hand(frame: FrameType) -> Task | None:
             values = [one.f_locals.get(name) for name in names]
             return None if values[0] is None else _task(values)
     return None
+
+
+def work_of_process() -> tuple[bool, Task | None]:
+    """Return whether this process is a pool's, and which task it has in hand."""
+    frame = sys._current_frames().get(threading.main_thread().ident or 0)
+    looped = any((_module(one), one.f_code.co_name) in _LOOPS for one in _stack(frame))
+    return looped, in_hand(frame) if looped and frame is not None else None
 
 
 def _task(values: list[Any]) -> Task:

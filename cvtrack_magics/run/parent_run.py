@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from multiprocessing.process import current_process
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from cvtrack_magics.delivery.channel import Channel
 from cvtrack_magics.delivery.children import child_names
 from cvtrack_magics.journal import liveness
 from cvtrack_magics.journal.folder import RunNote, read_note
+from cvtrack_magics.run import lives
 
 VARIABLE = "CVTRACK_RUN"
 NOTE = "cvtrack_runs"  # in the settings that a process of multiprocessing gives its workers
@@ -32,7 +34,13 @@ LOOK = 1.0  # seconds between two looks whether the process above still lives
 SETTLED = 10.0  # seconds after which a folder that was looked through can hold nothing unseen
 
 
-def show(open_here: Mapping[Path, Sequence[str]], born: Sequence[str]) -> None:
+def show(
+    open_here: Mapping[Path, Sequence[str]],
+    born: Sequence[str],
+    late: Mapping[Path, Mapping[str, str]] | None = None,
+    *,
+    beside: bool = False,
+) -> None:
     """Say which runs are open here, to workers that are there and to come.
 
     Parameters
@@ -42,11 +50,15 @@ def show(open_here: Mapping[Path, Sequence[str]], born: Sequence[str]) -> None:
         its journal is the last, and one that has no run open any more has none.
     born : sequence of str
         The keys of the runs that workers to come begin in, the innermost first.
+    late : mapping of Path to mapping of str to str, optional
+        Of each journal, where workers log to that go on after their runs.
+    beside : bool
+        Whether threads or tasks have runs open side by side.
     """
     path = None
     for journal, here in open_here.items():
         with suppress(OSError):  # no room, no folder: the runs are kept all the same
-            path = liveness.show(journal, here)
+            path = liveness.show(journal, here, (late or {}).get(journal), beside=beside)
     if above.inherited and not any(open_here.values()):
         os.environ[VARIABLE] = above.inherited  # its children are workers of the run above, too
     elif path is None:
@@ -73,6 +85,14 @@ def note_birth(process: Any, born: Sequence[str]) -> None:
         process._config[NOTE] = tuple(born)
 
 
+@dataclass(frozen=True)
+class _Place:
+    """The folder of a run, or of what is logged to it after its end."""
+
+    folder: Path
+    is_late: bool
+
+
 class Above:
     """Where this process logs as the worker of another; there is one for each process."""
 
@@ -85,6 +105,10 @@ class Above:
         self._said, _, born = self.inherited.rpartition("#")
         self._born = born.split("/")
         self._channel: tuple[Path, Channel] | None = None
+        self.is_late = False
+        """Whether that run has ended, and is written to all the same."""
+        self._task: lives.Task | None = None
+        self._in = ""
         self._lives_until = 0.0
         self._marks: list[str] | None = None
         self._looked: tuple[Path, int] | None = None
@@ -125,23 +149,27 @@ class Above:
         return bool(self._said)
 
     def channel(self, no_room: Callable[[OSError], None]) -> Channel | None:
-        """Return the channel of the run that was open at the worker's start, or is open now.
+        """Return the channel of the run that this worker works for.
 
-        None where no process is above, it is gone, or it has no run open. ``no_room`` is told
-        when the disk has no room for what is logged.
+        None where no process is above, it is gone, or nobody reads what is logged.
+        ``no_room`` is told when the disk has no room for it.
         """
-        folder = self._folder()
-        if folder is None:
+        place = self._place()
+        if place is None:
             return None
-        if self._channel is None or self._channel[0] != folder:
-            self._channel = (folder, Channel(folder, no_room, child_names()))
+        if self._channel is None or self._channel[0] != place.folder:
+            before, channel = self._channel, Channel(place.folder, no_room, child_names())
+            if before is not None and place.is_late:
+                channel.go_back(before[1].next_steps())
+            self._channel = (place.folder, channel)
+        self.is_late = place.is_late
         return self._channel[1]
 
     def note(self) -> RunNote | None:
         """Return what is known of that run, for runs that are nested in it."""
-        folder = self._folder()
+        place = self._place()
         try:
-            return None if folder is None else read_note(folder)
+            return None if place is None or place.is_late else read_note(place.folder)
         except (OSError, ValueError, TypeError):
             return None
 
@@ -151,16 +179,35 @@ class Above:
         open_now = liveness.shown(lock)
         return (key in open_now if key else bool(open_now)) and self._lives(lock)
 
-    def _folder(self) -> Path | None:
+    def _place(self) -> _Place | None:
+        """Return where this worker logs now; None where nobody reads it.
+
+        What a worker was started for belongs to the run it was started in, also after its end.
+        The workers of a pool are reused: a task of theirs is in the run that is open when it
+        begins to log, and stays in that.
+        """
         if not self._said:
             return None
         lock = Path(self._said)
-        open_now = liveness.shown(lock)
-        if not open_now or not self._lives(lock):
+        shown = liveness.all_shown(lock)
+        if not (shown.keys or shown.late) or not self._lives(lock):
             return None
         noted = getattr(current_process(), "_config", {}).get(NOTE, ())
-        key = next((key for key in (*noted, *self._born) if key in open_now), open_now[-1])
-        return lock.parent.parent / "journal" / key
+        born = [key for key in (*noted, *self._born) if key]
+        is_pool, task = lives.work_of_process()
+        if task is not None and task.is_one_with(self._task):
+            born = [self._in] if self._in else born
+        elif is_pool or not born:
+            open_born = [key for key in born if key in shown.keys] if shown.beside else []
+            born = [*open_born, *shown.keys[-1:]][:1]
+        self._task, self._in = task, born[0] if born else ""
+        root = lock.parent.parent / "journal"
+        for key in born:
+            if key in shown.keys:
+                return _Place(root / key, is_late=False)
+            if key in shown.late:
+                return _Place(root / shown.late[key], is_late=True)
+        return None
 
     def _lives(self, lock: Path) -> bool:
         now = time.monotonic()

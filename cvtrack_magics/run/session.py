@@ -184,7 +184,7 @@ class Session:
     def stop(self) -> None:
         """End what is open and give everything back."""
         self._close_all()
-        self.writing.outliving.settle(all_of_it=True)
+        self.writing.end_late()
         self.process.forget()
         with suppress(Exception):
             self.tracking.release()
@@ -203,7 +203,7 @@ class Session:
     def _stop_at_exit(self, in_time: bool) -> None:
         """Stop at the process's end; a script's container may go with it, a kernel's stays."""
         self._close_all()
-        self.writing.outliving.settle(all_of_it=True)
+        self.writing.end_late()
         if not self.host.interactive_display:
             patience = self.config.exit_timeout
             with suppress(KeyboardInterrupt):

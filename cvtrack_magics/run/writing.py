@@ -25,6 +25,12 @@ if TYPE_CHECKING:
     from cvtrack_magics.run.session import Session
 
 
+LATE = (
+    "the run that this worker was started in has ended; what it logs goes to that run, also while "
+    "another one is open. Wait for it in the run's cell, or start it in the run it is to log to."
+)
+
+
 class Place(Protocol):
     """What takes that of a call of ``log()`` which is no number."""
 
@@ -160,7 +166,15 @@ class Writing:
             if not any(here.values()):
                 with suppress(OSError):  # no folder can be made
                     here.setdefault(self._session.journal, [])
-            show(here, _keys(last or (scopes[-1] if scopes else None)))
+            late = self.outliving.for_workers()
+            for journal in late:
+                here.setdefault(journal, [])
+            show(
+                here,
+                _keys(last or (scopes[-1] if scopes else None)),
+                late,
+                beside=side_by_side,
+            )
             worker_starts.look_after(self._born if side_by_side else None)
             self._journals = list(here)
 
@@ -182,6 +196,8 @@ class Writing:
             self._unrecorded.run_is_open()
             if self._worker is None or self._worker.channel is not channel:
                 self._worker = Worker(self._session, channel)
+            if self._is_worker and above.is_late:
+                self._worker.tell("late", LATE)
             return self._worker, channel
         if not quietly:
             self._unrecorded.add()
@@ -208,6 +224,12 @@ class Writing:
         with suppress(Exception):
             if lanes.shared(self._session.scopes) is scope:
                 self.outliving.ends(scope)
+
+    def end_late(self) -> None:
+        """Take nothing more for runs that have ended; this process ends."""
+        self.outliving.settle(all_of_it=True)
+        with suppress(Exception):
+            self.show()
 
     def _short_way(self, scope: RunScope | None) -> None:
         """Let ``log()`` write into a run at once, unless it has to ask whose run it is in."""
