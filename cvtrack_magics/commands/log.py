@@ -50,6 +50,11 @@ def log(
     What is no number, no step and no picture is set aside; the run's card says so once for
     each name, with the line of the call.
 
+    The points go to the run that the code was started in: what a thread, a task or a worker
+    process logs after the end of its run goes to that run, and one line says so. The threads and
+    processes of pools are reused, and follow the run that is open. ``docs/durability.md`` has
+    the rule.
+
     Examples
     --------
     >>> log({"train/loss": loss}, every=10)

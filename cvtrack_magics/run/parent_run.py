@@ -195,8 +195,8 @@ class Above:
         noted = getattr(current_process(), "_config", {}).get(NOTE, ())
         born = [key for key in (*noted, *self._born) if key]
         is_pool, task = lives.work_of_process()
-        if task is not None and task.is_one_with(self._task):
-            born = [self._in] if self._in else born
+        if self._in and task is not None and task.is_one_with(self._task):
+            born = [self._in]
         elif is_pool or not born:
             open_born = [key for key in born if key in shown.keys] if shown.beside else []
             born = [*open_born, *shown.keys[-1:]][:1]

@@ -16,13 +16,12 @@ import uuid
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from cvtrack_magics.plainjson import dumps, loads
 from tests.conftest import Shell
-from tests.run.test_the_end_comes import broken, no_descriptors, patched, settled
+from tests.run.test_the_end_comes import no_descriptors, patched, settled
 from tests.store_views import points, runs_of
 
 NO_RUN = "the run could not be opened"

@@ -5,6 +5,8 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import time
+from pathlib import Path
 from typing import Any
 
 from cvtrack_magics import log, mlrun
@@ -82,3 +84,21 @@ def pool_and_run() -> None:
     """Start a worker, and then a run of this process's own that it works for."""
     with multiprocessing.get_context("fork").Pool(1) as pool, mlrun("near"):
         pool.apply(count, (0, 10))
+
+
+def in_two_halves(folder: str, first: int) -> None:
+    """Log some numbers, say so, wait until it is told to go on, and log the rest of forty."""
+    place = Path(folder)
+    count(0, first)
+    (place / "half").touch()
+    wait_for(place / "go")
+    count(first, 40)
+    (place / "done").touch()
+
+
+def wait_for(path: Path) -> None:
+    """Wait until a file is there, for a minute at most."""
+    for _ in range(6000):
+        if path.exists():
+            return
+        time.sleep(0.01)
