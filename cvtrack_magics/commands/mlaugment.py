@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from cvtrack_magics.commands.definition import Arg, command
 from cvtrack_magics.commands.pictures import FOLDER, shown
 from cvtrack_magics.commands.typed import expression
-from cvtrack_magics.names import file_part
 from cvtrack_magics.records import Artifact, Record
+from cvtrack_magics.secrets.stored import stored_part
 
 if TYPE_CHECKING:
     from cvtrack_magics.display.image_view import Shown
@@ -73,7 +73,7 @@ def mlaugment(
     )
     facts = {"seed": seed, "indices": found.indices, "seeds": found.seeds, "notes": found.notes}
     files: list[Record] = [
-        Artifact(f"{FOLDER}/{file_part(name)}.json", json.dumps(facts, indent=1))
+        Artifact(f"{FOLDER}/{stored_part(name)}.json", json.dumps(facts, indent=1))
     ]
     words = f"{len(found)} samples and {draws} draws of each."
     return shown(panel(found), name, words, found.notes, files)

@@ -13,10 +13,11 @@ from cvtrack_magics.commands.mlgrid import predictions_of
 from cvtrack_magics.commands.typed import expression
 from cvtrack_magics.commands.typed import predictions as typed_predictions
 from cvtrack_magics.errors import UsageProblem
-from cvtrack_magics.names import file_part, safe_key
+from cvtrack_magics.names import safe_key
 from cvtrack_magics.records import Artifact, Record
 from cvtrack_magics.run.current import get_session
 from cvtrack_magics.run.recording import needed, record, stored, target_of
+from cvtrack_magics.secrets.stored import stored_part
 
 if TYPE_CHECKING:
     from cvtrack_magics.display.report import Report
@@ -161,7 +162,7 @@ def records_of(
     from cvtrack_magics.tasks.picture_sketch import sketch
     from cvtrack_magics.vision.metric_catalog import VERSION
 
-    folder = f"{FOLDER}/{file_part(prefix.strip('/')) or 'metrics'}"
+    folder = f"{FOLDER}/{stored_part(prefix.strip('/')) or 'metrics'}"
     interval, replicates = found.interval, found.replicates
     facts = {
         "prefix": prefix.strip("/"),

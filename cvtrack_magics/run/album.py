@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from cvtrack_magics.display.contact_sheet import compose
 from cvtrack_magics.display.viewer.build import Frame, build_sheet
 from cvtrack_magics.errors import UsageProblem
-from cvtrack_magics.names import file_part
 from cvtrack_magics.records import Artifact, Record
+from cvtrack_magics.secrets.stored import stored_part
 from cvtrack_magics.store.tracking import OpenRun, Tracking
 from cvtrack_magics.tasks import npz as saving
 
@@ -38,7 +38,7 @@ class Album:
         self.name = name
         self.run = run
         self.frames: list[Frame] = []
-        self._part = file_part(name)
+        self._part = stored_part(name)
         self._pixels = ""
         self._sizes: dict[int, int] = {}
 
@@ -118,7 +118,7 @@ def read_album(tracking: Tracking, run: OpenRun, name: str, *, last: bool = Fals
     UsageProblem
         The run has no predictions of that name.
     """
-    folder = f"{FOLDER}/{file_part(name)}"
+    folder = f"{FOLDER}/{stored_part(name)}"
     files = tracking.files(run, folder)
     steps = [path for path in files if path.rsplit("/", 1)[-1].startswith("step_")]
     if not steps:

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cvtrack_magics.delivery.numbers import as_name, as_number, as_step
-from cvtrack_magics.names import file_part
 from cvtrack_magics.records import Artifact
 from cvtrack_magics.redact import kind_and_line
 from cvtrack_magics.run.current import get_session
 from cvtrack_magics.run.exception_source import TRIES, Repeats, is_ours
+from cvtrack_magics.secrets.stored import stored_part
 from cvtrack_magics.text import kind_of, text_of
 
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ class _Call:
             return
         found = tried.result
         if isinstance(found, bytes):
-            path = f"visualisations/{file_part(key)}/step-{step:06d}.png"
+            path = f"visualisations/{stored_part(key)}/step-{step:06d}.png"
             self._place.add([Artifact(path, found)])
             return
         if found is None:

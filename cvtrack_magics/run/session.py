@@ -27,7 +27,7 @@ from cvtrack_magics.run.process import ProcessEnd
 from cvtrack_magics.run.seeding import Seeding
 from cvtrack_magics.run.spec import RunSpec
 from cvtrack_magics.run.writing import Writing
-from cvtrack_magics.secrets import Masker
+from cvtrack_magics.secrets import Masker, stored
 from cvtrack_magics.secrets.records import RecordMasker
 from cvtrack_magics.store.detours import Detours
 from cvtrack_magics.store.tracking import Tracking
@@ -77,6 +77,7 @@ class Session:
         self.host = host
         self.config = config
         self.masker = Masker()
+        stored.use(self.masker, lambda: config.state)
         self.tracking = Tracking(config.default_store, config.connect_timeout)
         self.tracking.caught_up = self.chose
         self.detours = Detours(

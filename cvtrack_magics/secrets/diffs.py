@@ -25,7 +25,8 @@ class MaskedDiff:
 def mask_diff(text: str, masker: Masker) -> MaskedDiff:
     """Mask the secrets of a diff.
 
-    Only added lines are changed. A hunk with a secret among the lines that were there
+    Only added lines are changed, and the line ``index`` is left out with them: git's id of a
+    file is a digest of what was masked. A hunk with a secret among the lines that were there
     before is left out, because with such a line changed git would not find its place.
     Comments on top say what was done.
     """
@@ -90,11 +91,10 @@ def _file(section: str, masker: Masker, found: Counter[str], left_out: list[str]
     body = "".join(kept)
     if hunks and not body and "\nold mode" not in head:
         return ""
+    left_over = ["index "] if body != "".join(lines[first:]) else []
     if hunks and not body:  # only the change of mode is left
-        head = "".join(
-            line for line in lines[:first] if not line.startswith(("index ", "--- ", "+++ "))
-        )
-    return head + body
+        left_over += ["--- ", "+++ "]
+    return "".join(x for x in lines[:first] if not x.startswith(tuple(left_over))) + body
 
 
 def _hunks(lines: list[str]) -> list[list[str]]:

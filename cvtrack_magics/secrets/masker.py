@@ -42,6 +42,8 @@ class Masker:
         ``strict`` also masks values under secret names that are short or plain words.
     allowed : sequence of str
         Patterns (``*`` and ``?``) of values or names of rules that are left as they are.
+    alone : bool
+        Know nothing but the text: neither other texts nor the environment.
 
     Notes
     -----
@@ -49,14 +51,17 @@ class Masker:
     is matched only there, with limits on all its repetitions.
     """
 
-    def __init__(self, mode: Mode = "on", allowed: Sequence[str] = ()) -> None:
+    def __init__(
+        self, mode: Mode = "on", allowed: Sequence[str] = (), *, alone: bool = False
+    ) -> None:
         self.configure(mode, allowed)
+        self._alone = alone
         self._learned: dict[str, str] = {}
 
     def configure(self, mode: Mode, allowed: Sequence[str] = ()) -> None:
         """Take up other settings."""
         self.mode = mode
-        self._allowed = tuple(allowed)
+        self.allowed = tuple(allowed)
 
     def mask(self, text: str) -> Masked:
         """Return a text without its secrets, and lone surrogates as escapes."""
@@ -84,12 +89,14 @@ class Masker:
         yield from find_remote_secrets(text)
         yield from find_assigned(text, self.mode == "strict")
         yield from find_in_headers(text)
+        if self._alone:
+            return
         for value, label in {**self._learned, **secrets_of_environment()}.items():
             yield from _occurrences(text, value, label)
 
     def _is_allowed(self, text: str, span: Span) -> bool:
         value = text[span.start : span.end]
-        return any(fnmatchcase(value, p) or fnmatchcase(span.label, p) for p in self._allowed)
+        return any(fnmatchcase(value, p) or fnmatchcase(span.label, p) for p in self.allowed)
 
     def _learn(self, text: str, spans: Sequence[Span]) -> None:
         """Remember values that only their place gave away: they may be printed bare."""

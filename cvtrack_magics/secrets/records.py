@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from cvtrack_magics.names import safe_key
 from cvtrack_magics.records import Artifact, Dataset, Notice, Param, Record, Tag
 from cvtrack_magics.secrets.diffs import mask_diff
 from cvtrack_magics.secrets.masker import Masker
 from cvtrack_magics.secrets.names import looks_secret
 from cvtrack_magics.secrets.notebooks import mask_notebook
+from cvtrack_magics.secrets.stored import name_without_secrets
 
 HIDDEN = "***"
-_MASK = re.compile(r"\*{3}(?:([^*]+)\*{3})?")
 LARGEST = 4_000_000  # bytes of a file of the user's that is looked through
 _COMMENTED = {".py", ".ipy", ".yaml", ".yml", ".toml", ".sh", ".diff", ".patch", ".cfg"}
 _PLAIN = {
@@ -50,20 +47,16 @@ class RecordMasker:
         return masked.text
 
     def metric(self, name: str) -> str:
-        """Return the name of a metric without secrets.
+        """Return the name of a metric without secrets; see `name_without_secrets`."""
+        return self._name(name, "a metric's name")
 
-        Two that differ in a secret stay two, in every process and in every stretch of a run:
-        such a name ends in 8 hexadecimal digits of its SHA-256, and MLflow takes it as it is.
-        """
-        clean = self.text(name, "a metric's name")
-        if clean == name:
-            return name
-        digits = hashlib.sha256(name.encode("utf-8", "replace")).hexdigest()[:8]
-        return safe_key(f"{_MASK.sub(_without_stars, clean)}-{digits}")
+    def _name(self, name: str, place: str = "") -> str:
+        self._count(self.masker.mask(name).found, place)
+        return name_without_secrets(name, self.masker)
 
     def tags(self, tags: Mapping[str, str]) -> dict[str, str]:
         """Return tags without secrets."""
-        return {self.text(k): self._named(k, v, "tag") for k, v in tags.items()}
+        return {self._name(k): self._named(k, v, "tag") for k, v in tags.items()}
 
     def records(self, records: Iterable[Record]) -> list[Record]:
         """Return records without secrets."""
@@ -97,7 +90,7 @@ class RecordMasker:
         if isinstance(record, (Param, Tag)):
             place = type(record).__name__.lower()
             value = self._named(record.key, record.value, place)
-            return type(record)(self.text(record.key), value)
+            return type(record)(self._name(record.key), value)
         if isinstance(record, Artifact):
             return self._artifact(record)
         if isinstance(record, Dataset):
@@ -200,8 +193,3 @@ def _read(source: Path | None) -> bytes | None:
         return source.read_bytes()
     except OSError:
         return None
-
-
-def _without_stars(mask: re.Match[str]) -> str:
-    """Return a mask as MLflow takes it in the name of a metric."""
-    return "-".join(("masked", *filter(None, mask.groups())))

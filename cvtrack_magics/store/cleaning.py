@@ -11,6 +11,7 @@ from typing import Any
 
 from cvtrack_magics.records import Artifact, Param, Tag
 from cvtrack_magics.secrets.records import RecordMasker
+from cvtrack_magics.secrets.stored import digits_of
 from cvtrack_magics.store.client import mlflow
 
 _NAMED: dict[str, type[Param] | type[Tag]] = {"log_param": Param, "set_tag": Tag}
@@ -125,7 +126,10 @@ def _input(masker: RecordMasker, item: Any) -> Any:
         for name in ("name", "source", "schema", "profile")
         for text in [getattr(found, name, None)]
     }
-    dataset = entities.Dataset(digest=found.digest, source_type=found.source_type, **texts)
+    digest = found.digest
+    if not found.profile and any(texts[name] != getattr(found, name, None) for name in texts):
+        digest = digits_of(digest)  # of its address: MLflow has no digest of data it has not read
+    dataset = entities.Dataset(digest=digest, source_type=found.source_type, **texts)
     clean = masker.tags({str(tag.key): str(tag.value) for tag in item.tags or ()})
     return entities.DatasetInput(dataset, [entities.InputTag(*pair) for pair in clean.items()])
 

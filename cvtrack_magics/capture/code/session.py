@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -94,11 +93,10 @@ def session_notebook(cells: Sequence[Cell]) -> str:
 
 
 def _cell(cell: Cell, index: int) -> dict[str, object]:
-    identity = hashlib.sha256(f"{index}:{cell.source}".encode()).hexdigest()[:8]
     return {
         "cell_type": "code",
         "execution_count": cell.execution_count,
-        "id": identity,
+        "id": f"{index:08}",
         "metadata": {},
         "outputs": [kept for output in cell.outputs for kept in _output(output)],
         "source": cell.source.splitlines(keepends=True),

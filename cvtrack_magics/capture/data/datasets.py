@@ -26,9 +26,9 @@ from cvtrack_magics.capture.data.samples import with_files
 from cvtrack_magics.capture.data.split_files import identify_splits
 from cvtrack_magics.capture.data.torchdata import Identity, identify_dataset, is_dataset
 from cvtrack_magics.errors import NotIdentified, UsageProblem, did_you_mean
-from cvtrack_magics.names import safe_key
 from cvtrack_magics.records import Artifact, Dataset, Notice, Param, Record, Tag
 from cvtrack_magics.redact import redact
+from cvtrack_magics.secrets.stored import stored_key
 
 __all__ = ["ManifestDiff", "compare_manifests", "describe_data"]
 
@@ -94,7 +94,7 @@ def describe_data(
     if not name.strip():
         raise UsageProblem("The data set has no name.", "Give one with --name.")
     identity, found_source = _identify(value, cache, progress)
-    prefix = _PREFIXES.get(context.strip().lower()) or safe_key(context).replace("/", "_")
+    prefix = _PREFIXES.get(context.strip().lower()) or stored_key(context).replace("/", "_")
     records: list[Record] = [
         Dataset(
             name=name,
@@ -108,7 +108,7 @@ def describe_data(
     ]
     if identity.certain:
         records.append(Param(f"{prefix}_dataset_sha256", identity.digest))
-        file = safe_key(name).replace("/", "_")
+        file = stored_key(name).replace("/", "_")
         records.append(Artifact(f"datasets/{file}.manifest.tsv", content=identity.manifest))
         if identity.listing:
             records.append(Artifact(f"datasets/{file}.samples.tsv", content=identity.listing))

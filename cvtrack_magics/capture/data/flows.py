@@ -24,6 +24,9 @@ from cvtrack_magics.capture.data.scheme import Sample, label_text
 from cvtrack_magics.capture.data.shapes import describe_shape, is_array, is_image, is_table
 from cvtrack_magics.errors import NotIdentified, UsageProblem
 from cvtrack_magics.redact import redact
+from cvtrack_magics.secrets import looks_secret
+from cvtrack_magics.secrets.records import HIDDEN
+from cvtrack_magics.secrets.stored import lasting
 
 _MOST = 1 << 20
 _ROUNDS = 4
@@ -254,8 +257,8 @@ def _behind(
         raise NotIdentified(kind, f"{why}, and no file and no data is behind it", _HINT)
     header: dict[str, object] = {
         "stream": type(value).__name__,
-        "code": _sha256(sorted(set(reached.code))),
-        "settings": sorted([name, _plain(item)] for name, item in reached.settings),
+        "code": _sha256(sorted(set(map(lasting, reached.code)))),
+        "settings": sorted(_setting(name, item) for name, item in reached.settings),
         "more": more,
         "files": _sha256(sorted(sha for sha, _ in by_path.values())),
         "content": "files",
@@ -268,6 +271,12 @@ def _behind(
         f"identified is the {behind} behind it, its settings and its code."
     )
     return Behind(samples, header, whole, notice)
+
+
+def _setting(name: str, item: Any) -> list[str]:
+    # the digest of what holds a password would tell it to whoever tries all of them
+    text = HIDDEN if looks_secret(name, item) else lasting(_plain(item))
+    return [lasting(name), text]
 
 
 def _plain(item: Any) -> str:

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from cvtrack_magics.capture.params.values import HIDDEN, looks_secret, value_text
 from cvtrack_magics.errors import UsageProblem, did_you_mean
-from cvtrack_magics.names import safe_key
 from cvtrack_magics.records import Notice, Tag
+from cvtrack_magics.secrets.stored import stored_key
 
 TAG_LIMIT = 5000
 
@@ -111,7 +111,7 @@ def check_tags(tags: Mapping[str, object]) -> tuple[list[Tag], list[Notice]]:
         if len(text) > TAG_LIMIT:
             notices.append(Notice(f"Tag {key!r} was cut at {TAG_LIMIT} characters."))
             text = text[: TAG_LIMIT - 1] + "…"
-        name = safe_key(str(key))
+        name = stored_key(str(key))
         records.append(Tag(name, text))
         near = "" if name in known or "." in name else _near(name, known)
         if near:

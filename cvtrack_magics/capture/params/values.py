@@ -17,10 +17,10 @@ from collections.abc import ItemsView, Iterator, KeysView, Mapping, ValuesView
 from pathlib import PurePath
 from typing import Any
 
-from cvtrack_magics.names import safe_key
 from cvtrack_magics.records import Artifact, Param
 from cvtrack_magics.redact import redact
 from cvtrack_magics.secrets import looks_secret
+from cvtrack_magics.secrets.stored import stored_key
 from cvtrack_magics.text import kind_of
 
 __all__ = ["HIDDEN", "hide_tokens", "looks_secret", "make_param", "plain_value", "value_text"]
@@ -239,7 +239,7 @@ def make_param(key: str, value: object) -> list[Param | Artifact]:
     list of Param and Artifact
         Values over 500 characters end in ``…``; the whole is ``params/<key>.txt``.
     """
-    name = safe_key(key)
+    name = stored_key(key)
     text = HIDDEN if looks_secret(key, value) else value_text(value)
     if len(text) <= VALUE_LIMIT:
         return [Param(name, text)]

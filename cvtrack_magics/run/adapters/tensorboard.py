@@ -11,10 +11,10 @@ import io
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from cvtrack_magics.names import file_part
 from cvtrack_magics.records import Artifact
 from cvtrack_magics.redact import kind_and_line
 from cvtrack_magics.run.adapters.following import Call, Followed
+from cvtrack_magics.secrets.stored import stored_part
 from cvtrack_magics.store.switches import autologs
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ class _Call:
     def file(self, content: bytes | str, suffix: str) -> None:
         """Keep a file with the call's step."""
         step = self.place.step_of(self._step)
-        folder = "/".join(file_part(part) for part in self.tag.split("/") if part)
+        folder = "/".join(stored_part(part) for part in self.tag.split("/") if part)
         path = f"{PREFIX}{folder or 'untitled'}/step-{step:06d}.{suffix}"
         self.place.add([Artifact(path, content)])
 

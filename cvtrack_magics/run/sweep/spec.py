@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from cvtrack_magics.errors import UsageProblem
 from cvtrack_magics.release.gate.parse import parse_rule
 from cvtrack_magics.release.gate.rules import Rule
+from cvtrack_magics.secrets.stored import lasting
 
 PRUNERS = ("median", "halving", "hyperband", "none")
 FAR = 1e9
@@ -43,8 +44,8 @@ class SweepSpec:
 
     @property
     def digest(self) -> str:
-        """What tells this body from another; comments and blank lines do not count."""
-        return hashlib.sha256(_code_of(self.body).encode()).hexdigest()[:16]
+        """What tells this body from another; comments, blank lines and secrets do not count."""
+        return hashlib.sha256(_code_of(lasting(self.body)).encode()).hexdigest()[:16]
 
 
 def rules_of(texts: list[str]) -> tuple[Rule, ...]:
