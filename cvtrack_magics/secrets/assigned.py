@@ -4,92 +4,105 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from typing import Literal
 
-from cvtrack_magics.secrets import connectors
-from cvtrack_magics.secrets.names import FOREIGN, Strength, speaks_of_secrets, strength
-from cvtrack_magics.secrets.placeholders import is_mixed, is_placeholder, is_random
+from cvtrack_magics.secrets import connectors, markup, settings
+from cvtrack_magics.secrets.names import Strength, strength
+from cvtrack_magics.secrets.placeholders import is_placeholder
 from cvtrack_magics.secrets.spans import Span
-
-_HINT = re.compile(
-    r"pass|pwd|pw|secret|token|key|credential|kennwort|contrase[nñ]a|senha|wachtwoord|l[oö]senord|"
-    r"has[lł]o|" + "|".join(FOREIGN)
+from cvtrack_magics.secrets.worth import (
+    Named,
+    Place,
+    counts,
+    is_bare_secret,
+    is_number,
+    is_phrase,
+    is_place,
+    is_word,
 )
+
 _NAME_BEFORE = re.compile(r"[\w\-]{0,64}\Z")
 _NAME_AFTER = re.compile(r"[\w\-]{0,64}")
 _WORD_BEFORE = re.compile(r"(?<![\w\-.])[A-Za-z]{2,10}[ \t]\Z")
 _LOGIN = re.compile(r"login\([^()\n]{0,60}\Z")
-_SEGMENTS = re.compile(r"[a-z][a-z0-9_.\-]{0,60}(?:/[a-z0-9][a-z0-9_.\-]{0,60}){1,12}")
-"""A name in a store of secrets, as in ``SecretId="prod/db/wandb2"``."""
+_DOT_BEFORE = re.compile(r"(?<![\w\-])(?P<word>[A-Za-z]{2,20})\.\Z")  # as in api.key=…
+_ADDRESS_KEY = re.compile(r"=(?=[A-Za-z_\-]{0,30}\d)[\w\-]{16,200}(?![^\s&#\"'<>`)])")
+_SETS = re.compile(r"[ \t]{0,8}=(?!=)")
+_IN_FRENCH = re.compile(
+    r"(?i)utilisateur|identifiant|compte|(?:user|login|base|db|smtp)[^\n]{0,40}\Z"
+)
 _SHORTEST = 4
-_LEAST_DIGITS = 6  # digits of a number that is a password; fewer are counts
-_LEAST_LOOSE = 8  # characters of a value that nothing but its nearness to a name gives away
-
-Place = Literal["url", "shell", "setting", "flag", "code", "near"]
-"""Where a value without quotes stands, which says how much it has to look like a secret."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Named:
-    """A name in a text that promises a secret."""
-
-    start: int
-    end: int
-    kind: Strength
-    name: str
-    flag: bool = False
-
-
-def find_assigned(text: str, strict: bool = False) -> Iterator[Span]:
+def find_assigned(
+    text: str, hints: Iterable[tuple[int, int]], *, strict: bool = False, certain: bool = False
+) -> Iterator[Span]:
     """Find values under names that say secret.
 
     Parameters
     ----------
     text : str
         Code, settings, command lines, messages: any text.
+    hints : iterable of (int, int)
+        See `hinted`.
     strict : bool
         Also values that are words, short, or look chosen.
+    certain : bool
+        The text is a file of settings: what stands behind ``=`` is a value, not a variable.
     """
-    # the same length: only this letter grows when it is made small
-    low = text.replace("İ", "I").lower()
     done = 0
-    for hint in _HINT.finditer(low):
-        if hint.start() < done:
+    for first, last in hints:
+        if first < done:
             continue
-        before = _NAME_BEFORE.search(text, max(done, hint.start() - 64), hint.start())
-        start = before.start() if before else hint.start()
-        after = _NAME_AFTER.match(text, hint.end())
-        end = done = after.end() if after else hint.end()
-        named = _named(text, start, end)
+        before = _NAME_BEFORE.search(text, max(done, first - 64), first)
+        start = before.start() if before else first
+        after = _NAME_AFTER.match(text, last)
+        end = done = after.end() if after else last
+        named = _named(text, start, end, certain)
         if named is not None:
             for found in _values(text, named, strict):
                 yield found
                 done = max(done, found.end)
 
 
-def _named(text: str, start: int, end: int) -> _Named | None:
+def _named(text: str, start: int, end: int, certain: bool) -> Named | None:
     name = text[start:end].strip("-")
     flag = "--" in (text[start : start + 2], text[start - 2 : start])
     kind = strength(name) or _kind_in_place(text, start, end, name)
     if kind:
-        return _Named(start, end, kind, name, flag)
+        return Named(start, end, kind, name, flag, certain)
     before = _WORD_BEFORE.search(text, max(0, start - 12), start)  # as in "API key: …"
     if before is not None:
         kind = strength(f"{before.group().strip()}_{name}")
-    return _Named(before.start(), end, kind, name, flag) if kind and before else None
+    return Named(before.start(), end, kind, name, flag) if kind and before else None
 
 
 def _kind_in_place(text: str, start: int, end: int, name: str) -> Strength:
     """Say what a word promises that is one of many uses: ``key``, ``pass`` and ``pw``."""
-    if name == "key" and _LOGIN.search(text[max(0, start - 70) : start]):
-        return "key"
-    if name == "pass" and text[end : end + 1] in ('"', "'"):
-        return "key"
-    return "key" if name in ("pass_", "pw") else ""
+    before = text[max(0, start - 80) : start]
+    kind: Strength = "key" if name in ("pass_", "pw") else ""
+    if name in ("pass", "pw", "key") and before.endswith(("?", "&")):
+        given = _ADDRESS_KEY.match(text, end) if name == "key" else _SETS.match(text, end)
+        kind = ("key" if name == "key" else "password") if given else ""
+    elif name == "pass" and _SETS.match(text, end):  # no name of Python's
+        kind = "password" if connectors.LINE_START.search(before[-24:]) else ""
+    elif (name == "pass" and text[end : end + 1] in ('"', "'")) or (
+        name == "key" and _LOGIN.search(before)
+    ):
+        kind = "key"
+    elif name in ("key", "keys"):
+        dotted = _DOT_BEFORE.search(before)
+        kind = strength(f"{dotted['word']}_{name}") if dotted is not None else ""
+    elif "mdp" in re.split(r"[_\-]", name.lower()):  # also what a decision process is called
+        kind = "key" if _IN_FRENCH.search(before + name) else "token"
+    return kind
 
 
-def _values(text: str, named: _Named, strict: bool) -> Iterator[Span]:
+def _values(text: str, named: Named, strict: bool) -> Iterator[Span]:
+    if text.startswith("->", named.start - 2) or text.startswith("-> ", named.start - 3):
+        assigned = connectors.ASSIGNED.search(text, max(0, named.start - 420), named.start)
+        if assigned is not None and counts(assigned["v"], named, strict):
+            yield Span(*assigned.span("v"), named.label)
+            return
     if named.flag and (gap := connectors.FLAG.match(text, named.end)) is not None:
         yield from _literal_or_bare(text, gap.end(), named, "flag", strict)
         return
@@ -100,6 +113,10 @@ def _values(text: str, named: _Named, strict: bool) -> Iterator[Span]:
     entry = _entry(text, named)
     if entry:
         yield from _literal_or_bare(text, entry, named, "setting", strict)
+        return
+    default = _default(text, named)
+    if default:
+        yield from _literal_or_bare(text, default, named, "setting", strict)
         return
     several = connectors.of_several(text, named.start)
     if several is not None:
@@ -114,7 +131,7 @@ def _values(text: str, named: _Named, strict: bool) -> Iterator[Span]:
         yield from _given(text, named, tail, strict)
 
 
-def _answer(text: str, named: _Named) -> connectors.Literal | None:
+def _answer(text: str, named: Named) -> connectors.Literal | None:
     """Return the text that a function of this name returns, or that a branch for it gives."""
     before = text[max(0, named.start - 30) : named.start]
     if connectors.FUNCTION.search(before):
@@ -126,7 +143,7 @@ def _answer(text: str, named: _Named) -> connectors.Literal | None:
     return connectors.literal(text, gap.end()) if gap is not None else None
 
 
-def _entry(text: str, named: _Named) -> int:
+def _entry(text: str, named: Named) -> int:
     """Return where the value stands of a name that is an entry's own ``name``; 0 if it is none."""
     if connectors.ENTRY.search(text[max(0, named.start - 20) : named.start]) is None:
         return 0
@@ -134,7 +151,16 @@ def _entry(text: str, named: _Named) -> int:
     return gap.end() if gap is not None else 0
 
 
-def _given(text: str, named: _Named, tail: re.Match[str], strict: bool) -> Iterator[Span]:
+def _default(text: str, named: Named) -> int:
+    """Return where the default stands of a variable that is declared; 0 if it is none."""
+    if connectors.DECLARES.search(text, max(0, named.start - 20), named.start):
+        gap = connectors.DECLARED.match(text, named.end)
+    else:
+        gap = connectors.INPUT.match(text, named.end)
+    return gap.end() if gap is not None else 0
+
+
+def _given(text: str, named: Named, tail: re.Match[str], strict: bool) -> Iterator[Span]:
     """Yield what is assigned to a name, stands under it as a key, or is compared with it."""
     block = connectors.BLOCK.match(text, named.end)
     if block is not None:
@@ -146,7 +172,14 @@ def _given(text: str, named: _Named, tail: re.Match[str], strict: bool) -> Itera
         tail["op"] == "value=" and not tail["close"]
     ):
         return  # what follows is a block
+    heredoc = connectors.HEREDOC.match(text, at) or connectors.CONTINUED.match(text, named.end)
+    if heredoc is not None:
+        yield from _literal_or_bare(text, heredoc.end(), named, "setting", strict)
+        return
     texts = list(connectors.literals(text, at, opened=opened))
+    if not texts and text.startswith("<%=", at):
+        template = connectors.TEMPLATE.match(text, at)
+        texts = list(connectors.literals(text, template.end(), opened=False)) if template else []
     if not texts and tail["op"].endswith("="):
         otherwise = connectors.OTHERWISE.match(text, tail.end("op"))
         if otherwise is not None:
@@ -157,7 +190,7 @@ def _given(text: str, named: _Named, tail: re.Match[str], strict: bool) -> Itera
         yield from _bare(text, at, named, _place(text, named, tail))
 
 
-def _next_argument(text: str, named: _Named, tail: re.Match[str], strict: bool) -> Iterator[Span]:
+def _next_argument(text: str, named: Named, tail: re.Match[str], strict: bool) -> Iterator[Span]:
     """Yield what stands behind a quoted name and a comma."""
     if not tail["close"]:
         return
@@ -173,12 +206,12 @@ def _next_argument(text: str, named: _Named, tail: re.Match[str], strict: bool) 
         yield from _counted(connectors.literals(text, default.end(), opened=False), named, strict)
 
 
-def _without_operator(text: str, named: _Named, strict: bool) -> Iterator[Span]:
+def _without_operator(text: str, named: Named, strict: bool) -> Iterator[Span]:
     """Yield what a message, a table or a markup says beside a name."""
-    element = connectors.ELEMENT.match(text, named.end)
-    if element is not None and text[named.start - 1 : named.start] == "<":
-        if _counts(element["v"], named, strict):
-            yield Span(element.start("v"), element.end("v"), _label(named))
+    element = markup.element(text, named.start, named.end)
+    if element is not None:
+        if counts(element["v"], named, strict):
+            yield Span(*element.span("v"), named.label)
         return
     is_call = named.kind == "password" and text.startswith("(", named.end)
     argument = connectors.literal(text, named.end + 1) if is_call else None
@@ -198,7 +231,7 @@ def _without_operator(text: str, named: _Named, strict: bool) -> Iterator[Span]:
 
 
 def _literal_or_bare(
-    text: str, at: int, named: _Named, place: Place, strict: bool
+    text: str, at: int, named: Named, place: Place, strict: bool
 ) -> Iterator[Span]:
     found = connectors.literal(text, at)
     if found is None:
@@ -209,48 +242,20 @@ def _literal_or_bare(
 
 def _counted(
     texts: Iterable[connectors.Literal],
-    named: _Named,
+    named: Named,
     strict: bool,
     *,
     loose: bool = False,
 ) -> Iterator[Span]:
     for found in texts:
-        if _counts(found.value, named, strict, loose=loose):
-            yield from (Span(start, end, _label(named)) for start, end in found.places)
+        if counts(found.value, named, strict, loose=loose):
+            yield from (Span(start, end, named.label) for start, end in found.places)
 
 
-def _counts(value: str, named: _Named, strict: bool, *, loose: bool = False) -> bool:
-    if is_placeholder(value) or value.lower() == named.name.lower():
-        return False
-    if strict:
-        return len(value) >= 3
-    if any(c.isspace() for c in value) or _is_place(value) or _SEGMENTS.fullmatch(value):
-        phrase = named.kind == "password" and "phrase" in named.name.lower()
-        return phrase and len(value) > 15 and not loose
-    if loose:
-        return len(value) >= _LEAST_LOOSE and is_random(value) and not speaks_of_secrets(value)
-    if named.kind == "password":
-        return len(value) >= _SHORTEST and not _is_name(value)
-    mixed = is_mixed(value) and any(c.isdigit() for c in value)
-    return (
-        len(value) >= 6 and mixed if named.kind == "key" else len(value) >= 10 and is_random(value)
-    )
-
-
-def _is_place(value: str) -> bool:
-    """Say whether a value is a path or an address without credentials."""
-    return value.startswith(("/", "~/", "./", "../")) or "://" in value
-
-
-def _is_name(value: str) -> bool:
-    """Say whether a value is a field's or variable's name, as in ``password_field="user_pw"``."""
-    return bool(re.fullmatch(r"[a-z]+(?:[_\-][a-z]+)+|[A-Z][a-z]+:?|[a-z]{1,5}|.*:", value))
-
-
-def _place(text: str, named: _Named, tail: re.Match[str]) -> Place:
+def _place(text: str, named: Named, tail: re.Match[str]) -> Place:
     """Say where a bare value stands: in a shell, a URL, on a line of settings, or in code."""
     before = text[max(0, named.start - 24) : named.start]
-    if before.endswith(("?", "&")):
+    if before.endswith(("?", "&")) or (tail["op"] == "=" and connectors.SOURCE.search(before)):
         return "url"
     if tail["op"] == "=" and connectors.SHELL.search(before):
         return "shell"
@@ -263,7 +268,9 @@ def _place(text: str, named: _Named, tail: re.Match[str]) -> Place:
     return "code"
 
 
-def _bare(text: str, at: int, named: _Named, place: Place) -> Iterator[Span]:
+def _bare(text: str, at: int, named: Named, place: Place) -> Iterator[Span]:
+    default = connectors.DEFAULTED.match(text, at)
+    at = default.end() if default is not None else at
     match = connectors.BARE.match(text, at)
     if match is None:
         return
@@ -271,40 +278,47 @@ def _bare(text: str, at: int, named: _Named, place: Place) -> Iterator[Span]:
         return
     if is_placeholder(match.group()):
         return
+    phrase = _phrase_end(text, at, named, place)
     value = match.group().rstrip(".:!?") if place == "near" else match.group()
-    end = at + len(value)
+    end = phrase or at + len(value)
     if (
         len(value) < _SHORTEST
         or value[0] in "-=:*"
-        or _is_place(value)
-        or text[end : end + 1] in ("(", "[")
+        or is_place(value)
+        or (text[end : end + 1] in ("(", "[") and not phrase)
     ):
         return
-    if _is_number(value, named, place) or _is_bare_secret(text, value, end, named, place):
-        yield Span(at, end, _label(named))
+    found = bool(phrase) or is_number(value, named, place)
+    found = found or (default is not None and counts(value, named, strict=False))
+    found = found or is_bare_secret(text, value, end, named, place)
+    if found or _is_set(text, value, at, named, place):
+        yield Span(at, end, named.label)
 
 
-def _is_number(value: str, named: _Named, place: Place) -> bool:
-    digits = value.isdigit() and place in ("code", "setting")
-    return digits and named.kind == "password" and len(value) >= _LEAST_DIGITS
+def _is_set(text: str, value: str, at: int, named: Named, place: Place) -> bool:
+    """Say whether a word is a password because it stands in settings and not in code."""
+    if place != "code" or named.kind != "password" or not is_word(value):
+        return False
+    end = at + len(value)
+    tight = not any(map(str.isspace, text[named.end : at]))
+    return bool(connectors.LINE_END.match(text, end)) and _stands_in_settings(
+        text, named, end, tight=tight
+    )
 
 
-def _is_bare_secret(text: str, value: str, end: int, named: _Named, place: Place) -> bool:
-    digit = any(c.isdigit() for c in value)
-    if place == "url":
-        return True
-    if place == "shell":
-        good = bool(connectors.LINE_END.match(text, end)) or is_random(value)
-        return good and (digit or named.kind == "password")
-    if place == "setting":
-        good = bool(connectors.LINE_END.match(text, end)) and digit and not value.isdigit()
-        return good and (named.kind == "password" or (is_mixed(value) and len(value) >= 8))
-    if place == "flag":
-        return len(value) >= 6 and digit and is_mixed(value)
-    if place == "near":
-        return named.kind != "token" and is_random(value)
-    return is_random(value)
+def _phrase_end(text: str, at: int, named: Named, place: Place) -> int:
+    """Return where a password of several words ends that settings have without quotes; else 0."""
+    if place not in ("code", "setting") or named.kind != "password":
+        return 0
+    rest = connectors.REST.match(text, at)
+    words = rest.group().rstrip() if rest is not None else ""
+    if not is_phrase(words) or not connectors.LINE_END.match(text, at + len(words)):
+        return 0
+    sure = place == "setting" and any(map(str.isdigit, words))
+    end = at + len(words)
+    return end if sure or _stands_in_settings(text, named, end, tight=False) else 0
 
 
-def _label(named: _Named) -> str:
-    return {"password": "password", "key": "secret", "token": "token"}[named.kind]
+def _stands_in_settings(text: str, named: Named, end: int, *, tight: bool) -> bool:
+    begin = settings.is_at_beginning(text, named.start)
+    return begin and (named.certain or settings.are_around(text, named.start, end, tight=tight))

@@ -20,10 +20,14 @@ _OPENED = (
 )
 _PREFIX = r"[rRbBuUfF]{0,2}"
 
+_TYPED = (
+    r"(?:(?::{1,2}[ \t]{0,4}&?|As[ \t]{1,2})[A-Za-z_][\w.\[\]| ]{0,40}|\{[ \w;]{1,40}\}[ \t]{0,2})"
+)
 TAIL = re.compile(
     r"(?:[ \t]{0,2}[:=]{1,2}[ \t]{0,2}(?=\\?[\"'][ \t]{0,4},))?"  # print("password:", "…")
-    r"(?P<close>\\?[\"'])?[ \t]{0,4}\]?[ \t]{0,8}"
-    r"(?P<op>(?::[ \t]{0,4}[A-Za-z_][\w.\[\]| ]{0,40})?[=!]?=|:=|=>|:(?![:=])|,|in(?![\w])|value=)"
+    r"(?P<close>\\?[\"'])?[ \t]{0,4}(?:\]{1,2}|\[\d{0,5}\])?[ \t]{0,40}"
+    rf"(?P<op>=>|<{{1,2}}-|{_TYPED}(?::=|[=!]?=(?!=?[ \t]{{0,8}}(?:\r?\n|\Z)))|"
+    r"[=!]?=|:=|:(?![:=])|,|in(?![\w])|value=)"
     rf"{GAP}{_OPENED}"
 )
 """From a name to a value that is given to it, or compared with it."""
@@ -33,7 +37,6 @@ SAID = re.compile(
     r"[ \t]{0,4}[|\t][ \t]{0,4}|[ \t]{1,4}"
 )
 """From a name to a value in a message or a table."""
-ELEMENT = re.compile(r">(?P<v>[^<>\n]{4,512})</")
 DEFAULT = re.compile(r"[^()]{0,200}?\bdefault[ \t]{0,4}=[ \t]{0,4}")
 """From a flag to its default, in the call that declares it."""
 OTHERWISE = re.compile(
@@ -63,10 +66,12 @@ SHELL = re.compile(
     r"(?:(?:^|[\s!;\"'])(?:export|%env|%set_env|ENV|ARG|setx?|-e|--env|--build-arg|env)"
     r"[ \t]{1,4}|--from-literal=)\Z"
 )
+SOURCE = re.compile(r"(?:host|user|username|dbname|uid|server|port)=[^\s;,\"'()]{1,16}[ ;]\Z")
+"""What stands before a password in the address of a database that is no URL."""
 SET_BY_SPACE = re.compile(r"(?:%env|%set_env|setx|configure set|config set)[ \t]{1,4}\Z")
 LINE_START = re.compile(r"(?:\A|\n)[ \t]{0,16}(?:- )?\Z")
-LINE_END = re.compile(r"[ \t]{0,8}(?:#[^\n]{0,200})?(?:\r?\n|\Z)")
-BLOCK = re.compile(r":[ \t]{0,4}[>|][+\-]?[ \t]{0,4}\r?\n[ \t]{1,40}")
+LINE_END = re.compile(r"[ \t]{0,8}(?:#[^\n]{0,200}|(?<=[ \t]);[^\n]{0,200})?(?:\r?\n|\Z)")
+BLOCK = re.compile(r":[ \t]{0,4}(?:[>|][+\-]?[ \t]{0,4}\r?\n[ \t]{1,40}|&\w{1,30}[ \t]{1,4}(?=\w))")
 """From a name to a value on the next line, as YAML has it."""
 ENTRY = re.compile(
     r"(?:\A|[\s{,<-])[\"']?(?:[Nn]ame|[Kk]ey|[Vv]ariable)[\"']?[ \t]{0,2}:[ \t]{0,4}[\"']?\Z"
@@ -75,6 +80,26 @@ ITS_VALUE = re.compile(
     r"[\"']?[ \t]{0,4},?[ \t]{0,4}(?:\r?\n[ \t]{1,40})?[\"']?[Vv]alue[\"']?[ \t]{0,2}:[ \t]{1,4}"
 )
 """Around a name that is itself a value: ``{"name": "DB_PASSWORD", "value": "…"}``."""
+DECLARES = re.compile(r"(?:variable|output)[ \t]{1,4}\"\Z")
+DECLARED = re.compile(r"\"[ \t]{0,4}\{[^{}]{0,400}?\b(?:default|value)[ \t]{0,40}=[ \t]{0,8}")
+"""Around the name of a variable of Terraform, before its default."""
+INPUT = re.compile(
+    r":[ \t]{0,8}\r?\n(?:[ \t]{1,40}(?!default)[\w\-]{1,40}:[^\n]{0,200}\n){0,4}"
+    r"[ \t]{1,40}default:[ \t]{1,8}"
+)
+"""From the name of a workflow's input to its default."""
+DEFAULTED = re.compile(r"\$\{[\w.\-]{1,60}:-?(?=[^\s{}]{4,200}\})")
+"""Before what a shell, Compose or Spring takes where a variable is not set."""
+TEMPLATE = re.compile(r"[ \t]{0,8}<%=[^\n%]{0,120}?(?:\|\||\bor\b|,|\{)[ \t]{0,4}(?=[\"'])")
+"""From an assignment to what stands in a template of Ruby's where nothing else is given."""
+HEREDOC = re.compile(r"<<[-~]?[\"']?\w{1,20}[\"']?[ \t]{0,8}\r?\n[ \t]{0,40}")
+CONTINUED = re.compile(r"[ \t]{0,2}=[ \t]{0,2}\\\r?\n[ \t]{0,40}")
+ASSIGNED = re.compile(
+    r"(?P<quote>[\"'])(?P<v>[^\"'\n]{1,400})(?P=quote)[ \t]{0,4}->{1,2}[ \t]{0,4}\Z"
+)
+"""What R assigns to the name behind it."""
+REST = re.compile(r"[^\n#;\"'=]{8,200}")
+"""The words to the end of a line or to its comment."""
 BARE = re.compile(r"[^\s\"'`,;&)(\[\]{}<>|\\]{4,1024}")
 
 _QUOTED = re.compile(rf"{_PREFIX}(?P<quote>\"\"\"|'''|\\?[\"'])(?P<v>[^\n\"']{{1,2048}})(?P=quote)")
@@ -82,8 +107,10 @@ _QUOTED_BOTH = re.compile(
     rf"{_PREFIX}(?P<quote>[\"'])(?P<v>(?:\\.|(?!(?P=quote))[^\n\\]){{1,2048}})(?P=quote)"
 )
 _QUOTED_THRICE = re.compile(
-    rf"{_PREFIX}(?P<quote>\"\"\"|\'\'\')(?P<v>(?:(?!(?P=quote))[^\n]){{1,2048}})(?P=quote)"
+    rf"{_PREFIX}(?P<quote>\"\"\"|\'\'\')(?:\\?\r?\n)?(?P<v>(?:(?!(?P=quote))[^\n]){{1,2048}})"
+    r"(?:\\?\r?\n)?(?P=quote)"
 )
+_BACKTICKED = re.compile(r"(?P<quote>`)(?P<v>[^`\s]{1,512})`")
 _JOINED, _BESIDE, _COMMA = (
     re.compile(p)
     for p in (
@@ -134,6 +161,8 @@ def literal(text: str, at: int, *, lines: bool = False) -> Literal | None:
 
 
 def _quoted(text: str, at: int) -> re.Match[str] | None:
+    if text.startswith("`", at):
+        return _BACKTICKED.match(text, at)
     part = _QUOTED.match(text, at)
     if part is None:
         return _QUOTED_BOTH.match(text, at) or _QUOTED_THRICE.match(text, at)

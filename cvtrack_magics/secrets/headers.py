@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from cvtrack_magics.secrets.clients import FORMS, Form
+from cvtrack_magics.secrets.clients import STRING as _STRING
 from cvtrack_magics.secrets.connectors import GAP as _GAP
 from cvtrack_magics.secrets.placeholders import is_mixed, is_placeholder, is_random
 from cvtrack_magics.secrets.spans import Span
 
-_STRING = r"[\"'](?P<v>[^\"'\n]{4,512})[\"']"
-_FORMS: tuple[tuple[str, str, str, bool], ...] = (
-    # anchor, label, pattern at the anchor, whether the value has to look like a key
+_FORMS: tuple[Form, ...] = (
     (
         "uthorization",
         "authorization",
@@ -100,12 +100,6 @@ _FORMS: tuple[tuple[str, str, str, bool], ...] = (
         rf"FTP(?:_TLS)?\({_GAP}[^()\n,=]{{1,100}},{_GAP}[^()\n,=]{{1,100}},{_GAP}{_STRING}",
         True,
     ),
-    (
-        "IDENTIFIED BY",
-        "password",
-        rf"IDENTIFIED BY[ \t]{{1,4}}{_STRING}",
-        False,
-    ),
     (  # driver, user, password
         "URL.create(",
         "password",
@@ -119,12 +113,6 @@ _FORMS: tuple[tuple[str, str, str, bool], ...] = (
         "secret",
         rf"jwt\.encode\({_GAP}(?:\{{[^{{}}]{{0,300}}\}}|[\w.]{{1,60}}),{_GAP}[bB]?{_STRING}",
         True,
-    ),
-    (  # a line of ~/.pgpass
-        ":5432:",
-        "password",
-        r":5432:[\w*\-]{1,64}:[\w.*\-]{1,64}:(?P<v>[^\s\"':]{4,200})",
-        False,
     ),
     (
         "echo ",
@@ -146,7 +134,6 @@ _FORMS: tuple[tuple[str, str, str, bool], ...] = (
         r"login [^\n]{0,120}?(?:-p|password)[ \t]{1,4}[\"']?(?P<v>[^\s\"'\-][^\s\"']{3,200})",
         True,
     ),
-    ("_authToken=", "npm", r"_authToken=(?P<v>[^\s\"']{8,200})", True),
     (
         '"auth"',
         "docker-auth",
@@ -156,7 +143,7 @@ _FORMS: tuple[tuple[str, str, str, bool], ...] = (
     ('"key"', "secret", r"\"key\"[ \t]{0,4}:[ \t]{0,4}\"(?P<v>[0-9a-f]{32})\"[ \t]{0,4}\}", True),
 )
 _COOKIE = re.compile(r"(?:[\w\-.]{1,64}=)?(?P<v>[\w\-.%~+/=]{8,2048})")
-_COMPILED = tuple((a, label, re.compile(p), mixed) for a, label, p, mixed in _FORMS)
+_COMPILED = tuple((a, label, re.compile(p), mixed) for a, label, p, mixed in (*_FORMS, *FORMS))
 
 
 def find_in_headers(text: str) -> Iterator[Span]:

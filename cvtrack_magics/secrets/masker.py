@@ -11,8 +11,11 @@ from typing import Literal
 
 from cvtrack_magics.secrets import views
 from cvtrack_magics.secrets.assigned import find_assigned
+from cvtrack_magics.secrets.clients import find_in_manifests
+from cvtrack_magics.secrets.columns import find_columns
 from cvtrack_magics.secrets.escape import printable
 from cvtrack_magics.secrets.headers import find_in_headers
+from cvtrack_magics.secrets.hints import hinted
 from cvtrack_magics.secrets.keys import find_private_keys
 from cvtrack_magics.secrets.names import looks_secret, strength
 from cvtrack_magics.secrets.placeholders import is_mixed, is_placeholder
@@ -63,12 +66,15 @@ class Masker:
         self.mode = mode
         self.allowed = tuple(allowed)
 
-    def mask(self, text: str) -> Masked:
-        """Return a text without its secrets, and lone surrogates as escapes."""
+    def mask(self, text: str, *, settings: bool = False) -> Masked:
+        """Return a text without its secrets, and lone surrogates as escapes.
+
+        ``settings`` says that it is a file of settings, where all behind ``=`` are values.
+        """
         text = printable(text)
         if self.mode == "off" or len(text) < 4:
             return Masked(text)
-        found = [*self._spans(text), *self._seen(text)]
+        found = [*self._spans(text, settings), *self._seen(text)]
         spans = [span for span in found if not self._is_allowed(text, span)]
         if not spans:
             return Masked(text)
@@ -80,15 +86,18 @@ class Masker:
         """Yield what is found once colours and HTML's signs are read as they are shown."""
         view = views.seen(text)
         if view is not None:
-            yield from view.in_text(self._spans(view.text))
+            yield from view.in_text(self._spans(view.text, False))
 
-    def _spans(self, text: str) -> Iterator[Span]:
+    def _spans(self, text: str, settings: bool) -> Iterator[Span]:
         yield from find_tokens(text)
         yield from find_private_keys(text)
         yield from find_url_secrets(text)
         yield from find_remote_secrets(text)
-        yield from find_assigned(text, self.mode == "strict")
+        hints, strict = hinted(text), self.mode == "strict"
+        yield from find_assigned(text, hints, strict=strict, certain=settings)
+        yield from find_columns(text, hints, strict=strict)
         yield from find_in_headers(text)
+        yield from find_in_manifests(text)
         if self._alone:
             return
         for value, label in {**self._learned, **secrets_of_environment()}.items():

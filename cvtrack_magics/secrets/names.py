@@ -22,17 +22,43 @@ _PASSWORDS |= {
     "wachtwoord",
     "losenord",
     "haslo",
+    "passworter",
+    "passwoerter",
+    "contrasenya",
+    "heslo",
+    "sifre",
+    "lozinka",
+    "jelszo",
+    "salasana",
+    "adgangskode",
+    "kodeord",
+    "passord",
+    "palavrapasse",
+    *("storepass", "keypass", "keystorepass", "truststorepass", "bindpw"),
+    *("requirepass", "masterauth"),
 }
-FOREIGN = ("пароль", "密码", "密碼", "パスワード", "비밀번호")
+FOREIGN = (
+    *("парол", "密码", "密碼", "口令", "パスワード", "暗証番号", "비밀번호", "पासवर्ड", "סיסמה"),
+    *("كلمة المرور", "كلمة_المرور", "كلمة السر", "συνθηματικό"),
+)
 """What a password is called in other scripts; it counts wherever in a name it stands."""
-_LATIN = str.maketrans({"ñ": "n", "ö": "o", "ł": "l", "Ñ": "N", "Ö": "O", "Ł": "L"})
-_KEYS = {"secret", "secrets", "credential", "credentials", "apikey", "authtoken", "accesstoken"}
+RARE = (
+    *("kennwort", "contraseña", "contrasena", "contrasenya", "senha", "wachtwoord", "lösenord"),
+    *("losenord", "hasło", "haslo", "mdp", "clave", "heslo", "sifre", "şifre", "parola", "psk"),
+    *("lozinka", "jelszo", "jelszó", "salasana", "adgangskode", "kodeord", "masterauth"),
+)
+"""Names of passwords without ``pass`` or another usual word in them."""
+_LATIN = str.maketrans("ñöłÑÖŁşŞóÓ", "nolNOLsSoO")
+_KEYS = {"clave", "parola", "psk", "identitytoken", "registrytoken"}  # words of other uses too
+_KEYS |= {"secret", "secrets", "credential", "credentials", "apikey", "authtoken", "accesstoken"}
 _KEYS |= {"secretkey", "accesskey", "privatekey", "apitoken", "authkey"}
 _ENDINGS = ("password", "passwd", "passphrase", "passwort", "kennwort")  # PGPASSWORD, mypassword
 _OWNERS = {
     *("db", "database", "sql", "mysql", "postgres", "pg", "redis", "mongo", "smtp", "imap", "mail"),
     *("email", "ftp", "sftp", "ssh", "user", "root", "admin", "login", "proxy", "sudo", "ldap"),
-    *("auth", "registry", "docker", "http", "wifi", "account", "svc", "server", "de"),
+    *("auth", "registry", "docker", "http", "wifi", "account", "svc", "server", "de", "pfx"),
+    *("keystore", "truststore", "store", "cert", "become", "storage", "vpn", "mqtt", "jdbc"),
+    *("vault", "jenkins", "nexus", "rabbitmq", "zip", "pdf", "ansible"),
 }
 """Whose ``pass`` or ``pw`` is a password; that of a training loop is none."""
 _PAIRS = {
@@ -40,10 +66,12 @@ _PAIRS = {
     *(("secret", "key"), ("account", "key"), ("signing", "key"), ("encryption", "key")),
     *(("api", "keys"), ("access", "keys"), ("license", "key"), ("subscription", "key")),
     *(("access", "token"), ("auth", "token"), ("api", "token"), ("bearer", "token")),
+    *(("fernet", "key"), ("master", "key"), ("key", "data"), ("identity", "token")),
     *(("refresh", "token"), ("session", "token"), ("client", "secret"), ("pass", "word")),
 }
 # What may stand behind the word that counts: DB_PASSWORD_PROD, AWS_ACCESS_KEY_ID, apiKeyValue.
 _TAILS = {"id", "value", "str", "prod", "dev", "test", "staging", "default", "b", "v", "raw"}
+_TAILS |= {"base", "plain", "plaintext", "old", "new"}
 # Vocabulary tokens of a tokenizer are called tokens too, and are no secret.
 _VOCABULARY = {
     *("pad", "cls", "eos", "bos", "sep", "mask", "unk", "class", "special", "image", "img"),
@@ -80,7 +108,7 @@ def strength(key: str) -> Strength:  # noqa: PLR0911
         return ""
     *above, last = parts
     words = [word.lower() for word in _WORDS.findall(last)]
-    if words[0] in _COUNTS:
+    if words[0] in _COUNTS or "kms" in words:
         return ""
     while len(words) > 1 and words[-1] in _TAILS:
         words.pop()

@@ -23,6 +23,7 @@ _PLAIN = {
     *(".xml", ".rst", ".ipynb", ".properties", ".ts", ".js", ".r", ".jl", ""),
 }
 _TEXT = _COMMENTED | _PLAIN
+_SETTINGS = {".ini", ".cfg", ".conf", ".properties", ".env", ".toml"}
 
 
 class RecordMasker:
@@ -147,11 +148,17 @@ class RecordMasker:
             masked, found = mask_notebook(text, self.masker)
             self._count(found, path)
             return masked
-        whole = self.masker.mask(text)
+        whole = self.masker.mask(text, settings=_has_settings(path))
         self._count(whole.found, path)
         if not whole.found or suffix not in _COMMENTED:
             return whole.text
         return with_comment(whole.text, whole.found)
+
+
+def _has_settings(path: str) -> bool:
+    """Say whether a file is one of settings: what stands behind a name there is its value."""
+    name = PurePosixPath(path.lower())
+    return name.suffix in _SETTINGS or name.name.startswith(".env")
 
 
 def with_comment(text: str, found: Counter[str]) -> str:

@@ -1,4 +1,4 @@
-"""A text as a person sees it, where colours or HTML stand between a name and its value."""
+"""A text as it is read, where colours or signs of HTML and of addresses hide a name or value."""
 
 from __future__ import annotations
 
@@ -8,9 +8,15 @@ from dataclasses import dataclass
 
 from cvtrack_magics.secrets.spans import Span
 
-_MARKS = ("\x1b[", "&quot;", "&#")
-_HIDDEN = re.compile(r"\x1b\[[0-9;:]{0,40}m|&(?:quot|apos|amp|#34|#39|#x22|#x27);")
+_MARKS = ("\x1b[", "&quot;", "&#", "%3D", "%3d", "%3A", "%3a", "%22", "%253", "\\u0026", "\\u003d")
+_HIDDEN = re.compile(
+    r"\x1b\[[0-9;:]{0,40}m|&(?:quot|apos|amp|#34|#39|#x22|#x27);|"
+    # as in an address, or in one within another; %3d may be a number's format
+    r"%(?:25)?3(?:D|[Aad](?=[\w%$+/\-]))|%(?:25)?(?:22|26|27|3[FfBb]|40|2[FfCc]|7[BbDd]|20)|\\u00(?:26|3[Dd])"
+)
 _SIGNS = {"quot": '"', "#34": '"', "#x22": '"', "amp": "&"}
+_MADE = frozenset("\"'&=?:@/,{}; ")
+_LONGEST = 6  # characters of a sign that are read as one
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +29,12 @@ class View:
     def in_text(self, spans: Iterable[Span]) -> Iterator[Span]:
         """Yield spans of the view as spans of the text."""
         for span in sorted(spans, key=lambda one: one.start):
-            start, end = self._place(span.start), self._place(span.end - 1) + 1
-            yield Span(start, end, span.label)
+            yield Span(self._place(span.start), self._end(span.end), span.label)
+
+    def _end(self, at: int) -> int:
+        """Return where the text before a place of the view ends: a sign of it may be of many."""
+        last, after = self._place(at - 1), self._place(at)
+        return after if self.text[at - 1] in _MADE and after - last <= _LONGEST else last + 1
 
     def _place(self, at: int) -> int:
         low, high = 0, len(self.pieces)
@@ -46,9 +56,10 @@ def seen(text: str) -> View | None:
         parts.append(text[at : found.start()])
         length += found.start() - at
         sign = found.group()[1:-1]
-        if found.group().startswith("&"):
+        if not found.group().startswith("\x1b"):
             pieces.append((length, found.start()))
-            parts.append(_SIGNS.get(sign, "'"))
+            is_html = found.group().startswith("&")
+            parts.append(_SIGNS.get(sign, "'") if is_html else chr(int(found.group()[-2:], 16)))
             length += 1
         at = found.end()
         pieces.append((length, at))

@@ -10,12 +10,17 @@ from pathlib import Path
 
 import pytest
 
+from cvtrack_magics.records import Artifact
 from cvtrack_magics.redact import redact
 from cvtrack_magics.secrets import Masker, looks_secret
+from cvtrack_magics.secrets.records import RecordMasker
 from cvtrack_magics.secrets.tokens import rules
-from tests.secrets.shapes import PARTS, SHAPES
+from tests.secrets.files import FILES, PASSWORD_64, WORD_64
+from tests.secrets.harmless import HARMLESS
+from tests.secrets.shapes import KEY, PARTS, PASSWORD, SHAPES
 from tests.secrets.tokens import BY_PLACE, HIDDEN_PARTS, TOKENS, drawn
 from tests.secrets.usual import USUAL
+from tests.secrets.written import ENCODED, PHRASE, WORD, WRITTEN
 
 PLACES = {
     "code": "x = '{}'\n",
@@ -56,6 +61,25 @@ def test_a_secret_is_known_by_the_name_beside_it(shape: str) -> None:
         assert _parses(masked) == _parses(text)
 
 
+@pytest.mark.parametrize("text", [*WRITTEN.values(), *FILES.values()], ids=[*WRITTEN, *FILES])
+def test_a_secret_is_known_by_how_it_is_kept(text: str) -> None:
+    check_is_masked(text, (PASSWORD, KEY, WORD, PHRASE, ENCODED, PASSWORD_64, WORD_64, "12345678"))
+
+
+SETTINGS = ["a.ini", "a.cfg", "a.conf", "a.properties", ".env", "a.env", "a.toml", "x/a.INI"]
+
+
+@pytest.mark.parametrize("line", [f"password = {WORD}", f"password={WORD}", f"pwd = {PHRASE} # x"])
+@pytest.mark.parametrize("name", SETTINGS)
+def test_a_file_of_settings_has_values_and_no_variables(name: str, line: str) -> None:
+    masker = RecordMasker(Masker())
+    (kept,) = masker.records([Artifact(f"configs/{name}", f"user = bob\n{line}\n")])
+    assert WORD not in repr(kept)
+    assert PHRASE not in repr(kept)
+    code = Artifact("code/cell.py", f"user = bob\n{line}\n")
+    assert RecordMasker(Masker()).records([code]) == [code]
+
+
 def check_is_masked(text: str, parts: Sequence[str]) -> str:
     masked = Masker().mask(text)
     assert masked.found
@@ -79,15 +103,16 @@ def test_formats_are_many_and_each_pattern_has_an_end() -> None:
         assert not any(sign in rule.pattern.pattern for sign in ("*", "]+", ")+", ",}")), rule.name
 
 
-@pytest.mark.parametrize("line", USUAL)
+@pytest.mark.parametrize("line", [*USUAL, *HARMLESS])
 def test_usual_lines_stay(line: str) -> None:
     assert Masker().mask(line).text == line
 
 
 def test_usual_lines_are_many_and_stay_together() -> None:
-    text = "\n".join(USUAL)
-    assert len(USUAL) >= 100
-    assert Masker().mask(text).text == text
+    for lines in (USUAL, HARMLESS):
+        text = "\n".join(lines)
+        assert len(lines) >= 100
+        assert Masker().mask(text).text == text
 
 
 def test_code_of_libraries_stays_the_same_program() -> None:
@@ -173,6 +198,45 @@ HOSTILE = {
     **{f"{part!r}": part for part in ("пароль=", "&quot;password", "\x1b[1mpassword=", "echo a|")},
     **{f"{part!r}": part for part in ("password + ", "name: password\nvalue: ", "Fernet(", "a$")},
     **{f"{part!r}": part for part in ("uthorization: ", "{", "+a\n-b\n", "@@ -1 +1 @@\n", "İ")},
+    **{
+        f"{part!r}": part
+        for part in ("a,password\n", "password,", 'a,password\n",', "a  password\n")
+    },
+    **{f"{part!r}": part for part in ("a|password\n|--\n", "password;", "\tpassword", 'pw,"')},
+    **{
+        f"{part!r}": part
+        for part in ("[a]\npassword = b\n", "password=bcdefgh\n", "a.password=bcdefgh\n")
+    },
+    **{
+        f"{part!r}": part for part in ("password = bcd efg 7\n", "password <- ", '"a" -> password ')
+    },
+    **{
+        f"{part!r}": part
+        for part in ("<password ", "<name>password</name>\n", '<a name="password">')
+    },
+    **{
+        f"{part!r}": part for part in ("kind: Secret\n", "kind: Secret\ndata:\n a: bcde\n", "\n---")
+    },
+    **{
+        f"{part!r}": part
+        for part in ("machine a login b ", "a:*:b:c:", ":5432:", "zip -P ", "gpg ")
+    },
+    **{
+        f"{part!r}": part
+        for part in ("password%3D", "%253D", "%22", "\\u0026pass=", "docker login ")
+    },
+    **{
+        f"{part!r}": part
+        for part in ("password: <%= a || ", "password: ${A:-b", "password = <<E\n")
+    },
+    **{
+        f"{part!r}": part
+        for part in ('variable "password" {', "password:\n default: ", "mdp=", "$6$a$")
+    },
+    **{
+        f"{part!r}": part
+        for part in ("ConvertTo-SecureString ", "password As a =", "api.key=", "?key=")
+    },
 }
 
 
@@ -206,7 +270,13 @@ def _work(text: str) -> int:
 
 @pytest.mark.parametrize(
     "part",
-    ["a", "deadbeef01", "http://a:b@", "-----BEGIN ", "a" * 99 + "://", "password=", "\x1b[1mpw='"],
+    [
+        *("a", "deadbeef01", "http://a:b@", "-----BEGIN ", "a" * 99 + "://", "password="),
+        *("\x1b[1mpw='", "a,password\n", 'password,a\nb,"', "a  password\n", 'password,b\n","'),
+        *("[a]\npassword = bcdefgh\n", "kind: Secret\ndata:\n  a: bcde\n", "password = ab cd 7\n"),
+        *("<password ", "password%3D", "machine a login b ", "zip ", "a:*:b:c:", "password <- "),
+        *('variable "password" {', "password: <%= ", "password = <<E\n", "пароль=", "$6$a$"),
+    ],
 )
 def test_a_megabyte_of_it_ends(part: str) -> None:
     text = part * (1_000_000 // len(part))

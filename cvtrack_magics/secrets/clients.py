@@ -1,0 +1,156 @@
+"""Where programs and their files take a password by its place: a flag, a field, a line."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from cvtrack_magics.secrets.connectors import GAP
+from cvtrack_magics.secrets.placeholders import is_placeholder
+from cvtrack_magics.secrets.spans import Span
+
+STRING = r"[\"'](?P<v>[^\"'\n]{4,512})[\"']"
+_BARE = r"[\"']?(?P<v>[^\s\"'\-$<{\[][^\s\"']{3,200})"
+_WORDS = r"[\"']?(?P<v>(?<=[\"'])[^\"'\n]{4,200}|[^\s\"'\-$<{\[][^\s\"']{3,200})"
+_LOGIN = (
+    r"(?:\s{1,40}(?:login|account)[ \t]{1,4}\S{1,200}){1,2}"
+    rf"\s{{1,40}}password[ \t]{{1,4}}{_WORDS}"
+)
+_ARGUMENT = rf"[^()\n,=]{{1,100}},{GAP}"
+_HASH = r"(?P<v>[\w./]{22,86})"
+
+Form = tuple[str, str, str, bool]
+"""Anchor, label, pattern at the anchor, and whether the value has to look like a key."""
+
+
+def _flag(program: str, flag: str, before: str = "", *, mixed: bool = True) -> Form:
+    """Return the form of a password that a program takes behind a flag."""
+    start = re.escape(program.rstrip())
+    return program, "password", rf"{start}[^\n]{{0,200}}?[ \t]{flag}{before}{_BARE}", mixed
+
+
+FORMS: tuple[Form, ...] = (
+    # command lines
+    _flag("docker login ", r"(?:-p|--password)[ =]{1,4}", mixed=False),
+    _flag("podman login ", r"(?:-p|--password)[ =]{1,4}", mixed=False),
+    _flag("helm registry login ", r"(?:-p|--password)[ =]{1,4}", mixed=False),
+    _flag("ldapsearch ", r"-w[ \t]{0,2}"),
+    _flag("ldapmodify ", r"-w[ \t]{0,2}"),
+    _flag("ldapadd ", r"-w[ \t]{0,2}"),
+    _flag("smbclient ", r"-U[ \t]{0,2}[\"']?[\w\\\-.]{1,64}%"),
+    _flag("7z ", "-p"),
+    _flag("zip ", r"-P[ \t]{1,4}"),
+    _flag("ipmitool ", r"-P[ \t]{1,4}"),
+    _flag("mosquitto_pub ", r"-P[ \t]{1,4}"),
+    _flag("mosquitto_sub ", r"-P[ \t]{1,4}"),
+    _flag("lftp ", r"-u[ \t]{1,4}[^\s,\"']{1,64},"),
+    _flag("wget ", r"--(?:http-|ftp-|proxy-)?password=", mixed=False),
+    ("gpg ", "password", rf"gpg [^\n]{{0,200}}?--passphrase[ =]{{1,4}}{_WORDS}", False),
+    (
+        "sqlplus ",
+        "password",
+        r"sqlplus (?:-\w{1,10}[ \t]){0,3}\w{1,64}/(?P<v>[^\s\"'@/]{4,200})",
+        True,
+    ),
+    ("-passin pass:", "password", r"-passin pass:(?P<v>[^\s\"']{4,200})", False),
+    ("-passout pass:", "password", r"-passout pass:(?P<v>[^\s\"']{4,200})", False),
+    ("--from-literal=", "password", rf"--from-literal=[\"']?[\w.\-]{{1,64}}={_BARE}", True),
+    ("::add-mask::", "secret", r"::add-mask::(?P<v>[^\s\"'$]{4,200})", False),
+    # calls and statements
+    *(
+        (by, "password", rf"{by}[ \t]{{1,4}}{STRING}", False)
+        for by in ("IDENTIFIED BY", "identified by")
+    ),
+    *(
+        (by, "password", rf"{by}[^\n=]{{1,100}}=[ \t]{{0,4}}{STRING}", False)
+        for by in ("PASSWORD FOR ", "password for ")
+    ),
+    (
+        "ConvertTo-SecureString",
+        "password",
+        r"ConvertTo-SecureString[ \t]{1,4}(?:-String[ \t]{1,4})?"
+        rf"{STRING}[^\n]{{0,80}}?-AsPlain",
+        False,
+    ),
+    (
+        "key_set_with_value(",
+        "password",
+        rf"key_set_with_value\({GAP}{_ARGUMENT}{_ARGUMENT}{STRING}",
+        False,
+    ),
+    ("Basic ", "authorization", r"Basic (?P<v>[A-Za-z0-9+/]{16,2048}={0,2})(?!\w)", True),
+    # lines of files
+    ("machine ", "password", rf"machine [ \t]{{0,8}}[^\s\"']{{1,200}}{_LOGIN}", False),  # .netrc
+    ("default login", "password", rf"default(?= ){_LOGIN}", False),
+    *(  # .pgpass
+        (
+            f":{port}:",
+            "password",
+            r"(?<!\.py)(?<!\.pyx)(?<!\.c)(?<!\.cc)(?<!\.cpp)(?<!\.h)(?<!\.js)(?<!\.ts)(?<!\.log)"
+            rf":{re.escape(port)}:[\w*\-]{{1,64}}:[\w.*\-@]{{1,64}}:"
+            r"(?P<v>(?:\\.|[^\s\"':\\]){4,200})(?=[\s\"']|\Z)",
+            port == "*",
+        )
+        for port in ("5432", "5433", "5434", "5439", "6432", "6543", "15432", "26257", "*")
+    ),
+    (  # .npmrc
+        "_auth",
+        "npm",
+        r"(?<![\w.])_auth[ \t]{0,4}=[ \t]{0,4}\"?(?P<v>[A-Za-z0-9+/]{12,512}={0,2})(?![\w(.\[])",
+        True,
+    ),
+    ("_authToken", "npm", r"_authToken\"?[ \t=]{1,4}\"?(?P<v>[^\s\"']{8,200})", True),
+    ('user = "', "password", r"user = \"[^\s:\"@]{1,64}:(?P<v>[^\s\"]{6,200})\"", True),  # .curlrc
+    ("\npassword\nV ", "password", r"\npassword\nV \d{1,3}\n(?P<v>[^\n]{4,200})\n", False),
+    ("pin-value=", "password", r"pin-value=(?P<v>[^\s\"'&;?]{4,200})", False),
+    # what is left of passwords in files of users: short ones can be tried
+    ("$apr1$", "password-hash", rf"\$apr1\$[^$\s:]{{1,16}}\${_HASH}", False),
+    *(
+        (
+            f"${n}$",
+            "password-hash",
+            rf"\${n}\$(?:rounds=\d{{1,9}}\$)?[^$\s:]{{1,16}}\${_HASH}",
+            False,
+        )
+        for n in "56"
+    ),
+    *((f"$2{n}$", "password-hash", rf"\$2{n}\$\d\d\$(?P<v>[\w./]{{53}})", False) for n in "aby"),
+    (
+        "$argon2",
+        "password-hash",
+        r"\$argon2(?:id|i|d)\$v=\d{1,3}\$[^\s$]{1,60}\$(?P<v>[\w+/$]{20,200})",
+        False,
+    ),
+    (
+        "pbkdf2_sha256$",
+        "password-hash",
+        r"pbkdf2_sha256\$\d{1,8}\$[^\s$]{1,60}\$(?P<v>[\w+/=]{20,100})",
+        False,
+    ),
+)
+
+_MANIFEST = "kind: Secret"
+_REACH = 8000  # characters of a manifest before and behind its kind
+_DATA = re.compile(
+    r"^(?:data|stringData):[ \t]{0,8}\r?\n(?P<block>(?:[ \t]{1,40}[^\n]{0,8000}\n?){1,200})", re.M
+)
+_ENTRY = re.compile(
+    r"^[ \t]{1,40}[\w.\-\"']{1,80}:[ \t]{1,8}[\"']?"
+    r"(?P<v>[^\s\"'|>][^\n\"']{3,8000}?)[\"']?[ \t\r]{0,8}$",
+    re.M,
+)
+
+
+def find_in_manifests(text: str) -> Iterator[Span]:
+    """Find the values of Kubernetes' secrets, whatever they are called."""
+    done, at = 0, text.find(_MANIFEST)
+    while at >= 0:
+        if at >= done:
+            start = max(text.rfind("\n---", done, at), done, at - _REACH)
+            end = text.find("\n---", at, at + _REACH)
+            done = end if end >= 0 else min(len(text), at + _REACH)
+            for data in _DATA.finditer(text, start, done):
+                for entry in _ENTRY.finditer(text, *data.span("block")):
+                    if not is_placeholder(entry["v"]):
+                        yield Span(*entry.span("v"), "secret")
+        at = text.find(_MANIFEST, at + len(_MANIFEST))
