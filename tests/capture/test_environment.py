@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import json
 import os
 import platform
@@ -9,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import psutil
 import pytest
@@ -48,14 +50,79 @@ assert "torch" not in sys.modules and "mlflow" not in sys.modules and "numpy" no
 import torch, torchvision
 after = {r.key: r.value for r in environment_records() if isinstance(r, Param)}
 cudnn = [facts.pop("cudnn_version", "") for facts in (before, after)]
-before["pytorch_version"] = before["pytorch_version"].partition("+")[0]
-after["pytorch_version"] = after["pytorch_version"].partition("+")[0]
-before["torchvision_version"] = before["torchvision_version"].partition("+")[0]
-after["torchvision_version"] = after["torchvision_version"].partition("+")[0]
 assert before == after, (before, after)
 assert cudnn[0] == cudnn[1] or "" in cudnn, cudnn
 """
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+FACTS_TWICE = """
+import importlib, json, sys
+from cvtrack_magics.capture.machine.environment import environment_facts
+before = environment_facts()
+for name in sys.argv[1:]:
+    try:
+        importlib.import_module(name)
+    except ImportError:
+        pass
+after = environment_facts()
+print(json.dumps([{k: facts.get(k, "") for k in {**before, **after}} for facts in (before, after)]))
+"""
+MODULES = "numpy pandas PIL sklearn matplotlib onnx onnxruntime lightning mlflow torchvision"
+
+
+def facts_twice(*modules: str, place: str = "") -> list[dict[str, str]]:
+    """Return the facts of a new process before and after its imports."""
+    paths = os.pathsep.join(filter(None, [place, os.environ.get("PYTHONPATH", "")]))
+    words = [sys.executable, "-c", FACTS_TWICE, *modules]
+    env = {**os.environ, "PYTHONPATH": paths}
+    done = subprocess.run(words, env=env, stdout=subprocess.PIPE, text=True, check=True)
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def test_no_version_is_another_after_the_import() -> None:
+    before, after = facts_twice(*MODULES.split())
+    assert before.pop("cuDNN", "") in (after.get("cuDNN", ""), "") or not after.get("cuDNN")
+    after.pop("cuDNN", "")
+    assert before == after
+
+
+VERSIONS = {
+    "a build": ("__version__ = '9.9.1+cu999'\ncuda = '99.9'\n", "9.9.1+cu999", "99.9"),
+    "typed": ('__version__: str = "9.9.1+rocm9"\ncuda: Optional[str] = None\n', "9.9.1+rocm9", ""),
+    "for the processor": ("__version__ = '9.9.1+cpu'\ncuda: Optional = None\n", "9.9.1+cpu", ""),
+    "in a row": ("debug = False\n__version__   =   '9.9.1a0+git0'\n", "9.9.1a0+git0", ""),
+    "nightly": ("__version__ = '9.9.1.dev20990101+cu999'\n", "9.9.1.dev20990101+cu999", ""),
+}
+
+
+@pytest.mark.parametrize("kind", VERSIONS)
+def test_the_build_is_read_from_the_file_that_is_imported(kind: str, tmp_path: Path) -> None:
+    text, version, cuda = VERSIONS[kind]
+    for name in ("torch", "torchvision"):
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / "version.py").write_text(f"from typing import Optional\n{text}")
+        (folder / "__init__.py").write_text(
+            "from . import version\nfrom .version import __version__\nclass backends:\n"
+            "    class cudnn:\n        version = staticmethod(lambda: None)\n"
+            "version.cuda = getattr(version, 'cuda', None)\n"
+        )
+    for facts in facts_twice("torch", "torchvision", place=str(tmp_path)):
+        assert [facts["torch"], facts["torchvision"]] == [version, version]
+        assert facts.get("CUDA", "") == cuda
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff\xfe", b"version = 1\n", None])
+def test_without_a_version_in_its_file_the_metadata_counts(
+    content: bytes | None, tmp_path: Path
+) -> None:
+    (tmp_path / "torch").mkdir()
+    (tmp_path / "torch" / "__init__.py").write_text("")
+    if content is not None:
+        (tmp_path / "torch" / "version.py").write_bytes(content)
+    (facts, _) = facts_twice(place=str(tmp_path))
+    assert facts["torch"] == importlib.metadata.version("torch")
 
 
 def test_no_environment_variables(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -33,6 +33,9 @@ _KEY_PACKAGES = (
     *("ipython", "ipykernel", "jupyterlab"),
 )
 
+_VERSION = re.compile(r"^__version__\b[^=\n]*=\s*['\"](?P<version>[^'\"\n]+)['\"]", re.MULTILINE)
+_CUDA = re.compile(r"^cuda\b[^=\n]*=\s*['\"](?P<version>[\d.]+)['\"]", re.MULTILINE)
+
 
 def environment_facts() -> dict[str, str]:
     """Return the rows of a readable table of the software.
@@ -40,8 +43,8 @@ def environment_facts() -> dict[str, str]:
     Returns
     -------
     dict
-        Label to text; only what is there. Versions come from metadata, so that
-        nothing is imported for it.
+        Label to text; only what is there. Versions come from metadata, those of PyTorch from
+        its own file, so that nothing is imported for it.
     """
     facts = {
         "Python": f"{platform.python_version()} ({platform.python_implementation()})",
@@ -68,9 +71,26 @@ def _operating_system() -> str:
 
 
 def _torch_version(package: str) -> str:
-    # A loaded module knows its build ("+cu121"); metadata may not.
+    """Return the version with its build (``+cu121``), which the metadata of a wheel may lack.
+
+    The same before and after the import: the file that is read is the one the module reads.
+    """
     version = getattr(loaded(package), "__version__", None)
-    return str(version) if version else version_of(package)
+    found = _VERSION.search("" if version else _version_file(package))
+    return str(version or "") or (found["version"] if found else version_of(package))
+
+
+def _version_file(package: str) -> str:
+    """Return what says the version and the build of a package of PyTorch, without importing it."""
+    for folder in sys.path:
+        place = os.path.join(folder or ".", package)
+        if os.path.isfile(os.path.join(place, "__init__.py")):
+            try:
+                with open(os.path.join(place, "version.py"), encoding="utf-8") as file:
+                    return file.read()
+            except (OSError, ValueError):
+                return ""
+    return ""
 
 
 def cuda_version() -> str:
@@ -78,14 +98,8 @@ def cuda_version() -> str:
     torch = loaded("torch")
     if torch is not None:
         return str(torch.version.cuda or "")
-    for folder in sys.path:
-        try:
-            with open(os.path.join(folder or ".", "torch", "version.py"), encoding="utf-8") as file:
-                found = re.search(r"^cuda\b[^=]*=\s*['\"]([\d.]+)['\"]", file.read(), re.MULTILINE)
-        except OSError:
-            continue
-        return found.group(1) if found else ""
-    return ""
+    found = _CUDA.search(_version_file("torch"))
+    return found["version"] if found else ""
 
 
 def cudnn_version() -> str:
@@ -93,8 +107,11 @@ def cudnn_version() -> str:
     torch = loaded("torch")
     if torch is not None:
         return str(torch.backends.cudnn.version() or "")
+    cuda = cuda_version()
+    # a build for the processor alone uses none, whoever else installed one
+    wanted = ("nvidia-cudnn", f"nvidia-cudnn-cu{cuda.partition('.')[0]}") if cuda else ()
     for package in packages():
-        if package.name.startswith("nvidia-cudnn"):
+        if package.name in wanted:
             major, minor, patch = (int(n) for n in [*package.version.split("."), "0", "0"][:3])
             # cudnn_version.h: 10000 a major version since 9, 1000 before.
             return str(major * (10000 if major >= 9 else 1000) + minor * 100 + patch)
