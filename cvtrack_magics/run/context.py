@@ -13,8 +13,14 @@ from types import ModuleType
 
 from cvtrack_magics.capture.code.git import describe_git, git_records
 from cvtrack_magics.capture.code.modules import user_modules
+from cvtrack_magics.capture.code.packed import packed_records
 from cvtrack_magics.capture.code.session import Cell, session_notebook, session_script
-from cvtrack_magics.capture.code.stale import loose_modules, stale_records
+from cvtrack_magics.capture.code.stale import (
+    loaded_since,
+    loads,
+    loose_modules,
+    stale_records,
+)
 from cvtrack_magics.capture.machine import packages
 from cvtrack_magics.capture.machine.environment import environment_records
 from cvtrack_magics.capture.machine.hardware import hardware_facts, hardware_tag
@@ -103,6 +109,27 @@ def late_code_records(
         for item in git_records(describe_git(_folder(notebook), fresh, patience=patience))
         if isinstance(item, Artifact) and item.path not in written
     ]
+
+
+def loaded_key() -> object:
+    """Return what changes when a module is imported, or loaded from a file without that."""
+    names = list(sys.modules)  # at once: another thread may be importing
+    return len(names), names[-1], loads()
+
+
+def loads_so_far() -> int:
+    """Return how many times an own file has been loaded; see `own_modules_since`."""
+    return loads()
+
+
+def own_modules_since(modules: Sequence[Path], count: int) -> list[Path]:
+    """Return own modules and, behind them, the files loaded since that are no modules any more."""
+    return list(dict.fromkeys([*modules, *loaded_since(count)]))
+
+
+def packed_module_records() -> list[Record]:
+    """Return the sources of own modules that are in no file, such as those of a zip file."""
+    return packed_records(dict(sys.modules))
 
 
 def installed_key() -> object:

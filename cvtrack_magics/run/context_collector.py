@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cvtrack_magics.capture.code.scripts import script_records
+from cvtrack_magics.capture.code.scripts import compiled_records, script_records, unkept
 from cvtrack_magics.records import Artifact, Notice, Param, Record, Tag
 from cvtrack_magics.run import context as surroundings
 from cvtrack_magics.run.host import CellFacts
@@ -61,6 +61,7 @@ class Gathering:
         self._state: NotebookState | None = None
         self.machine_params: set[str] = set()
         self._machine: list[Record] = []
+        self._loads = surroundings.loads_so_far()
 
     def start(self) -> None:
         """Begin to look around; scripts are read at once, for the cell may change them."""
@@ -101,6 +102,7 @@ class Gathering:
         return [
             *fresh,
             *surroundings.safely("scripts", lambda: self._scripts_but(there)),
+            *surroundings.safely("modules of zip files", surroundings.packed_module_records),
             *surroundings.safely("the session", lambda: surroundings.session_records(host.cells())),
             *surroundings.safely("the cells that it needs", self._minimal),
             *surroundings.safely("whether it can be run again", self._replayable),
@@ -108,7 +110,7 @@ class Gathering:
             *surroundings.safely(
                 "imported modules",
                 lambda: surroundings.late_code_records(
-                    host.notebook(), self._session.own_modules(), self._modules, written, patience
+                    host.notebook(), self._own_modules(), self._modules, written, patience
                 ),
             ),
         ]
@@ -131,6 +133,9 @@ class Gathering:
     def _minimal(self) -> list[Record]:
         return self._state.minimal_records() if self._state is not None else []
 
+    def _own_modules(self) -> list[Path]:
+        return surroundings.own_modules_since(self._session.own_modules(), self._loads)
+
     def _replayable(self) -> list[Record]:
         from cvtrack_magics.replay.plan import why_not
 
@@ -143,12 +148,19 @@ class Gathering:
         return [Tag("replayable", f"no: {why}"), Notice(f"replayable: no, {why}.")]
 
     def _scripts_now(self) -> list[Record]:
-        return script_records(self._cell.source) if self._cell.source else []
+        names = self._session.host.names()
+        return script_records(self._cell.source, names=names) if self._cell.source else []
 
     def _scripts_but(self, there: set[str]) -> list[Record]:
         """Return the scripts that the cell made itself."""
+        names = self._session.host.names()
         found = self._scripts_now()
-        return [r for r in found if isinstance(r, Artifact) and r.path not in there]
+        fresh = [r for r in found if isinstance(r, Artifact) and r.path not in there]
+        known = {str(path.resolve()) for path in self._own_modules()}
+        kept = {*there, *(r.path for r in fresh)}
+        compiled = compiled_records(names, known)
+        more = [r for r in compiled if isinstance(r, Artifact) and r.path not in kept]
+        return [*fresh, *more, *unkept(self._cell.source, names, kept)]
 
     def _packages_now(self) -> list[Record]:
         now = self._session.machine_records()

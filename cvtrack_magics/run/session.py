@@ -106,7 +106,7 @@ class Session:
         self._recovery_lock = threading.RLock()
         self._opening = threading.RLock()
         self._modules: list[Path] = []
-        self._modules_key: tuple[int, str] = (0, "")
+        self._modules_key: object = ()
         self.process = ProcessEnd(self._stop_at_exit)
         self.switches = ShortSwitches()
         self._before: dict[tuple[str, str, str], tuple[str, dict[str, Series]]] = {}
@@ -398,8 +398,7 @@ class Session:
 
     def own_modules(self) -> list[Path]:
         """Return the user's own imported modules; looked up again when one was imported."""
-        names = list(sys.modules)  # at once: another thread may be importing
-        key = (len(names), names[-1])
+        key = surroundings.loaded_key()
         if self._modules_key != key:
             self._modules, self._modules_key = surroundings.own_modules(), key
         return self._modules

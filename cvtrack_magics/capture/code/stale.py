@@ -20,6 +20,8 @@ from cvtrack_magics.records import Artifact, Notice, Record, Tag
 _LIMIT = 1_000_000  # bytes of a module that are kept
 _texts: dict[str, bytes] = {}
 _executed: WeakValueDictionary[str, ModuleType] = WeakValueDictionary()
+_loads: list[str] = []
+"""The own files that were loaded, in order: a module may be gone while its function lives."""
 _inherited = SourceFileLoader.exec_module
 
 
@@ -41,6 +43,7 @@ def _exec_module(self: SourceFileLoader, module: ModuleType) -> None:
         read = {str(path): _read(path) for path in user_modules({"": module})}
     _inherited(self, module)
     _executed[module.__name__] = module
+    _loads.extend(read)
     was_loaded(module)
     _texts.update(read)  # not before: what a failed reload leaves is the old code
 
@@ -57,6 +60,16 @@ def loose_modules() -> dict[str, ModuleType]:
     return {
         k: one for k, one in executed.items() if one is not None and sys.modules.get(k) is not one
     }
+
+
+def loads() -> int:
+    """Return how many times an own file has been loaded."""
+    return len(_loads)
+
+
+def loaded_since(count: int) -> list[Path]:
+    """Return the own files that were loaded after so many times."""
+    return [Path(path) for path in dict.fromkeys(_loads[count:]) if Path(path).is_file()]
 
 
 def stale_records(paths: Iterable[Path], modules: dict[str, Any]) -> list[Record]:
