@@ -16,7 +16,7 @@ from multiprocessing import active_children
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
-from weakref import ReferenceType, WeakKeyDictionary, ref
+from weakref import ReferenceType, WeakKeyDictionary, WeakSet, ref
 
 import psutil
 
@@ -187,12 +187,16 @@ class Outliving:
     def __init__(self) -> None:
         self._places: WeakKeyDictionary[RunScope, AfterEnd] = WeakKeyDictionary()
         self._before: WeakKeyDictionary[RunScope, Before] = WeakKeyDictionary()
-        self._of: WeakKeyDictionary[threading.Thread, tuple[lives.Task | None, RunScope]]
-        self._of = WeakKeyDictionary()
+        self._of: WeakKeyDictionary[threading.Thread, RunScope] = WeakKeyDictionary()
+        self._tasks: WeakKeyDictionary[threading.Thread, tuple[lives.Task | None, RunScope]]
+        self._tasks = WeakKeyDictionary()
 
     def begins(self, scope: RunScope) -> None:
         """Note what goes on at a run's opening: that is not of it."""
-        self._before[scope] = Before()
+        before = self._before[scope] = Before()
+        for thread in list(self._tasks):
+            if thread not in before.at_work:  # its task has come to its end
+                self._tasks.pop(thread, None)
         for place in list(self._places.values()):
             place.another_run_is_opened()
         self.settle()
@@ -201,13 +205,13 @@ class Outliving:
         """Note what was started in a run and goes on, at its end."""
         before = self._before.pop(scope, None)
         here = threading.current_thread()
-        for life in lives.lives() if before is not None else ():
-            known = self._of.get(life.thread)
-            if life.thread is here or before is None or before.had(life):
-                continue
-            if known is None or (known[0] is not None and not known[0].is_one_with(life.task)):
-                self._of[life.thread] = (life.task, scope)
-
+        if before is not None:
+            for thread in lives.of_the_user():
+                if thread is not here and thread not in before.threads:
+                    self._of.setdefault(thread, scope)
+            for thread in lives.at_work():
+                if thread is not here and thread not in before.at_work:
+                    self._tasks.setdefault(thread, (None, scope))
         self._wait_for_workers(scope, before)
 
     def _wait_for_workers(self, scope: RunScope, before: Before | None) -> None:
@@ -238,6 +242,7 @@ class Outliving:
     def free_here(self) -> None:
         """Let the code that runs now follow the run that is open: it is a cell of the user's."""
         self._of.pop(threading.current_thread(), None)
+        self._tasks.pop(threading.current_thread(), None)
 
     def place_of_here(self, opened_in: RunScope | None) -> AfterEnd | None:
         """Return the place of the ended run that the running code belongs to, if there is one.
@@ -250,16 +255,25 @@ class Outliving:
         if opened_in is not None:
             ended = opened_in.outcome is not None and opened_in.channel.pid == os.getpid()
             return self._place(opened_in) if ended and not _is_the_kernels() else None
-        if not self._of:
+        if not self._of and not self._tasks:
             return None
         thread = threading.current_thread()
-        task, scope = self._of.get(thread, (None, None))
-        if scope is None:
+        scope = self._of.get(thread) or self._of_task(thread)
+        return self._place(scope) if scope is not None else None
+
+    def _of_task(self, thread: threading.Thread) -> RunScope | None:
+        """Return the run of the task that a pool's thread is in, where that has outlived it.
+
+        Which task it had in hand at the run's end is only known when that logs, so one that has
+        ended since without a word, and another in its place, would be taken for it.
+        """
+        known, scope = self._tasks.get(thread, (None, None))
+        task = lives.in_hand(sys._getframe()) if scope is not None else None
+        if scope is None or task is None or (known is not None and not known.is_one_with(task)):
+            self._tasks.pop(thread, None)
             return None
-        if task is not None and not task.is_one_with(lives.in_hand(sys._getframe())):
-            self._of.pop(thread, None)
-            return None
-        return self._place(scope)
+        self._tasks[thread] = (task, scope)
+        return scope
 
     def _place(self, scope: RunScope) -> AfterEnd | None:
         if not scope.is_open:  # it never had a journal
@@ -271,16 +285,9 @@ class Before:
     """What went on in this process at one moment."""
 
     def __init__(self) -> None:
-        self._threads: WeakKeyDictionary[threading.Thread, lives.Task | None]
         self.processes = {one.pid for one in active_children()}
-        self._threads = WeakKeyDictionary({one.thread: one.task for one in lives.lives()})
-
-    def had(self, life: lives.Life) -> bool:
-        """Whether that went on then."""
-        if life.thread not in self._threads:
-            return False
-        task = self._threads[life.thread]
-        return task is None or task.is_one_with(life.task)
+        self.threads = WeakSet(lives.of_the_user())
+        self.at_work = WeakSet(lives.at_work())
 
 
 def _is_the_kernels() -> bool:

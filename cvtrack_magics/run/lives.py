@@ -2,11 +2,19 @@
 
 A thread is known by its object, so that one that comes later under the same number is another.
 A pool's thread is reused on purpose: what is looked at there is the task, as long as it runs.
+
+The frames of other threads are never walked: those run on between two steps of a walk, and what
+it stands on then is gone (CPython 3.11 crashes). A thread looks at its own frames only.
 """
 
 from __future__ import annotations
 
+import faulthandler
+import functools
+import multiprocessing
+import re
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -24,6 +32,7 @@ POOLS = (
     "gevent.",
     "ipykernel.",
     "joblib.",
+    "loky.",
     "multiprocessing.",
     "torch.utils.data.",
     "tornado.",
@@ -36,10 +45,14 @@ _TASKS = {
     ("concurrent.futures.thread", "_worker"): ("work_item",),
     ("concurrent.futures.process", "_process_worker"): ("call_item",),
     ("joblib.externals.loky.process_executor", "_process_worker"): ("call_item",),
+    ("loky.process_executor", "_process_worker"): ("call_item",),
     ("multiprocessing.pool", "worker"): ("job", "i"),
 }
 """The functions of pools that go from task to task, and where they have the one in hand."""
 _LOOPS = {*_TASKS, ("torch.utils.data._utils.worker", "_worker_loop")}
+_INNERMOST = re.compile(
+    r'^(?:Current thread|Thread) 0x([0-9a-f]+).*\n  File "(.*)", line \d+ in (\w+)', re.MULTILINE
+)
 
 
 @dataclass(frozen=True)
@@ -57,28 +70,38 @@ class Task:
         return bool(self.what == other.what)
 
 
-@dataclass(frozen=True)
-class Life:
-    """What goes on in a thread: all of it, or the task that a pool's thread has in hand."""
-
-    thread: threading.Thread
-    task: Task | None = None
-
-
-def lives() -> Iterator[Life]:
-    """Yield what goes on now, but for this package's own and what waits in pools."""
-    frames = sys._current_frames()
+def of_the_user() -> Iterator[threading.Thread]:
+    """Yield the threads that somebody started for something: no pool's, none of this package."""
     for thread in threading.enumerate():
-        frame = frames.get(thread.ident or 0)
-        if frame is None or isinstance(thread, threading._DummyThread):
+        if thread.ident is None or isinstance(thread, threading._DummyThread):
             continue  # not begun; or begun by a library outside of Python, which will reuse it
-        module = entry_of(frame)
-        if module.startswith(OURS):
+        module = _entry_of(thread)[0]
+        if not module.startswith(OURS) and not is_pool(module):
+            yield thread
+
+
+def at_work() -> set[threading.Thread]:
+    """Return the threads of pools that have a task in hand."""
+    known = {t.ident: t for t in threading.enumerate() if _entry_of(t) in _TASKS}
+    if not known:
+        return set()
+    found = set()
+    for ident, file, function in _INNERMOST.findall(_where_threads_are()):
+        thread = known.get(int(ident, 16))
+        if thread is None:
             continue
-        if not is_pool(module):
-            yield Life(thread)
-        elif (task := in_hand(frame)) is not None:
-            yield Life(thread, task)
+        module, loop = _entry_of(thread)
+        if function != loop or not file.endswith(f"{module.replace('.', '/')}.py"):
+            found.add(thread)  # in the loop itself it waits for the next
+    return found
+
+
+def _where_threads_are() -> str:
+    """Return what the interpreter says of all threads, looked at in one moment."""
+    with tempfile.TemporaryFile() as file:
+        faulthandler.dump_traceback(file, all_threads=True)
+        file.seek(0)
+        return file.read().decode("utf-8", "replace").replace("\\", "/")
 
 
 def is_pool(module: str) -> bool:
@@ -86,27 +109,44 @@ def is_pool(module: str) -> bool:
     return f"{module}.".startswith(POOLS)
 
 
-def entry_of(frame: FrameType) -> str:
-    """Return the module of the function that a thread was started for."""
-    stack = [name for one in _stack(frame) if (name := _module(one)) != "threading"]
-    return stack[-1] if stack else ""
+def _entry_of(thread: threading.Thread) -> tuple[str, str]:
+    """Return module and name of the function that a thread was started for."""
+    target = getattr(thread, "_target", None)
+    if isinstance(thread, threading.Timer):
+        target = thread.function
+    elif type(thread).run is not threading.Thread.run:
+        target = type(thread).run
+    return _named(target)
+
+
+def _named(function: Any) -> tuple[str, str]:
+    while isinstance(function, functools.partial):
+        function = function.func
+    module = getattr(function, "__module__", None) or type(function).__module__
+    return str(module), str(getattr(function, "__name__", ""))
 
 
 def in_hand(frame: FrameType) -> Task | None:
-    """Return the task of a pool that a frame is in; None where it is in none."""
-    for one in _stack(frame):
-        names = _TASKS.get((_module(one), one.f_code.co_name))
+    """Return the task of a pool that a frame of this thread is in; None where it is in none."""
+    at: FrameType | None = frame
+    while at is not None:
+        names = _TASKS.get((str(at.f_globals.get("__name__", "")), at.f_code.co_name))
         if names is not None:
-            values = [one.f_locals.get(name) for name in names]
+            values = [at.f_locals.get(name) for name in names]
             return None if values[0] is None else _task(values)
+        at = at.f_back
     return None
 
 
 def work_of_process() -> tuple[bool, Task | None]:
-    """Return whether this process is a pool's, and which task it has in hand."""
-    frame = sys._current_frames().get(threading.main_thread().ident or 0)
-    looped = any((_module(one), one.f_code.co_name) in _LOOPS for one in _stack(frame))
-    return looped, in_hand(frame) if looped and frame is not None else None
+    """Return whether this process is a pool's, and which task it has in hand.
+
+    What a thread beside the main one is in is not known.
+    """
+    looped = _named(getattr(multiprocessing.current_process(), "_target", None)) in _LOOPS
+    if not looped or threading.current_thread() is not threading.main_thread():
+        return looped, None
+    return True, in_hand(sys._getframe())
 
 
 def _task(values: list[Any]) -> Task:
@@ -115,13 +155,3 @@ def _task(values: list[Any]) -> Task:
     if number is not None:
         return Task(number)
     return Task(tuple(values) if len(values) > 1 else ref(first))
-
-
-def _stack(frame: FrameType | None) -> Iterator[FrameType]:
-    while frame is not None:
-        yield frame
-        frame = frame.f_back
-
-
-def _module(frame: FrameType) -> str:
-    return str(frame.f_globals.get("__name__", ""))
