@@ -24,6 +24,7 @@ from cvtrack_magics import log, mlparams, mlrun
 from cvtrack_magics.errors import UsageProblem
 from cvtrack_magics.redact import in_one_line, kind_and_line
 from cvtrack_magics.run import current
+from cvtrack_magics.run.after_end import AfterEnd
 from cvtrack_magics.text import is_a, kind_of, text_of
 from tests.conftest import Shell
 from tests.store_views import runs_of
@@ -347,13 +348,20 @@ def test_strange_params_cost_a_line(store: str, script: None) -> None:
     assert runs_of(store)["params"].info.status == "FINISHED"
 
 
-def test_no_run_ends_before_what_another_thread_logged(store: str) -> None:
-    stop = threading.Event()
+def test_no_run_ends_before_what_another_thread_logged(
+    store: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the thread logs once the run has ended arrives too, and is later than its end."""
+    stop, asked, late = threading.Event(), list[AfterEnd](), list[int]()
+    channel = AfterEnd.channel
+    monkeypatch.setattr(AfterEnd, "channel", lambda self: (asked.append(self), channel(self))[1])
 
     def work() -> None:
         step = 0
         while not stop.is_set():
+            before = len(asked)
             log({"beside": float(step)}, step=step)
+            late.extend([step] if len(asked) > before else [])
             step += 1
             time.sleep(0.001)
 
@@ -364,7 +372,14 @@ def test_no_run_ends_before_what_another_thread_logged(store: str) -> None:
     time.sleep(0.2)
     stop.set()
     thread.join()
+    session = current.get_session()
+    session.writing.outliving.settle(all_of_it=True)
+    session.sender.drain(30, lambda _: None)
     run = runs_of(store)["threads"]
     history = mlflow.MlflowClient(store).get_metric_history(run.info.run_id, "beside")
+    assert sorted(point.step for point in history) == [*range(len(history))]
     assert len(history) > 100
-    assert run.info.end_time >= max(point.timestamp for point in history)
+    in_time = [point for point in history if point.step not in late]
+    assert 0 < len(in_time) < len(history)
+    assert run.info.end_time >= max(point.timestamp for point in in_time)
+    assert len(history) == len(in_time) + len(late)
