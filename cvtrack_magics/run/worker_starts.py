@@ -15,6 +15,7 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from cvtrack_magics.run import parent_run
+from cvtrack_magics.threads import wait_for_imports
 
 _plain = multiprocessing.process.BaseProcess.start
 
@@ -28,7 +29,8 @@ class _Starts:
         self._forking = threading.local()
 
     def before_fork(self) -> None:
-        """Note the run of the thread that forks."""
+        """Let imports come to their end; note the run of the thread that forks."""
+        wait_for_imports()
         if self.born is not None:
             with suppress(Exception):
                 self._forking.keys = self.born()
