@@ -8,6 +8,7 @@ from typing import Any
 
 _encode = json.JSONEncoder().encode
 _decode = json.JSONDecoder().decode
+_encoding = json.detect_encoding
 
 
 def dumps(
@@ -21,4 +22,4 @@ def dumps(
 
 def loads(text: str | bytes | bytearray) -> Any:
     """Return what JSON says; raises :class:`ValueError` where it is none."""
-    return _decode(text if isinstance(text, str) else text.decode("utf-8"))
+    return _decode(text if isinstance(text, str) else text.decode(_encoding(text), "surrogatepass"))

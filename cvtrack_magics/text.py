@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import re
 from typing import Any
+
+from cvtrack_magics.plainjson import loads
 
 COMMANDS = "\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069"
 """Control characters (a terminal's colours and commands begin with one) and marks that reorder
@@ -56,9 +57,9 @@ def json_of(text: str | bytes | None) -> Any:
     One that is nested too deeply to be read is none.
     """
     try:
-        return json.loads(text)  # type: ignore[arg-type]
-    except (ValueError, TypeError, RecursionError):  # bytes that are no text are a ValueError
-        return None
+        return None if text is None else loads(text)
+    except (ValueError, TypeError, AttributeError, RecursionError):
+        return None  # bytes that are no text are a ValueError, and what is neither has no text
 
 
 def json_object(text: str | bytes | None) -> dict[str, Any]:

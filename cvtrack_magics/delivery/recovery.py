@@ -6,7 +6,6 @@ from collections.abc import Collection
 from pathlib import Path
 
 from cvtrack_magics.delivery.outbox import Delivery
-from cvtrack_magics.journal.contents import read_contents
 from cvtrack_magics.journal.folder import RunFolder, Unreadable, me, read_folders, tidy
 from cvtrack_magics.journal.points import Cursor, StoredStream
 from cvtrack_magics.journal.record_log import read_facts
@@ -64,7 +63,7 @@ def revive(tracking: Tracking, folder: RunFolder, parent: Delivery | None) -> De
     sent = folder.acknowledged()
     facts = read_facts(folder.path, sent.facts)
     segments = folder.segments()
-    told = read_contents(folder.path)
+    told = facts.told
     streams = {
         name: StoredStream(
             segments.get(name, ()),

@@ -15,10 +15,9 @@ from pathlib import Path
 from typing import Any
 from zlib import crc32
 
+from cvtrack_magics.journal.checked_lines import checked_line, read_checked
 from cvtrack_magics.journal.stored import read_regular, segment_of
-from cvtrack_magics.plainjson import dumps
 from cvtrack_magics.records import End
-from cvtrack_magics.text import json_object
 
 FILE = "contents.jsonl"
 
@@ -67,9 +66,8 @@ def note_facts(folder: Path, number: int, end: End | None) -> None:
 
 def _add(folder: Path, said: Mapping[str, Any]) -> None:
     flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0)
-    text = dumps(said).encode()
     # what was left half written is ended by the first sign
-    line = b"\n%08x %b\n" % (crc32(text, _seed(folder)), text)
+    line = b"\n" + checked_line(said, _seed(folder))
     try:
         handle = os.open(folder / FILE, flags, 0o600)
         try:
@@ -91,8 +89,9 @@ def read_contents(folder: Path) -> Contents:
     facts, end = 0, None
     made: dict[str, set[int]] = {}
     sent: dict[str, set[int]] = {}
+    seed = _seed(folder)
     for line in (read_regular(folder / FILE) or b"").split(b"\n"):
-        said = _said(line, _seed(folder))
+        said = read_checked(line, seed)
         for key, found in (("made", made), ("sent", sent)):
             segment = segment_of(str(said.get(key, "")))
             if segment is not None:
@@ -104,11 +103,3 @@ def read_contents(folder: Path) -> Contents:
             end = End(str(outcome), int(ended))  # type: ignore[arg-type]
     segments = {name: frozenset(numbers) for name, numbers in made.items()}
     return Contents(facts, end, segments, {k: frozenset(v) for k, v in sent.items()})
-
-
-def _said(line: bytes, seed: int) -> dict[str, Any]:
-    try:
-        whole = crc32(line[9:], seed) == int(line[:8], 16)
-    except ValueError:
-        return {}
-    return json_object(line[9:]) if whole else {}

@@ -13,9 +13,9 @@ from typing import Any
 from zlib import crc32
 
 from cvtrack_magics.journal import contents
+from cvtrack_magics.journal.checked_lines import checked_line, read_checked
 from cvtrack_magics.journal.segments import of_the_system
 from cvtrack_magics.journal.stored import Damage, read_regular
-from cvtrack_magics.plainjson import dumps, loads
 from cvtrack_magics.records import (
     Artifact,
     Call,
@@ -27,6 +27,7 @@ from cvtrack_magics.records import (
     Replaces,
     Tag,
 )
+from cvtrack_magics.text import json_object
 
 FILE = "facts.jsonl"
 FILES = "files"
@@ -67,6 +68,8 @@ class FactsRead:
     ends: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     """The segment, and the offset in it, that each stream got to, where the run had its end."""
     end: End | None = None
+    told: contents.Contents = field(default_factory=contents.Contents)
+    """What the folder was given, whether or not it is there."""
 
 
 class FactLog:
@@ -141,7 +144,7 @@ class FactLog:
             "ends": dict(ends),
             "records": [[_NAMES[type(item)], asdict(item)] for item in items],
         }
-        line = memoryview(_line_of(entry))
+        line = memoryview(checked_line(entry))
         handle = os.open(self._folder / FILE, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         try:
             start = os.fstat(handle).st_size
@@ -155,11 +158,6 @@ class FactLog:
                 raise
         finally:
             os.close(handle)
-
-
-def _line_of(entry: Mapping[str, Any]) -> bytes:
-    text = dumps(entry).encode()
-    return b"%08x %b\n" % (crc32(text), text)
 
 
 def lay_out(artifacts: Iterable[Artifact], folder: Path) -> dict[str, int]:
@@ -207,7 +205,7 @@ def read_facts(folder: Path, after: int = 0) -> FactsRead:
     told = contents.read_contents(folder)
     data = read_regular(folder / FILE) if os.path.lexists(folder / FILE) else b""
     if data is None:
-        return FactsRead((), (Damage(FILE, 0, "cannot be read"),), end=told.end)
+        return FactsRead((), (Damage(FILE, 0, "cannot be read"),), end=told.end, told=told)
     batches: dict[int, Batch] = {}
     damage: list[Damage] = []
     ends: dict[str, tuple[int, int]] = {}
@@ -226,7 +224,7 @@ def read_facts(folder: Path, after: int = 0) -> FactsRead:
     damage += _lacking(batches, newest, after)
     damage += _files_without_line(folder, newest + 1)
     end = next((batch.end for batch in reversed(batches.values()) if batch.end), told.end)
-    return FactsRead(tuple(batches.values()), tuple(damage), ends, end)
+    return FactsRead(tuple(batches.values()), tuple(damage), ends, end, told)
 
 
 def _lacking(found: Collection[int], newest: int, after: int) -> list[Damage]:
@@ -340,16 +338,8 @@ def _ends_of(folder: Path, entry: Mapping[str, Any] | None) -> dict[str, tuple[i
 
 def _entry_of(line: bytes) -> dict[str, Any] | None:
     """Return what a line says; one of format 1 begins with its brace and has no check."""
-    try:
-        if line.startswith(b"{"):
-            entry = loads(line)
-        elif crc32(line[9:]) == int(line[:8], 16):
-            entry = loads(line[9:])
-        else:
-            return None
-    except (ValueError, RecursionError):
-        return None
-    return entry if isinstance(entry, dict) else None
+    entry = json_object(line) if line.startswith(b"{") else read_checked(line)
+    return entry or None
 
 
 def _batch_of(

@@ -10,6 +10,7 @@ import sysconfig
 from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 SERVED = "cvtrack_serving_"  # how packages of the code that a kept model brings along begin
 _SITE_WORDS = {"site-packages", "dist-packages"}
@@ -31,11 +32,7 @@ def user_modules(modules: Mapping[str, ModuleType] | None = None) -> list[Path]:
     """
     found: set[str] = set()
     for module in list((sys.modules if modules is None else modules).values()):
-        try:
-            # Past the module's own __getattribute__, which in a lazy one starts the import.
-            file = object.__getattribute__(module, "__dict__").get("__file__")
-        except AttributeError:
-            continue
+        file = held_by(module).get("__file__")
         if not isinstance(file, str) or not file.endswith((".py", ".ipynb")):
             continue
         path = os.path.abspath(file)
@@ -44,6 +41,15 @@ def user_modules(modules: Mapping[str, ModuleType] | None = None) -> list[Path]:
         if os.path.isfile(path):
             found.add(path)
     return [Path(path) for path in sorted(found)]
+
+
+def held_by(module: ModuleType) -> Mapping[str, Any]:
+    """Return a module's names, past its own access, which in a lazy one starts the import."""
+    try:
+        found: dict[str, Any] = object.__getattribute__(module, "__dict__")
+    except AttributeError:
+        return {}
+    return found
 
 
 def is_foreign(path: str) -> bool:

@@ -7,7 +7,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from cvtrack_magics.capture.code.modules import is_foreign
+from cvtrack_magics.capture.code.modules import held_by, is_foreign
 from cvtrack_magics.records import Artifact, Notice, Record
 
 MOST = 100
@@ -50,10 +50,7 @@ def packed_records(modules: Mapping[str, ModuleType]) -> list[Record]:
 
 def _own(modules: Mapping[str, ModuleType]) -> Iterator[tuple[str, str, Any]]:
     for name, module in list(modules.items()):
-        try:  # past the module's own __getattribute__, which in a lazy one starts the import
-            held = object.__getattribute__(module, "__dict__")
-        except AttributeError:
-            continue
+        held = held_by(module)
         file, loader = held.get("__file__"), held.get("__loader__")
         if not isinstance(file, str) or is_foreign(file):
             continue
