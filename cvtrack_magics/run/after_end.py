@@ -147,6 +147,8 @@ class AfterEnd:
             kept, self._kept = self._kept, None
             self._users.clear()
             self._workers = frozenset()
+            if kept is not None:  # what has another journal later counts on, and not again
+                self._scope.channel.go_back(kept.channel.next_steps())
         if kept is not None:
             kept.end([], End("FINISHED", int(time.time() * 1000)))  # the run has its own end
 

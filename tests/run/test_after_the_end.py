@@ -308,6 +308,33 @@ def test_steps_go_on_and_params_arrive(store: str) -> None:
     assert "said" not in found["b"].data.params
 
 
+def test_steps_go_on_where_it_is_settled_in_between(store: str) -> None:
+    """As at a process's end, while its threads go on."""
+    turns = [threading.Event() for _ in range(3)]
+    done = [threading.Event() for _ in range(3)]
+
+    def work() -> None:
+        for part in range(3):
+            turns[part].wait(WAIT)
+            for at in range(4):
+                log(late=float(4 * part + at))
+            done[part].set()
+
+    def play(part: int) -> None:
+        turns[part].set()
+        assert done[part].wait(WAIT)
+
+    with mlrun("a", output=False):
+        thread = threading.Thread(target=work)
+        thread.start()
+        play(0)
+    play(1)
+    current.get_session().writing.outliving.settle(all_of_it=True)
+    play(2)
+    thread.join()
+    assert settled("a") == [(step, float(step)) for step in range(12)]
+
+
 @contextmanager
 def reused(kind: str) -> Iterator[Callable[[Callable[[], Any]], Any]]:
     """Give what runs a function in a thread that is reused, or was there before all runs."""
