@@ -16,6 +16,8 @@ from typing import Any
 
 import numpy as np
 
+from cvtrack_magics.artifacts.codec import read_object
+from cvtrack_magics.artifacts.evaluation import Measured
 from cvtrack_magics.release.facts import Candidate, EvaluationFacts
 from cvtrack_magics.release.gate import ChampionRule, compare
 from cvtrack_magics.tasks.base import Anomalies, Detections
@@ -65,7 +67,7 @@ def candidate(name: str, metric: str, facts: dict[str, Any], **more: Any) -> Can
         "settings": settings,
         **facts,
     }
-    evaluations = {"val": EvaluationFacts("val", whole, **more)}
+    evaluations = {"val": EvaluationFacts("val", read_object(Measured, "val", whole), **more)}
     return Candidate(name, name, "simulated", "FINISHED", 0, 1, evaluations=evaluations)
 
 

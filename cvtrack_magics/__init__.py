@@ -27,6 +27,7 @@ _HOMES = {
         "PromotionError",
         "PromotionLost",
         "StoreUnavailable",
+        "UnreadableArtifact",
         "UsageProblem",
     ),
     "capture.params.seeds": ("loader_generator", "seed_worker"),

@@ -6,6 +6,7 @@ All of them are importable from ``cvtrack_magics``::
     ├── UsageProblem          an argument that cannot be used (a ``ValueError``, too)
     │   └── NotIdentified     data whose identity cannot be told
     ├── StoreUnavailable      the tracking store cannot be reached, read or written
+    ├── UnreadableArtifact    a file of a run that is not what it should be
     ├── ImpureModel           a model whose answers are no function of its inputs
     ├── ExportRefused         a model that was not exported
     ├── NotAsMeasured         a model that answers something else than was measured
@@ -91,6 +92,24 @@ class StoreUnavailable(CvtrackError):
     """
 
     answered = False
+
+
+class UnreadableArtifact(CvtrackError):
+    """A file of a run is not what it should be.
+
+    Attributes
+    ----------
+    path : str
+        The file, below the run's artifact folder.
+    field : str
+        The field, ``interval.low``; ``""`` where it is the file as a whole.
+    """
+
+    def __init__(self, path: str, field: str, what: str) -> None:
+        where = f"{path}: {field}: {what}" if field else f"{path} {what}"
+        super().__init__(f"{where}.", "Make it again, or use the release that wrote it.")
+        self.path = path
+        self.field = field
 
 
 class ImpureModel(CvtrackError):

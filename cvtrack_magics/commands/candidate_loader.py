@@ -6,19 +6,31 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from cvtrack_magics.artifacts.codec import read, read_from
+from cvtrack_magics.artifacts.evaluation import Measured, SampleTable
+from cvtrack_magics.artifacts.paths import (
+    CONFIGS,
+    DATASETS,
+    EVALUATION,
+    EVIDENCE,
+    EXPORTS,
+    SERVING,
+    is_metrics,
+    is_samples,
+    samples_path,
+)
+from cvtrack_magics.errors import UnreadableArtifact
 from cvtrack_magics.release.facts import Candidate, DataFact, EvaluationFacts, Point
 from cvtrack_magics.run.current import get_session
 from cvtrack_magics.run.model_reference import Found, find
 from cvtrack_magics.store.registry import Version
 from cvtrack_magics.store.run_reader import StoredRun, read_run
 from cvtrack_magics.store.uris import absolute
-from cvtrack_magics.text import json_object
 
 SMALL = 4_000_000  # bytes of a text that is read
 TABLES = 200_000_000  # bytes of a table of per-sample scores
-_EXPORTS = ("onnx", "torchscript", "pt2")
-_FOLDERS = ("environment", "configs", "datasets", "governance", "latency", *_EXPORTS)
-_NAMES = ("MLmodel", "serving.json", "evidence.json")
+_FOLDERS = ("environment", CONFIGS, DATASETS, "governance", "latency", *EXPORTS)
+_NAMES = ("MLmodel", SERVING, EVIDENCE)
 _ENDINGS = (".json", ".yaml", ".yml", ".md", ".txt", ".toml", ".tsv")
 
 
@@ -53,22 +65,18 @@ def candidate_from(stored: StoredRun, place: str = "", version: Version | None =
             for item in stored.inputs
         ),
         files=stored.files,
-        texts={path: text for path, text in stored.texts.items() if not _is_table(path)},
+        texts={path: text for path, text in stored.texts.items() if not is_samples(path)},
         evaluations=dict(evaluations_of(stored.texts)),
         version=version,
         store=place,
     )
 
 
-def _is_table(path: str) -> bool:
-    return path.startswith("evaluation/") and path.endswith("/samples.json")
-
-
 def _wanted(path: str, size: int) -> bool:
     folder = path.split("/", 1)[0]
     if path.rsplit("/", 1)[-1] in _NAMES:
         return size <= SMALL
-    if folder == "evaluation":
+    if folder == EVALUATION:
         return path.endswith(".json") and size <= TABLES
     return folder in _FOLDERS and path.endswith(_ENDINGS) and size <= SMALL
 
@@ -76,39 +84,26 @@ def _wanted(path: str, size: int) -> bool:
 def evaluations_of(texts: Mapping[str, str]) -> Iterator[tuple[str, EvaluationFacts]]:
     """Yield what each evaluation found, by its prefix."""
     for path, text in texts.items():
-        if not (path.startswith("evaluation/") and path.endswith("/metrics.json")):
+        if not is_metrics(path):
             continue
-        facts = json_object(text)
-        folder = path.rsplit("/", 1)[0]
-        table = json_object(texts.get(f"{folder}/samples.json"))
-        prefix = str(facts.get("prefix") or folder.removeprefix("evaluation/"))
+        folder = path.split("/")[1]
+        measured, problem = Measured(), ""
+        try:
+            measured = read(Measured, path, text)
+        except UnreadableArtifact as error:
+            problem = error.problem
+        prefix = measured.prefix or folder
+        drawn = tuple(math.nan if value is None else value for value in measured.replicates)
         yield (
             prefix,
-            EvaluationFacts(
-                prefix,
-                facts,
-                _columns(table),
-                _numbers(facts.get("replicates")),
-            ),
+            EvaluationFacts(prefix, measured, _columns(texts, folder), drawn, problem),
         )
 
 
-def _columns(table: Mapping[str, Any]) -> dict[str, list[Any]]:
-    """Return the values by column of a table as MLflow lays it out; none of what is no table."""
-    names, rows = table.get("columns"), table.get("data")
-    if not isinstance(names, list) or not isinstance(rows, list):
-        return {}
-    if not all(isinstance(row, list) and len(row) >= len(names) for row in rows):
-        return {}
-    return {str(name): [row[at] for row in rows] for at, name in enumerate(names)}
-
-
-def _numbers(values: Any) -> tuple[float, ...]:
-    return tuple(map(_number, values)) if isinstance(values, list) else ()
-
-
-def _number(value: Any) -> float:
+def _columns(texts: Mapping[str, str], folder: str) -> dict[str, list[Any]]:
+    """Return the scores by column; none where there is no table, or none that can be read."""
     try:
-        return float(value) if isinstance(value, (int, float)) else math.nan
-    except OverflowError:  # an integer beyond all floats
-        return math.nan
+        table = read_from(texts, SampleTable, samples_path(folder))
+    except UnreadableArtifact:
+        return {}
+    return {} if table is None else table.by_column()

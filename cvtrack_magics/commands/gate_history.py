@@ -6,6 +6,7 @@ import getpass
 import hashlib
 from typing import TYPE_CHECKING
 
+from cvtrack_magics.artifacts.paths import GATE
 from cvtrack_magics.commands.mlload import check_files
 from cvtrack_magics.errors import FilesAltered
 from cvtrack_magics.redact import kind_and_line
@@ -100,7 +101,7 @@ def _unproved(version: Version, passed: list[Entry]) -> str:
 
 
 def _fault_of(version: Version, verdict: Entry) -> str:
-    path = f"governance/gate/{verdict.id}.json"
+    path = f"{GATE}/{verdict.id}.json"
     tracking = get_session().tracking
     try:
         kept = tracking.read_file(tracking.run_of(version.run_id), path)

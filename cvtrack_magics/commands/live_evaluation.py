@@ -55,7 +55,7 @@ def measured_on(candidate: Candidate, data: Data, prefix: str) -> Candidate:
     if not (isinstance(pair, (tuple, list)) and len(pair) == 2):
         raise UsageProblem("--data is a pair: (inputs, truth).")
     recorded = candidate.evaluations.get(prefix)
-    known = str(recorded.facts.get("task") or "") if recorded else ""
+    known = recorded.measured.task if recorded else ""
     task = data.task or known or candidate.tags.get("task", "")
     if not task:
         raise UsageProblem("It is not known which task --data is for.", "--task says so.")

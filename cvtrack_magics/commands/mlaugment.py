@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from cvtrack_magics.artifacts.augmentation import Augmentation
+from cvtrack_magics.artifacts.codec import written
+from cvtrack_magics.artifacts.paths import PICTURES
 from cvtrack_magics.commands.definition import Arg, command
-from cvtrack_magics.commands.pictures import FOLDER, shown
+from cvtrack_magics.commands.pictures import shown
 from cvtrack_magics.commands.typed import expression
 from cvtrack_magics.records import Artifact, Record
 from cvtrack_magics.secrets.stored import stored_part
@@ -71,9 +73,12 @@ def mlaugment(
     found = augment(
         transform, dataset, n=n, draws=draws, seed=seed, indices=indices, box_format=box_format
     )
-    facts = {"seed": seed, "indices": found.indices, "seeds": found.seeds, "notes": found.notes}
-    files: list[Record] = [
-        Artifact(f"{FOLDER}/{stored_part(name)}.json", json.dumps(facts, indent=1))
-    ]
+    facts = Augmentation(
+        seed=seed,
+        indices=tuple(map(int, found.indices)),
+        seeds=tuple(tuple(map(int, row)) for row in found.seeds),
+        notes=tuple(found.notes),
+    )
+    files: list[Record] = [Artifact(f"{PICTURES}/{stored_part(name)}.json", written(facts))]
     words = f"{len(found)} samples and {draws} draws of each."
     return shown(panel(found), name, words, found.notes, files)

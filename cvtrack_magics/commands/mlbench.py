@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import re
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cvtrack_magics.artifacts.codec import written
+from cvtrack_magics.artifacts.paths import LATENCY, LATENCY_CHART, ONNX_MODEL
 from cvtrack_magics.commands.definition import Arg, Bar, Typed, command
 from cvtrack_magics.commands.line import usage_error
 from cvtrack_magics.commands.typed import comma_separated, expression
@@ -121,8 +122,8 @@ def mlbench(
         found = bench(ways, batches=batches, seconds=seconds, progress=_told(progress))
     picture = figure(found)
     files = [
-        Artifact(f"{FOLDER}/latency.json", json.dumps(found.facts(), indent=1)),
-        Artifact(f"{FOLDER}/latency.png", picture),
+        Artifact(LATENCY, written(found.file())),
+        Artifact(LATENCY_CHART, picture),
     ]
     return listing_of(found, record(run, found.metrics(), files), {"latency": picture})
 
@@ -158,7 +159,7 @@ def _export_in(run: str, folder: Path) -> Path | None:
 
 def _onnx_of(run: OpenRun, folder: Path) -> Path | None:
     tracking = get_session().tracking
-    if "onnx/model.onnx" not in tracking.files(run, "onnx"):
+    if ONNX_MODEL not in tracking.files(run, "onnx"):
         return None
     from cvtrack_magics.commands.mlload import check_export
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cvtrack_magics.artifacts.paths import CARD
 from cvtrack_magics.commands.candidate_loader import gather
 from cvtrack_magics.commands.definition import Arg, command
 from cvtrack_magics.commands.mlload import check_files
@@ -54,7 +55,7 @@ def mlcard(reference: str = "", *, version: str = "", edit: str = "", licence: s
         %mlcard digits --edit MODEL_CARD.md
     """
     from cvtrack_magics.display.markdown_view import Marked
-    from cvtrack_magics.release.card import CARD_PATH, card_of, edited_words, known_words
+    from cvtrack_magics.release.card import card_of, edited_words, known_words
 
     found = found_or_open(reference, version, "%mlcard")
     check_files(found.version)
@@ -69,7 +70,7 @@ def mlcard(reference: str = "", *, version: str = "", edit: str = "", licence: s
         if words is None:
             notes.append(f"{edit} asks for your words: fill it in, and run this line again.")
     card = card_of(candidate, words=words, previous=previous)
-    where = _keep(found, card, CARD_PATH, {"licence": licence} if licence else {})
+    where = _keep(found, card, CARD, {"licence": licence} if licence else {})
     notes += _blanks(card, edit)
     return Marked(card.markdown, card, f"{where} {' '.join(notes)}".strip())
 

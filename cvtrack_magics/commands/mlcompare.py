@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cvtrack_magics.artifacts.paths import ENVIRONMENT, is_metrics, is_samples
 from cvtrack_magics.commands.candidate_loader import TABLES, candidate_from
 from cvtrack_magics.commands.definition import Arg, command
 from cvtrack_magics.comparison.data import wanted_texts
@@ -14,7 +15,7 @@ from cvtrack_magics.comparison.texts import as_replayed
 from cvtrack_magics.delivery.channel import UNSEEN
 from cvtrack_magics.display.comparison_view import Comparison, Overlaid
 from cvtrack_magics.errors import UsageProblem
-from cvtrack_magics.release.facts import Candidate
+from cvtrack_magics.release.facts import Candidate, EvaluationFacts
 from cvtrack_magics.run.context import RESOURCES
 from cvtrack_magics.run.current import get_session
 from cvtrack_magics.run.model_reference import find
@@ -152,11 +153,11 @@ def _ids(runs: Sequence[str]) -> list[str]:
 
 def wanted_file(path: str, size: int) -> bool:
     """Say whether a file of a run is read to be compared."""
-    folder = path.split("/", 1)[0]
-    if path == "environment/environment.json":
+    if path == ENVIRONMENT:
         return size <= TEXT
-    if folder == "evaluation":
-        return path.endswith(("/metrics.json", "/samples.json")) and size <= TABLES
+    if is_metrics(path) or is_samples(path):
+        return size <= TABLES
+    folder = path.split("/", 1)[0]
     return folder in _FOLDERS and path.endswith(_ENDS) and size <= TEXT
 
 
@@ -175,18 +176,14 @@ def _curves(run: Candidate) -> list[str]:
     once = {
         f"{evaluation.prefix}/{name}"
         for evaluation in run.evaluations.values()
-        for name in (*_names(evaluation.facts.get("metrics")), *_ends(evaluation.facts))
+        for name in (*evaluation.measured.metrics, *_ends(evaluation))
         if name != evaluation.headline
     }
     return [name for name in names if name not in once][:MOST_CURVES]
 
 
-def _names(metrics: object) -> Iterable[str]:
-    return map(str, metrics) if isinstance(metrics, Mapping) else ()
-
-
-def _ends(facts: Mapping[str, object]) -> Iterable[str]:
-    return (f"{facts.get('headline')}/ci_low", f"{facts.get('headline')}/ci_high")
+def _ends(evaluation: EvaluationFacts) -> Iterable[str]:
+    return (f"{evaluation.headline}/ci_low", f"{evaluation.headline}/ci_high")
 
 
 def _notes(runs: Sequence[Candidate]) -> tuple[str, ...]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from cvtrack_magics.artifacts.codec import written
+from cvtrack_magics.artifacts.evaluation import Interval, Measured, SampleTable
+from cvtrack_magics.artifacts.paths import metrics_path, samples_path
 from cvtrack_magics.commands.definition import Arg, command
 from cvtrack_magics.commands.mlgrid import predictions_of
 from cvtrack_magics.commands.typed import expression
@@ -24,8 +26,6 @@ if TYPE_CHECKING:
     from cvtrack_magics.tasks.base import Task
     from cvtrack_magics.tasks.predictions import Predictions
     from cvtrack_magics.vision.evaluation import Evaluation
-
-FOLDER = "evaluation"
 
 
 @command(
@@ -162,46 +162,44 @@ def records_of(
     from cvtrack_magics.tasks.picture_sketch import sketch
     from cvtrack_magics.vision.metric_catalog import VERSION
 
-    folder = f"{FOLDER}/{stored_part(prefix.strip('/')) or 'metrics'}"
+    place = stored_part(prefix.strip("/"))
+    folder = metrics_path(place).rpartition("/")[0]
     interval, replicates = found.interval, found.replicates
-    facts = {
-        "prefix": prefix.strip("/"),
-        "task": found.task,
-        "headline": found.headline,
-        "samples": len(predictions),
-        "data_sha256": data_digest(predictions),
-        "pictures": sketch(predictions),
-        "metrics": {name: _json(value) for name, value in found.metrics.items()},
-        "interval": None
+    measured = Measured(
+        prefix=prefix.strip("/"),
+        task=found.task,
+        headline=found.headline,
+        samples=len(predictions),
+        data_sha256=data_digest(predictions),
+        pictures=sketch(predictions),
+        metrics={name: float(value) for name, value in found.metrics.items()},
+        interval=None
         if interval is None
-        else {
-            "metric": interval.metric,
-            "value": _json(interval.value),
-            "low": _json(interval.low),
-            "high": _json(interval.high),
-            "level": interval.level,
-            "resamples": interval.resamples,
-        },
-        "classes": list(found.classes),
-        "per_class": {
-            name: [_json(value) for value in values] for name, values in found.per_class.items()
-        },
-        "confusion": None if found.confusion is None else found.confusion.tolist(),
-        "notes": list(found.notes),
-        "settings": {
+        else Interval(
+            metric=interval.metric,
+            value=float(interval.value),
+            low=float(interval.low),
+            high=float(interval.high),
+            level=interval.level,
+            resamples=interval.resamples,
+        ),
+        classes=tuple(map(str, found.classes)),
+        per_class={name: tuple(map(float, values)) for name, values in found.per_class.items()},
+        confusion=None if found.confusion is None else found.confusion.tolist(),
+        notes=tuple(found.notes),
+        settings={
             **{name: _setting(value) for name, value in found.settings.items()},
             "scheme": VERSION,
             "seed": None if replicates is None else replicates.seed,
             "first_draw": None if replicates is None else replicates.first,
         },
-        "replicates": [] if replicates is None else [_json(value) for value in replicates.values],
-    }
-    columns = list(found.samples)
+        replicates=() if replicates is None else tuple(map(float, replicates.values)),
+    )
+    columns = tuple(found.samples)
     rows = zip(*(_column(found.samples[name]) for name in columns), strict=True)
-    table = {"columns": columns, "data": [list(row) for row in rows]}
     return [
-        Artifact(f"{folder}/metrics.json", json.dumps(facts, indent=1, allow_nan=False)),
-        Artifact(f"{folder}/samples.json", json.dumps(table, allow_nan=False)),
+        Artifact(metrics_path(place), written(measured)),
+        Artifact(samples_path(place), written(SampleTable(columns, tuple(rows)), indent=None)),
         *(Artifact(f"{folder}/{name}.png", png) for name, png in pictures.items()),
     ]
 
@@ -217,10 +215,6 @@ def data_digest(predictions: Predictions) -> str:
     for name, truth in sorted(zip(predictions.ids, truths(predictions), strict=True)):
         whole.update(f"{name}\0{hashlib.sha256(truth).hexdigest()}\n".encode())
     return whole.hexdigest()
-
-
-def _json(value: Any) -> float | None:
-    return float(value) if math.isfinite(float(value)) else None
 
 
 def _setting(value: Any) -> float | str | None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from cvtrack_magics.artifacts.codec import written
+from cvtrack_magics.artifacts.paths import evidence_path
 from cvtrack_magics.commands.definition import Arg, Typed, command
 from cvtrack_magics.commands.mlmodel import files_of
 from cvtrack_magics.commands.typed import comma_separated, expression
@@ -17,9 +18,9 @@ from cvtrack_magics.run.current import get_session
 from cvtrack_magics.run.recording import target_of
 
 if TYPE_CHECKING:
+    from cvtrack_magics.artifacts.export import Port
     from cvtrack_magics.display.table_view import Listing
     from cvtrack_magics.release.export import Check, Export
-    from cvtrack_magics.release.export.onnxfile import Port
 
 COLUMNS = ("", "inputs", "output", "shape", "max abs", "max rel", "agree")
 SHOWN = 12
@@ -154,8 +155,7 @@ def _digest_of(files: Sequence[Record], format: str) -> Record:
 
 
 def _evidence(found: Export) -> Record:
-    text = json.dumps(found.evidence(), indent=1, default=str)
-    return Artifact(f"{found.format}/evidence.json", text)
+    return Artifact(evidence_path(found.format), written(found.evidence()))
 
 
 def listing_of(found: Export, where: str) -> Listing:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from cvtrack_magics.artifacts.paths import REQUIREMENTS
 from cvtrack_magics.commands.candidate_loader import candidate_from
 from cvtrack_magics.commands.definition import Arg, command
 from cvtrack_magics.commands.mlcompare import BEFORE, comparison_of, wanted_file
@@ -23,7 +24,7 @@ from cvtrack_magics.errors import CvtrackError, UsageProblem
 from cvtrack_magics.names import file_part
 from cvtrack_magics.release.facts import Candidate, DataFact
 from cvtrack_magics.replay import files
-from cvtrack_magics.replay.plan import REQUIREMENTS, Plan, changed_data, plan_of
+from cvtrack_magics.replay.plan import Plan, changed_data, plan_of
 from cvtrack_magics.run.current import get_session
 from cvtrack_magics.run.model_reference import find
 from cvtrack_magics.run.unsent import send_what_ended

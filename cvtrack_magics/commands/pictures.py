@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from cvtrack_magics.artifacts.paths import PICTURES
 from cvtrack_magics.records import Artifact, Record
 from cvtrack_magics.run.current import get_session
 from cvtrack_magics.secrets.stored import stored_part
 
 if TYPE_CHECKING:
     from cvtrack_magics.display.image_view import Shown
-
-FOLDER = "visualisations"
 
 
 def shown(picture: Any, name: str, words: str, notes: Sequence[str], files: list[Record]) -> Shown:
@@ -23,7 +22,7 @@ def shown(picture: Any, name: str, words: str, notes: Sequence[str], files: list
     scope = get_session().current
     where = ""
     if scope is not None:
-        path = f"{FOLDER}/{stored_part(name)}.png"
+        path = f"{PICTURES}/{stored_part(name)}.png"
         said = scope.add([Artifact(path, data), *files])
         where = " ".join([f"Kept as {path} in run {scope.name!r}.", *said])
     return Shown(data, f"{words} {where}".strip(), tuple(notes))

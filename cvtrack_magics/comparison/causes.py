@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
 
+from cvtrack_magics.artifacts.codec import read_from
+from cvtrack_magics.artifacts.environment import Environment
+from cvtrack_magics.artifacts.paths import ENVIRONMENT
 from cvtrack_magics.comparison.result import Cause, Difference
+from cvtrack_magics.errors import UnreadableArtifact
 from cvtrack_magics.release.facts import Candidate
-from cvtrack_magics.text import json_object
 
-ENVIRONMENT = "environment/environment.json"
 SEED = "global_seed"
 _SEEDS = (SEED, "deterministic")
 _SEED_TAGS = ("seeded", "reseeded")
@@ -57,19 +58,24 @@ def packages_of(runs: Sequence[Candidate]) -> Cause:
 
 
 def _packages(run: Candidate) -> dict[str, str]:
-    whole = json_object(run.texts.get(ENVIRONMENT))
-    software = _texts(whole.get("software"))
-    found = _some(software, lambda key: key in ("Python", "OS", "CUDA", "cuDNN"))
-    packages = _texts(whole.get("packages"))
-    return {**found, **packages} if packages else {}
+    whole = _environment(run)
+    found = _some(whole.software, lambda key: key in ("Python", "OS", "CUDA", "cuDNN"))
+    return {**found, **whole.packages} if whole.packages else {}
+
+
+def _environment(run: Candidate) -> Environment:
+    """Return what a run ran with; nothing of a file that cannot be read."""
+    try:
+        return read_from(run.texts, Environment, ENVIRONMENT) or Environment()
+    except UnreadableArtifact:
+        return Environment()
 
 
 def hardware_of(runs: Sequence[Candidate]) -> Cause:
     """Compare what the runs ran on."""
     tables = []
     for run in runs:
-        found = _texts(json_object(run.texts.get(ENVIRONMENT)).get("hardware"))
-        tables.append({**_renamed(run.params, _MACHINE), **found})
+        tables.append({**_renamed(run.params, _MACHINE), **_environment(run).hardware})
     return Cause("hardware", differing(tables))
 
 
@@ -107,9 +113,3 @@ def _some(table: Values, wanted: Callable[[str], bool]) -> dict[str, str]:
 
 def _renamed(table: Values, names: Values) -> dict[str, str]:
     return {said: table[key] for key, said in names.items() if key in table}
-
-
-def _texts(value: Any) -> dict[str, str]:
-    if not isinstance(value, Mapping):
-        return {}
-    return {str(key): str(one) for key, one in value.items()}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from cvtrack_magics.artifacts.paths import CELL
 from cvtrack_magics.comparison import causes, data, texts
 from cvtrack_magics.comparison.curves import Curves, partings
 from cvtrack_magics.comparison.result import Compared, MetricRow, RunHead, same
@@ -63,7 +64,7 @@ def compare(
                 run.run_id, base.run_id, curves.get(run.run_id, {}), curves.get(base.run_id, {})
             )
         ),
-        recorded=all(texts.CELL in run.texts for run in runs),
+        recorded=all(CELL in run.texts for run in runs),
         unseeded=causes.unseeded(runs),
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from cvtrack_magics.artifacts.paths import DATASETS
 from cvtrack_magics.capture.data.manifest import compare_manifests, unescape
 from cvtrack_magics.comparison.result import Cause, Difference
 from cvtrack_magics.names import safe_key
@@ -85,7 +86,7 @@ def _said(data: DataFact | None) -> str | None:
 
 
 def _file(data: DataFact) -> str:
-    return f"datasets/{safe_key(data.name).replace('/', '_')}"
+    return f"{DATASETS}/{safe_key(data.name).replace('/', '_')}"
 
 
 def _manifest(data: DataFact) -> str:

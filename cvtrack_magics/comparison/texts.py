@@ -7,16 +7,14 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
+from cvtrack_magics.artifacts.paths import CELL, CODE, CONFIGS, MINIMAL, MODULES, NOTEBOOK, SESSION
 from cvtrack_magics.capture.code.slicing import cells_of, needed_cells
 from cvtrack_magics.comparison.causes import versions_of_code
 from cvtrack_magics.comparison.result import Cause
 from cvtrack_magics.release.facts import Candidate
 
-CELL = "code/cell.py"
-SESSION = "code/session.ipy"
-MODULES = "code/modules/"
 _CODE_ENDS = (".py", ".ipy", ".ipynb")
-_NOT_CODE = ("code/session.ipynb", "code/minimal.py")
+_NOT_CODE = (NOTEBOOK, MINIMAL)
 _LINE = re.compile(r"\A\s*%%mlrun\b[^\n]*(?:\n|\Z)")
 MOST_LINES = 4_000
 """Lines of a file that are compared, and of a diff that is kept."""
@@ -39,7 +37,7 @@ def as_replayed(recorded: Candidate, again: Candidate) -> Candidate:
     texts = {
         path: text
         for path, text in recorded.texts.items()
-        if path in again.texts or not path.startswith(MODULES)
+        if path in again.texts or not path.startswith(f"{MODULES}/")
     }
     return replace(recorded, texts=texts)
 
@@ -47,7 +45,7 @@ def as_replayed(recorded: Candidate, again: Candidate) -> Candidate:
 def config_of(runs: Sequence[Candidate]) -> Cause:
     """Compare config files."""
     texts = [
-        {path: text for path, text in run.texts.items() if path.startswith("configs/")}
+        {path: text for path, text in run.texts.items() if path.startswith(f"{CONFIGS}/")}
         for run in runs
     ]
     return Cause("config", (), unified(runs, texts))
@@ -57,7 +55,7 @@ def _code(run: Candidate) -> dict[str, str]:
     found = {
         path: text
         for path, text in run.texts.items()
-        if path.startswith("code/") and path.endswith(_CODE_ENDS) and path not in _NOT_CODE
+        if path.startswith(f"{CODE}/") and path.endswith(_CODE_ENDS) and path not in _NOT_CODE
     }
     if CELL in found:
         found[CELL] = without_its_line(found[CELL])

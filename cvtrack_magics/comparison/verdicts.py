@@ -8,7 +8,7 @@ from cvtrack_magics.comparison.result import CONFIDENCE, Outcome, Verdict
 from cvtrack_magics.release.facts import Candidate
 from cvtrack_magics.release.gate.champion import bound_of_gain
 from cvtrack_magics.release.gate.comparability import Refusal, direction, side
-from cvtrack_magics.release.gate.metric_rules import Setting, start_of
+from cvtrack_magics.release.gate.metric_rules import Setting
 
 _NOISE = 1e-9  # sums in another order differ by less
 
@@ -24,7 +24,7 @@ def verdicts_of(run: Candidate, base: Candidate) -> Iterator[Verdict]:
 
 def _headlines(*runs: Candidate) -> list[str]:
     found = [
-        f"{start_of(evaluation)}{evaluation.headline}"
+        f"{evaluation.start}{evaluation.headline}"
         for run in runs
         for evaluation in run.evaluations.values()
         if evaluation.headline

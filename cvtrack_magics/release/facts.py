@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from cvtrack_magics.artifacts.evaluation import Measured
+from cvtrack_magics.names import safe_key
 from cvtrack_magics.store.registry import Version
 
 _KERNEL = "ipykernel_launcher.py"  # what MLflow takes for the script of a notebook
@@ -44,29 +46,38 @@ class EvaluationFacts:
     ----------
     prefix : str
         ``val``, ``test`` …: what stands before the names of its metrics.
-    facts : mapping
-        The content of ``metrics.json``: task, headline, samples, data_sha256, metrics
-        (name to number or None), interval, classes, per_class, notes, settings.
+    measured : Measured
+        The content of ``metrics.json``.
     table : mapping of str to list
         The columns of ``samples.json``, ``id`` first.
     replicates : tuple of float
         The headline's value in each bootstrap resample, in canonical draws; may be empty.
+    problem : str
+        Why ``metrics.json`` could not be read; ``measured`` is empty then.
     """
 
     prefix: str
-    facts: Mapping[str, Any]
+    measured: Measured
     table: Mapping[str, list[Any]] = field(default_factory=dict)
     replicates: tuple[float, ...] = ()
+    problem: str = ""
+
+    @property
+    def start(self) -> str:
+        """What stands before the names of its metrics, as it is logged: ``val/`` or nothing."""
+        said = self.measured.prefix
+        prefix = self.prefix if said is None else said
+        return f"{safe_key(prefix)}/" if prefix else ""
 
     @property
     def data_sha256(self) -> str:
         """Which samples were measured against which truth."""
-        return str(self.facts.get("data_sha256") or "")
+        return self.measured.data_sha256
 
     @property
     def headline(self) -> str:
         """The metric that stands for the task, without prefix."""
-        return str(self.facts.get("headline") or "")
+        return self.measured.headline
 
 
 @dataclass(frozen=True)

@@ -7,13 +7,11 @@ import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from cvtrack_magics.artifacts.paths import CELL, CONFIGS, MODULES, REQUIREMENTS, SCRIPTS, SESSION
 from cvtrack_magics.capture.code.slicing import Slice, cells_of, slice_of
 from cvtrack_magics.release.facts import Candidate
 
-CELL = "code/cell.py"
-SESSION = "code/session.ipy"
-REQUIREMENTS = "environment/requirements.txt"
-MODULES = ("code/modules/", "code/scripts/")
+_OWN_CODE = (f"{MODULES}/", f"{SCRIPTS}/")
 GIVEN = frozenset(
     {
         *dir(builtins),
@@ -138,10 +136,10 @@ def _alone(cell: str) -> str:
 
 def _files(texts: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     for path, text in texts.items():
-        start = next((start for start in MODULES if path.startswith(start)), "")
+        start = next((start for start in _OWN_CODE if path.startswith(start)), "")
         if start:
             yield path.removeprefix(start), text
-        elif path.startswith("configs/"):
+        elif path.startswith(f"{CONFIGS}/"):
             yield path, text
 
 

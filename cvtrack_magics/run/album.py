@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from cvtrack_magics.artifacts.paths import PICTURES, PREDICTIONS
 from cvtrack_magics.display.contact_sheet import compose
 from cvtrack_magics.display.viewer.build import Frame, build_sheet
 from cvtrack_magics.errors import UsageProblem
@@ -18,8 +19,6 @@ from cvtrack_magics.tasks import npz as saving
 if TYPE_CHECKING:
     from cvtrack_magics.tasks.predictions import Predictions
 
-FOLDER = "predictions"
-PICTURES = "visualisations"
 MEMORY = 256 << 20  # bytes of frames, compressed, that are kept in memory for the page
 
 
@@ -63,7 +62,7 @@ class Album:
             self._agree(predictions)
         predictions = replace(predictions, given=None)  # a frame is kept as long as the run lasts
         records: list[Record] = []
-        folder = f"{FOLDER}/{self._part}"
+        folder = f"{PREDICTIONS}/{self._part}"
         name = ""
         if predictions.pixels is not None:
             content = "".join(predictions.pixels.digests()).encode()
@@ -118,11 +117,11 @@ def read_album(tracking: Tracking, run: OpenRun, name: str, *, last: bool = Fals
     UsageProblem
         The run has no predictions of that name.
     """
-    folder = f"{FOLDER}/{stored_part(name)}"
+    folder = f"{PREDICTIONS}/{stored_part(name)}"
     files = tracking.files(run, folder)
     steps = [path for path in files if path.rsplit("/", 1)[-1].startswith("step_")]
     if not steps:
-        there = [path.rsplit("/", 1)[-1] for path in tracking.files(run, FOLDER)]
+        there = [path.rsplit("/", 1)[-1] for path in tracking.files(run, PREDICTIONS)]
         hint = f"It has {', '.join(there)}." if there else "log_predictions() keeps them."
         raise UsageProblem(f"Run {run.name!r} has no predictions {name!r}.", hint)
     pixels = {}

@@ -11,6 +11,20 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from types import ModuleType
 
+from cvtrack_magics.artifacts.paths import (
+    CELL,
+    CONFIGS,
+    DATASETS,
+    HARDWARE,
+    NOTEBOOK,
+    OUTPUT,
+    PICTURES,
+    REQUIREMENTS,
+    SCRIPTS,
+    SESSION,
+    TRACEBACK,
+    metrics_path,
+)
 from cvtrack_magics.capture.code.git import describe_git, git_records
 from cvtrack_magics.capture.code.modules import user_modules
 from cvtrack_magics.capture.code.packed import packed_records
@@ -57,7 +71,7 @@ def machine_records() -> list[Record]:
         *environment_records(),
         Tag("hardware", hardware_tag()),
         Tag("env", os.environ.get("CVTRACK_ENV", "development")),
-        Artifact("environment/hardware.json", json.dumps(facts, indent=2)),
+        Artifact(HARDWARE, json.dumps(facts, indent=2)),
     ]
 
 
@@ -68,7 +82,7 @@ def code_records(cell: CellFacts, notebook: str, modules: Sequence[Path]) -> lis
 
 def cell_records(cell: CellFacts) -> list[Record]:
     """Return the cell's source."""
-    return [Artifact("code/cell.py", cell.source)] if cell.source else []
+    return [Artifact(CELL, cell.source)] if cell.source else []
 
 
 def repository_records(notebook: str, modules: Sequence[Path]) -> list[Record]:
@@ -156,8 +170,8 @@ def session_records(cells: Sequence[Cell]) -> list[Record]:
     if not cells:
         return []
     return [
-        Artifact("code/session.ipy", session_script(cells)),
-        Artifact("code/session.ipynb", session_notebook(cells)),
+        Artifact(SESSION, session_script(cells)),
+        Artifact(NOTEBOOK, session_notebook(cells)),
     ]
 
 
@@ -173,7 +187,7 @@ def resource_records(use: ResourceUse, now: int) -> list[Metric]:
     return [Metric(RESOURCES + key, round(value, 6), 0, now) for key, value in values.items()]
 
 
-PICTURES = (".png", ".svg", ".jpg", ".pdf")
+_PICTURE_ENDS = (".png", ".svg", ".jpg", ".pdf")
 """The kinds of figures; what else lies beside them says something of them."""
 
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
@@ -188,14 +202,14 @@ def error_records(error: BaseException) -> list[Record]:
     return [
         Tag("error.type", kind_of(error)),
         Tag("error.message", _ANSI.sub("", text_of(error))[:1000]),
-        Artifact("error/traceback.txt", _ANSI.sub("", text)),
+        Artifact(TRACEBACK, _ANSI.sub("", text)),
     ]
 
 
 def figure_records(figures: Sequence[bytes]) -> list[Record]:
     """Return shown figures as artifacts, in the format they were shown in."""
     return [
-        Artifact(f"visualisations/figure-{number:02d}.{_suffix(figure)}", figure)
+        Artifact(f"{PICTURES}/figure-{number:02d}.{_suffix(figure)}", figure)
         for number, figure in enumerate(figures, 1)
     ]
 
@@ -216,10 +230,10 @@ def safely(what: str, describe: Callable[[], Sequence[Record]]) -> list[Record]:
 def known_as(records: Sequence[Record]) -> tuple[str, ...]:
     """Say in a few words what a run's records hold."""
     words = {
-        "code/cell.py": "code",
-        "code/session.ipynb": "session",
-        "environment/requirements.txt": "environment",
-        "logs/output.txt": "output",
+        CELL: "code",
+        NOTEBOOK: "session",
+        REQUIREMENTS: "environment",
+        OUTPUT: "output",
     }
     paths = [item.path for item in records if isinstance(item, Artifact)]
     tags = {item.key for item in records if isinstance(item, Tag)}
@@ -228,14 +242,14 @@ def known_as(records: Sequence[Record]) -> tuple[str, ...]:
         said.insert(1, "git state")
     if any(isinstance(item, Param) and item.key == "global_seed" for item in records):
         said.append("seeds")
-    pictures = [path for path in paths if path.endswith(PICTURES)]
+    pictures = [path for path in paths if path.endswith(_PICTURE_ENDS)]
     for pattern, word, of in (
-        ("code/scripts/*", "script", paths),
-        ("configs/*", "config", paths),
-        ("datasets/*.manifest.tsv", "data manifest", paths),
-        ("visualisations/*", "figure", pictures),
-        ("visualisations/*.html", "prediction page", paths),
-        ("evaluation/*/metrics.json", "evaluation", paths),
+        (f"{SCRIPTS}/*", "script", paths),
+        (f"{CONFIGS}/*", "config", paths),
+        (f"{DATASETS}/*.manifest.tsv", "data manifest", paths),
+        (f"{PICTURES}/*", "figure", pictures),
+        (f"{PICTURES}/*.html", "prediction page", paths),
+        (metrics_path("*"), "evaluation", paths),
     ):
         count = sum(fnmatchcase(path, pattern) for path in of)
         if count:

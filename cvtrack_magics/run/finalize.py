@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from cvtrack_magics.artifacts.paths import OUTPUT
 from cvtrack_magics.capture.machine.meter import ResourceUse
 from cvtrack_magics.capture.params.cell_settings import said_of, settings_of
 from cvtrack_magics.records import Artifact, Notice, Record, Tag
@@ -108,4 +109,4 @@ def _best(scope: RunScope, use: ResourceUse, ended: int) -> list[Record]:
 
 def _output(scope: RunScope) -> list[Record]:
     text = scope.tee.text() if scope.spec.output else ""
-    return [Artifact("logs/output.txt", text)] if text.strip() else []
+    return [Artifact(OUTPUT, text)] if text.strip() else []

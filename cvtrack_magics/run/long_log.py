@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cvtrack_magics.artifacts.paths import PICTURES
 from cvtrack_magics.delivery.numbers import as_name, as_number, as_step
 from cvtrack_magics.records import Artifact
 from cvtrack_magics.redact import kind_and_line
@@ -128,7 +129,7 @@ class _Call:
             return
         found = tried.result
         if isinstance(found, bytes):
-            path = f"visualisations/{stored_part(key)}/step-{step:06d}.png"
+            path = f"{PICTURES}/{stored_part(key)}/step-{step:06d}.png"
             self._place.add([Artifact(path, found)])
             return
         if found is None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
+from cvtrack_magics.artifacts.paths import MINIMAL
 from cvtrack_magics.capture.code.cell_order import OWN, Notebook
 from cvtrack_magics.capture.code.growth import is_trained
 from cvtrack_magics.capture.code.minimal import minimal_script
@@ -69,7 +70,7 @@ class NotebookState:
         before = list(self._host.sources())[: self._before]
         if before and before[-1].strip() == self._source.strip():
             del before[-1]  # a cell that a program runs is in no history
-        return [Artifact("code/minimal.py", minimal_script(before, [self._source, *self._later()]))]
+        return [Artifact(MINIMAL, minimal_script(before, [self._source, *self._later()]))]
 
     def carried_records(self) -> list[Record]:
         """Return what the run went on with that an earlier run had changed already."""

@@ -11,6 +11,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cvtrack_magics.artifacts.paths import PREDICTIONS
 from cvtrack_magics.capture.machine.meter import ResourceUse
 from cvtrack_magics.delivery import recovery
 from cvtrack_magics.delivery.channel import UNSEEN
@@ -242,10 +243,8 @@ def _earlier(uri: str, stored: StoredSoFar) -> Earlier:
 
 def _pictures(uri: str, run_id: str) -> int:
     """Return the highest step of the run's predictions; -1 where there are none."""
-    from cvtrack_magics.run.album import FOLDER
-
     with suppress(Exception):
-        names = [Path(path).name for path in files_below(uri, run_id, FOLDER)]
+        names = [Path(path).name for path in files_below(uri, run_id, PREDICTIONS)]
         found = [_STEP.fullmatch(name) for name in names]
         return max((int(match[1]) for match in found if match), default=-1)
     return -1

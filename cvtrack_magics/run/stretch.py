@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
+from cvtrack_magics.artifacts.paths import PICTURES
 from cvtrack_magics.capture.machine.meter import ResourceUse
 from cvtrack_magics.delivery.channel import UNSEEN
 from cvtrack_magics.delivery.series import Series, joined
@@ -30,7 +31,7 @@ NOTHING = ResourceUse(0.0, 0.0, 0, None)
 
 _BESIDE = ("code", "environment", "logs", "error", "configs", "datasets", "params")
 """Folders of a run's files that each stretch has its own of."""
-_BESIDE_FILES = ("visualisations/figure-*.png", "visualisations/*.html")
+_BESIDE_FILES = (f"{PICTURES}/figure-*.png", f"{PICTURES}/*.html")
 
 Curves = Mapping[str, Series]
 

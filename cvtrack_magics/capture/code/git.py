@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
+from cvtrack_magics.artifacts.paths import DIFF, MODULES, REPOSITORIES, REPOSITORY_DIFFS
 from cvtrack_magics.capture.code import gitcall
 from cvtrack_magics.capture.code.gitdiff import named, read_diff
 from cvtrack_magics.capture.code.githidden import Uncovered, uncovered
@@ -202,20 +203,20 @@ def git_records(state: GitState | None) -> list[Tag | Artifact | Notice]:
         }
         records += [Tag(key, text) for key, text in labels.items() if text]
     if state.diff:
-        records.append(Artifact("code/uncommitted.diff", content=state.diff))
-    records += _module_records(state.untracked, "code/modules")
+        records.append(Artifact(DIFF, content=state.diff))
+    records += _module_records(state.untracked, MODULES)
     names: dict[str, int] = {}
     for other in state.others:
         name = other.root.name if other.root else "repository"
         names[name] = names.get(name, 0) + 1
         label = name if names[name] == 1 else f"{name}-{names[name]}"
         if other.diff:
-            records.append(Artifact(f"code/repositories/{label}.diff", content=other.diff))
-        records += _module_records(other.untracked, f"code/modules/{label}")
+            records.append(Artifact(f"{REPOSITORY_DIFFS}/{label}.diff", content=other.diff))
+        records += _module_records(other.untracked, f"{MODULES}/{label}")
     if state.others:
         listed = [_as_row(other) for other in state.others]
         text = json.dumps(listed, indent=2, ensure_ascii=False) + "\n"
-        records.append(Artifact("code/repositories.json", content=text))
+        records.append(Artifact(REPOSITORIES, content=text))
     said = [*state.notices, *(text for other in state.others for text in other.notices)]
     records += [Notice(text) for text in said]
     return records

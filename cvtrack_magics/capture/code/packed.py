@@ -7,6 +7,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from cvtrack_magics.artifacts.paths import MODULES
 from cvtrack_magics.capture.code.modules import held_by, is_foreign
 from cvtrack_magics.records import Artifact, Notice, Record
 
@@ -36,7 +37,7 @@ def packed_records(modules: Mapping[str, ModuleType]) -> list[Record]:
             continue
         archive = Path(str(getattr(loader, "archive", file)))
         below = Path(file).relative_to(archive.parent) if file.startswith(str(archive)) else name
-        records.append(Artifact(f"code/modules/{Path(below).as_posix()}", source))
+        records.append(Artifact(f"{MODULES}/{Path(below).as_posix()}", source))
     if lost:
         more = f" and {len(lost) - 5} more" if len(lost) > 5 else ""
         records.append(

@@ -9,11 +9,11 @@ from collections.abc import Container, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from cvtrack_magics.artifacts.paths import SCRIPTS
 from cvtrack_magics.capture.code.executed import executed_in, files_of_functions
 from cvtrack_magics.capture.code.modules import is_foreign
 from cvtrack_magics.records import Artifact, Notice, Record
 
-FOLDER = "code/scripts"
 MOST = 10
 LARGEST = 1_000_000  # bytes of a script that is kept
 
@@ -49,7 +49,7 @@ def script_records(
     records = _files(dict.fromkeys((home / name).resolve() for name in wanted), home)
     for name, text in executed.texts.items():
         if len(text) <= LARGEST:
-            records.append(Artifact(f"{FOLDER}/executed_{name}.py", text))
+            records.append(Artifact(f"{SCRIPTS}/executed_{name}.py", text))
     return records
 
 
@@ -60,7 +60,7 @@ def unkept(source: str, names: Mapping[str, Any], kept: Container[str]) -> list[
     """
     executed, home = executed_in(source, names), Path.cwd().resolve()
     paths = ((name, (home / name).resolve()) for name in executed.files)
-    gone = [n for n, p in paths if not p.is_file() and f"{FOLDER}/{_shown(p, home)}" not in kept]
+    gone = [n for n, p in paths if not p.is_file() and f"{SCRIPTS}/{_shown(p, home)}" not in kept]
     said = list(dict.fromkeys([*executed.unknown, *gone]))
     if not said:
         return []
@@ -105,7 +105,7 @@ def _files(paths: Mapping[Path, None], home: Path) -> list[Record]:
             text = path.read_text(encoding="utf-8")
         except (OSError, ValueError):  # not ours to read, or no text
             continue
-        records.append(Artifact(f"{FOLDER}/{_shown(path, home)}", text))
+        records.append(Artifact(f"{SCRIPTS}/{_shown(path, home)}", text))
     return records
 
 

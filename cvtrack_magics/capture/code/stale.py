@@ -11,6 +11,7 @@ from types import CodeType, FunctionType, ModuleType
 from typing import Any
 from weakref import WeakValueDictionary
 
+from cvtrack_magics.artifacts.paths import MODULES
 from cvtrack_magics.capture.code.loaded import was_loaded
 from cvtrack_magics.capture.code.modules import import_root, user_modules
 from cvtrack_magics.capture.code.replaced_code import agrees, meaning, replaced_in
@@ -103,14 +104,14 @@ def stale_records(paths: Iterable[Path], modules: dict[str, Any]) -> list[Record
             elif ran is not None and ran != now:
                 said.append(name)
                 text = ran.decode("utf-8", "replace")
-                records.append(Artifact(f"code/modules/{name}", text))
+                records.append(Artifact(f"{MODULES}/{name}", text))
             else:
                 _texts[str(path)] = now
     for path in _gone(loaded):
         name = path.relative_to(import_root(path)).as_posix()
         said.append(f"{name} (its file is gone)")
         text = _texts[str(path)].decode("utf-8", "replace")
-        records.append(Artifact(f"code/modules/{name}", text))
+        records.append(Artifact(f"{MODULES}/{name}", text))
     if said:
         names = ", ".join(said)
         records.append(Tag("code.edited_after_import", names))

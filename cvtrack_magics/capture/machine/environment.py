@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 import re
 import sys
 
+from cvtrack_magics.artifacts.codec import written
+from cvtrack_magics.artifacts.environment import Environment
+from cvtrack_magics.artifacts.paths import ENVIRONMENT, REQUIREMENTS
 from cvtrack_magics.capture.code.loaded import loaded
 from cvtrack_magics.capture.machine.hardware import gpu_names, hardware_facts
 from cvtrack_magics.capture.machine.packages import (
@@ -147,20 +149,17 @@ def environment_records() -> list[Param | Tag | Artifact | Notice]:
         "gpu_model": names[0] if names else "CPU",
         "num_gpus": str(len(names)),
     }
-    whole = {
-        "software": environment_facts(),
-        "hardware": hardware_facts(),
-        "packages": {package.name: package.version for package in installed},
-    }
-    since = {package.name: package.on_disk for package in installed if package.on_disk}
-    if since:
-        whole["installed after their import"] = since
+    whole = Environment(
+        software=environment_facts(),
+        hardware=hardware_facts(),
+        packages={package.name: package.version for package in installed},
+        installed_after_import={
+            package.name: package.on_disk for package in installed if package.on_disk
+        },
+    )
     return [
         *(Notice(_replaced(package)) for package in installed if package.on_disk),
         *(Param(key, text) for key, text in known.items() if text),
-        Artifact("environment/requirements.txt", content=requirements_text()),
-        Artifact(
-            "environment/environment.json",
-            content=json.dumps(whole, indent=2, ensure_ascii=False) + "\n",
-        ),
+        Artifact(REQUIREMENTS, content=requirements_text()),
+        Artifact(ENVIRONMENT, content=written(whole)),
     ]

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
+from cvtrack_magics.artifacts.paths import CONFIGS
 from cvtrack_magics.capture.params.configtext import hide_secrets, secret_keys
 from cvtrack_magics.capture.params.logged import as_mapping, describe_params
 from cvtrack_magics.capture.params.values import HIDDEN, looks_secret, plain_value
@@ -86,7 +87,7 @@ def _describe_object(value: object, name: str) -> list[Record]:
     plain = nested(mapping)
     hidden = secret_keys(plain)
     text = yaml.safe_dump(_masked(plain), sort_keys=False, allow_unicode=True)
-    target = f"configs/{safe_key(name).replace('/', '_')}.yaml"
+    target = f"{CONFIGS}/{safe_key(name).replace('/', '_')}.yaml"
     return [Artifact(target, content=text), *describe_params(mapping), *_hidden_notice(hidden)]
 
 
@@ -126,7 +127,7 @@ def _describe_file(path: Path) -> list[Record]:
     target = path.name if whole else f"{path.name}.redacted.json"
     stem = safe_key(path.stem)
     leaves = content if isinstance(content, Mapping) else {stem: content}
-    records: list[Record] = [Artifact(f"configs/{target}", content=kept)]
+    records: list[Record] = [Artifact(f"{CONFIGS}/{target}", content=kept)]
     if content not in (None, {}):
         records += describe_params(leaves)
     return [*records, *_hidden_notice(hidden)]

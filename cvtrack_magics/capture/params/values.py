@@ -17,6 +17,7 @@ from collections.abc import ItemsView, Iterator, KeysView, Mapping, ValuesView
 from pathlib import PurePath
 from typing import Any
 
+from cvtrack_magics.artifacts.paths import LONG_PARAMS
 from cvtrack_magics.records import Artifact, Param
 from cvtrack_magics.redact import redact
 from cvtrack_magics.secrets import looks_secret
@@ -245,5 +246,5 @@ def make_param(key: str, value: object) -> list[Param | Artifact]:
         return [Param(name, text)]
     return [
         Param(name, text[: VALUE_LIMIT - 1] + "…"),
-        Artifact(f"params/{name}.txt", content=text),
+        Artifact(f"{LONG_PARAMS}/{name}.txt", content=text),
     ]

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from cvtrack_magics.artifacts.paths import CARD
 from cvtrack_magics.release.card import facts, performance
 from cvtrack_magics.release.card.escape import code, one_line, text
 from cvtrack_magics.release.card.front_matter import front_matter
 from cvtrack_magics.release.card.human_sections import (
     BLANK,
-    CARD_PATH,
     OPTIONAL,
     PROMPTS,
     Words,
@@ -107,8 +107,8 @@ def known_words(
     """Return a person's words: the given ones, else the card's, else the previous card's."""
     found = words or Words()
     for holder in (candidate, previous):
-        if holder is not None and CARD_PATH in holder.texts:
-            found = found.over(read_words(holder.texts[CARD_PATH]))
+        if holder is not None and CARD in holder.texts:
+            found = found.over(read_words(holder.texts[CARD]))
     return found
 
 
@@ -177,7 +177,7 @@ def _shown(section: _Section, mark: str = "") -> str:
 
 def _summary(title: str, sections: list[str]) -> str:
     """Return as many whole sections as fit, in their order."""
-    last = f"The whole card: {code(CARD_PATH)} of the run."
+    last = f"The whole card: {code(CARD)} of the run."
     parts = [title]
     room = SUMMARY_LIMIT - len(title) - len(last) - 2
     for section in sections:

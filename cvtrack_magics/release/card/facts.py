@@ -7,14 +7,24 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timezone
 from urllib.parse import quote
 
+from cvtrack_magics.artifacts.codec import read_from
+from cvtrack_magics.artifacts.environment import Environment
+from cvtrack_magics.artifacts.paths import (
+    CONFIGS,
+    DIFF,
+    ENVIRONMENT,
+    EVALUATION,
+    PICTURES,
+    manifest_path,
+)
 from cvtrack_magics.capture.data.manifest import read_manifest
 from cvtrack_magics.capture.machine.hardware import text_bytes
+from cvtrack_magics.errors import UnreadableArtifact
 from cvtrack_magics.names import safe_key
 from cvtrack_magics.release.card.escape import NOTHING, code, number, table, text
 from cvtrack_magics.release.card.readers import (
     GATE_TAG,
     exports_of,
-    json_of,
     last_part,
     mapping,
     model_file,
@@ -91,7 +101,7 @@ def data(candidate: Candidate) -> str:
 
 def _size(candidate: Candidate, data: DataFact) -> str:
     name = safe_key(data.name).replace("/", "_")
-    manifest = candidate.texts.get(f"datasets/{name}.manifest.tsv", "")
+    manifest = candidate.texts.get(manifest_path(name), "")
     try:
         sizes = [entry.size for entry in read_manifest(manifest)]
     except ValueError:
@@ -111,8 +121,11 @@ def training(candidate: Candidate) -> str:
 
 def environment(candidate: Candidate) -> str:
     """Return software and machine, of the environment file or else of the parameters."""
-    whole = json_of(candidate, "environment/environment.json")
-    found = {**mapping(whole.get("software")), **mapping(whole.get("hardware"))}
+    try:
+        whole = read_from(candidate.texts, Environment, ENVIRONMENT) or Environment()
+    except UnreadableArtifact as error:
+        return text(error.problem)
+    found = {**whole.software, **whole.hardware}
     known = {label: candidate.params.get(key, "") for label, key in _VERSIONS.items()}
     rows: Mapping[str, object] = {**known, **found}
     return pairs((text(label, 60), text(value)) for label, value in list(rows.items())[:_PARAMS])
@@ -121,12 +134,11 @@ def environment(candidate: Candidate) -> str:
 def reproducing(candidate: Candidate) -> str:
     """Return seed, commit and whether the code was that of the commit."""
     tags = candidate.tags
-    diff = "code/uncommitted.diff"
     changed = {"true": "yes", "false": "no"}.get(tags.get("git_dirty", ""), "")
     if changed == "yes":
-        kept = _link(diff, "the changes are kept") if diff in candidate.files else "not kept"
+        kept = _link(DIFF, "the changes are kept") if DIFF in candidate.files else "not kept"
         changed = f"yes, {kept}"
-    configs = [path for path in sorted(candidate.files) if path.startswith("configs/")]
+    configs = [path for path in sorted(candidate.files) if path.startswith(f"{CONFIGS}/")]
     return pairs(
         [
             ("Seed", text(seed_of(candidate))),
@@ -214,8 +226,8 @@ def gate(candidate: Candidate) -> str:
 def pictures(candidate: Candidate) -> str:
     """Return the figures of the evaluations and the last predictions, to be seen in the card."""
     paths = sorted(candidate.files)
-    found = [path for path in paths if path.startswith("evaluation/") and path.endswith(".png")]
-    shown = [path for path in paths if path.startswith("visualisations/") and ".webp" in path]
+    found = [path for path in paths if path.startswith(f"{EVALUATION}/") and path.endswith(".png")]
+    shown = [path for path in paths if path.startswith(f"{PICTURES}/") and ".webp" in path]
     found = [*shown[-1:], *found]
     return "\n\n".join(f"!{_link(path, path)}" for path in found[:_PICTURES])
 

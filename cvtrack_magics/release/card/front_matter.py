@@ -7,7 +7,7 @@ from typing import Any
 
 from cvtrack_magics.names import file_part
 from cvtrack_magics.release.card.escape import one_line
-from cvtrack_magics.release.card.readers import finite, mapping, model_file, task_of
+from cvtrack_magics.release.card.readers import finite, model_file, task_of
 from cvtrack_magics.release.facts import Candidate, EvaluationFacts
 
 # https://huggingface.co/tasks; there is none for anomalies
@@ -110,8 +110,8 @@ def _measured(candidate: Candidate) -> list[EvaluationFacts]:
 
 def _metrics(found: EvaluationFacts) -> dict[str, float]:
     """Return the figures that are numbers; those of single classes are in the card's tables."""
-    named = mapping(found.facts.get("metrics"))
-    values = {str(name): finite(value) for name, value in named.items() if "/" not in str(name)}
+    named = found.measured.metrics
+    values = {name: finite(value) for name, value in named.items() if "/" not in name}
     order = sorted(values, key=lambda name: name != found.headline)
     return {name: value for name in order if (value := values[name]) is not None}
 

@@ -8,11 +8,12 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import NamedTuple
 
+from cvtrack_magics.artifacts.paths import CARD
 from cvtrack_magics.capture.params.values import hide_tokens
 from cvtrack_magics.errors import UsageProblem
 from cvtrack_magics.release.card.escape import one_line
 
-CARD_PATH = "governance/MODEL_CARD.md"
+CARD_PATH = CARD  # the name by which others import it
 """Where the card lies among a run's artifacts."""
 
 

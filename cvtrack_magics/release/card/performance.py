@@ -5,8 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from cvtrack_magics.artifacts.codec import read_from
+from cvtrack_magics.artifacts.evaluation import Interval, Measured
+from cvtrack_magics.artifacts.latency import Latency
+from cvtrack_magics.artifacts.paths import LATENCY
+from cvtrack_magics.errors import UnreadableArtifact
 from cvtrack_magics.release.card.escape import NOTHING, code, number, one_line, table, text
-from cvtrack_magics.release.card.readers import LATENCY_METRICS, finite, json_of, mapping
+from cvtrack_magics.release.card.readers import LATENCY_METRICS, finite, mapping
 from cvtrack_magics.release.facts import Candidate, EvaluationFacts
 
 _WORST = 5
@@ -22,44 +27,41 @@ def performance(candidate: Candidate) -> str:
 
 
 def _evaluation(found: EvaluationFacts) -> str:
-    facts = found.facts
-    metrics = mapping(facts.get("metrics"))
-    names = sorted((n for n in metrics if "/" not in str(n)), key=lambda n: n != found.headline)
-    interval = mapping(facts.get("interval"))
+    measured = found.measured
+    metrics = measured.metrics
+    names = sorted((n for n in metrics if "/" not in n), key=lambda n: n != found.headline)
+    interval = measured.interval
     rows = [
         (code(name), number(metrics[name]), _interval(interval) if name == found.headline else "")
         for name in names[:_MANY]
     ]
-    lines = [f"### On {code(found.prefix)} data", _measured_on(found)]
-    lines += [table(("Metric", "Value", "Interval"), rows), _worst(facts)]
-    notes = facts.get("notes")
-    lines += [f"Note: {text(note)}" for note in (notes if isinstance(notes, list) else [])[:5]]
+    lines = [
+        f"### On {code(found.prefix)} data",
+        text(found.problem) if found.problem else _measured_on(found),
+    ]
+    lines += [table(("Metric", "Value", "Interval"), rows), _worst(measured)]
+    lines += [f"Note: {text(note)}" for note in measured.notes[:5]]
     return "\n\n".join(line for line in lines if line)
 
 
 def _measured_on(found: EvaluationFacts) -> str:
     digest = f", SHA-256 {code(found.data_sha256)}" if found.data_sha256 else ""
-    return f"{number(found.facts.get('samples'))} samples{digest}."
+    return f"{number(found.measured.samples)} samples{digest}."
 
 
-def _interval(interval: Mapping[str, Any]) -> str:
-    if finite(interval.get("low")) is None:
+def _interval(interval: Interval | None) -> str:
+    if interval is None or finite(interval.low) is None:
         return ""
-    level = finite(interval.get("level"))
+    level = finite(interval.level)
     share = f"{number(100 * level)} %: " if level is not None else ""
-    return f"{share}{number(interval.get('low'))} to {number(interval.get('high'))}"
+    return f"{share}{number(interval.low)} to {number(interval.high)}"
 
 
-def _worst(facts: Mapping[str, Any]) -> str:
+def _worst(measured: Measured) -> str:
     """Return the classes with the lowest score; a class without one is not compared."""
-    columns = {
-        str(name): values
-        for name, values in mapping(facts.get("per_class")).items()
-        if isinstance(values, list)
-    }
-    classes = facts.get("classes")
+    columns, classes = measured.per_class, measured.classes
     score = next((name for name in (*_CLASS_SCORES, *columns) if name in columns), "")
-    if not score or not isinstance(classes, list):
+    if not score or not classes:
         return ""
     scored = [(finite(value), at) for at, value in enumerate(columns[score][: len(classes)])]
     order = sorted((value, at) for value, at in scored if value is not None)
@@ -98,17 +100,18 @@ def _others(candidate: Candidate) -> str:
 
 def latency(candidate: Candidate) -> str:
     """Return what was timed, and on which machine."""
-    facts = json_of(candidate, "latency/latency.json")
-    found = facts.get("rows")
+    try:
+        found = read_from(candidate.texts, Latency, LATENCY) or Latency()
+    except UnreadableArtifact as error:
+        return text(error.problem)
     rows = [
         (
-            code(row.get("runner", "")),
-            number(row.get("batch")),
-            *(number(finite(row.get(f"{name}_ms"))) for name in ("p50", "p95", "p99")),
-            number(finite(row.get("throughput"))),
+            code(row.runner),
+            number(row.batch),
+            *(number(finite(value)) for value in (row.p50_ms, row.p95_ms, row.p99_ms)),
+            number(finite(row.throughput)),
         )
-        for row in map(mapping, found if isinstance(found, list) else [])
-        if row
+        for row in found.rows
     ]
     heads: Sequence[str] = ("Runner", "Batch", "p50 ms", "p95 ms", "p99 ms", "Images per second")
     if not rows:
@@ -117,11 +120,10 @@ def latency(candidate: Candidate) -> str:
         rows = [(code(name), number(candidate.metrics[name].value)) for name in known]
     if not rows:
         return ""
-    return f"On {_machine(candidate, facts)}.\n\n{table(heads, rows[:_MANY])}"
+    return f"On {_machine(candidate, found.settings)}.\n\n{table(heads, rows[:_MANY])}"
 
 
-def _machine(candidate: Candidate, facts: Mapping[str, Any]) -> str:
-    settings = mapping(facts.get("settings"))
+def _machine(candidate: Candidate, settings: Mapping[str, Any]) -> str:
     runners = map(mapping, mapping(settings.get("runners")).values())
     devices = dict.fromkeys(
         one_line(each["device_name"]) for each in runners if "device_name" in each

@@ -12,7 +12,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from cvtrack_magics.artifacts.codec import read_from
+from cvtrack_magics.artifacts.export import Evidence
+from cvtrack_magics.artifacts.paths import SERVING, is_evidence, verdict_path
 from cvtrack_magics.capture.data.schema import canonical_task
+from cvtrack_magics.errors import UnreadableArtifact
 from cvtrack_magics.limits import yaml_of
 from cvtrack_magics.release.facts import Candidate
 from cvtrack_magics.text import json_object
@@ -49,7 +53,7 @@ def finite(value: object) -> float | None:
 def task_of(candidate: Candidate) -> str:
     """Return the schema's name of the task: of the tag, else of an evaluation, else ``""``."""
     said = [candidate.tags.get("task", "")]
-    said += [str(found.facts.get("task") or "") for found in candidate.evaluations.values()]
+    said += [found.measured.task for found in candidate.evaluations.values()]
     known = (_MEASURED.get(task) or canonical_task(task) for task in said if task)
     return next((task for task in known if task), "")
 
@@ -135,7 +139,7 @@ def model_file(candidate: Candidate) -> ModelFile | None:
 
 def _processing(candidate: Candidate, folder: str, python: Mapping[str, Any]) -> str:
     said = [path for path in candidate.texts if path.startswith(f"{folder}/")]
-    for path in sorted(path for path in said if path.endswith("/serving.json")):
+    for path in sorted(path for path in said if path.endswith(f"/{SERVING}")):
         described = json_of(candidate, path)
         sides = [(side, _steps(described.get(side))) for side in ("pre", "post")]
         return "; ".join(f"{side}: {', '.join(steps)}" for side, steps in sides if steps)
@@ -183,7 +187,7 @@ def verdicts_of(candidate: Candidate) -> tuple[Verdict, ...]:
 
 
 def _whole_verdict(candidate: Candidate, tag: str, facts: Mapping[str, Any]) -> Mapping[str, Any]:
-    path = f"governance/gate/{tag.removeprefix(GATE_TAG)}.json"
+    path = verdict_path(tag.removeprefix(GATE_TAG))
     text = candidate.texts.get(path, "")
     same = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
     return json_object(text) if same == facts.get("sha256") else {}
@@ -219,23 +223,24 @@ class Export:
 
 def exports_of(candidate: Candidate) -> tuple[Export, ...]:
     """Return the exports that have evidence, by folder."""
-    paths = sorted(path for path in candidate.texts if path.endswith("/evidence.json"))
-    return tuple(_export(path.split("/", 1)[0], json_of(candidate, path)) for path in paths)
+    return tuple(_export(candidate, path) for path in sorted(candidate.texts) if is_evidence(path))
 
 
-def _export(folder: str, facts: Mapping[str, Any]) -> Export:
-    rows = facts.get("checks")
-    checks = [mapping(row) for row in rows] if isinstance(rows, list) else []
-    failed = [
-        f"{row.get('case')}, {row.get('output')}" for row in checks if row.get("ok") is not True
-    ]
-    apart = [finite(row.get("max_abs")) for row in checks]
+def _export(candidate: Candidate, path: str) -> Export:
+    folder = path.split("/", 1)[0]
+    try:
+        proof = read_from(candidate.texts, Evidence, path) or Evidence()
+    except UnreadableArtifact as error:
+        return Export(folder, "", None, "", (error.problem,), False)
+    checks = proof.checks
+    failed = [f"{row.case}, {row.output}" for row in checks if not row.ok]
+    apart = [finite(row.max_abs) for row in checks]
     known = [value for value in apart if value is not None]
-    tolerance = mapping(facts.get("tolerance"))
-    limits = [f"{key} {tolerance[key]}" for key in ("rtol", "atol") if key in tolerance]
+    sides = (("rtol", proof.tolerance.rtol), ("atol", proof.tolerance.atol))
+    limits = [f"{key} {value}" for key, value in sides if value is not None]
     return Export(
-        format=str(facts.get("format") or folder),
-        opset=str(facts.get("opset") or ""),
+        format=proof.format or folder,
+        opset="" if proof.opset is None else str(proof.opset),
         difference=max(known) if known and len(known) == len(apart) else None,
         allowed=", ".join(limits),
         failed=tuple(failed),

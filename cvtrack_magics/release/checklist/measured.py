@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from cvtrack_magics.artifacts.paths import FIGURE, PICTURES, PREDICTIONS
 from cvtrack_magics.capture.data.schema import TASK_METRICS
 from cvtrack_magics.release.card.escape import one_line
 from cvtrack_magics.release.card.readers import task_of
@@ -61,8 +62,8 @@ def _applies(candidate: Candidate, name: str) -> bool:
     """Say whether a metric has a value at all: five of at most five classes are always right."""
     if name != "top5_acc":
         return True
-    classes = [found.facts.get("classes") for found in candidate.evaluations.values()]
-    return not any(isinstance(names, list) and 0 < len(names) <= 5 for names in classes)
+    classes = [found.measured.classes for found in candidate.evaluations.values()]
+    return not any(0 < len(names) <= 5 for names in classes)
 
 
 def _logged(candidate: Candidate, name: str) -> bool:
@@ -80,8 +81,7 @@ def predictions(candidate: Candidate) -> Item:
     files = [
         path
         for path in sorted(candidate.files)
-        if path.startswith(("predictions/", "visualisations/"))
-        and not path.startswith("visualisations/figure-")
+        if path.startswith((f"{PREDICTIONS}/", f"{PICTURES}/")) and not path.startswith(FIGURE)
     ]
     found = f"{len(files)} files" if files else "none"
     return item(
@@ -124,8 +124,7 @@ def _picture(
         return item(key, title, True, listed((one_line(path, 60) for path in files), 3), "")
     if task in without:
         return item(key, title, None, f"{task} has none", "")
-    notes = [found.facts.get("notes") for found in candidate.evaluations.values()]
-    told = [str(note) for each in notes if isinstance(each, list) for note in each]
+    told = [note for found in candidate.evaluations.values() for note in found.measured.notes]
     many = next((note for note in told if note.startswith("No curves:")), "")
     if many and "pr_curve" in words:
         return item(key, title, None, one_line(many), "")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from cvtrack_magics.artifacts.paths import CARD, ONNX_MODEL
 from cvtrack_magics.errors import UsageProblem
-from cvtrack_magics.release.card import CARD_PATH, blanks_of, read_words
+from cvtrack_magics.release.card import blanks_of, read_words
 from cvtrack_magics.release.card.build import recorded_licence
 from cvtrack_magics.release.card.escape import number, one_line
 from cvtrack_magics.release.card.readers import (
@@ -69,10 +70,10 @@ def card(candidate: Candidate) -> Item:
     title = "Model card"
     name = typed(candidate.version.name if candidate.version else candidate.run_name)
     fix = f"%mlcard {name} --edit card.md"
-    if CARD_PATH not in candidate.texts:
+    if CARD not in candidate.texts:
         return item("card", title, False, "none", fix)
     try:
-        words = read_words(candidate.texts[CARD_PATH])
+        words = read_words(candidate.texts[CARD])
     except UsageProblem as problem:
         return item("card", title, False, one_line(problem.problem), fix)
     blanks = blanks_of(words, recorded_licence(candidate))
@@ -90,7 +91,7 @@ def export(candidate: Candidate) -> Item:
         said = [f"{one_line(e.format, 20)} within {number(e.difference)}" for e in good]
         return item("export", title, True, listed(said), "")
     if not found:
-        files = any(path.startswith("onnx/") for path in candidate.files)
+        files = ONNX_MODEL in candidate.files
         return item("export", title, False, "no evidence" if files else "no export", fix)
     worst = found[0]
     said = [one_line(f"{worst.format}: difference {number(worst.difference)}")]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from cvtrack_magics.artifacts.paths import CONFIGS
 from cvtrack_magics.capture.data.schema import TAG_SCHEMA, canonical_task
 from cvtrack_magics.release.card.escape import one_line
 from cvtrack_magics.release.card.readers import last_part, seed_of, task_of
@@ -79,7 +80,7 @@ def seed(candidate: Candidate) -> Item:
 
 def config(candidate: Candidate) -> Item:
     """Check that the configuration is there as a file."""
-    files = [path for path in sorted(candidate.files) if path.startswith("configs/")]
+    files = [path for path in sorted(candidate.files) if path.startswith(f"{CONFIGS}/")]
     found = listed((one_line(path, 60) for path in files), 3) or "no file under configs/"
     return item("config", "Configuration file", bool(files), found, "%mlconfig train_config.yaml")
 

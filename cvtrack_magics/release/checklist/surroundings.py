@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from contextlib import suppress
 
+from cvtrack_magics.artifacts.codec import read_from
+from cvtrack_magics.artifacts.environment import Environment
+from cvtrack_magics.artifacts.paths import CODE, DIFF, ENVIRONMENT, REQUIREMENTS
+from cvtrack_magics.errors import UnreadableArtifact
 from cvtrack_magics.release.card.escape import one_line
-from cvtrack_magics.release.card.readers import SHA256, is_training, json_of, mapping
+from cvtrack_magics.release.card.readers import SHA256, is_training
 from cvtrack_magics.release.checklist.items import Item, item, listed, typed
 from cvtrack_magics.release.facts import Candidate
 
 _COMMIT = re.compile(r"[0-9a-f]{7,64}")
-_DIFF = "code/uncommitted.diff"
 
 
 def again(candidate: Candidate) -> str:
@@ -66,8 +71,8 @@ def _named(digests: dict[str, str]) -> str:
 
 def code(candidate: Candidate) -> Item:
     """Check that the run holds its code, or that of a script is in a commit."""
-    files = [path for path in sorted(candidate.files) if path.startswith("code/")]
-    held = [path for path in files if path != _DIFF]
+    files = [path for path in sorted(candidate.files) if path.startswith(f"{CODE}/")]
+    held = [path for path in files if path != DIFF]
     if held:
         return item("code", "Code", True, listed((one_line(path, 60) for path in held), 3), "")
     script = candidate.source
@@ -90,16 +95,16 @@ def git(candidate: Candidate) -> Item:
     if dirty not in ("true", "false"):
         found = f"{commit[:12]}, but not whether the code was that of the commit"
         return item("git", title, False, found, again(candidate))
-    if dirty == "true" and _DIFF not in candidate.files:
+    if dirty == "true" and DIFF not in candidate.files:
         found = f"{commit[:12]} with changes that are not recorded"
         return item("git", title, False, found, f"!git commit -a, then {again(candidate)}")
-    state = f"with changes in {_DIFF}" if dirty == "true" else "and no changes"
+    state = f"with changes in {DIFF}" if dirty == "true" else "and no changes"
     return item("git", title, True, f"{commit[:12]} {state}", "")
 
 
 def environment(candidate: Candidate) -> Item:
     """Check that the packages are recorded."""
-    wanted = ("environment/requirements.txt", "environment/environment.json")
+    wanted = (REQUIREMENTS, ENVIRONMENT)
     missing = [path for path in wanted if path not in candidate.files]
     found = f"missing: {', '.join(missing)}" if missing else wanted[0]
     return item("environment", "Environment", not missing, found, again(candidate))
@@ -107,8 +112,9 @@ def environment(candidate: Candidate) -> Item:
 
 def versions(candidate: Candidate) -> Item:
     """Check that Python, PyTorch and the machine are parameters, which can be searched."""
-    whole = json_of(candidate, "environment/environment.json")
-    software = mapping(whole.get("software"))
+    software: Mapping[str, str] = {}
+    with suppress(UnreadableArtifact):
+        software = (read_from(candidate.texts, Environment, ENVIRONMENT) or Environment()).software
     wanted = ["python_version", "gpu_model", "num_gpus"]
     if not software or "torch" in software:
         wanted.insert(1, "pytorch_version")

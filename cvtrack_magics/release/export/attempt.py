@@ -8,13 +8,14 @@ from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from cvtrack_magics.artifacts.export import Port
 from cvtrack_magics.errors import CvtrackError
 from cvtrack_magics.redact import kind_and_line
 from cvtrack_magics.release.export.bisect import differing_layer
 from cvtrack_magics.release.export.captured_output import Chatter, clean
 from cvtrack_magics.release.export.facts import Check, Export, Stage
 from cvtrack_magics.release.export.inputs import AXES
-from cvtrack_magics.release.export.onnxfile import Port, open_onnx
+from cvtrack_magics.release.export.onnxfile import open_onnx
 from cvtrack_magics.release.export.parity import (
     Answers,
     compared_cases,

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Literal, TypeAlias, get_args
 
-from cvtrack_magics.release.export.onnxfile import Port
+from cvtrack_magics.artifacts.export import Allowed, CheckRow, Evidence, FileRow, Port
 
 Format: TypeAlias = Literal["onnx", "torchscript", "pt2"]
 FORMATS: tuple[Format, ...] = get_args(Format)
@@ -146,16 +146,27 @@ class Export:
         }
         return {f"export/{self.format}/{name}": v for name, v in figures.items() if v is not None}
 
-    def evidence(self) -> dict[str, Any]:
-        """Return everything that JSON can hold; files by name, without their folder."""
-        facts = asdict(replace(self, versions=dict(self.versions)))
-        for file, source in zip(facts["files"], self.files, strict=True):
-            file["path"] = source.path.name
-        rule = "|exported - model| <= atol * max(1, max|model|) + rtol * |model|; integers equal"
-        facts["tolerance"]["rule"] = rule
-        facts["seconds"] = round(self.seconds, 1)
-        facts["size"], facts["agreement"] = self.size, self.agreement
-        return facts
+    def evidence(self) -> Evidence:
+        """Return what is kept of it; files by name, without their folder."""
+        return Evidence(
+            format=self.format,
+            files=tuple(FileRow(one.path.name, one.size, one.sha256) for one in self.files),
+            exporter=self.exporter,
+            opset=self.opset,
+            inputs=self.inputs,
+            outputs=self.outputs,
+            dynamic=self.dynamic,
+            tolerance=Allowed(self.tolerance.rtol, self.tolerance.atol),
+            seed=self.seed,
+            versions=self.versions,
+            checks=tuple(CheckRow(**asdict(check)) for check in self.checks),
+            skipped=self.skipped,
+            attempts=self.attempts,
+            notes=self.notes,
+            seconds=round(self.seconds, 1),
+            size=self.size,
+            agreement=self.agreement,
+        )
 
 
 @dataclass(frozen=True)

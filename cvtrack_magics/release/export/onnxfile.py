@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
 import numpy as np
 
+from cvtrack_magics.artifacts.export import Port
 from cvtrack_magics.errors import CvtrackError, UsageProblem
 from cvtrack_magics.redact import in_one_line
 
@@ -17,20 +17,6 @@ from cvtrack_magics.redact import in_one_line
 _MEMORY_MARK = "_ORT_MEM_ADDR_"
 _ERRORS_ONLY = 4  # onnxruntime's level "fatal": what fails is raised, and shown once
 _INSTALL = "Type pip install 'cvtrack_magics[onnx]'."
-
-
-@dataclass(frozen=True, slots=True)
-class Port:
-    """One input or output of an ONNX graph.
-
-    ``shape`` has the name of a dynamic axis, or ``""`` where it has none, in place of a
-    number. ``dtype`` is numpy's word, such as ``float32``, or the graph's own where numpy has
-    none.
-    """
-
-    name: str
-    dtype: str
-    shape: tuple[int | str, ...]
 
 
 class OnnxModel:

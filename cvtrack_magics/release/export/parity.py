@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from cvtrack_magics.artifacts.export import Port
 from cvtrack_magics.errors import ImpureModel
 from cvtrack_magics.redact import kind_and_line
 from cvtrack_magics.release.export.compare import Array, as_array, compared, detection_groups
 from cvtrack_magics.release.export.facts import Check
-from cvtrack_magics.release.export.onnxfile import Port
 from cvtrack_magics.release.export.purity import Function
 from cvtrack_magics.release.export.running import Run
 from cvtrack_magics.release.export.subject import Subject

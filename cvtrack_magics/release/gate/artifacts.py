@@ -6,15 +6,16 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
+from cvtrack_magics.artifacts.codec import read_from
+from cvtrack_magics.artifacts.environment import Environment
+from cvtrack_magics.artifacts.export import Evidence
+from cvtrack_magics.artifacts.paths import CARD, ENVIRONMENT, is_evidence
+from cvtrack_magics.errors import UnreadableArtifact
 from cvtrack_magics.release.facts import Candidate
-from cvtrack_magics.release.gate.metric_rules import mapping
 from cvtrack_magics.release.gate.rules import Found, Rule, compared, missing
 from cvtrack_magics.release.gate.wording import plain
 from cvtrack_magics.release.gate.yamltext import shallow_events
-from cvtrack_magics.text import json_object
 
-CARD = "governance/MODEL_CARD.md"
-ENVIRONMENT = "environment/environment.json"
 MEGABYTE = 1_000_000
 _YAML_LIMIT = 200_000
 _DEPTH = 20
@@ -47,17 +48,17 @@ def environment(candidate: Candidate, rule: Rule) -> Found:
     from packaging.utils import canonicalize_name
     from packaging.version import InvalidVersion, Version
 
-    text = candidate.texts.get(ENVIRONMENT)
-    if text is None:
+    try:
+        known = read_from(candidate.texts, Environment, ENVIRONMENT)
+    except UnreadableArtifact as error:
+        return missing(error.problem)
+    if known is None:
         return missing(f"there is no {ENVIRONMENT}")
-    known = json_object(text)
     name = canonicalize_name(rule.subject)
     versions: dict[str, str] = {
-        canonicalize_name(str(package)): str(version)
-        for package, version in mapping(known.get("packages")).items()
+        canonicalize_name(package): version for package, version in known.packages.items()
     }
-    software = str(mapping(known.get("software")).get("Python", ""))
-    versions["python"] = software.split(" ", maxsplit=1)[0]
+    versions["python"] = known.software.get("Python", "").split(" ", maxsplit=1)[0]
     value = versions.get(name, "")
     if not value:
         return missing("there is no such package in the environment")
@@ -95,16 +96,18 @@ def _bytes(size: int) -> str:
 
 
 def _evidence(candidate: Candidate) -> Found:
-    found = sorted(
-        path for path in candidate.files if path.endswith("/evidence.json") and path.count("/") == 1
-    )
+    found = sorted(path for path in candidate.files if is_evidence(path))
     if not found:
         return missing("there is no evidence.json of an export; %mlexport makes one")
     for path in found:
-        checks = json_object(candidate.texts.get(path)).get("checks")
-        if not isinstance(checks, list) or not checks:
+        try:
+            proof = read_from(candidate.texts, Evidence, path)
+        except UnreadableArtifact as error:
+            return missing(plain(error.problem))
+        checks = () if proof is None else proof.checks
+        if not checks:
             return missing(f"{plain(path)} has no checks that can be read")
-        failed = sum(mapping(check).get("ok") is not True for check in checks)
+        failed = sum(not check.ok for check in checks)
         if failed:
             return missing(f"in {plain(path)} {failed} of {len(checks)} checks did not pass")
     return Found(", ".join(plain(path.split("/")[0], 30) for path in found), True)

@@ -18,7 +18,7 @@ from cvtrack_magics.release.gate.comparability import (
     same_data,
     side,
 )
-from cvtrack_magics.release.gate.metric_rules import Setting, finite, mapping
+from cvtrack_magics.release.gate.metric_rules import Setting, finite
 from cvtrack_magics.release.gate.verdict import Comparison, Row
 from cvtrack_magics.release.gate.wording import number, plain, signed
 
@@ -187,11 +187,11 @@ def bound_of_gain(
         They cannot be compared.
     """
     same_data(ours, theirs)
-    samples, sign = int(ours.evaluation.facts["samples"]), 1 if better == "higher" else -1
+    samples, sign = _samples(ours), 1 if better == "higher" else -1
     if samples < FEWEST:
         raise Refusal(f"{samples} samples are too few to tell, {FEWEST} are the least")
     name = inner(ours.evaluation, metric)
-    column = _COLUMNS.get((str(ours.evaluation.facts.get("task")), name))
+    column = _COLUMNS.get((ours.evaluation.measured.task, name))
     if column:
         return _by_sample(ours, theirs, column, confidence, sign), samples, 0
     if ours.evaluation.headline != name or theirs.evaluation.headline != name:
@@ -239,7 +239,7 @@ def _by_resample(
 ) -> tuple[paired.Bound, int]:
     import numpy as np
 
-    drawn = [mapping(whose.evaluation.facts.get("settings")) for whose in (ours, theirs)]
+    drawn = [whose.evaluation.measured.settings for whose in (ours, theirs)]
     for key in ("seed", "first_draw"):
         if drawn[0].get(key) is None or drawn[0].get(key) != drawn[1].get(key):
             raise Refusal("their resamples were not drawn alike; run %mleval again for both")
@@ -252,9 +252,13 @@ def _by_resample(
         raise Refusal(f"they share {len(values)} resamples, {RESAMPLES} are the least")
     if len(values) < (1 - _LOST) * count:
         raise Refusal(f"{count - len(values)} of {count} resamples have no value")
-    samples = int(ours.evaluation.facts["samples"])
+    samples = _samples(ours)
     difference = sign * (ours.value - theirs.value)
     return paired.of_replicates(difference, values, samples, confidence), len(values)
+
+
+def _samples(whose: Side) -> int:
+    return whose.evaluation.measured.samples or 0
 
 
 def _number(value: Any) -> float:

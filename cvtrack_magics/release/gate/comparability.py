@@ -15,7 +15,6 @@ from cvtrack_magics.release.gate.metric_rules import (
     evaluation_of,
     finite,
     standing,
-    start_of,
     value_in,
 )
 from cvtrack_magics.release.gate.same_pictures import other_pictures
@@ -54,14 +53,14 @@ def side(who: str, candidate: Candidate, metric: str, demands: Setting) -> Side:
 
 def inner(evaluation: EvaluationFacts, metric: str) -> str:
     """Return a metric's name without the prefix of its evaluation."""
-    return metric.removeprefix(start_of(evaluation))
+    return metric.removeprefix(evaluation.start)
 
 
 def direction(evaluation: EvaluationFacts, metric: str, said: str) -> str:
     """Return whether ``higher`` or ``lower`` is better, by the scheme or as the rule says."""
     from cvtrack_magics.vision.metric_catalog import SCHEME
 
-    name, task = inner(evaluation, metric), evaluation.facts.get("task")
+    name, task = inner(evaluation, metric), evaluation.measured.task
     known = next((row.better for row in SCHEME if row.name == name and task in row.tasks), "")
     if known and said and known != said:
         raise Refusal(f"of {plain(name, 60)} {known} is better, not {said}")
@@ -76,14 +75,14 @@ def same_data(one: Side, other: Side) -> None:
     for who, evaluation in ((one.who, ours), (other.who, theirs)):
         if not evaluation.data_sha256:
             raise Refusal(f"it is not known on which data {who} was evaluated")
-        if not isinstance(evaluation.facts.get("samples"), int):
+        if evaluation.measured.samples is None:
             raise Refusal(f"it is not known on how many samples {who} was evaluated")
         if not {"threshold", "iou", "scheme"} <= set(conditions(evaluation)):
             raise Refusal(f"the settings of {who}'s evaluation were not kept; run %mleval again")
     if ours.data_sha256 != theirs.data_sha256:
         digests = f"{plain(ours.data_sha256[:8])} and {plain(theirs.data_sha256[:8])}"
         raise Refusal(f"they were evaluated on different data, {digests}")
-    if other_pictures(ours.facts.get("pictures"), theirs.facts.get("pictures")):
+    if other_pictures(ours.measured.pictures, theirs.measured.pictures):
         raise Refusal("they were evaluated on different pictures under the same names")
     made, wanted = _comparable(ours), _comparable(theirs)
     for key in sorted(made.keys() | wanted.keys()):
@@ -93,7 +92,6 @@ def same_data(one: Side, other: Side) -> None:
 
 
 def _comparable(evaluation: EvaluationFacts) -> dict[str, Any]:
-    classes = evaluation.facts.get("classes")
-    named = sorted(map(str, classes)) if isinstance(classes, (list, tuple)) else []
-    more = {"samples": evaluation.facts["samples"], "classes": named}
+    found = evaluation.measured
+    more = {"samples": found.samples, "classes": sorted(found.classes)}
     return conditions(evaluation) | more

@@ -8,14 +8,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cvtrack_magics.errors import did_you_mean
-from cvtrack_magics.names import safe_key
 from cvtrack_magics.release.facts import Candidate, EvaluationFacts
 from cvtrack_magics.release.gate.rules import Found, Rule, compared, missing
 from cvtrack_magics.release.gate.wording import number, plain
 
 SETTINGS = ("threshold", "iou", "ignore", "scheme")
 ABSENT: Any = object()
-_ENDS = {"ci_low": "low", "ci_high": "high"}
+_ENDS = ("ci_low", "ci_high")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +57,8 @@ def over_classes(candidate: Candidate, rule: Rule, setting: Setting) -> Found:
     start = rule.subject.removesuffix("*")
     found = {name for name in candidate.metrics if _is_class(name, start)}
     for evaluation in candidate.evaluations.values():
-        measured = mapping(evaluation.facts.get("metrics"))
-        names = (f"{start_of(evaluation)}{name}" for name in measured)
+        measured = evaluation.measured.metrics
+        names = (f"{evaluation.start}{name}" for name in measured)
         found |= {name for name in names if _is_class(name, start)}
     if not found:
         return missing(f"there is no metric {plain(rule.subject)}")
@@ -85,7 +84,7 @@ def no_classes(subject: str) -> str:
 
 def doubt(candidate: Candidate, name: str, setting: Setting) -> str:
     """Say why a metric cannot be believed, or ``""``."""
-    why = standing(candidate)
+    why = standing(candidate) or _unread(candidate, name)
     if why:
         return why
     point = candidate.metrics.get(name)
@@ -103,6 +102,14 @@ def doubt(candidate: Candidate, name: str, setting: Setting) -> str:
     if evaluation is not None:
         why = contradiction(point.value, value_in(evaluation, name))
     return why or differently(candidate, name, setting)
+
+
+def _unread(candidate: Candidate, name: str) -> str:
+    """Say that the file which would tell how a metric was measured cannot be read, or nothing."""
+    evaluations = candidate.evaluations.values()
+    return next(
+        (plain(e.problem) for e in evaluations if e.problem and name.startswith(e.start)), ""
+    )
 
 
 def contradiction(logged: float, measured: Any) -> str:
@@ -135,8 +142,8 @@ def differently(candidate: Candidate, name: str, setting: Setting) -> str:
 
 def conditions(evaluation: EvaluationFacts) -> dict[str, Any]:
     """Return how an evaluation was made: its task and its settings."""
-    kept = mapping(evaluation.facts.get("settings"))
-    made = {"task": evaluation.facts.get("task")}
+    kept = evaluation.measured.settings
+    made = {"task": evaluation.measured.task}
     return made | {key: kept[key] for key in SETTINGS if key in kept}
 
 
@@ -158,23 +165,17 @@ def evaluation_of(candidate: Candidate, name: str) -> EvaluationFacts | None:
     return None
 
 
-def start_of(evaluation: EvaluationFacts) -> str:
-    """Return what stands before the names of an evaluation's metrics: ``val/`` or nothing."""
-    prefix = str(evaluation.facts.get("prefix", evaluation.prefix))
-    return f"{safe_key(prefix)}/" if prefix else ""
-
-
 def value_in(evaluation: EvaluationFacts, name: str) -> Any:
     """Return what an evaluation measured as a metric of the run: None for NaN, or ABSENT."""
-    start = start_of(evaluation)
+    start = evaluation.start
     if not name.startswith(start):
         return ABSENT
     inner = name.removeprefix(start)
-    interval = mapping(evaluation.facts.get("interval"))
+    interval = evaluation.measured.interval
     metric, _, end = inner.rpartition("/")
-    if end in _ENDS and metric and metric == interval.get("metric"):
-        return interval.get(_ENDS[end])
-    return mapping(evaluation.facts.get("metrics")).get(inner, ABSENT)
+    if end in _ENDS and interval is not None and metric and metric == interval.metric:
+        return interval.low if end == "ci_low" else interval.high
+    return evaluation.measured.metrics.get(inner, ABSENT)
 
 
 def finite(value: Any) -> float:

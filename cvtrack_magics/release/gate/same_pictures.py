@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -31,7 +32,7 @@ def other_pictures(mine: Any, theirs: Any) -> bool:
     bool
         False where one has none (an older evaluation, or one without pictures), or too few.
     """
-    if not isinstance(mine, dict) or not isinstance(theirs, dict):
+    if not isinstance(mine, Mapping) or not isinstance(theirs, Mapping):
         return False
     pairs = [
         (_values(mine[name]), _values(theirs[name])) for name in sorted(set(mine) & set(theirs))

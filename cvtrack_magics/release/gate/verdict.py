@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import math
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
-from typing import Any
+from dataclasses import dataclass
+from typing import ClassVar
 
-from cvtrack_magics.errors import UsageProblem
-
-FORMAT = 1
+from cvtrack_magics.artifacts.codec import plain, read
+from cvtrack_magics.errors import UnreadableArtifact, UsageProblem
+from cvtrack_magics.text import json_object
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +97,9 @@ class Verdict:
         None where there was no champion, or none that could be compared.
     """
 
+    SCHEMA: ClassVar[int] = 1
+    SCHEMA_KEY: ClassVar[str] = "format"
+
     candidate: str
     run_id: str
     model: str
@@ -121,8 +122,8 @@ class Verdict:
 
     def to_json(self) -> str:
         """Return all of it as JSON, ``passed`` beside it for those who only read that."""
-        kept = {"format": FORMAT, "passed": self.passed, **asdict(self)}
-        return json.dumps(_finite(kept), indent=1, allow_nan=False)
+        kept = {"format": self.SCHEMA, "passed": self.passed, **plain(self)}
+        return json.dumps(kept, indent=1, allow_nan=False)
 
     @classmethod
     def from_json(cls, text: str) -> Verdict:
@@ -133,19 +134,14 @@ class Verdict:
         UsageProblem
             It is no verdict, of another format, or says passed where a row says otherwise.
         """
+        kept = json_object(text)
+        if kept.get("format", cls.SCHEMA) != cls.SCHEMA:
+            raise UsageProblem(
+                "The verdict was written in another format.", "Judge the version again."
+            )
         try:
-            kept = json.loads(text)
-            if kept["format"] != FORMAT:
-                raise UsageProblem(
-                    "The verdict was written in another format.", "Judge the version again."
-                )
-            rows = tuple(_made(Row, row) for row in kept["rows"])
-            beside = kept["comparison"]
-            comparison = None if beside is None else _made(Comparison, beside)
-            made: Verdict = _made(cls, {**kept, "rows": rows, "comparison": comparison})
-        except UsageProblem:
-            raise
-        except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
+            made = read(cls, "This", text)
+        except UnreadableArtifact:
             raise UsageProblem(
                 "This is no verdict of a gate.", "Judge the version again."
             ) from None
@@ -172,33 +168,3 @@ class Verdict:
         from cvtrack_magics.release.gate.render import as_junit
 
         return as_junit(self)
-
-
-_KINDS: Mapping[str, tuple[type, ...]] = {
-    "str": (str,),
-    "int": (int,),
-    "bool": (bool,),
-    "float": (int, float),
-    "float | None": (int, float, type(None)),
-}
-
-
-def _made(kind: type, kept: Any) -> Any:
-    """Return a dataclass of what JSON holds; its texts and numbers are checked for being such."""
-    values = {}
-    for field in fields(kind):
-        value, kinds = kept[field.name], _KINDS.get(str(field.type))
-        if kinds is not None and type(value) not in kinds:  # a bool is no int here
-            raise TypeError(field.name)
-        whole = type(value) is int and kinds is not None and float in kinds
-        values[field.name] = float(value) if whole else value
-    return kind(**values)
-
-
-def _finite(value: Any) -> Any:
-    """Return JSON-ready data; a number that is not finite is None."""
-    if isinstance(value, Mapping):
-        return {key: _finite(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_finite(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -3,73 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
+from cvtrack_magics.artifacts.latency import Latency, Row
 from cvtrack_magics.names import safe_key
-from cvtrack_magics.release.latency.percentiles import LEVEL, SHARES
+from cvtrack_magics.release.latency.percentiles import LEVEL
 
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One runner at one batch size.
-
-    Attributes
-    ----------
-    runner, batch : str, int
-        What ran, with how many images in a call.
-    n : int
-        Timed calls; 0 where it failed, and ``note`` says why.
-    p50_ms, p95_ms, p99_ms : float or None
-        Latency of a call in milliseconds, over all ``n`` calls. None where ``n`` is too small
-        for an interval: 6, 72 and 368 calls are the fewest.
-    intervals : mapping of str to (float, float)
-        95 % confidence intervals in milliseconds by ``p50``, ``p95``, ``p99``. They hold for
-        calls that do not depend on each other, on this machine as it was: ``spread`` says how
-        far it was not the same throughout.
-    mean_ms, std_ms, min_ms : float or None
-        Of the same calls; ``std_ms`` with n − 1, None of one call.
-    throughput : float or None
-        Images per second: batch × n / time of the n calls, one call after the other.
-    first_s : float
-        Seconds of the very first call, which may compile or allocate. Not counted.
-    warm_up : int
-        Calls before the first that was timed.
-    steady : bool
-        Whether three blocks of warm-up calls in a row had the same median within 10 %.
-    spread : float
-        How far the medians of the rounds lie apart, as a share of the middle one.
-    note : str
-        Why there are no figures, or what to know about them.
-    """
-
-    runner: str
-    batch: int
-    n: int = 0
-    p50_ms: float | None = None
-    p95_ms: float | None = None
-    p99_ms: float | None = None
-    intervals: Mapping[str, tuple[float, float]] = field(default_factory=dict)
-    mean_ms: float | None = None
-    std_ms: float | None = None
-    min_ms: float | None = None
-    throughput: float | None = None
-    first_s: float = 0.0
-    warm_up: int = 0
-    steady: bool = False
-    spread: float = 0.0
-    note: str = ""
-
-    @property
-    def cell(self) -> str:
-        """``onnx@8``."""
-        return f"{self.runner}@{self.batch}"
-
-    def metrics(self) -> dict[str, float]:
-        """Return the figures that are known, under the guide's names."""
-        named = {f"{name}_latency_ms": getattr(self, f"{name}_ms") for name in SHARES}
-        named["throughput_imgs_per_sec"] = self.throughput
-        return {name: value for name, value in named.items() if value is not None}
+__all__ = ["Bench", "Row"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,17 +57,13 @@ class Bench:
             found |= {safe_key(f"{place}/{name}"): value for name, value in row.metrics().items()}
         return found
 
-    def facts(self) -> dict[str, Any]:
-        """Return everything, ready for JSON."""
-        rows = [
-            {**asdict(row), "intervals": {name: list(ends) for name, ends in row.intervals.items()}}
-            for row in self.rows
-        ]
-        return {
-            "headline": self.headline,
-            "metrics": self.metrics(),
-            "rows": rows,
-            "level": LEVEL,
-            "settings": dict(self.settings),
-            "notes": list(self.notes),
-        }
+    def file(self) -> Latency:
+        """Return what is kept of it."""
+        return Latency(
+            headline=self.headline,
+            metrics=self.metrics(),
+            rows=self.rows,
+            level=LEVEL,
+            settings=self.settings,
+            notes=self.notes,
+        )

@@ -8,8 +8,11 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
+from cvtrack_magics.artifacts.latency import SHARES
+
+__all__ = ["LEVEL", "SHARES", "fewest", "percentile", "ranks", "spread"]
+
 Floats = npt.NDArray[np.float64]
-SHARES = {"p50": 0.50, "p95": 0.95, "p99": 0.99}
 LEVEL = 0.95
 _STEADY_BLOCKS = 3
 

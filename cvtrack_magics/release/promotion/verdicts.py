@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
+from cvtrack_magics.artifacts.paths import GATE
 from cvtrack_magics.release.promotion.ledger import (
     PASSED,
     REFUSED,
@@ -67,6 +68,6 @@ def record_verdict(
         )
     )
     if keep is not None:
-        keep(f"governance/gate/{entry.id}.json", text)
+        keep(f"{GATE}/{entry.id}.json", text)
     registry.set_tag(name, entry.key, encode(entry), version)
     return entry

@@ -11,6 +11,7 @@ import io
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from cvtrack_magics.artifacts.paths import TENSORBOARD
 from cvtrack_magics.records import Artifact
 from cvtrack_magics.redact import kind_and_line
 from cvtrack_magics.run.adapters.following import Call, Followed
@@ -20,7 +21,7 @@ from cvtrack_magics.store.switches import autologs
 if TYPE_CHECKING:
     import numpy as np
 
-PREFIX = "tensorboard/"
+PREFIX = f"{TENSORBOARD}/"
 """Before the names of what a writer was given."""
 MODULES = ("torch.utils.tensorboard.writer", "tensorboardX.writer")
 

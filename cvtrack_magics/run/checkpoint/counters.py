@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from cvtrack_magics.artifacts.paths import SUPERSEDED
 from cvtrack_magics.names import safe_key
 from cvtrack_magics.records import Artifact, Notice, Record, Tag
 from cvtrack_magics.run.checkpoint.superseded import Standing
@@ -56,7 +57,7 @@ def superseded_records(scope: RunScope) -> list[Record]:
     if standing is None or not (standing.changed.count or len(standing)):
         return []
     number, changed, left = scope.stretch.number, standing.changed, len(standing)
-    path = f"superseded/stretch-{number}.csv"
+    path = f"{SUPERSEDED}/stretch-{number}.csv"
     said = []
     if changed.count:
         said.append(

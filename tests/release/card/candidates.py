@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from cvtrack_magics.artifacts.codec import read_object
+from cvtrack_magics.artifacts.evaluation import Measured
 from cvtrack_magics.release.card import CARD_PATH
 from cvtrack_magics.release.facts import Candidate, DataFact, EvaluationFacts, Point
 from cvtrack_magics.store.registry import Version
@@ -103,7 +105,7 @@ def evaluation(prefix: str = "val", truth: str = TRUTH, **changes: Any) -> Evalu
         "notes": ["bird does not occur."],
         **changes,
     }
-    return EvaluationFacts(prefix, facts)
+    return EvaluationFacts(prefix, read_object(Measured, prefix, facts))
 
 
 def metric(value: float, step: int = 9) -> Point:

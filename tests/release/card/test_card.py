@@ -14,6 +14,7 @@ from huggingface_hub import ModelCard, ModelCardData
 from markdown_it import MarkdownIt
 
 from cvtrack_magics.capture.data.manifest import Entry, manifest_text
+from cvtrack_magics.commands.candidate_loader import evaluations_of
 from cvtrack_magics.errors import UsageProblem
 from cvtrack_magics.release.card import CARD_PATH, Card, Words, card_of
 from cvtrack_magics.release.card.readers import exports_of, model_file, verdicts_of
@@ -255,10 +256,11 @@ def headings(card: Card) -> list[str]:
 def test_files_that_are_not_what_they_should_be(text: str) -> None:
     texts = dict.fromkeys(good().texts, text)
     broken = replace(good(), texts=texts)
-    odd = replace(
-        broken, evaluations={"val": evaluation(metrics=[1], per_class=3, classes=None, notes="x")}
-    )
-    assert "Model card" in card_of(odd).markdown
+    read = dict(evaluations_of({"evaluation/val/metrics.json": text}))
+    odd = replace(broken, evaluations=read)
+    card = card_of(odd).markdown
+    assert "Model card" in card
+    assert "evaluation/val/metrics.json" in card or text.startswith('{"')
     assert exports_of(odd)[0].passed is False
 
 

@@ -6,6 +6,7 @@ import hashlib
 import json
 from pathlib import Path
 
+from cvtrack_magics.artifacts.codec import written
 from cvtrack_magics.release.card import card_of
 from cvtrack_magics.release.card.readers import exports_of, model_file, verdicts_of
 from cvtrack_magics.release.checklist import check_promotion
@@ -42,7 +43,7 @@ def test_evidence_of_an_export() -> None:
             Check("draw 1", "y", (1, 3), 3e-6, 1e-5, 1.0, True),
         ),
     )
-    whole = having(good(), "texts", {"onnx/evidence.json": json.dumps(made.evidence())})
+    whole = having(good(), "texts", {"onnx/evidence.json": written(made.evidence())})
     (found,) = exports_of(whole)
     assert (found.format, found.opset, found.difference) == ("onnx", "18", 3e-6)
     assert found.allowed == "rtol 0.0001, atol 1e-05"
@@ -71,7 +72,7 @@ def test_a_measurement_of_latency() -> None:
         LatencyRow("onnx", 8, 50, 9.0, None, None, throughput=800.0),
     )
     bench = Bench(rows, "eager@1", {"cpu": "Lab CPU", "runners": {}})
-    known = having(good(), "texts", {"latency/latency.json": json.dumps(bench.facts())})
+    known = having(good(), "texts", {"latency/latency.json": written(bench.file())})
     card = card_of(known).markdown
     assert "On Lab CPU." in card
     assert "| `onnx` | 8 | 9 | – | – | 800 |" in card

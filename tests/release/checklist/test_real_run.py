@@ -24,6 +24,8 @@ from cvtrack_magics import (
     mltags,
     track,
 )
+from cvtrack_magics.artifacts.codec import read
+from cvtrack_magics.artifacts.evaluation import Measured
 from cvtrack_magics.release.card import card_of
 from cvtrack_magics.release.checklist import check_run
 from cvtrack_magics.release.facts import Candidate, DataFact, EvaluationFacts, Point
@@ -35,7 +37,6 @@ pytestmark = pytest.mark.usefixtures("script")
 
 def gathered(store: str, name: str) -> Candidate:
     """Return a run as the store has it."""
-    import json
 
     run = runs_of(store)[name]
     client = mlflow.MlflowClient(tracking_uri=store)
@@ -71,7 +72,9 @@ def gathered(store: str, name: str) -> Candidate:
         files=files,
         texts=texts,
         evaluations={
-            path.split("/")[1]: EvaluationFacts(path.split("/")[1], json.loads(texts[path]))
+            path.split("/")[1]: EvaluationFacts(
+                path.split("/")[1], read(Measured, path, texts[path])
+            )
             for path in texts
             if path.startswith("evaluation/")
         },

@@ -24,6 +24,7 @@ from torchvision.models.detection.faster_rcnn import (
     TwoMLPHead,
 )
 
+from cvtrack_magics.artifacts.codec import written
 from cvtrack_magics.errors import ExportRefused, UsageProblem
 from cvtrack_magics.release.export import export
 from cvtrack_magics.release.export.onnxfile import open_onnx
@@ -66,7 +67,7 @@ def test_evidence_metrics_and_files(format: Any, tmp_path: Path) -> None:
     made = export(small(), torch.rand(1, 3, 8, 8), tmp_path / "new", format=format)
     assert [file.name for file in (tmp_path / "new").iterdir()] == [made.path.name]
     assert made.size == made.path.stat().st_size
-    told = json.loads(json.dumps(made.evidence(), allow_nan=False))
+    told = json.loads(written(made.evidence()))
     assert told["files"][0]["path"] == made.path.name
     assert told["files"][0]["sha256"] == made.sha256
     assert str(tmp_path) not in json.dumps(told)

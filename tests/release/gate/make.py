@@ -7,6 +7,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from cvtrack_magics.artifacts.codec import read_object, written
+from cvtrack_magics.artifacts.evaluation import Measured
+from cvtrack_magics.commands.candidate_loader import evaluations_of
 from cvtrack_magics.commands.mleval import metrics_of, records_of
 from cvtrack_magics.names import safe_key
 from cvtrack_magics.release.facts import Candidate, EvaluationFacts, Point
@@ -42,7 +45,7 @@ def evaluation(prefix: str = "val", **facts: Any) -> EvaluationFacts:
         "classes": ["car"],
         "settings": {**SETTINGS, **facts.pop("settings", {})},
     }
-    return EvaluationFacts(prefix, {**usual, **facts}, **more)
+    return EvaluationFacts(prefix, read_object(Measured, prefix, {**usual, **facts}), **more)
 
 
 def classifier(name: str, right: Any, ids: Any = None, **facts: Any) -> Any:
@@ -64,11 +67,7 @@ def evaluated(name: str, predictions: Predictions, prefix: str = "val", **option
     """Return a run with what ``%mleval`` records of predictions, read back from its files."""
     found = measured(predictions, resamples=options.pop("resamples", 200), **options)
     files = {file.path: file.content for file in records_of(found, predictions, {}, prefix)}
-    facts = json.loads(files[f"evaluation/{prefix}/metrics.json"])
-    rows = json.loads(files[f"evaluation/{prefix}/samples.json"])
-    table = {column: [row[at] for row in rows["data"]] for at, column in enumerate(rows["columns"])}
-    values = tuple(float("nan") if v is None else v for v in facts["replicates"])
-    made = EvaluationFacts(prefix, facts, table, values)
+    [(_, made)] = evaluations_of(files)
     return candidate(name, metrics_of(found, prefix), evaluations={prefix: made})
 
 
@@ -77,9 +76,9 @@ def with_facts(given: Any, prefix: str = "val", **facts: Any) -> Any:
     own = given.evaluations[prefix]
     table = facts.pop("table", own.table)
     values = facts.pop("replicates", own.replicates)
-    settings = {**own.facts["settings"], **facts.pop("settings", {})}
-    changed = {**own.facts, "settings": settings, **facts}
-    found = EvaluationFacts(prefix, changed, table, values)
+    settings = {**own.measured.settings, **facts.pop("settings", {})}
+    changed = {**json.loads(written(own.measured)), "settings": settings, **facts}
+    found = EvaluationFacts(prefix, read_object(Measured, prefix, changed), table, values)
     return replace(given, evaluations={**given.evaluations, prefix: found})
 
 

@@ -118,7 +118,7 @@ def test_a_better_area_under_roc_passes_and_a_worse_one_does_not() -> None:
     good, poor = evaluated("a", anomalies(0.1, 0)), evaluated("b", anomalies(3, 1))
     row, found = compare(good, poor, rule)
     assert row.passed, row.why
-    values = [c.evaluations["val"].facts["metrics"]["AUROC"] for c in (good, poor)]
+    values = [c.evaluations["val"].measured.metrics["AUROC"] for c in (good, poor)]
     assert found.difference == pytest.approx(values[0] - values[1])
     assert not compare(poor, good, rule)[0].passed
     # pairs cancel what both have in common: the same two unpaired are much less sure
@@ -228,7 +228,7 @@ def test_other_samples_are_refused() -> None:
 
 def test_old_evaluations_are_to_be_made_again() -> None:
     one, other = classifier("a", rights(0)), classifier("b", rights(1))
-    other.evaluations["val"].facts["settings"].clear()
+    other.evaluations["val"].measured.settings.clear()
     assert why(one, other) == "the settings of the champion's evaluation were not kept; " + (
         "run %mleval again"
     )

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from cvtrack_magics.artifacts.codec import written
 from cvtrack_magics.errors import CvtrackError, UsageProblem
 from cvtrack_magics.release.latency import Absent, Bench, Row, Runner, bench, sampling
 from cvtrack_magics.release.latency.caveats import remarks
@@ -318,7 +319,7 @@ def test_facts_are_ready_for_json() -> None:
     found = bench(
         {"a": calling(fixed, facts=facts)}, batches=(np.int64(1), np.int64(2)), seconds=0.05
     )
-    read = json.loads(json.dumps(found.facts(), allow_nan=False))
+    read = json.loads(written(found.file()))
     assert read["headline"] == "a@1"
     assert read["settings"]["runners"] == {"a": facts}
     assert read["settings"]["batches"] == [1, 2]

@@ -60,6 +60,25 @@ def test_facts_that_are_none_have_no_replicates(facts: object) -> None:
     assert read(facts, {}).replicates == ()
 
 
-def test_a_replicate_that_is_no_number_is_nan() -> None:
-    found = read({"replicates": [10**400, "1", None, 0.5]}, {})
-    assert [math.isnan(value) for value in found.replicates] == [True, True, True, False]
+def test_a_replicate_without_a_value_is_nan() -> None:
+    found = read({"replicates": [None, 0.5, 1]}, {})
+    assert [math.isnan(value) for value in found.replicates] == [True, False, False]
+
+
+@pytest.mark.parametrize(
+    ("facts", "why"),
+    [
+        ({"replicates": [0.5, "1"]}, "metrics.json: replicates[1]: expected float"),
+        ({"replicates": [10**400]}, "metrics.json"),
+        ({"interval": {"metric": "top1", "low": "0.1"}}, "interval.low: expected float"),
+        ({"samples": 1.5}, "samples: expected int"),
+        ({"classes": [1]}, "classes[0]: expected str"),
+        ({"schema": 2}, "schema: is 2, and this release reads up to 1"),
+        ("{", "metrics.json is no JSON"),
+        ([], "metrics.json is no JSON object"),
+    ],
+)
+def test_what_cannot_be_read_is_named_with_its_field(facts: object, why: str) -> None:
+    found = read(facts, {})
+    assert why in found.problem
+    assert found.replicates == ()

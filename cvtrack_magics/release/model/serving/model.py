@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from cvtrack_magics.artifacts.paths import SERVING
+
 from . import network as networks
 from . import steps
 from .functions import defined
@@ -20,7 +22,7 @@ from .transforms import dtype
 
 FORMAT = 1
 BATCH = 32
-DESCRIPTION = "serving.json"
+DESCRIPTION = SERVING
 _FILE = re.compile(r"[a-z_]+\.(pt2|pt|py)")
 
 

@@ -1,0 +1,88 @@
+"""Where the files of a run lie, below its artifact folder."""
+
+from __future__ import annotations
+
+from typing import Final
+
+CODE: Final = "code"
+CELL: Final = "code/cell.py"
+MINIMAL: Final = "code/minimal.py"
+SESSION: Final = "code/session.ipy"
+NOTEBOOK: Final = "code/session.ipynb"
+MODULES: Final = "code/modules"
+SCRIPTS: Final = "code/scripts"
+DIFF: Final = "code/uncommitted.diff"
+REPOSITORIES: Final = "code/repositories.json"
+REPOSITORY_DIFFS: Final = "code/repositories"
+
+ENVIRONMENT: Final = "environment/environment.json"
+HARDWARE: Final = "environment/hardware.json"
+REQUIREMENTS: Final = "environment/requirements.txt"
+
+CONFIGS: Final = "configs"
+LONG_PARAMS: Final = "params"
+DATASETS: Final = "datasets"
+OUTPUT: Final = "logs/output.txt"
+TRACEBACK: Final = "error/traceback.txt"
+PICTURES: Final = "visualisations"
+FIGURE: Final = "visualisations/figure-"
+PREDICTIONS: Final = "predictions"
+TENSORBOARD: Final = "tensorboard"
+CHECKPOINTS: Final = "checkpoints"
+SUPERSEDED: Final = "superseded"
+
+EVALUATION: Final = "evaluation"
+LATENCY: Final = "latency/latency.json"
+LATENCY_CHART: Final = "latency/latency.png"
+EVIDENCE: Final = "evidence.json"
+EXPORTS: Final = ("onnx", "torchscript", "pt2")
+ONNX_MODEL: Final = "onnx/model.onnx"
+SERVING: Final = "serving.json"
+
+CARD: Final = "governance/MODEL_CARD.md"
+GATE: Final = "governance/gate"
+
+
+def metrics_path(prefix: str) -> str:
+    """Return where the facts of an evaluation lie; ``prefix`` as :func:`stored_part` gives it."""
+    return f"{EVALUATION}/{prefix or 'metrics'}/metrics.json"
+
+
+def samples_path(prefix: str) -> str:
+    """Return where the scores of each sample lie."""
+    return f"{EVALUATION}/{prefix or 'metrics'}/samples.json"
+
+
+def is_metrics(path: str) -> bool:
+    """Whether a file holds the facts of an evaluation."""
+    return path.startswith(f"{EVALUATION}/") and path.endswith("/metrics.json")
+
+
+def is_samples(path: str) -> bool:
+    """Whether a file holds the scores of each sample."""
+    return path.startswith(f"{EVALUATION}/") and path.endswith("/samples.json")
+
+
+def manifest_path(name: str) -> str:
+    """Return where the manifest of a data set lies."""
+    return f"{DATASETS}/{name}.manifest.tsv"
+
+
+def samples_listing_path(name: str) -> str:
+    """Return where the samples of a data set are listed, in order."""
+    return f"{DATASETS}/{name}.samples.tsv"
+
+
+def evidence_path(format: str) -> str:
+    """Return where the proof of an export lies."""
+    return f"{format}/{EVIDENCE}"
+
+
+def is_evidence(path: str) -> bool:
+    """Whether a file holds the proof of an export."""
+    return path.endswith(f"/{EVIDENCE}") and path.count("/") == 1
+
+
+def verdict_path(identifier: str) -> str:
+    """Return where a verdict of the gate lies."""
+    return f"{GATE}/{identifier}.json"
