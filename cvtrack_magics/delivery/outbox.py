@@ -15,11 +15,12 @@ from cvtrack_magics.delivery.attempts import Tried
 from cvtrack_magics.delivery.refused import set_aside
 from cvtrack_magics.errors import StoreUnavailable
 from cvtrack_magics.journal.acknowledged import Place
-from cvtrack_magics.journal.folder import RunFolder, RunNote, Sent, read_note
+from cvtrack_magics.journal.folder import RunFolder, Sent
 from cvtrack_magics.journal.liveness import boot_id
 from cvtrack_magics.journal.points import Cursor
 from cvtrack_magics.journal.record_log import Batch
 from cvtrack_magics.journal.rows import Rows
+from cvtrack_magics.journal.run_note import RunNote, read_note
 from cvtrack_magics.records import Artifact, End, Notice
 from cvtrack_magics.store import deferred_runs as late
 from cvtrack_magics.store.probe import probe

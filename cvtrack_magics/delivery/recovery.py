@@ -6,9 +6,10 @@ from collections.abc import Collection
 from pathlib import Path
 
 from cvtrack_magics.delivery.outbox import Delivery
-from cvtrack_magics.journal.folder import RunFolder, Unreadable, me, read_folders, tidy
+from cvtrack_magics.journal.folder import RunFolder, Unreadable, read_folders, tidy
 from cvtrack_magics.journal.points import Cursor, StoredStream
 from cvtrack_magics.journal.record_log import read_facts
+from cvtrack_magics.journal.run_note import me
 from cvtrack_magics.records import End, Tag
 from cvtrack_magics.store.deferred_runs import STRETCHES
 from cvtrack_magics.store.tracking import Tracking

@@ -26,9 +26,10 @@ from cvtrack_magics.delivery.outbox import Delivery
 from cvtrack_magics.delivery.sender import TURN
 from cvtrack_magics.journal import liveness
 from cvtrack_magics.journal.contents import read_contents
-from cvtrack_magics.journal.folder import RunFolder, read_note
+from cvtrack_magics.journal.folder import RunFolder
 from cvtrack_magics.journal.points import Cursor
 from cvtrack_magics.journal.record_log import GrowingFacts
+from cvtrack_magics.journal.run_note import read_note
 from cvtrack_magics.journal.stored import GrowingStream, stream_files
 from cvtrack_magics.plainjson import dumps, loads
 from cvtrack_magics.store import credentials

@@ -25,7 +25,7 @@ import psutil
 from cvtrack_magics.delivery.channel import Channel
 from cvtrack_magics.delivery.children import child_names
 from cvtrack_magics.journal import liveness
-from cvtrack_magics.journal.folder import RunNote, read_note
+from cvtrack_magics.journal.run_note import RunNote, read_note
 from cvtrack_magics.run import lives
 
 VARIABLE = "CVTRACK_RUN"

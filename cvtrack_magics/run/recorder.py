@@ -19,9 +19,10 @@ from cvtrack_magics.delivery.outbox import Delivery
 from cvtrack_magics.errors import StoreUnavailable
 from cvtrack_magics.journal import liveness
 from cvtrack_magics.journal.acknowledged import Place
-from cvtrack_magics.journal.folder import RunFolder, RunNote, me
+from cvtrack_magics.journal.folder import RunFolder
 from cvtrack_magics.journal.points import Cursor
 from cvtrack_magics.journal.record_log import FactLog
+from cvtrack_magics.journal.run_note import RunNote, me
 from cvtrack_magics.records import End, Record
 from cvtrack_magics.redact import redact
 from cvtrack_magics.run.parent_run import above

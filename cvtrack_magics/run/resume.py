@@ -17,9 +17,10 @@ from cvtrack_magics.delivery import recovery
 from cvtrack_magics.delivery.channel import UNSEEN
 from cvtrack_magics.delivery.series import History, Series
 from cvtrack_magics.errors import UsageProblem
-from cvtrack_magics.journal.folder import RunFolder, RunNote, read_folders
+from cvtrack_magics.journal.folder import RunFolder, read_folders
 from cvtrack_magics.journal.points import Cursor, StoredStream
 from cvtrack_magics.journal.record_log import read_batches
+from cvtrack_magics.journal.run_note import RunNote
 from cvtrack_magics.names import safe_key
 from cvtrack_magics.records import Param, Record, Tag
 from cvtrack_magics.redact import redact

@@ -39,7 +39,7 @@ from cvtrack_magics.store.tracking import OpenRun
 from cvtrack_magics.threads import started
 
 if TYPE_CHECKING:
-    from cvtrack_magics.journal.folder import RunNote
+    from cvtrack_magics.journal.run_note import RunNote
     from cvtrack_magics.run.checkpoint.checkpoint import Checkpoint
     from cvtrack_magics.run.foreign_runs import Way
     from cvtrack_magics.run.precedence import Opening

@@ -20,7 +20,7 @@ from cvtrack_magics.run.parent_run import above, show
 from cvtrack_magics.run.unrecorded import Unrecorded
 
 if TYPE_CHECKING:
-    from cvtrack_magics.journal.folder import RunNote
+    from cvtrack_magics.journal.run_note import RunNote
     from cvtrack_magics.run.scope import RunScope
     from cvtrack_magics.run.session import Session
 

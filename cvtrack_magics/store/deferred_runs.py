@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from cvtrack_magics.errors import StoreUnavailable
-from cvtrack_magics.journal.folder import RunNote
+from cvtrack_magics.journal.run_note import RunNote
 from cvtrack_magics.redact import redact
 from cvtrack_magics.store.alone import alone
 from cvtrack_magics.store.client import client_of, creating, mlflow, quietly
