@@ -26,7 +26,7 @@ class Facts(Protocol):
     """A frozen dataclass that is one file.
 
     ``SCHEMA`` grows where old readers would misread it; 0 where the layout is somebody else's,
-    who would not know the word.
+    who would not know the word. ``KEYS`` has the keys of the file that are no names of fields.
     """
 
     SCHEMA: ClassVar[int]
@@ -103,10 +103,12 @@ def read_object(kind: type[T], path: str, content: Any) -> T:
         raise UnreadableArtifact(path, "", "is no JSON object")
     schema = content.get(getattr(kind, "SCHEMA_KEY", "schema"), 1)
     if not isinstance(schema, int) or schema > max(1, kind.SCHEMA):
-        known = f"this release reads up to {kind.SCHEMA}"
-        raise UnreadableArtifact(path, "schema", f"is {text_of(schema)}, and {known}")
+        reads = f"this release reads up to {kind.SCHEMA}"
+        raise UnreadableArtifact(path, "schema", f"is {text_of(schema)}, and {reads}")
+    keys = getattr(kind, "KEYS", {})
+    known = {name: content[key] for name, key in keys.items() if key in content}
     try:
-        return msgspec.convert(content, type=kind)
+        return msgspec.convert({**content, **known}, type=kind)
     except msgspec.ValidationError as error:
         found = _PLACE.match(str(error))
         field, what = ("", str(error)) if found is None else (found["field"] or "", found["what"])
@@ -120,7 +122,11 @@ def plain(value: Any, depth: int = _DEEPEST) -> Any:
     if depth == 0:
         raise ValueError("nested too deeply for a file of facts")
     if is_dataclass(value):
-        return {one.name: plain(getattr(value, one.name), depth - 1) for one in fields(value)}
+        keys = getattr(type(value), "KEYS", {})
+        return {
+            keys.get(one.name, one.name): plain(getattr(value, one.name), depth - 1)
+            for one in fields(value)
+        }
     if isinstance(value, Mapping):
         return {str(key): plain(one, depth - 1) for key, one in value.items()}
     if isinstance(value, (list, tuple)):

@@ -25,6 +25,7 @@ class Environment:
     """
 
     SCHEMA: ClassVar[int] = 1
+    KEYS: ClassVar[Mapping[str, str]] = {"installed_after_import": "installed after their import"}
 
     software: Mapping[str, str] = field(default_factory=dict)
     hardware: Mapping[str, str] = field(default_factory=dict)

@@ -10,8 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from cvtrack_magics.artifacts.paths import SERVING
-
 from . import network as networks
 from . import steps
 from .functions import defined
@@ -22,7 +20,7 @@ from .transforms import dtype
 
 FORMAT = 1
 BATCH = 32
-DESCRIPTION = SERVING
+DESCRIPTION = "serving.json"
 _FILE = re.compile(r"[a-z_]+\.(pt2|pt|py)")
 
 
