@@ -6,7 +6,7 @@ from cvtrack_magics.commands.definition import command
 from cvtrack_magics.errors import UsageProblem
 from cvtrack_magics.records import RunSummary
 from cvtrack_magics.run.current import get_session
-from cvtrack_magics.run.session import outcome_of
+from cvtrack_magics.run.outcome import outcome_of
 
 
 @command()

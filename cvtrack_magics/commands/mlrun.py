@@ -16,8 +16,8 @@ from cvtrack_magics.errors import UsageProblem
 from cvtrack_magics.records import Record, RunSummary
 from cvtrack_magics.run.current import get_session
 from cvtrack_magics.run.opening import open_run
+from cvtrack_magics.run.outcome import outcome_of
 from cvtrack_magics.run.scope import RunScope
-from cvtrack_magics.run.session import outcome_of
 from cvtrack_magics.run.spec import RunSpec
 from cvtrack_magics.run.tagging import tag_records
 

@@ -13,7 +13,7 @@ from cvtrack_magics.display.groups import direction_of
 from cvtrack_magics.errors import UsageProblem, did_you_mean
 from cvtrack_magics.records import Param
 from cvtrack_magics.run.current import get_session
-from cvtrack_magics.run.session import outcome_of
+from cvtrack_magics.run.outcome import outcome_of
 from cvtrack_magics.run.spec import RunSpec
 
 if TYPE_CHECKING:

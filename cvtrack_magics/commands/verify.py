@@ -9,8 +9,9 @@ from cvtrack_magics.delivery.series import Series, largest_gap
 from cvtrack_magics.records import Tag
 from cvtrack_magics.run.host import CellFacts
 from cvtrack_magics.run.opening import open_run
+from cvtrack_magics.run.outcome import outcome_of
 from cvtrack_magics.run.scope import RunScope
-from cvtrack_magics.run.session import Session, outcome_of
+from cvtrack_magics.run.session import Session
 from cvtrack_magics.run.spec import RunSpec
 
 

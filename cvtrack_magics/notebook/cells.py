@@ -279,7 +279,7 @@ class CellHooks:
         return [one for one in found if one.outcome is None and one is not frame.scope]
 
     def _close(self, frame: Frame, scope: RunScope, error: BaseException | None) -> None:
-        from cvtrack_magics.run.session import outcome_of
+        from cvtrack_magics.run.outcome import outcome_of
 
         session = current.get_session()
         if frame.verify and error is None:

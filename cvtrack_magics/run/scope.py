@@ -8,22 +8,21 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from cvtrack_magics.capture.machine.meter import ResourceMeter, ResourceUse
+from cvtrack_magics.capture.machine.meter import ResourceMeter
 from cvtrack_magics.capture.output.tee import StreamTee
 from cvtrack_magics.delivery import lanes
 from cvtrack_magics.delivery.channel import Channel
 from cvtrack_magics.delivery.naming import NAME
 from cvtrack_magics.delivery.series import Series
 from cvtrack_magics.errors import StoreUnavailable
-from cvtrack_magics.records import End, Notice, Outcome, Param, Record, RunSummary, Tag
+from cvtrack_magics.records import Notice, Outcome, Param, Record, RunSummary, Tag
 from cvtrack_magics.redact import kind_and_line
-from cvtrack_magics.run import adapters, resume
+from cvtrack_magics.run import adapters
 from cvtrack_magics.run import start as opening
 from cvtrack_magics.run.albums import Albums
+from cvtrack_magics.run.closing import Closing
 from cvtrack_magics.run.context_collector import Gathering
 from cvtrack_magics.run.control import Control
-from cvtrack_magics.run.finalize import last_facts
-from cvtrack_magics.run.foreign_runs import whose_curves
 from cvtrack_magics.run.host import CellFacts
 from cvtrack_magics.run.mlflow_guard import Guard
 from cvtrack_magics.run.printed_metrics import PrintedCurves
@@ -31,9 +30,7 @@ from cvtrack_magics.run.recorder import KeptRun
 from cvtrack_magics.run.seeding import SEED_PARAMS
 from cvtrack_magics.run.spec import RunSpec
 from cvtrack_magics.run.stretch import Stretch
-from cvtrack_magics.run.summary import least_summary, summary_of
 from cvtrack_magics.run.view import SYSTEM, RunView
-from cvtrack_magics.store import active_run as fluent
 from cvtrack_magics.store.deferred_runs import RUN_KEY
 from cvtrack_magics.store.tracking import OpenRun
 from cvtrack_magics.threads import started
@@ -44,8 +41,6 @@ if TYPE_CHECKING:
     from cvtrack_magics.run.foreign_runs import Way
     from cvtrack_magics.run.precedence import Opening
     from cvtrack_magics.run.session import Session
-
-ENDING_TIMEOUT = 3.0  # seconds; whoever shuts a kernel down kills it after five
 
 
 class RunScope:
@@ -113,7 +108,7 @@ class RunScope:
             self.control.act,
         )
         self._way: Way | None = None
-        self._away = ""
+        self.away = ""
         self._used_at = time.monotonic()
         self._used = 0
         self._marks = 0
@@ -124,7 +119,7 @@ class RunScope:
             lambda: self.channel, self._prints_alone, lambda name: self.stretch.next_step(name) or 0
         )
         self.tee = StreamTee(lines=self.printed.take if spec.auto else None)
-        self._meter = ResourceMeter()
+        self.meter = ResourceMeter()
         self.figures: list[bytes] = []
         self.checkpoint: Checkpoint | None = None
         self._changed: list[str] = []
@@ -167,10 +162,10 @@ class RunScope:
         """
         self.tags.update(tags)
         self.seeds = said.seeds
-        with self._attempt("measure what the run uses"):
-            self._meter.start()
+        with self.attempt("measure what the run uses"):
+            self.meter.start()
         self.gathering.start()
-        with self._attempt("note MLflow's settings"):
+        with self.attempt("note MLflow's settings"):
             self.guard.begin()
         try:
             self._open_journal(tags)
@@ -184,11 +179,11 @@ class RunScope:
                 )
                 self.kept.opened(self.run, self.stretch.number)
             except StoreUnavailable as error:
-                self.run, self._away = opening.on_disk(self, tags, error)
-                self.notices.append(self._away)
+                self.run, self.away = opening.on_disk(self, tags, error)
+                self.notices.append(self.away)
         finally:
             self.gathering.run_is_open()
-        with self._attempt("keep MLflow's active run"):
+        with self.attempt("keep MLflow's active run"):
             self.guard.hold(self.run)
         self.params.update({**self.run.params, **self.stretch.earlier.params})
         self.channel.refresh = self.view.refresh
@@ -201,13 +196,13 @@ class RunScope:
         self.session.sender.open(self.kept.delivery)
         self._way = self.session.guests.open(self.kept, self.run)
         if self.spec.auto:
-            with self._attempt("follow what is imported"):
+            with self.attempt("follow what is imported"):
                 adapters.follow()
         records = [*self.stretch.fit(said.records, said.own), *self.stretch.unseeded(said.seeds)]
         self.notices += self.add([*records, *extra])
         if self.stretch.resumed:
             opening.go_on(self, tags, said.own)
-        with self._attempt("show the run"):
+        with self.attempt("show the run"):
             self.view.open(self.run)
             opening.draw_earlier(self)
             for label, curves in self.session.beside(self):
@@ -223,12 +218,12 @@ class RunScope:
         self.channel = self.kept.channel
 
     def _find_baseline(self) -> None:
-        with self._attempt(f"draw the baseline {self.spec.baseline!r}"):
+        with self.attempt(f"draw the baseline {self.spec.baseline!r}"):
             values = self.session.tracking.metrics_of(self.spec.baseline, but=self.run_id)
             self.view.baseline(self.spec.baseline, values)
 
     @contextlib.contextmanager
-    def _attempt(self, what: str) -> Iterator[None]:
+    def attempt(self, what: str) -> Iterator[None]:
         """Turn a failure of ours into a notice: it must never become the cell's."""
         try:
             yield
@@ -275,7 +270,7 @@ class RunScope:
 
     def enter_cell(self) -> None:
         """Take up the capture of output and figures for a cell."""
-        with self._attempt("watch the cell's output"):
+        with self.attempt("watch the cell's output"):
             if self.spec.output:
                 self.tee.attach()
             if self.spec.figures:
@@ -283,7 +278,7 @@ class RunScope:
 
     def leave_cell(self) -> None:
         """Put output and figures of the cell aside."""
-        with self._attempt("keep the cell's output"):
+        with self.attempt("keep the cell's output"):
             if self.spec.figures:
                 self.figures += self.session.host.stop_figures()
             if self.spec.output:
@@ -404,115 +399,7 @@ class RunScope:
     def close(self, outcome: Outcome, error: BaseException | None = None) -> RunSummary:
         """End the run with its true outcome and show the summary."""
         self.outcome = outcome
-        ended = int(time.time() * 1000)
-        try:
-            self.leave_cell()
-            return self._close(outcome, error, ended)
-        except KeyboardInterrupt:  # of the closing, not of the cell: that had its outcome
-            self._end_at_once(End(outcome, ended))
-            raise
-        except BaseException as problem:  # nothing that is patched or broken may keep a run open
-            self._end_at_once(End(outcome, ended))
-            self.notices.append(f"The run could not be closed in full: {kind_and_line(problem)}")
-            return least_summary(self, outcome, error)
-
-    def _close(self, outcome: Outcome, error: BaseException | None, ended: int) -> RunSummary:
-        use = ResourceUse(0.0, 0.0, 0, None)
-        with self._attempt("measure what the run used"):
-            use = self._meter.stop()
-        found: list[Record] = []
-        with self._attempt("gather the last facts"):
-            found = last_facts(self, use, ended, error)
-        self.notices += [item.text for item in found if isinstance(item, Notice)]
-        last = [item for item in found if not isinstance(item, Notice)]
-        self.recorded += last
-        end = End(outcome, ended)
-        self._end(last, end)
-        if self.checkpoint is not None and outcome == "FINISHED":
-            with self._attempt("leave the older checkpoints to the store"):
-                self.checkpoint.forget()
-        if self.run is not None:
-            with self._attempt("wait for the store"):
-                self._deliver(self.run, end, self.session.config.close_timeout)
-        self.notices += whose_curves(self.guests)
-        summary = least_summary(self, outcome, error)
-        with self._attempt("sum up the run"):
-            summary = summary_of(self, outcome, use.wall_s, error)
-        told = len(self.notices)
-        with self._attempt("show the summary"):
-            self._show(summary)
-            if hasattr(self, "kept"):
-                resume.remember(self, use)
-        for notice in self.notices[told:]:
-            with contextlib.suppress(Exception):
-                self.session.host.say(f"cvtrack: {notice}")
-        return summary
-
-    def _show(self, summary: RunSummary) -> None:
-        curves = self.curves()
-        whole = self.stretch.curves(curves) or curves
-        for label, others in self.under.items():
-            self.view.overlay(label, others)
-        self.view.close(summary, whole, brief=self.session.has_many_cards(self))
-        self.session.remember(self, whole)
-
-    def _end_at_once(self, end: End) -> None:
-        """End the run with what is known of it already."""
-        if hasattr(self, "kept") and self.kept.delivery.end is None:
-            with self._attempt("bring the last points to the plot"):
-                self.session.pump.close(self.channel)
-            self._end([], end)
-
-    def _end(self, last: Sequence[Record], end: End) -> None:
-        """Keep the last facts and the end, and let go of what was taken for the run."""
-        if self.run is not None:
-            self._leave(self.run, end.outcome)
-            with self._attempt("let MLflow's calls be"):
-                self.guests = self.session.guests.close(self.kept, self.run)
-        self.session.writing.goes_to(None)  # what other threads log from here on is not this run's
-        if hasattr(self, "kept"):
-            try:
-                self.kept.end(self.stretch.beside(last) if self.run else last, end)
-            except Exception as error:  # the end itself needs no file
-                self.notices.append(f"The last facts were not kept: {kind_and_line(error)}")
-                self.kept.delivery.end = end
-            if self.run is None:  # interrupted while it was opened: the store may know it
-                self.session.sender.open(self.kept.delivery)
-
-    def _leave(self, run: OpenRun, outcome: Outcome) -> None:
-        """Leave MLflow's active runs and settings as they were before the run."""
-        with self._attempt("reset MLflow's active run"):
-            self.guard.let_go(run)
-            beside = [one.run_id for one in self.session.scopes if one is not self]
-            left_open = fluent.leave_run(run, outcome, beside)
-            self.notices += [notice.text for notice in left_open]
-        with self._attempt("reset MLflow's settings"):
-            self.guard.put_back()
-        if not run.local:
-            with self._attempt("name the last active run"):
-                fluent.remember_last(run.run_id)
-
-    def _deliver(self, run: OpenRun, end: End, timeout: float) -> None:
-        """Wait until the store has the run, and say what it does not have."""
-        session = self.session
-        if session.process.ending:
-            # threads may not be allowed to start any more, so the status comes first
-            with contextlib.suppress(Exception):
-                if not run.local:
-                    session.tracking.check()
-                    session.tracking.end_run(run, end.outcome, end.ended)
-            timeout = min(timeout, ENDING_TIMEOUT)
-        with contextlib.suppress(KeyboardInterrupt):
-            until = time.monotonic() + timeout
-            session.sender.wait(self.kept.delivery, timeout)
-            session.guests.settle(until - time.monotonic())
-        self.notices += [said for said in self.kept.delivery.notices if said not in self.notices]
-        if not self.kept.delivery.done:
-            self.notices += [self.kept.what_waits()] * (not run.local)
-        elif self._away:
-            self.notices[self.notices.index(self._away)] = (
-                "The store did not answer when the run was opened; it has all of the run now."
-            )
+        return Closing(self, outcome, error).summary()
 
     def curves(self) -> dict[str, Series]:
         """Return the run's curves, and those of the runs that other code opened in it."""

@@ -23,6 +23,7 @@ from cvtrack_magics.lazy import Lazy
 from cvtrack_magics.records import Notice, Outcome, Param, Record, Replaces, RunSummary, Tag
 from cvtrack_magics.run.evaluation_inputs import Evidence
 from cvtrack_magics.run.host import CellFacts, Host
+from cvtrack_magics.run.outcome import outcome_of
 from cvtrack_magics.run.process import ProcessEnd
 from cvtrack_magics.run.seeding import Seeding
 from cvtrack_magics.run.spec import RunSpec
@@ -31,7 +32,6 @@ from cvtrack_magics.secrets import Masker, stored
 from cvtrack_magics.secrets.records import RecordMasker
 from cvtrack_magics.store.detours import Detours
 from cvtrack_magics.store.tracking import Tracking
-from cvtrack_magics.text import is_a
 
 if TYPE_CHECKING:
     from cvtrack_magics.capture.machine.usage import UsageSampler
@@ -470,19 +470,3 @@ def _place_of(scope: RunScope) -> tuple[str, str, str]:
 
 def _loaded_frameworks() -> tuple[bool, ...]:
     return tuple(name in sys.modules for name in ("torch", "torchvision"))
-
-
-def outcome_of(error: BaseException | None) -> Outcome:
-    """Return the status a run has earned: KILLED by an interrupt, FAILED by an error.
-
-    An exit because of an interrupt, as Lightning's, is an interrupt.
-    """
-    import asyncio
-
-    if error is None:
-        return "FINISHED"
-    if is_a(error, SystemExit) and error.__context__ is not None:
-        error = error.__context__
-    if is_a(error, KeyboardInterrupt, asyncio.CancelledError):
-        return "KILLED"
-    return "FAILED"
