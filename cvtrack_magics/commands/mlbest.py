@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from cvtrack_magics.commands.definition import Arg, command
-from cvtrack_magics.commands.mlsweep import Best, best_of
 from cvtrack_magics.errors import UsageProblem
 from cvtrack_magics.run.current import get_session
+
+if TYPE_CHECKING:
+    from cvtrack_magics.run.sweep.best import Best
 
 
 @command(returns=True, name=Arg("SWEEP"))
 def mlbest(name: str) -> Best:
     """Return the best trial of a sweep: its params, its value and its run.
+
+    Where promising trials were repeated with ``--seeds`` it is the one with the best bound of its
+    mean, and has ``mean``, ``bound`` and ``seeds``, too.
 
     Parameters
     ----------
@@ -32,10 +39,11 @@ def mlbest(name: str) -> Best:
     >>> with mlrun("final", params=best.params):
     ...     train(**best.params)
     """
+    from cvtrack_magics.run.sweep.best import best_of
     from cvtrack_magics.run.sweep.study import Study
 
-    study = Study.of(get_session(), name)
-    found = best_of(study)
+    session = get_session()
+    found = best_of(Study.of(session, name), session.config.digits)
     if found is None:
         raise UsageProblem(
             f"No trial of sweep {name!r} gave a value that keeps its rules.",

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from cvtrack_magics.commands.definition import Arg, command
@@ -18,42 +17,13 @@ from cvtrack_magics.run.spec import RunSpec
 
 if TYPE_CHECKING:
     from cvtrack_magics.run.scope import RunScope
+    from cvtrack_magics.run.sweep.best import Best
     from cvtrack_magics.run.sweep.runner import Sweep
     from cvtrack_magics.run.sweep.spec import SweepSpec
     from cvtrack_magics.run.sweep.study import Study
 
 OPENS = 30.0  # seconds that a process that joins waits for the sweep's own run
 DIRECTIONS = {"max": "maximize", "min": "minimize"}
-
-
-@dataclass(frozen=True)
-class Best:
-    """The best trial of a sweep.
-
-    Attributes
-    ----------
-    params : dict
-        Its parameters, by the names that the trial was asked by.
-    value : float
-        Its value.
-    run_id : str
-        Its run.
-    trial : int
-        Its number.
-    """
-
-    params: Mapping[str, Any]
-    value: float
-    run_id: str
-    trial: int
-    _shown: Any = field(default=None, repr=False, compare=False)
-
-    def __repr__(self) -> str:
-        return repr(self._shown)
-
-    def _repr_mimebundle_(self, **about: Any) -> dict[str, str]:
-        found: dict[str, str] = self._shown._repr_mimebundle_(**about)
-        return found
 
 
 @command(
@@ -79,6 +49,7 @@ def mlsweep(
     direction: str = "",
     pruner: str = "none",
     require: Sequence[str] = (),
+    seeds: int = 1,
     timeout: float = 0.0,
     retries: int = 2,
     seed: int | None = None,
@@ -113,6 +84,9 @@ def mlsweep(
     require : sequence of str
         Rules in the language of :func:`mlgate`, ``"p95_latency_ms<=20"``: a trial that breaks one
         is never the best, and Optuna looks elsewhere.
+    seeds : int
+        How many seeds promising trials are run with in all, once the search has its trials: the
+        best quarter, at least three. The best is then the one with the best bound of the mean.
     timeout : float
         Seconds after which no further trial is begun; 0 is for ever.
     retries : int
@@ -135,6 +109,9 @@ def mlsweep(
 
     Notes
     -----
+    A bound is the worse end of the 95 % t interval of the mean over seeds, the trial's own value
+    counted.
+
     A trial that is pruned is KILLED and has the tag ``cvtrack.pruned``, one that raises is FAILED
     and does not end the sweep. An interrupt puts its trial back.
 
@@ -154,6 +131,7 @@ def mlsweep(
         trials=trials,
         pruner=pruner,
         require=require,
+        seeds=seeds,
         timeout=timeout,
         retries=retries,
         seed=seed,
@@ -171,6 +149,7 @@ def checked(
     trials: int,
     pruner: str,
     require: Sequence[str],
+    seeds: int,
     timeout: float,
     retries: int,
     seed: int | None,
@@ -191,9 +170,22 @@ def checked(
         raise UsageProblem(f"There is no pruner {pruner!r}.{hint}", f"One of {', '.join(PRUNERS)}.")
     if trials < 1 or retries < 0 or timeout < 0:
         raise UsageProblem("A sweep has at least one trial.", "--trials 50")
+    if seeds < 1:
+        raise UsageProblem("A trial has at least one seed.", "--seeds 3")
     rules = rules_of(list(require))
     return SweepSpec(
-        name, metric, direction, trials, pruner, rules, timeout, retries, seed, mode, body
+        name,
+        metric,
+        direction,
+        trials=trials,
+        pruner=pruner,
+        rules=rules,
+        timeout=timeout,
+        retries=retries,
+        seed=seed,
+        mode=mode,
+        body=body,
+        seeds=seeds,
     )
 
 
@@ -222,15 +214,15 @@ def sweep_over(
     session = get_session()
     study = Study(session, spec)
     gone = study.take_up()
-    if not gone and study.taken >= spec.trials:
+    if not gone and study.is_done:
         session.host.say(
             f"cvtrack: sweep {spec.name!r} has its {study.taken} trials; a higher --trials goes on."
         )
-        return best_of(study)
+        return _best_of(study)
     if not study.lead():
         session.host.say(f"cvtrack: joined sweep {spec.name!r}, which another process has open.")
         Sweep(session, study, objective, None, study.wait_for_parent(OPENS)).run(gone)
-        return best_of(study)
+        return _best_of(study)
     try:
         parent = _open(study, cell)
         if attach is not None:
@@ -238,10 +230,10 @@ def sweep_over(
         _run_in(parent, Sweep(session, study, objective, parent), gone, ends=attach is None)
     finally:
         study.leave()
-    return best_of(study)
+    return _best_of(study)
 
 
-def _run_in(parent: RunScope, sweep: Sweep, gone: list[int], *, ends: bool) -> None:
+def _run_in(parent: RunScope, sweep: Sweep, gone: list[str], *, ends: bool) -> None:
     """Run a sweep's trials in its own run, and end that where nobody else does."""
     error: BaseException | None = None
     try:
@@ -261,6 +253,7 @@ def _open(study: Study, cell: Any) -> RunScope:
         Param("sweep.direction", spec.direction),
         Param("sweep.pruner", spec.pruner),
         *(Param(f"sweep.require.{at}", text) for at, text in enumerate(spec.bounds)),
+        *([Param("sweep.seeds", str(spec.seeds))] if spec.seeds > 1 else []),
         *([Param("sweep.seed", str(spec.seed))] if spec.seed is not None else []),
     )
     again = bool(study.parent_id)
@@ -269,13 +262,7 @@ def _open(study: Study, cell: Any) -> RunScope:
     return scope
 
 
-def best_of(study: Study) -> Best | None:
-    """Return the best trial of a study so far."""
-    from cvtrack_magics.run.sweep.view import table
+def _best_of(study: Study) -> Best | None:
+    from cvtrack_magics.run.sweep.best import best_of
 
-    found = study.best()
-    if found is None:
-        return None
-    shown = table(study, get_session().config.digits)
-    run_id = str(found.user_attrs.get("run", ""))
-    return Best(dict(found.params), float(found.value), run_id, found.number, shown)
+    return best_of(study, get_session().config.digits)

@@ -13,6 +13,7 @@ from cvtrack_magics.records import Tag
 from cvtrack_magics.run import resume
 from cvtrack_magics.run.recorder import kept_because
 from cvtrack_magics.run.stretch import Stretch
+from cvtrack_magics.store.calls import PARENT
 from cvtrack_magics.store.deferred_runs import RUN_KEY, goes_on_as
 from cvtrack_magics.store.tracking import OpenRun
 
@@ -29,7 +30,7 @@ def in_store(scope: RunScope, tags: dict[str, str]) -> OpenRun:
     nested = parent is not None or scope.spec.nested
     if scope.spec.resume:
         above = scope.above.run_id if scope.above else ""
-        parent_id = parent.run_id if parent else above
+        parent_id = parent.run_id if parent else above or tags.get(PARENT, "")
         known = resume.in_store(scope.session, scope.name, parent_id, scope.notices)
         if known is not None:
             scope.stretch = Stretch(known.earlier)

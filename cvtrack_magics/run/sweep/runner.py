@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import math
 import time
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING
 
-from cvtrack_magics.delivery.naming import StoredNames
-from cvtrack_magics.errors import UsageProblem, did_you_mean
-from cvtrack_magics.records import Param, Record, Tag
-from cvtrack_magics.redact import kind_and_line
-from cvtrack_magics.run.opening import open_run
-from cvtrack_magics.run.spec import RunSpec
-from cvtrack_magics.run.sweep.study import ORIGIN, RUN, Study
-from cvtrack_magics.run.sweep.trial import recorded
+from cvtrack_magics.errors import UsageProblem
+from cvtrack_magics.records import Tag
+from cvtrack_magics.run.sweep.study import Study
+from cvtrack_magics.run.sweep.trial_run import Came, NeverLogged, Objective, TrialRun
+from cvtrack_magics.run.sweep.trials import RUN, WHY, Asked
 from cvtrack_magics.run.sweep.view import SweepView
-from cvtrack_magics.store.calls import PARENT
 
 if TYPE_CHECKING:
     from cvtrack_magics.run.scope import RunScope
@@ -24,7 +20,7 @@ if TYPE_CHECKING:
     from cvtrack_magics.run.sweep.spec import SweepSpec
 
 ALL_FAIL = 5  # trials that fail before any gave a value, after which the sweep ends
-Objective = Callable[[Any], Any]
+POLL = 0.2  # seconds between two looks at what other processes still run
 
 
 class Sweep:
@@ -62,32 +58,33 @@ class Sweep:
         self._repeats = 0
         self._view = SweepView(session.host, self._spec, session.config.digits)
 
-    def run(self, gone: Sequence[int] = ()) -> None:
+    def run(self, gone: Sequence[str] = ()) -> None:
         """Run trials until there are as many as wanted, or time is up.
 
         Parameters
         ----------
-        gone : sequence of int
-            Trials that were put back, since their processes are gone.
+        gone : sequence of str
+            What is said of trials that were put back, since their processes are gone.
 
         Raises
         ------
         UsageProblem
             No trial gave a value; the last reason is said.
         """
-        for number in gone:
-            self._tell(f"Trial {number}, whose process is gone, is taken up again.")
+        for line in gone:
+            self._tell(line)
         self._view.show(self._study)
         while not self._is_late():
-            trial = self._study.ask()
-            if trial is None:
+            asked = self._study.ask()
+            if asked is not None:
+                self._one(asked)
+                self._view.refresh(self._study)
+            elif self._spec.goes_on and not self._study.is_done:
+                time.sleep(POLL)
+            else:
                 break
-            try:
-                self._one(trial)
-            finally:
-                self._study.let_go(trial)
-            self._view.refresh(self._study)
-            self._study.take_up()
+            for line in self._study.take_up():
+                self._tell(line)
             self._end_if_all_fail()
         self._finish()
 
@@ -99,120 +96,51 @@ class Sweep:
 
     # -- one trial
 
-    def _one(self, trial: Any) -> None:
-        began = time.monotonic()
-        scope = self._open(trial)
-        pruned = self._study.optuna.TrialPruned
-        recorded(trial, lambda name, value: self._param(scope, name, value))
+    def _one(self, asked: Asked) -> None:
+        run = TrialRun(self._session, self._spec, asked, self._parent, self._parent_id)
         try:
-            value = self._value(trial, self._objective(trial), scope)
-        except pruned as error:
-            scope.add([Tag("cvtrack.pruned", "true")])
-            self._session.close(scope, "KILLED")
-            self._study.end(trial, "PRUNED", str(error), time.monotonic() - began)
-        except Exception as error:
-            self._session.close(scope, "FAILED", error)
-            why = str(error) if isinstance(error, UsageProblem) else kind_and_line(error)
-            why = self._session.masking().text(why)
-            self._study.end(trial, "FAIL", why, time.monotonic() - began)
-            self._session.host.say(f"cvtrack: trial {trial.number} failed: {why}")
-            if isinstance(error, NeverLogged) and not self._study.done():
-                raise
-        except BaseException as error:  # an interrupt, or the end of the process
-            self._session.close(scope, "KILLED", error)
-            self._study.put_back(trial.number, counts=False)
-            self._tell(f"Trial {trial.number} was interrupted and is put back.")
+            came = run.play(self._objective, self._study.optuna.TrialPruned)
+        except BaseException as error:  # an interrupt, the journal, or the end of the process
+            try:
+                run.give_up(error)
+            finally:
+                with suppress(Exception):
+                    if asked.put_back():
+                        self._tell(f"{asked.words} was interrupted and is put back.")
             raise
-        else:
-            metrics = self._study_metrics(scope)
-            self._session.close(scope, "FINISHED")
-            self._note_repeat(trial)
-            self._study.tell(trial, value, metrics, time.monotonic() - began)
-            self._draw(trial.number, value)
+        finally:
+            asked.let_go()
+        self._note(asked, came)
 
-    def _open(self, trial: Any) -> RunScope:
-        origin = trial.user_attrs.get(ORIGIN)
-        number = trial.number if origin is None else origin
-        records: list[Record] = [
-            Tag("cvtrack.sweep", self._study.name),
-            Tag("cvtrack.trial", str(trial.number)),
-        ]
-        if self._parent is None and self._parent_id:
-            records.append(Tag(PARENT, self._parent_id))
-        seed = None if self._spec.seed is None else (self._spec.seed + number) % 2**32
-        spec = RunSpec(
-            name=f"{self._spec.name}-{number}",
-            nested=self._parent is not None,
-            resume=origin is not None and self._parent is not None,
-            seed=seed,
-            code=False,
-            plot=False,
-            quiet=True,
-            auto=False,
-            records=tuple(records),
-        )
-        try:
-            scope = open_run(spec)
-        except BaseException:
-            self._study.put_back(trial.number, counts=False)
-            raise
-        trial.set_user_attr(RUN, scope.run_id)
-        return scope
-
-    @staticmethod
-    def _param(scope: RunScope, name: str, value: Any) -> None:
-        for notice in scope.add([Param(name, str(value))]):
-            scope.notices.append(notice)
-
-    def _value(self, trial: Any, returned: Any, scope: RunScope) -> float:
-        """Return a trial's value: what its body returned, or logged last of the metric."""
-        metrics = self._study_metrics(scope)
-        number = isinstance(returned, (int, float)) and not isinstance(returned, bool)
-        metric = StoredNames(lambda _: None).of(self._spec.metric)
-        if number:
-            value = float(returned)
-        elif metric in metrics:
-            value = metrics[metric]
-        else:
-            logged = sorted(metrics)
-            hint = did_you_mean(self._spec.metric, logged) or (
-                f" It logged {', '.join(logged[:6])}." if logged else " It logged nothing."
-            )
-            raise NeverLogged(
-                f"Trial {trial.number} never logged {self._spec.metric!r}.{hint}",
-                f"log({{{self._spec.metric!r}: value}}) in the cell, or name another --metric.",
-            )
-        if math.isnan(value):
-            raise UsageProblem(f"{self._spec.metric} of trial {trial.number} is NaN.")
-        return value
-
-    @staticmethod
-    def _study_metrics(scope: RunScope) -> dict[str, float]:
-        scope.channel.drain()
-        return {name: series.last for name, series in scope.curves().items() if series}
-
-    def _note_repeat(self, trial: Any) -> None:
-        params = trial.params
-        self._repeats += any(one.params == params for one in self._study.done())
+    def _note(self, asked: Asked, came: Came) -> None:
+        if came.error is not None:
+            words = f"{asked.words[:1].lower()}{asked.words[1:]}"
+            self._session.host.say(f"cvtrack: {words} failed: {came.why}")
+            if isinstance(came.error, NeverLogged) and not self._study.done():
+                raise came.error
+        elif came.values and not asked.is_repeat:
+            same = [one for one in self._study.done() if one.params == asked.trial.params]
+            self._repeats += len(same) > 1
+            self._draw(asked.number, came.values)
 
     # -- the sweep
 
-    def _draw(self, number: int, value: float) -> None:
+    def _draw(self, number: int, values: list[float]) -> None:
         """Let the plot of the sweep's own run show each trial, and the best so far."""
         if self._parent is None:
             return
-        values = {self._spec.metric: value}
-        best = self._study.best()
-        if best is not None:
-            values["best_so_far"] = best.value
-        self._parent.channel.record(values, number, 1)
+        shown = dict(zip(self._spec.metrics, values, strict=True))
+        good = self._study.good()
+        if good and not self._spec.more:
+            shown["best_so_far"] = good[0].value
+        self._parent.channel.record(shown, number, 1)
 
     def _end_if_all_fail(self) -> None:
-        failed = self._study.failed()
+        failed = self._study.trials.failed()
         if len(failed) >= min(ALL_FAIL, self._spec.trials) and not self._study.done():
             raise UsageProblem(
                 f"All {len(failed)} trials of sweep {self._spec.name!r} failed; the last: "
-                f"{failed[-1].user_attrs.get('why', 'its process ended')}",
+                f"{failed[-1].user_attrs.get(WHY, 'its process ended')}",
                 "Their runs have the tracebacks. --fresh begins anew.",
             )
 
@@ -228,7 +156,7 @@ class Sweep:
                 "or all of it was tried."
             )
         best = study.best()
-        if self._parent is not None and best is not None:
+        if self._parent is not None and best is not None and not self._spec.more:
             found = [Tag("cvtrack.best_trial", str(best.number))]
             found.append(Tag("cvtrack.best_run", best.user_attrs.get(RUN, "")))
             self._parent.add(found)
@@ -240,7 +168,3 @@ class Sweep:
             self._parent.notices.append(line)
         else:
             self._session.host.say(f"cvtrack: {line}")
-
-
-class NeverLogged(UsageProblem):
-    """The metric of a sweep is not among those that its body logs."""

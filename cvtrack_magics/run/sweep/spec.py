@@ -23,6 +23,8 @@ class SweepSpec:
     """The options of ``%%mlsweep``, already checked.
 
     ``body`` is what the trials run, as text; ``mode`` is ``"continue"``, ``"fresh"`` or empty.
+    ``seeds`` is how often a promising trial is run in all, ``test_metric`` what is measured of the
+    winner alone, ``more`` the further metrics with their directions.
     """
 
     name: str
@@ -36,6 +38,29 @@ class SweepSpec:
     seed: int | None = None
     mode: str = ""
     body: str = field(default="", repr=False)
+    seeds: int = 1
+    test_metric: str = ""
+    more: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """What is to be best."""
+        return (self.metric, *(metric for metric, _ in self.more))
+
+    @property
+    def directions(self) -> tuple[str, ...]:
+        """``"maximize"`` or ``"minimize"``, for each metric."""
+        return (self.direction, *(direction for _, direction in self.more))
+
+    @property
+    def signs(self) -> tuple[int, ...]:
+        """1 for each metric of which less is better, -1 where more is."""
+        return tuple(1 if one == "minimize" else -1 for one in self.directions)
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether anything is run once the search has its trials."""
+        return self.seeds > 1 or bool(self.test_metric)
 
     @property
     def bounds(self) -> list[str]:

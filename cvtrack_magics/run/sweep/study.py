@@ -1,37 +1,26 @@
-"""The study of a sweep: Optuna's journal beside the store, and who holds which trial.
-
-Optuna leaves the trial of a process that was killed RUNNING for ever. Here each trial names a
-lock file that its process holds for as long as it lives; a trial whose lock nobody holds is told
-to have failed, and its parameters are asked for again.
-"""
+"""The study of a sweep: its trials in Optuna's journal beside the store, and its own run."""
 
 from __future__ import annotations
 
-import contextlib
-import os
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from cvtrack_magics.errors import UsageProblem, did_you_mean
 from cvtrack_magics.journal import liveness
+from cvtrack_magics.run.sweep.journal import WAIT, Journal, alone
+from cvtrack_magics.run.sweep.ranking import front
+from cvtrack_magics.run.sweep.repeats import Repeats
 from cvtrack_magics.run.sweep.search import BOUNDS, folder_of, optuna, pruner_of, sampler_of
-from cvtrack_magics.run.sweep.spec import SweepSpec, distances, rules_of
+from cvtrack_magics.run.sweep.spec import SweepSpec, rules_of
+from cvtrack_magics.run.sweep.trials import Asked, Place, Trials
 
 if TYPE_CHECKING:
     from cvtrack_magics.run.session import Session
 
-OWNER, BOOT, RETRIES, ORIGIN, AGAIN = "owner", "boot", "retries", "origin", "again"
-"""Attributes of a trial: who holds it, how often and from which it was taken up, whether it is."""
-SECONDS, RUN, WHY = "seconds", "run", "why"
 PARENT, OPENED, LEADER, LEADER_BOOT = "parent", "opened", "leader", "leader_boot"
 """Attributes of a study: its run, whether that is open, and the process that opened it."""
-UNHELD = 10.0  # seconds that a trial may be without a holder while it is begun
-WAIT = 0.02  # seconds between two tries for the lock of a study
-_under_way: set[tuple[str, int]] = set()
-"""The trials that this process runs, by study."""
 
 
 class Study:
@@ -53,20 +42,26 @@ class Study:
     def __init__(self, session: Session, spec: SweepSpec) -> None:
         self._prepare(session, spec)
         with self._alone():
-            self.name, self.study = self._open()
+            self._use(*self._open())
+        self.trials.nothing_under_way()
 
     def _prepare(self, session: Session, spec: SweepSpec) -> None:
         self.spec = spec
         self.optuna = optuna()
-        self._folder = folder_of(session)
-        self.root = self._folder / "journal"  # whose locks lie beside it
-        self.owner = liveness.hold(self.root)
-        place = str(self._folder / "studies.log")
-        backend = self.optuna.storages.journal.JournalFileBackend(place)
-        self._storage = self.optuna.storages.JournalStorage(backend)
+        folder = folder_of(session)
+        file = folder / "studies.log"
+        journals = self.optuna.storages.journal
+        journal = Journal(file, lambda: journals.JournalFileBackend(str(file)))
+        storage = self.optuna.storages.JournalStorage(journal)
+        self._place = Place(folder, liveness.hold(folder / "journal"), storage)
         # before the first run of a session the store may have to be asked
         experiment = session.tracking.experiment_now()[1] or session.tracking.current_experiment()
         self._prefix = f"{experiment}/{spec.name}#"
+
+    def _use(self, name: str, study: Any) -> None:
+        self.name, self.study = name, study
+        self.trials = Trials(study, self._place, self.spec.retries)
+        self.repeats = Repeats(self.name, self._place, self.spec)
 
     @classmethod
     def of(cls, session: Session, name: str) -> Study:
@@ -86,14 +81,17 @@ class Study:
             raise UsageProblem(f"There is no sweep {name!r} in this experiment.{hint}")
         study = blank._load(number)
         attributes = study.user_attrs
+        first, *more = zip(metrics_of(study), directions_of(study), strict=True)
         blank.spec = SweepSpec(
             name,
-            str(attributes.get("metric", "")),
-            study.direction.name.lower(),
+            *first,
             trials=int(attributes.get("trials", len(study.trials))),
             rules=rules_of(list(attributes.get("rules", ()))),
+            seeds=int(attributes.get("seeds", 1)),
+            test_metric=str(attributes.get("test_metric", "")),
+            more=tuple(more),
         )
-        blank.name, blank.study = f"{blank._prefix}{number}", study
+        blank._use(f"{blank._prefix}{number}", study)
         return blank
 
     # -- opening
@@ -101,7 +99,7 @@ class Study:
     def _names(self) -> list[str]:
         """Return the sweeps of the experiment."""
         place = self._prefix[: -len(self.spec.name) - 1]
-        names = self.optuna.study.get_all_study_names(self._storage)
+        names = self.optuna.study.get_all_study_names(self._place.storage)
         return [
             one.removeprefix(place).rpartition("#")[0] for one in names if one.startswith(place)
         ]
@@ -114,28 +112,33 @@ class Study:
         else:
             number += 1
             study = self._create(number)
-        study.set_user_attr("trials", self.spec.trials)
+        for key in ("trials", "seeds", "test_metric"):
+            study.set_user_attr(key, getattr(self.spec, key))
         study.sampler, study.pruner = sampler_of(self.spec, study.trials), pruner_of(self.spec)
         return f"{self._prefix}{number}", study
 
     def _last(self) -> int:
-        names = self.optuna.study.get_all_study_names(self._storage)
+        names = self.optuna.study.get_all_study_names(self._place.storage)
         numbers = [
             name.removeprefix(self._prefix) for name in names if name.startswith(self._prefix)
         ]
         return max((int(number) for number in numbers if number.isdigit()), default=0)
 
     def _load(self, number: int) -> Any:
-        return self.optuna.load_study(study_name=f"{self._prefix}{number}", storage=self._storage)
+        return self.optuna.load_study(
+            study_name=f"{self._prefix}{number}", storage=self._place.storage
+        )
 
     def _create(self, number: int) -> Any:
         study = self.optuna.create_study(
             study_name=f"{self._prefix}{number}",
-            storage=self._storage,
-            direction=self.spec.direction,
+            storage=self._place.storage,
+            directions=list(self.spec.directions),
         )
         study.set_user_attr("body", self.spec.digest)
-        study.set_user_attr("metric", self.spec.metric)
+        study.set_user_attr(
+            "metric", list(self.spec.metrics) if self.spec.more else self.spec.metric
+        )
         study.set_user_attr("rules", self.spec.bounds)
         return study
 
@@ -143,10 +146,10 @@ class Study:
         spec, attributes = self.spec, study.user_attrs
         had = f"{len(study.trials)} trial{'s' * (len(study.trials) != 1)}"
         changed = []
-        if attributes.get("metric") != spec.metric:
-            changed.append(f"the metric (it was {attributes.get('metric')})")
-        if study.direction.name.lower() != spec.direction:
-            changed.append(f"the direction (it was {study.direction.name.lower()})")
+        if metrics_of(study) != spec.metrics:
+            changed.append(f"the metric (it was {', '.join(metrics_of(study))})")
+        if directions_of(study) != spec.directions:
+            changed.append(f"the direction (it was {', '.join(directions_of(study))})")
         if list(attributes.get("rules", ())) != spec.bounds:
             changed.append("the rules of --require")
         if changed:
@@ -170,12 +173,14 @@ class Study:
             attributes = self.study.user_attrs
             leader = attributes.get(LEADER, "")
             boot = attributes.get(LEADER_BOOT, "")
-            if leader not in ("", self.owner) and liveness.is_alive(self.root, leader, boot):
+            if leader not in ("", self._place.owner) and liveness.is_alive(
+                self._place.root, leader, boot
+            ):
                 # seeded alike, two processes would try the same
                 self.study.sampler = sampler_of(replace(self.spec, seed=None), [])
                 return False
             self.study.set_user_attr(OPENED, False)
-            self.study.set_user_attr(LEADER, self.owner)
+            self.study.set_user_attr(LEADER, self._place.owner)
             self.study.set_user_attr(LEADER_BOOT, liveness.boot_id())
         return True
 
@@ -202,81 +207,33 @@ class Study:
 
     # -- trials
 
-    def ask(self) -> Any:
-        """Return the next trial, held by this process; None when no more are wanted."""
-        with self._alone():
-            if self.taken >= self.spec.trials:
-                return None
-            trial = self.study.ask()
-            _under_way.add((self.name, trial.number))
-            trial.set_user_attr(OWNER, self.owner)
-            trial.set_user_attr(BOOT, liveness.boot_id())
-        return trial
+    def ask(self) -> Asked | None:
+        """Return what is to be run next, held by this process; None when nothing is, now.
 
-    def let_go(self, trial: Any) -> None:
-        """Note that this process runs a trial no more, whatever became of it."""
-        _under_way.discard((self.name, trial.number))
-
-    def tell(self, trial: Any, value: float, metrics: dict[str, float], seconds: float) -> None:
-        """Say what came of a trial."""
-        trial.set_user_attr(SECONDS, seconds)
-        if self.spec.rules:
-            trial.set_user_attr(BOUNDS, distances(self.spec.rules, metrics))
-        self.study.tell(trial, value)
-
-    def end(self, trial: Any, state: str, why: str, seconds: float) -> None:
-        """Say that a trial was pruned (``"PRUNED"``), or failed (``"FAIL"``)."""
-        trial.set_user_attr(SECONDS, seconds)
-        trial.set_user_attr(WHY, why[:500])
-        if self.spec.rules:
-            trial.set_user_attr(BOUNDS, [1.0] * len(self.spec.rules))
-        self.study.tell(trial, state=self.optuna.trial.TrialState[state])
-
-    def put_back(self, number: int, *, counts: bool) -> bool:
-        """End a trial that nobody runs any more, and ask for its parameters again.
-
-        Parameters
-        ----------
-        number : int
-            The trial's.
-        counts : bool
-            Whether this is one of its ``--retries``.
-
-        Returns
-        -------
-        bool
-            Whether it is asked for again.
+        First the trials of the search; when all have ended, repeats of the promising ones; at
+        last the winner.
         """
-        frozen = next(one for one in self.study.trials if one.number == number)
-        tries = int(frozen.user_attrs.get(RETRIES, 0)) + counts
-        again = tries <= self.spec.retries
-        if again:
-            self._storage.set_trial_user_attr(frozen._trial_id, AGAIN, True)
-        self.study.tell(number, state=self.optuna.trial.TrialState.FAIL)
-        if again and frozen.params:
-            origin = frozen.user_attrs.get(ORIGIN, number)
-            self.study.enqueue_trial(frozen.params, user_attrs={RETRIES: tries, ORIGIN: origin})
-        return again
-
-    def take_up(self) -> list[int]:
-        """Put back the trials whose process is gone; return their numbers."""
         with self._alone():
-            gone = [one.number for one in self._in("RUNNING") if not self._is_held(one)]
-            for number in gone:
-                self.put_back(number, counts=True)
-        return gone
+            if self.taken < self.spec.trials:
+                return self.trials.ask()
+            if self.spec.goes_on and not self.trials.of("RUNNING"):
+                return self.repeats.ask(self.good())
+        return None
 
-    def _is_held(self, trial: Any) -> bool:
-        owner = trial.user_attrs.get(OWNER)
-        if owner is None:  # its process is about to say so, or died before it did
-            return bool(time.time() - trial.datetime_start.timestamp() < UNHELD)
-        if owner == self.owner:  # an interrupt may have come before it was begun
-            return (self.name, trial.number) in _under_way
-        return liveness.is_alive(self.root, owner, trial.user_attrs.get(BOOT, ""))
+    @property
+    def is_done(self) -> bool:
+        """Whether nothing is left to run, nor run by others whose values are waited for."""
+        with self._alone():
+            if self.taken < self.spec.trials:
+                return False
+            if not self.spec.goes_on:
+                return True
+            return not self.trials.of("RUNNING") and self.repeats.is_done(self.good())
 
-    def _in(self, *states: str) -> list[Any]:
-        wanted = tuple(self.optuna.trial.TrialState[state] for state in states)
-        return list(self.study.get_trials(deepcopy=False, states=wanted))
+    def take_up(self) -> list[str]:
+        """Put back the trials whose process is gone; return what is said of each."""
+        with self._alone():
+            return [*self.trials.take_up(), *self.repeats.take_up()]
 
     # -- what is read
 
@@ -285,42 +242,56 @@ class Study:
         """How many trials are done or under way; those that are asked for again are not."""
         return len(self.all())
 
-    def done(self) -> list[Any]:
-        """Return the trials that gave a value."""
-        return self._in("COMPLETE")
-
-    def failed(self) -> list[Any]:
-        """Return those that failed, and are not asked for again."""
-        return [one for one in self._in("FAIL") if not one.user_attrs.get(AGAIN)]
-
     def all(self) -> list[Any]:
         """Return all trials that were begun, but for those that are asked for again."""
-        return [
-            one
-            for one in self._in("COMPLETE", "PRUNED", "FAIL", "RUNNING")
-            if not one.user_attrs.get(AGAIN)
-        ]
+        return self.trials.begun()
+
+    def done(self) -> list[Any]:
+        """Return the trials that gave a value."""
+        return self.trials.of("COMPLETE")
+
+    def good(self) -> list[Any]:
+        """Return those that gave a value and keep all rules, by the first metric, the best first.
+
+        A trial that breaks a rule with another seed breaks it.
+        """
+        sign, broken = self.spec.signs[0], self.repeats.broken
+        kept = [one for one in self.done() if keeps(one) and one.number not in broken]
+        return sorted(kept, key=lambda one: (sign * one.values[0], one.number))
 
     def best(self) -> Any:
-        """Return the best trial that keeps all rules; None where there is none."""
-        good = [one for one in self.done() if all(x <= 0 for x in one.user_attrs.get(BOUNDS, ()))]
-        sign = 1 if self.spec.direction == "minimize" else -1
-        return min(good, key=lambda one: (sign * one.value, one.number), default=None)
+        """Return the best trial that keeps all rules; None where there is none.
+
+        Where trials were repeated it is the one with the best bound.
+        """
+        return self.repeats.first_of(self.good())
+
+    def front(self) -> list[Any]:
+        """Return the trials that keep all rules and that no other beats in all metrics."""
+        return self.front_of(self.good())
+
+    def front_of(self, good: list[Any]) -> list[Any]:
+        """Return those of some trials that no other beats in all metrics."""
+        return [good[at] for at in front([one.values for one in good], self.spec.signs)]
 
     # -- one process at a time
 
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
+    def _alone(self) -> AbstractContextManager[None]:
         """Let no other process look at the trials meanwhile."""
-        handle = os.open(self._folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            while True:
-                try:
-                    liveness.lock(handle)
-                    break
-                except OSError:
-                    time.sleep(WAIT)
-            yield
-        finally:
-            with contextlib.suppress(OSError):
-                os.close(handle)  # and so gives the lock back
+        return alone(self._place.folder / "lock")
+
+
+def metrics_of(study: Any) -> tuple[str, ...]:
+    """Return what is to be best of a study."""
+    said = study.user_attrs.get("metric", "")
+    return (said,) if isinstance(said, str) else tuple(said)
+
+
+def directions_of(study: Any) -> tuple[str, ...]:
+    """Return the direction of each metric of a study."""
+    return tuple(one.name.lower() for one in study.directions)
+
+
+def keeps(trial: Any) -> bool:
+    """Say whether a trial keeps all rules."""
+    return all(far <= 0 for far in trial.user_attrs.get(BOUNDS, ()))

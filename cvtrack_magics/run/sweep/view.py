@@ -5,11 +5,15 @@ from __future__ import annotations
 import time
 import uuid
 from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from cvtrack_magics.display.table_view import Listing
 from cvtrack_magics.display.text import duration, number
+from cvtrack_magics.run.sweep.ranking import CONFIDENCE, Estimate
 from cvtrack_magics.run.sweep.spec import SweepSpec
+from cvtrack_magics.run.sweep.trials import CHOSEN, MEASURED, SECONDS
 
 if TYPE_CHECKING:
     from cvtrack_magics.run.host import Host
@@ -60,60 +64,141 @@ class SweepView:
             self.show(study)
 
 
+@dataclass(frozen=True)
+class _Standing:
+    """A sweep as it is now, read once."""
+
+    spec: SweepSpec
+    digits: int
+    trials: list[Any]
+    good: list[Any]
+    first: list[Any]
+    """The front, or the trials that were repeated, the best first."""
+    best: Any
+    worth: Mapping[int, Estimate]
+
+    @classmethod
+    def of(cls, study: Study, digits: int) -> _Standing:
+        trials, good, spec = study.all(), study.good(), study.spec
+        first = study.front_of(good) if spec.more else study.repeats.ranked(good)
+        best = None if spec.more else study.repeats.first_of(good)
+        return cls(spec, digits, trials, good, first, best, study.repeats.estimates(trials))
+
+    @property
+    def marks(self) -> dict[int, str]:
+        if self.spec.more:
+            return {one.number: "front" for one in self.first}
+        return {} if self.best is None else {self.best.number: "best"}
+
+    def ranked(self) -> list[Any]:
+        """Return all: the best, or the front, then those that keep the rules, then others."""
+        place = {one.number: at for at, one in enumerate(reversed([*self.first, *self.good]))}
+        sign = self.spec.signs[0]
+
+        def rank(one: Any) -> tuple[bool, int, float, int]:
+            done = one.state.name == "COMPLETE"
+            own = sign * one.values[0] if done else 0.0
+            return not done, -place.get(one.number, -1), own, one.number
+
+        return sorted(self.trials, key=rank)
+
+
 def table(study: Study, digits: int) -> Listing:
     """Return the best trials of a sweep, the first one being the best."""
-    spec, trials = study.spec, study.all()
-    best = study.best()
-    names = list(dict.fromkeys(name for one in trials for name in one.params))[:COLUMNS]
-    rows = [_row(one, names, best, digits) for one in _ranked(study)[:ROWS]]
+    now = _Standing.of(study, digits)
+    spec = now.spec
+    names = list(dict.fromkeys(name for one in now.trials for name in one.params))[:COLUMNS]
+    return Listing(
+        title=f"Sweep {spec.name}",
+        where=_aim(spec) + _bounds(spec),
+        columns=("", "trial", *_heads(spec, bool(now.worth)), *names, "state", "time"),
+        rows=tuple(_row(one, names, now) for one in now.ranked()[:ROWS]),
+        notes=(_counts(study, now.trials), *_notes(study, now)),
+    )
+
+
+def _heads(spec: SweepSpec, repeated: bool) -> tuple[str, ...]:
+    ends = "lower bound" if spec.direction == "maximize" else "upper bound"
+    return (*spec.metrics, *(("mean", ends, "seeds") if repeated else ()))
+
+
+def _aim(spec: SweepSpec) -> str:
+    aims = ("most" if one == "maximize" else "least" for one in spec.directions)
+    said = [f"{metric}, {aim} is best" for metric, aim in zip(spec.metrics, aims, strict=True)]
+    return " · ".join(said)
+
+
+def _counts(study: Study, trials: list[Any]) -> str:
+    """Say how many trials and repeats there are, and about how long the rest takes."""
+    wanted = study.spec.trials
     counted = Counter(STATES[one.state.name] for one in trials)
     said = ", ".join(f"{counted[state]} {state}" for state in STATES.values() if counted[state])
-    notes = [f"{len(trials)} of {spec.trials} trials: {said}" if trials else "No trial yet."]
-    left = spec.trials - len(trials) + counted["running"]
-    took = [one.user_attrs["seconds"] for one in trials if "seconds" in one.user_attrs]
+    notes = [f"{len(trials)} of {wanted} trials: {said}" if trials else "No trial yet."]
+    repeats, ended = study.repeats.left()
+    if repeats:
+        notes.append(f"{ended} of {repeats} repeats")
+    left = wanted - len(trials) + counted["running"] + repeats - ended
+    took = [one.user_attrs[SECONDS] for one in trials if SECONDS in one.user_attrs]
     if left > 0 and took:
         notes.append(f"about {duration(left * sum(took) / len(took))} left")
     if len(trials) > ROWS:
         notes.append(f"the best {ROWS} are shown; %mlruns has all")
-    aim = "most" if spec.direction == "maximize" else "least"
-    return Listing(
-        title=f"Sweep {spec.name}",
-        where=f"{spec.metric}, {aim} is best" + _bounds(spec),
-        columns=("", "trial", spec.metric, *names, "state", "time"),
-        rows=tuple(rows),
-        notes=("; ".join(notes),),
+    return "; ".join(notes)
+
+
+def _notes(study: Study, now: _Standing) -> Iterator[str]:
+    """Say how the best was found, and what it is on data that was not used to choose."""
+    spec, best, digits = now.spec, now.best, now.digits
+    worth = [one for one in now.worth.values() if one.n > 1]
+    if worth:
+        end = "highest lower" if spec.direction == "maximize" else "lowest upper"
+        yield (
+            f"best: the {end} end of the {CONFIDENCE:.0%} t interval of the mean over seeds, "
+            "the trial's own value counted"
+        )
+        if all(one.bound == one.mean for one in worth):
+            yield "All seeds gave the same: nothing in this cell depends on the seed."
+    look = study.repeats.last_look(best.number) if best is not None else None
+    if look is None:
+        return
+    found, said = now.worth.get(best.number), look.user_attrs
+    chosen = number(found.mean if found else best.value, digits)
+    where = f" (mean of {found.n} seeds)" if found else ""
+    there = f", {spec.metric} {number(said[CHOSEN], digits)} there" if CHOSEN in said else ""
+    measured = f"{said[MEASURED]} {number(look.value, digits)}{there}"
+    yield (
+        f"trial {best.number} measured again: {measured}; chosen by {spec.metric} {chosen}{where}"
     )
+    if study.repeats.looks() > 1:
+        yield (
+            f"{said[MEASURED]} was looked at {study.repeats.looks()} times in this sweep: "
+            "the more often, the less it says."
+        )
 
 
 def _bounds(spec: SweepSpec) -> str:
     return "".join(f", {bound}" for bound in spec.bounds)
 
 
-def _ranked(study: Study) -> list[Any]:
-    sign = 1 if study.spec.direction == "minimize" else -1
-
-    def rank(one: Any) -> tuple[int, float, int]:
-        kept = all(x <= 0 for x in one.user_attrs.get("bounds", ()))
-        done = one.state.name == "COMPLETE"
-        return (
-            0 if done and kept else 1 if done else 2,
-            sign * one.value if done else 0,
-            one.number,
-        )
-
-    return sorted(study.all(), key=rank)
-
-
-def _row(one: Any, names: list[str], best: Any, digits: int) -> tuple[str, ...]:
-    value = number(one.value, digits) if one.state.name == "COMPLETE" else "–"
-    params = [_shown(one.params.get(name), digits) for name in names]
-    took = one.user_attrs.get("seconds")
-    kept = all(x <= 0 for x in one.user_attrs.get("bounds", ()))
-    state = STATES[one.state.name]
-    if state == "finished" and not kept:
+def _row(one: Any, names: list[str], now: _Standing) -> tuple[str, ...]:
+    digits, state = now.digits, STATES[one.state.name]
+    done = state == "finished"
+    values = [number(value, digits) for value in one.values] if done else []
+    values = values or ["–"] * len(now.spec.metrics)
+    if now.worth:
+        found = now.worth.get(one.number)
+        values += _worth(found, digits) if found else ["–", "–", "1" if done else "–"]
+    if done and not any(one.number == other.number for other in now.good):
         state = "breaks a rule"
-    first = "best" if best is not None and one.number == best.number else ""
-    return (first, str(one.number), value, *params, state, duration(took) if took else "–")
+    params = [_shown(one.params.get(name), digits) for name in names]
+    took = one.user_attrs.get(SECONDS)
+    mark = now.marks.get(one.number, "")
+    return (mark, str(one.number), *values, *params, state, duration(took) if took else "–")
+
+
+def _worth(found: Estimate, digits: int) -> list[str]:
+    bound = number(found.bound, digits) if found.n > 1 else "–"
+    return [number(found.mean, digits), bound, str(found.n)]
 
 
 def _shown(value: Any, digits: int) -> str:
