@@ -34,6 +34,7 @@ DIRECTIONS = {"max": "maximize", "min": "minimize"}
     direction=Arg("WHICH"),
     pruner=Arg("WHICH"),
     require=Arg("RULE", many="append"),
+    test_metric=Arg("METRIC"),
     timeout=Arg("S"),
     extras={
         "continue": Arg(const=True, help="Go on although the cell changed."),
@@ -50,6 +51,7 @@ def mlsweep(
     pruner: str = "none",
     require: Sequence[str] = (),
     seeds: int = 1,
+    test_metric: str = "",
     timeout: float = 0.0,
     retries: int = 2,
     seed: int | None = None,
@@ -87,6 +89,9 @@ def mlsweep(
     seeds : int
         How many seeds promising trials are run with in all, once the search has its trials: the
         best quarter, at least three. The best is then the one with the best bound of the mean.
+    test_metric : str
+        What the winner is measured by at last, on data that was not used to choose: it is run once
+        more, with ``trial.final`` true, and both figures are shown.
     timeout : float
         Seconds after which no further trial is begun; 0 is for ever.
     retries : int
@@ -132,6 +137,7 @@ def mlsweep(
         pruner=pruner,
         require=require,
         seeds=seeds,
+        test_metric=test_metric,
         timeout=timeout,
         retries=retries,
         seed=seed,
@@ -150,6 +156,7 @@ def checked(
     pruner: str,
     require: Sequence[str],
     seeds: int,
+    test_metric: str,
     timeout: float,
     retries: int,
     seed: int | None,
@@ -173,6 +180,11 @@ def checked(
     if seeds < 1:
         raise UsageProblem("A trial has at least one seed.", "--seeds 3")
     rules = rules_of(list(require))
+    if test_metric and test_metric in (metric, *(rule.subject for rule in rules)):
+        raise UsageProblem(
+            f"{test_metric!r} is used to choose, so it cannot say what the winner is worth.",
+            "Let --test-metric name one that is measured on other data.",
+        )
     return SweepSpec(
         name,
         metric,
@@ -186,6 +198,7 @@ def checked(
         mode=mode,
         body=body,
         seeds=seeds,
+        test_metric=test_metric,
     )
 
 
@@ -254,6 +267,7 @@ def _open(study: Study, cell: Any) -> RunScope:
         Param("sweep.pruner", spec.pruner),
         *(Param(f"sweep.require.{at}", text) for at, text in enumerate(spec.bounds)),
         *([Param("sweep.seeds", str(spec.seeds))] if spec.seeds > 1 else []),
+        *([Param("sweep.test_metric", spec.test_metric)] if spec.test_metric else []),
         *([Param("sweep.seed", str(spec.seed))] if spec.seed is not None else []),
     )
     again = bool(study.parent_id)

@@ -11,7 +11,7 @@ from cvtrack_magics.errors import UsageProblem
 from cvtrack_magics.records import Tag
 from cvtrack_magics.run.sweep.study import Study
 from cvtrack_magics.run.sweep.trial_run import Came, NeverLogged, Objective, TrialRun
-from cvtrack_magics.run.sweep.trials import RUN, WHY, Asked
+from cvtrack_magics.run.sweep.trials import MEASURED, RUN, WHY, Asked
 from cvtrack_magics.run.sweep.view import SweepView
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from cvtrack_magics.run.session import Session
     from cvtrack_magics.run.sweep.spec import SweepSpec
 
+LAST = "cvtrack.final_run"
 ALL_FAIL = 5  # trials that fail before any gave a value, after which the sweep ends
 POLL = 0.2  # seconds between two looks at what other processes still run
 
@@ -135,6 +136,16 @@ class Sweep:
             shown["best_so_far"] = good[0].value
         self._parent.channel.record(shown, number, 1)
 
+    def _draw_last(self, best: int) -> None:
+        """Give the sweep's own run, once, what the winner was on data that did not choose it."""
+        look, parent = self._study.repeats.last_look(best), self._parent
+        if look is None or parent is None:
+            return
+        run_id = str(look.user_attrs.get(RUN, ""))
+        if {**parent.stretch.earlier.tags, **parent.tags}.get(LAST) != run_id:
+            parent.channel.record({look.user_attrs[MEASURED]: look.value}, best, 1)
+            parent.add([Tag(LAST, run_id)])
+
     def _end_if_all_fail(self) -> None:
         failed = self._study.trials.failed()
         if len(failed) >= min(ALL_FAIL, self._spec.trials) and not self._study.done():
@@ -160,6 +171,7 @@ class Sweep:
             found = [Tag("cvtrack.best_trial", str(best.number))]
             found.append(Tag("cvtrack.best_run", best.user_attrs.get(RUN, "")))
             self._parent.add(found)
+            self._draw_last(best.number)
         if best is None and study.done():
             self._tell("No trial keeps all rules of --require: there is no best one.")
 
