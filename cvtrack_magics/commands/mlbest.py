@@ -9,15 +9,16 @@ from cvtrack_magics.errors import UsageProblem
 from cvtrack_magics.run.current import get_session
 
 if TYPE_CHECKING:
-    from cvtrack_magics.run.sweep.best import Best
+    from cvtrack_magics.run.sweep.best import Best, Front
 
 
 @command(returns=True, name=Arg("SWEEP"))
-def mlbest(name: str) -> Best:
+def mlbest(name: str) -> Best | Front:
     """Return the best trial of a sweep: its params, its value and its run.
 
     Where promising trials were repeated with ``--seeds`` it is the one with the best bound of its
-    mean, and has ``mean``, ``bound`` and ``seeds``, too.
+    mean, and has ``mean``, ``bound`` and ``seeds``, too. Where the sweep has several metrics there
+    is no best one: those that no other beats in all of them are given as a list.
 
     Parameters
     ----------
@@ -39,7 +40,7 @@ def mlbest(name: str) -> Best:
     >>> with mlrun("final", params=best.params):
     ...     train(**best.params)
     """
-    from cvtrack_magics.run.sweep.best import best_of
+    from cvtrack_magics.run.sweep.best import Front, best_of
     from cvtrack_magics.run.sweep.study import Study
 
     session = get_session()
@@ -48,5 +49,10 @@ def mlbest(name: str) -> Best:
         raise UsageProblem(
             f"No trial of sweep {name!r} gave a value that keeps its rules.",
             "%mlruns shows how they ended.",
+        )
+    if isinstance(found, Front):
+        session.host.say(
+            f"cvtrack: sweep {name!r} has several metrics, so none of its trials is the best: "
+            f"here are the {len(found)} that no other beats, as a list."
         )
     return found

@@ -17,7 +17,7 @@ from cvtrack_magics.run.spec import RunSpec
 
 if TYPE_CHECKING:
     from cvtrack_magics.run.scope import RunScope
-    from cvtrack_magics.run.sweep.best import Best
+    from cvtrack_magics.run.sweep.best import Best, Front
     from cvtrack_magics.run.sweep.runner import Sweep
     from cvtrack_magics.run.sweep.spec import SweepSpec
     from cvtrack_magics.run.sweep.study import Study
@@ -30,8 +30,8 @@ DIRECTIONS = {"max": "maximize", "min": "minimize"}
     cell=True,
     objective=Arg(hidden=True),
     mode=Arg(hidden=True),
-    metric=Arg("METRIC"),
-    direction=Arg("WHICH"),
+    metric=Arg("METRIC", many="append"),
+    direction=Arg("WHICH", many="append"),
     pruner=Arg("WHICH"),
     require=Arg("RULE", many="append"),
     test_metric=Arg("METRIC"),
@@ -45,9 +45,9 @@ def mlsweep(
     name: str,
     objective: Callable[[Any], Any],
     *,
-    metric: str,
+    metric: str | Sequence[str],
     trials: int = 50,
-    direction: str = "",
+    direction: str | Sequence[str] = (),
     pruner: str = "none",
     require: Sequence[str] = (),
     seeds: int = 1,
@@ -56,7 +56,7 @@ def mlsweep(
     retries: int = 2,
     seed: int | None = None,
     mode: str = "",
-) -> Best | None:
+) -> Best | Front | None:
     """Run a cell as many trials, chosen by Optuna; each is a run nested under the sweep's.
 
     The cell asks ``trial``, which is Optuna's, for its parameters and logs the metric; in a script
@@ -74,12 +74,13 @@ def mlsweep(
     objective : callable
         Takes Optuna's trial and asks it: ``lr = trial.suggest_float("lr", 1e-4, 1e-1, log=True)``.
         Its value is the number that it returns, or else the last one that it logs of ``metric``.
-    metric : str
-        What is to be best.
+    metric : str or sequence of str
+        What is to be best. Several are weighed up against each other: what is found then is the
+        Pareto front, the trials that no other beats in all of them.
     trials : int
         How many are wanted in all, those of earlier calls counted.
-    direction : str
-        ``"maximize"`` or ``"minimize"``; not needed where the metric's name tells.
+    direction : str or sequence of str
+        ``"maximize"`` or ``"minimize"``, for each metric; not needed where their names tell.
     pruner : str
         ``"median"``, ``"halving"``, ``"hyperband"`` or ``"none"``: what ``trial.should_prune()``
         goes by.
@@ -103,8 +104,8 @@ def mlsweep(
 
     Returns
     -------
-    Best or None
-        The best so far; None where no trial keeps the rules.
+    Best or Front or None
+        The best so far, of several metrics the front, a list; None where no trial keeps the rules.
 
     Raises
     ------
@@ -150,8 +151,8 @@ def mlsweep(
 def checked(
     *,
     name: str,
-    metric: str,
-    direction: str,
+    metric: str | Sequence[str],
+    direction: str | Sequence[str],
     trials: int,
     pruner: str,
     require: Sequence[str],
@@ -166,12 +167,10 @@ def checked(
     """Return what was asked for; :class:`UsageProblem` where it makes no sense."""
     from cvtrack_magics.run.sweep.spec import PRUNERS, SweepSpec, rules_of
 
-    if not metric:
+    metrics = tuple(dict.fromkeys([metric] if isinstance(metric, str) else metric))
+    if not metrics or not all(metrics):
         raise UsageProblem("A sweep needs to know what is to be best.", "--metric val/acc")
-    direction = direction or DIRECTIONS.get(direction_of(metric), "")
-    if direction not in DIRECTIONS.values():
-        said = f"{direction!r} is no direction" if direction else f"{metric!r} tells no direction"
-        raise UsageProblem(f"{said}.", "Say --direction maximize, or minimize.")
+    aims = _directions(metrics, [direction] if isinstance(direction, str) else direction)
     if pruner not in PRUNERS:
         hint = did_you_mean(pruner, PRUNERS)
         raise UsageProblem(f"There is no pruner {pruner!r}.{hint}", f"One of {', '.join(PRUNERS)}.")
@@ -180,15 +179,17 @@ def checked(
     if seeds < 1:
         raise UsageProblem("A trial has at least one seed.", "--seeds 3")
     rules = rules_of(list(require))
-    if test_metric and test_metric in (metric, *(rule.subject for rule in rules)):
+    if test_metric and test_metric in (*metrics, *(rule.subject for rule in rules)):
         raise UsageProblem(
             f"{test_metric!r} is used to choose, so it cannot say what the winner is worth.",
             "Let --test-metric name one that is measured on other data.",
         )
+    if len(metrics) > 1:
+        _refuse_with_several(pruner=pruner != "none", seeds=seeds > 1, test_metric=test_metric)
     return SweepSpec(
         name,
-        metric,
-        direction,
+        metrics[0],
+        aims[0],
         trials=trials,
         pruner=pruner,
         rules=rules,
@@ -199,7 +200,41 @@ def checked(
         body=body,
         seeds=seeds,
         test_metric=test_metric,
+        more=tuple(zip(metrics[1:], aims[1:], strict=True)),
     )
+
+
+def _directions(metrics: Sequence[str], given: Sequence[str]) -> list[str]:
+    """Return the direction of each metric: as it was said, or as its name tells."""
+    said = [one for one in given if one]
+    if said and len(said) != len(metrics):
+        raise UsageProblem(
+            f"{len(metrics)} metrics have {len(said)} directions.",
+            "Say --direction once for each --metric, in their order.",
+        )
+    found = said or [DIRECTIONS.get(direction_of(metric), "") for metric in metrics]
+    for metric, direction in zip(metrics, found, strict=True):
+        if direction not in DIRECTIONS.values():
+            why = f"{direction!r} is no" if direction else f"{metric!r} tells no"
+            each = " for each --metric, in their order" * (len(metrics) > 1)
+            raise UsageProblem(f"{why} direction.", f"Say --direction maximize, or minimize{each}.")
+    return found
+
+
+def _refuse_with_several(**given: Any) -> None:
+    """Raise :class:`UsageProblem` for what has a meaning only where one metric is to be best."""
+    why = {
+        "pruner": "Optuna prunes by one metric",
+        "seeds": "the best bound is of one metric",
+        "test_metric": "the winner of one metric is measured again",
+    }
+    for option, wanted in given.items():
+        if wanted:
+            words = option.replace("_", "-")
+            raise UsageProblem(
+                f"--{words} does not go with several --metric: {why[option]}.",
+                f"Leave out --{words}, or make one metric a rule: --require 'latency_ms<=20'.",
+            )
 
 
 def sweep_over(
@@ -207,7 +242,7 @@ def sweep_over(
     objective: Callable[[Any], Any],
     attach: Callable[[RunScope], None] | None = None,
     cell: Any = None,
-) -> Best | None:
+) -> Best | Front | None:
     """Open or join the run of a sweep, and run its trials.
 
     Parameters
@@ -262,8 +297,8 @@ def _run_in(parent: RunScope, sweep: Sweep, gone: list[str], *, ends: bool) -> N
 def _open(study: Study, cell: Any) -> RunScope:
     spec, session = study.spec, get_session()
     records = (
-        Param("sweep.metric", spec.metric),
-        Param("sweep.direction", spec.direction),
+        Param("sweep.metric", ", ".join(spec.metrics)),
+        Param("sweep.direction", ", ".join(spec.directions)),
         Param("sweep.pruner", spec.pruner),
         *(Param(f"sweep.require.{at}", text) for at, text in enumerate(spec.bounds)),
         *([Param("sweep.seeds", str(spec.seeds))] if spec.seeds > 1 else []),
@@ -276,7 +311,7 @@ def _open(study: Study, cell: Any) -> RunScope:
     return scope
 
 
-def _best_of(study: Study) -> Best | None:
+def _best_of(study: Study) -> Best | Front | None:
     from cvtrack_magics.run.sweep.best import best_of
 
     return best_of(study, get_session().config.digits)

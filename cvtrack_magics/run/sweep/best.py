@@ -61,8 +61,31 @@ class Best:
         return found
 
 
-def best_of(study: Study, digits: int) -> Best | None:
-    """Return the best trial of a study so far.
+class Front(list[Best]):
+    """The trials that no other beats in all metrics, by the first one, the best first.
+
+    Parameters
+    ----------
+    trials : list of Best
+        Those.
+    shown : object
+        Shows them.
+    """
+
+    def __init__(self, trials: list[Best], shown: Any) -> None:
+        super().__init__(trials)
+        self._shown = shown
+
+    def __repr__(self) -> str:
+        return repr(self._shown)
+
+    def _repr_mimebundle_(self, **about: Any) -> dict[str, str]:
+        found: dict[str, str] = self._shown._repr_mimebundle_(**about)
+        return found
+
+
+def best_of(study: Study, digits: int) -> Best | Front | None:
+    """Return the best trial of a study so far, or the front of several metrics.
 
     Parameters
     ----------
@@ -70,9 +93,19 @@ def best_of(study: Study, digits: int) -> Best | None:
         The trials.
     digits : int
         Significant digits of a value that is shown.
+
+    Returns
+    -------
+    Best or Front or None
+        None where no trial keeps all rules.
     """
-    found = study.best()
-    return None if found is None else _of(study, found, table(study, digits))
+    best = study.best()
+    if best is None:
+        return None
+    shown = table(study, digits, chart=bool(study.spec.more))
+    if study.spec.more:
+        return Front([_of(study, one, shown) for one in study.front()], shown)
+    return _of(study, best, shown)
 
 
 def _of(study: Study, found: Any, shown: Any) -> Best:

@@ -172,6 +172,9 @@ class Sweep:
             found.append(Tag("cvtrack.best_run", best.user_attrs.get(RUN, "")))
             self._parent.add(found)
             self._draw_last(best.number)
+        if self._parent is not None and self._spec.more:
+            numbers = ",".join(str(one.number) for one in study.front())
+            self._parent.add([Tag("cvtrack.front_trials", numbers[:4000])])
         if best is None and study.done():
             self._tell("No trial keeps all rules of --require: there is no best one.")
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from cvtrack_magics.display.front_png import front_png
 from cvtrack_magics.display.table_view import Listing
 from cvtrack_magics.display.text import duration, number
 from cvtrack_magics.run.sweep.ranking import CONFIDENCE, Estimate
@@ -51,7 +52,7 @@ class SweepView:
             if last:
                 self._host.say(repr(table(study, self._digits)))
             return
-        bundle = table(study, self._digits)._repr_mimebundle_()
+        bundle = table(study, self._digits, chart=last)._repr_mimebundle_()
         if self._shown:
             self._host.update(bundle, self._place)
         else:
@@ -103,8 +104,18 @@ class _Standing:
         return sorted(self.trials, key=rank)
 
 
-def table(study: Study, digits: int) -> Listing:
-    """Return the best trials of a sweep, the first one being the best."""
+def table(study: Study, digits: int, *, chart: bool = False) -> Listing:
+    """Return the best trials of a sweep, the first one being the best.
+
+    Parameters
+    ----------
+    study : Study
+        The trials.
+    digits : int
+        Significant digits of a value.
+    chart : bool
+        Whether trials by two metrics are drawn, too.
+    """
     now = _Standing.of(study, digits)
     spec = now.spec
     names = list(dict.fromkeys(name for one in now.trials for name in one.params))[:COLUMNS]
@@ -114,7 +125,18 @@ def table(study: Study, digits: int) -> Listing:
         columns=("", "trial", *_heads(spec, bool(now.worth)), *names, "state", "time"),
         rows=tuple(_row(one, names, now) for one in now.ranked()[:ROWS]),
         notes=(_counts(study, now.trials), *_notes(study, now)),
+        pictures=_chart(now) if chart and len(spec.metrics) == 2 else {},
     )
+
+
+def _chart(now: _Standing) -> dict[str, bytes]:
+    done = [one for one in now.trials if one.state.name == "COMPLETE"]
+    front = {at for at, one in enumerate(done) if one.number in now.marks}
+    first, second = now.spec.metrics
+    points = [(one.values[0], one.values[1]) for one in done]
+    labels = [str(one.number) for one in done]
+    png = front_png((first, second), points, labels, front)
+    return {"Pareto_front": png} if png else {}
 
 
 def _heads(spec: SweepSpec, repeated: bool) -> tuple[str, ...]:
@@ -149,6 +171,11 @@ def _counts(study: Study, trials: list[Any]) -> str:
 def _notes(study: Study, now: _Standing) -> Iterator[str]:
     """Say how the best was found, and what it is on data that was not used to choose."""
     spec, best, digits = now.spec, now.best, now.digits
+    if spec.more and now.first:
+        yield (
+            f"{len(now.first)} trials are on the front: no other is at least as good in all "
+            "metrics and better in one"
+        )
     worth = [one for one in now.worth.values() if one.n > 1]
     if worth:
         end = "highest lower" if spec.direction == "maximize" else "lowest upper"
