@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from cvtrack_magics.run.sweep.trials import RUN
 from cvtrack_magics.run.sweep.view import table
 
 if TYPE_CHECKING:
@@ -114,13 +113,13 @@ def _of(study: Study, found: Any, shown: Any) -> Best:
     return Best(
         params=dict(found.params),
         value=float(found.values[0]),
-        run_id=str(found.user_attrs.get(RUN, "")),
+        run_id=study.run_of(found),
         trial=found.number,
         values=dict(zip(study.spec.metrics, map(float, found.values), strict=True)),
         mean=worth.mean if worth else float(found.values[0]),
         bound=worth.bound if worth and worth.n > 1 else None,
         seeds=worth.n if worth else 1,
         test_value=None if look is None else float(look.value),
-        test_run_id="" if look is None else str(look.user_attrs.get(RUN, "")),
+        test_run_id="" if look is None else study.run_of(look),
         _shown=shown,
     )

@@ -11,7 +11,7 @@ from cvtrack_magics.errors import UsageProblem
 from cvtrack_magics.records import Tag
 from cvtrack_magics.run.sweep.study import Study
 from cvtrack_magics.run.sweep.trial_run import Came, NeverLogged, Objective, TrialRun
-from cvtrack_magics.run.sweep.trials import MEASURED, RUN, WHY, Asked
+from cvtrack_magics.run.sweep.trials import MEASURED, WHY, Asked
 from cvtrack_magics.run.sweep.view import SweepView
 
 if TYPE_CHECKING:
@@ -141,7 +141,7 @@ class Sweep:
         look, parent = self._study.repeats.last_look(best), self._parent
         if look is None or parent is None:
             return
-        run_id = str(look.user_attrs.get(RUN, ""))
+        run_id = self._study.run_of(look)
         if {**parent.stretch.earlier.tags, **parent.tags}.get(LAST) != run_id:
             parent.channel.record({look.user_attrs[MEASURED]: look.value}, best, 1)
             parent.add([Tag(LAST, run_id)])
@@ -169,7 +169,7 @@ class Sweep:
         best = study.best()
         if self._parent is not None and best is not None and not self._spec.more:
             found = [Tag("cvtrack.best_trial", str(best.number))]
-            found.append(Tag("cvtrack.best_run", best.user_attrs.get(RUN, "")))
+            found.append(Tag("cvtrack.best_run", self._study.run_of(best)))
             self._parent.add(found)
             self._draw_last(best.number)
         if self._parent is not None and self._spec.more:

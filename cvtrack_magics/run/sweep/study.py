@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import time
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from cvtrack_magics.errors import UsageProblem, did_you_mean
+from cvtrack_magics.errors import StoreUnavailable, UsageProblem, did_you_mean
 from cvtrack_magics.journal import liveness
 from cvtrack_magics.run.sweep.journal import WAIT, Journal, alone
 from cvtrack_magics.run.sweep.ranking import front
 from cvtrack_magics.run.sweep.repeats import Repeats
 from cvtrack_magics.run.sweep.search import BOUNDS, folder_of, optuna, pruner_of, sampler_of
 from cvtrack_magics.run.sweep.spec import SweepSpec, rules_of
-from cvtrack_magics.run.sweep.trials import Asked, Place, Trials
+from cvtrack_magics.run.sweep.trials import RUN, Asked, Place, Trials, label_of
 
 if TYPE_CHECKING:
     from cvtrack_magics.run.session import Session
@@ -54,6 +54,7 @@ class Study:
         journal = Journal(file, lambda: journals.JournalFileBackend(str(file)))
         storage = self.optuna.storages.JournalStorage(journal)
         self._place = Place(folder, liveness.hold(folder / "journal"), storage)
+        self._tracking = session.tracking
         # before the first run of a session the store may have to be asked
         experiment = session.tracking.experiment_now()[1] or session.tracking.current_experiment()
         self._prefix = f"{experiment}/{spec.name}#"
@@ -273,6 +274,22 @@ class Study:
     def front_of(self, good: list[Any]) -> list[Any]:
         """Return those of some trials that no other beats in all metrics."""
         return [good[at] for at in front([one.values for one in good], self.spec.signs)]
+
+    def run_of(self, trial: Any) -> str:
+        """Return the id of a trial's run; of one that was on disk first, as the store has it now.
+
+        Parameters
+        ----------
+        trial : optuna.trial.FrozenTrial
+            A trial of the search, or a repeat.
+        """
+        known = str(trial.user_attrs.get(RUN, ""))
+        if known:
+            return known
+        name = f"{self.spec.name}-{label_of(trial.user_attrs, trial.number)}"
+        with suppress(StoreUnavailable):
+            return self._tracking.find_run(name, self.parent_id)
+        return ""
 
     # -- one process at a time
 

@@ -88,11 +88,7 @@ class Asked:
     @property
     def label(self) -> str:
         """What follows the sweep's name in its run's."""
-        if self.final:
-            return f"{self.number}-final"
-        if self.at:
-            return f"{self.number}-seed{self.at + 1}"
-        return f"{self.number if self.origin is None else self.origin}"
+        return label_of(self.trial.user_attrs, self.own)
 
     @property
     def words(self) -> str:
@@ -264,3 +260,11 @@ def words_of(attributes: Mapping[str, Any], number: int) -> str:
     if attributes.get(FINAL):
         return f"The last run of trial {number}"
     return f"Trial {number}" + (f" with seed {attributes[AT] + 1}" if AT in attributes else "")
+
+
+def label_of(attributes: Mapping[str, Any], number: int) -> str:
+    """Return what follows the sweep's name in the name of a trial's run."""
+    if OF not in attributes:
+        return str(attributes.get(ORIGIN, number))
+    again = "final" if attributes.get(FINAL) else f"seed{attributes[AT] + 1}"
+    return f"{attributes[OF]}-{again}"
