@@ -133,6 +133,10 @@ class Repeats:
 
     # -- what came of them
 
+    def running(self) -> list[Any]:
+        """Return those that are under way."""
+        return self._in("RUNNING")
+
     @property
     def broken(self) -> set[int]:
         """The trials that broke a rule with another seed."""

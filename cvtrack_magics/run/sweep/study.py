@@ -14,7 +14,7 @@ from cvtrack_magics.run.sweep.ranking import front
 from cvtrack_magics.run.sweep.repeats import Repeats
 from cvtrack_magics.run.sweep.search import BOUNDS, folder_of, optuna, pruner_of, sampler_of
 from cvtrack_magics.run.sweep.spec import SweepSpec, rules_of
-from cvtrack_magics.run.sweep.trials import RUN, Asked, Place, Trials, label_of
+from cvtrack_magics.run.sweep.trials import OWNER, RUN, Asked, Place, Trials, label_of
 
 if TYPE_CHECKING:
     from cvtrack_magics.run.session import Session
@@ -274,6 +274,12 @@ class Study:
     def front_of(self, good: list[Any]) -> list[Any]:
         """Return those of some trials that no other beats in all metrics."""
         return [good[at] for at in front([one.values for one in good], self.spec.signs)]
+
+    @property
+    def processes(self) -> int:
+        """How many processes run trials now, this one counted."""
+        running = [*self.trials.of("RUNNING"), *self.repeats.running()]
+        return len({one.user_attrs.get(OWNER) for one in running} | {self._place.owner})
 
     def run_of(self, trial: Any) -> str:
         """Return the id of a trial's run; of one that was on disk first, as the store has it now.

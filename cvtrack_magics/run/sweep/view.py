@@ -162,7 +162,8 @@ def _counts(study: Study, trials: list[Any]) -> str:
     left = wanted - len(trials) + counted["running"] + repeats - ended
     took = [one.user_attrs[SECONDS] for one in trials if SECONDS in one.user_attrs]
     if left > 0 and took:
-        notes.append(f"about {duration(left * sum(took) / len(took))} left")
+        each = sum(took) / len(took) / study.processes
+        notes.append(f"about {duration(left * each)} left")
     if len(trials) > ROWS:
         notes.append(f"the best {ROWS} are shown; %mlruns has all")
     return "; ".join(notes)
