@@ -204,7 +204,7 @@ class Trials:
 
     def _enqueue_again(self, frozen: Any, tries: int, trials: list[Any]) -> None:
         known = {**frozen.system_attrs.get("fixed_params", {}), **frozen.params}
-        if not known or any(one.user_attrs.get(FOLLOWS) == frozen.number for one in trials):
+        if any(one.user_attrs.get(FOLLOWS) == frozen.number for one in trials):
             return
         kept = {k: v for k, v in frozen.user_attrs.items() if k in OF_A_REPEAT}
         kept |= {RETRIES: tries, FOLLOWS: frozen.number}

@@ -201,6 +201,7 @@ def _settle(job: Job) -> None:
         CVTRACK_WATCH="0",
         CVTRACK_SENDER="thread",
         CVTRACK_CLOSE_TIMEOUT="30",
+        MLFLOW_DISABLE_TELEMETRY="true",
         MLFLOW_HTTP_REQUEST_MAX_RETRIES="0",
     )
     if job.uri:

@@ -90,14 +90,16 @@ def test_parameters_stay_although_nobody_came_to_suggest_them(tmp_path: Path) ->
     assert trials.study.trials[-1].system_attrs["fixed_params"] == x
 
 
-def test_after_its_retries_it_has_failed(tmp_path: Path) -> None:
-    left(tmp_path, suggested=True)
+@pytest.mark.parametrize("suggested", [True, False])
+def test_after_its_retries_it_has_failed(tmp_path: Path, suggested: bool) -> None:
+    """Also where it never came to its parameters; it goes on in the run that it had."""
+    left(tmp_path, suggested=suggested)
     said = []
     for _ in range(3):
         trials = opened(tmp_path, retries=2)
         said += trials.take_up()
         if "WAITING" in states(trials):
-            trials.ask()
+            assert trials.ask().label == "0"
     assert said[-1] == "Trial 2 failed: its process ended 3 times."
     assert states(trials) == ["FAIL"] * 3
     assert len(trials.failed()) == 1

@@ -23,7 +23,9 @@ def ended(study: Study, x: float) -> None:
     asked.let_go()
 
 
-@pytest.mark.parametrize(("others", "left"), [(0, "10 min 00 s"), (1, "5 min 00 s"), (4, "2 min 00 s")])
+@pytest.mark.parametrize(
+    ("others", "left"), [(0, "10 min 00 s"), (1, "5 min 00 s"), (4, "2 min 00 s")]
+)
 def test_what_is_left_is_shared_by_those_who_run_it(store: str, others: int, left: str) -> None:
     """Ten trials of a minute each are left, those under way counted."""
     study = Study(get_session(), SweepSpec("s", "loss", "minimize", trials=12, seed=1))
