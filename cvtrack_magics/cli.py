@@ -8,39 +8,56 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, NoReturn
 
+from cvtrack_magics.commands.json_answer import Answers, answers, document
 from cvtrack_magics.commands.table import commands as table
 from cvtrack_magics.console import any_encoding, say, settle
-from cvtrack_magics.errors import CvtrackError
+from cvtrack_magics.errors import CvtrackError, UsageProblem
 from cvtrack_magics.redact import kind_and_line
-
-if TYPE_CHECKING:
-    from cvtrack_magics.release.gate import Verdict
 
 PASSED, REFUSED, ERROR = 0, 1, 2
 IN_A_NOTEBOOK = frozenset({"data", "task", "trust", "soft"})
 """What only a notebook can say to the gate: objects, and that a refusal is no error."""
 
 
+class _Parser(argparse.ArgumentParser):
+    """Says to a program, too, what is wrong with a line."""
+
+    def __init__(self, *words: Any, answer: Answers, **options: Any) -> None:
+        super().__init__(*words, **options)
+        self._answer = answer
+
+    def error(self, message: str) -> NoReturn:
+        self._answer.give_up(UsageProblem(message), ERROR)
+        super().error(message)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; return its exit code."""
-    parser = argparse.ArgumentParser(prog="cvtrack", description=__doc__)
-    commands = parser.add_subparsers(dest="command", required=True)
-    _add_exec(commands)
-    _add_sweep(commands)
-    _add_sync(commands)
     given = list(sys.argv[1:] if arguments is None else arguments)
-    _add_gate(commands, chosen=given[:1] == ["gate"])
-    _add_reading(commands, "".join(given[:1]))
-    _add_processes(commands)
-    with any_encoding():
-        options = parser.parse_args(arguments)
+    with any_encoding(), answers(given) as answer:
+        parser = _Parser(prog="cvtrack", description=__doc__, answer=answer)
+        _add_commands(parser, answer, given)
+        options = parser.parse_args(given)
+        options.answer = answer
         code = int(options.perform(options))
         for stream in (sys.stdout, sys.stderr):
             settle(stream)
     return code
+
+
+def _add_commands(parser: argparse.ArgumentParser, answer: Answers, given: list[str]) -> None:
+    made: Any = partial(_Parser, answer=answer)
+    commands = parser.add_subparsers(dest="command", required=True, parser_class=made)
+    _add_exec(commands)
+    _add_sweep(commands)
+    _add_sync(commands)
+    _add_gate(commands, chosen=given[:1] == ["gate"])
+    _add_reading(commands, "".join(given[:1]))
+    _add_processes(commands)
 
 
 def _add_exec(commands: Any) -> None:
@@ -61,6 +78,7 @@ def _add_exec(commands: Any) -> None:
         help="set behind the cell that is tagged 'parameters', and a param of every run; "
         "repeatable",
     )
+    run.add_argument("--swept", default="", help=argparse.SUPPRESS)  # for 'cvtrack sweep' alone
     run.set_defaults(perform=_exec)
 
 
@@ -84,15 +102,25 @@ def _add_sweep(commands: Any) -> None:
         metavar="NAME=VALUE",
         help="as for 'cvtrack exec'",
     )
+    sweep.add_argument("--json", action="store_true", help="print its trials and the best as JSON")
     sweep.set_defaults(perform=_sweep)
 
 
 def _sweep(options: argparse.Namespace) -> int:
-    from cvtrack_magics.commands.sweep_processes import run_beside
+    from cvtrack_magics.commands.sweep_processes import run_beside, run_reported
 
     words = [word for said in options.parameter for word in ("-p", said)]
     gpus = [gpu for gpu in options.gpus.split(",") if gpu]
-    return run_beside(options.file, words, max(1, options.jobs), gpus)
+    given = (options.file, words, max(1, options.jobs), gpus)
+    if not options.json:
+        return run_beside(*given)
+    try:
+        code, text = run_reported(*given)
+    except Exception as error:
+        return _failed("sweep", error, options)
+    _answer("sweep", text, options)
+    _stop()
+    return code
 
 
 def _add_sync(commands: Any) -> None:
@@ -172,7 +200,8 @@ def _ps(options: argparse.Namespace) -> int:
 
     found = beside()
     lines = "\n".join(map(str, found)) or "No process runs beside a kernel."
-    say(json.dumps([asdict(item) for item in found], indent=2) if options.json else lines)
+    said = json.dumps([asdict(item) for item in found], indent=2) if options.json else lines
+    options.answer.give(said)
     return PASSED
 
 
@@ -189,8 +218,12 @@ def _exec(options: argparse.Namespace) -> int:
 
     try:
         ended = executing.execute(Path(options.file), executing.parameters_of(options.parameter))
+        if options.swept:
+            from cvtrack_magics.commands.sweep_processes import note_swept
+
+            note_swept(Path(options.swept))
     except Exception as error:
-        return _failed("exec", error)
+        return _failed("exec", error, options)
     if ended.why:
         say(f"cvtrack exec: {ended.why}", sys.stderr)
     return ended.code  # open runs end, and what waits is sent, as this process ends
@@ -206,18 +239,19 @@ def _sync(options: argparse.Namespace) -> int:
             session.config.state_folder = str(Path(options.state).expanduser())
         report = mlsync(show=options.show, timeout=options.timeout)
     except Exception as error:
-        return _failed("sync", error)
+        return _failed("sync", error, options)
     kinds = ("sent", "waiting", "open")
     found: dict[str, list[Any]] = {
         kind: [asdict(i) for i in report.items if i.state == kind] for kind in kinds
     }
     found["left"] = list(report.unreadable)
-    _answer("sync", json.dumps(found, indent=2) if options.json else report)
+    _answer("sync", json.dumps(found, indent=2) if options.json else report, options)
     _stop()
     return 1 if report.waiting else 0
 
 
 def _gate(options: argparse.Namespace) -> int:
+    from cvtrack_magics.commands.gate_reports import write_reports
     from cvtrack_magics.commands.gate_request import model_of
     from cvtrack_magics.commands.mlgate import mlgate
 
@@ -228,13 +262,19 @@ def _gate(options: argparse.Namespace) -> int:
         values["name"] = model_of(values.get("name", ""), values.get("file", ""))
         found = mlgate(**values, soft=True)
     except Exception as error:  # an exit code of 1 would read as a refusal
-        return _failed("gate", error)
+        return _failed("gate", error, options)
     # what was judged and promoted is done: nothing from here on changes the exit code
     if judged:
-        _write(found.result, options)
-    _answer("gate", found.result.to_json() if judged and options.json else found)
+        write_reports(found.result, options.junit, options.summary)
+    _answer("gate", _gate_json(found.result) if options.json else found, options)
     _stop()
     return REFUSED if judged and not found.result.passed else PASSED
+
+
+def _gate_json(result: Any) -> str:
+    if hasattr(result, "to_json"):
+        return str(result.to_json())
+    return document({"history" if isinstance(result, (list, tuple)) else "promotion": result})
 
 
 def _read(options: argparse.Namespace) -> int:
@@ -245,24 +285,25 @@ def _read(options: argparse.Namespace) -> int:
         found = command.call(command.understood(vars(options), {}).values)
         said = found.to_json() if options.json else repr(found)
     except Exception as error:
-        return _failed(name, error)
-    _answer(name, said)
+        return _failed(name, error, options)
+    _answer(name, said, options)
     _stop()
     return PASSED
 
 
-def _answer(command: str, text: object) -> None:
+def _answer(command: str, text: object, options: argparse.Namespace) -> None:
     try:
-        why = say(text) or settle(sys.stdout)
+        why = options.answer.give(text)
     except Exception as error:
         why = kind_and_line(error)
     if why:
         say(f"cvtrack {command}: the answer could not be printed: {why}", sys.stderr)
 
 
-def _failed(command: str, error: Exception) -> int:
+def _failed(command: str, error: Exception, options: argparse.Namespace) -> int:
     known = isinstance(error, CvtrackError)
     say(f"cvtrack {command}: {error if known else kind_and_line(error)}", sys.stderr)
+    options.answer.give_up(error, ERROR)
     _stop()
     return ERROR
 
@@ -282,36 +323,6 @@ def _use_store(options: argparse.Namespace) -> None:
         mlflow().set_tracking_uri(options.store)
     if options.experiment:
         mlexperiment(options.experiment)
-
-
-def _write(verdict: Verdict, options: argparse.Namespace) -> None:
-    """Write the reports; one that cannot be written is told, and leaves no half of itself."""
-    for file, report in ((options.junit, _junit), (options.summary, _summary)):
-        try:
-            if file:
-                report(Path(file), verdict)
-        except Exception as error:
-            why = kind_and_line(error)
-            say(f"cvtrack gate: the report {file} could not be written: {why}", sys.stderr)
-
-
-def _junit(path: Path, verdict: Verdict) -> None:
-    text = verdict.as_junit()
-    if path.exists() and not path.is_file():  # a pipe or a device
-        path.write_text(text, encoding="utf-8")
-        return
-    part = path.with_name(f"{path.name}.part")
-    try:
-        part.write_text(text, encoding="utf-8")
-        part.replace(path)
-    except OSError:
-        part.unlink(missing_ok=True)
-        raise
-
-
-def _summary(path: Path, verdict: Verdict) -> None:
-    with path.open("a", encoding="utf-8") as file:
-        file.write(verdict.as_markdown() + "\n")
 
 
 if __name__ == "__main__":

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import math
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from cvtrack_magics.commands.definition import Arg, command
+from cvtrack_magics.commands.json_answer import document
 from cvtrack_magics.commands.typed import joined
 from cvtrack_magics.delivery.channel import UNSEEN
 from cvtrack_magics.errors import UsageProblem
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
     from cvtrack_magics.store.tracking import OpenRun
 
 MOST_CURVES = 40  # metrics whose points are read
+_MLFLOWS = "mlflow."
 POINTS = 2_000  # that are kept of each, every high and low among them
 ENDED: Mapping[str, Status] = {"FINISHED": "FINISHED", "FAILED": "FAILED", "KILLED": "KILLED"}
 
@@ -40,25 +40,20 @@ class Card:
 
     summary: RunSummary
     bundle: Mapping[str, str]
+    params: Mapping[str, str]
+    tags: Mapping[str, str]
 
     def __repr__(self) -> str:
         return self.bundle["text/plain"]
 
     def to_json(self) -> str:
-        """Return what the card says as JSON; what is no finite number is text."""
-        return json.dumps(_finite(asdict(self.summary)), indent=1, allow_nan=False)
+        """Return what the card says, and the params and tags, as JSON."""
+        own = {key: value for key, value in self.tags.items() if not key.startswith(_MLFLOWS)}
+        return document({**asdict(self.summary), "params": self.params, "tags": own})
 
     def _repr_mimebundle_(self, **about: Any) -> dict[str, str]:
         del about
         return dict(self.bundle)
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, float) and not math.isfinite(value):
-        return str(value)
-    if isinstance(value, Mapping):
-        return {key: _finite(one) for key, one in value.items()}
-    return [_finite(one) for one in value] if isinstance(value, (list, tuple)) else value
 
 
 @command(run=Arg("RUN", joined, many="*"))
@@ -153,7 +148,7 @@ def _card(found: OpenRun, looked: Looked, digits: int) -> Card:
     marks = [Mark(step, text, run.started / 1000) for step, text in marks_of(run.tags)]
     picture = curves_png(curves, marks=marks) if curves else None
     bundle = summary_bundle(summary, picture, curves, digits, marks=marks)
-    return Card(summary, bundle)
+    return Card(summary, bundle, run.params, run.tags)
 
 
 def _summary(found: OpenRun, looked: Looked, notices: list[str]) -> RunSummary:

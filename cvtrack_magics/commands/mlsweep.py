@@ -261,6 +261,7 @@ def sweep_over(
 
     session = get_session()
     study = Study(session, spec)
+    session.swept[session.tracking.uri, session.tracking.current_experiment(), spec.name] = None
     gone = study.take_up()
     if not gone and study.is_done:
         session.host.say(

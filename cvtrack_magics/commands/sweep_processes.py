@@ -2,14 +2,98 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from cvtrack_magics.commands.json_answer import document
+from cvtrack_magics.errors import UsageProblem
+from cvtrack_magics.redact import redact
+from cvtrack_magics.run.current import get_session
 
 
-def run_beside(file: str, words: Sequence[str], jobs: int, gpus: Sequence[str]) -> int:
+def run_reported(
+    file: str, words: Sequence[str], jobs: int, gpus: Sequence[str]
+) -> tuple[int, str]:
+    """Run as :func:`run_beside` does; return the exit code, and what came of it as JSON.
+
+    Raises
+    ------
+    UsageProblem
+        No cell of the file ran a sweep.
+    """
+    with tempfile.TemporaryDirectory(prefix="cvtrack-") as folder:
+        notes = [Path(folder, str(number)) for number in range(jobs)]
+        code = run_beside(file, words, jobs, gpus, notes)
+        swept = dict.fromkeys(one for note in notes for one in _read_swept(note))
+    if not swept and not code:
+        raise UsageProblem(f"No cell of {file} ran a sweep.", "%%mlsweep NAME makes one.")
+    sweeps = [_sweep(*one) for one in swept]
+    return code, document({"file": file, "exit_code": code, "sweeps": sweeps})
+
+
+def note_swept(path: Path) -> None:
+    """Write down which sweeps this process ran, for the one that began it."""
+    path.write_text(json.dumps(list(get_session().swept)), encoding="utf-8")
+
+
+def _read_swept(path: Path) -> list[tuple[str, str, str]]:
+    """Return store, experiment and name; nothing of a process that did not come so far."""
+    if not path.exists():
+        return []
+    return [(str(a), str(b), str(c)) for a, b, c in json.loads(path.read_text(encoding="utf-8"))]
+
+
+def _sweep(store: str, experiment: str, name: str) -> dict[str, Any]:
+    from cvtrack_magics.run.sweep.study import Study
+    from cvtrack_magics.store.client import mlflow
+
+    session = get_session()
+    mlflow().set_tracking_uri(store)
+    session.tracking.set_experiment(experiment)
+    study = Study.of(session, name)
+    best = study.best()
+    return {
+        "name": name,
+        "run_id": study.parent_id,
+        "experiment": experiment,
+        "store": redact(store),
+        "metric": study.spec.metric,
+        "direction": study.spec.direction,
+        "best": None if best is None else _trial(best),
+        "trials": [_trial(one) for one in study.all()],
+    }
+
+
+def _trial(trial: Any) -> Mapping[str, Any]:
+    from cvtrack_magics.run.sweep.study import RUN, SECONDS, WHY
+    from cvtrack_magics.run.sweep.view import STATES
+
+    about = trial.user_attrs
+    return {
+        "trial": trial.number,
+        "state": STATES[trial.state.name],
+        "run_id": str(about.get(RUN, "")),
+        "value": trial.value if trial.state.name == "COMPLETE" else None,
+        "params": dict(trial.params),
+        "seconds": about.get(SECONDS),
+        "why": str(about.get(WHY, "")),
+    }
+
+
+def run_beside(
+    file: str,
+    words: Sequence[str],
+    jobs: int,
+    gpus: Sequence[str],
+    notes: Sequence[Path] = (),
+) -> int:
     """Run a file's cells in several processes at once; return the highest exit code.
 
     Parameters
@@ -22,9 +106,14 @@ def run_beside(file: str, words: Sequence[str], jobs: int, gpus: Sequence[str]) 
         How many processes there are; none is forked.
     gpus : sequence of str
         GPUs that they see in turn, each one of them.
+    notes : sequence of Path
+        Of each, the file in which it says what sweeps it ran.
     """
     command = [sys.executable, "-m", "cvtrack_magics", "exec", file, *words]
-    running = [subprocess.Popen(command, env=_seeing(at, gpus)) for at in range(jobs)]
+    more = [["--swept", str(note)] for note in notes] or [[]] * jobs
+    running = [
+        subprocess.Popen([*command, *some], env=_seeing(at, gpus)) for at, some in enumerate(more)
+    ]
     try:
         return max(_code(one.wait()) for one in running)
     except BaseException:  # an interrupt from the terminal has come to them, too

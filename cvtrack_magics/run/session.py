@@ -97,6 +97,8 @@ class Session:
         """Folders in the journal that could not be made ready to be sent."""
         self.ended: list[Known] = []
         """What is known of the last runs that have ended, in case they go on."""
+        self.swept: dict[tuple[str, str, str], None] = {}
+        """Store, experiment and name of the sweeps that this process ran or joined."""
         self.keys: set[str] = set()
         """Keys of the runs in the journal that this session sends."""
         self._latest: dict[tuple[str, str, str], str] = {}

@@ -17,6 +17,7 @@ from cvtrack_magics import mlgate, mlload
 from cvtrack_magics.cli import main
 from cvtrack_magics.errors import CvtrackError, GateRefused, UsageProblem
 from cvtrack_magics.run.model_reference import find
+from tests.documents import check
 from tests.run.releasing.conftest import Version, inputs, truth
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -228,6 +229,7 @@ def test_exit_codes_and_reports(
     )
     assert refused.returncode == 1, refused.stderr
     assert [row["passed"] for row in json.loads(refused.stdout)["rows"]] == [False, False]
+    check(json.loads(refused.stdout), "cvtrack gate")
     suite = ElementTree.parse(tmp_path / "gate.xml").getroot()
     assert len(suite.findall(".//failure")) == 2
     assert "| ✗ |" in (tmp_path / "summary.md").read_text(encoding="utf-8")
@@ -237,6 +239,8 @@ def test_exit_codes_and_reports(
     assert "✓ shapes version 1" in capsys.readouterr().out
     assert main(["gate", "shapes", "--history"]) == 0
     assert "by a bot" in capsys.readouterr().out
+    assert main(["gate", "shapes", "--history", "--json"]) == 0
+    assert [one["who"] for one in json.loads(capsys.readouterr().out)["history"]][-1] == "a bot"
     gate = tmp_path / "gate.yaml"
     gate.write_text("model: shapes\nrequire:\n  - test/top1_acc 0.9\n", encoding="utf-8")
     for arguments, said in (
