@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from cvtrack_magics.commands.json_answer import Answers, answers, document
+from cvtrack_magics.commands.processes_beside import add_processes
 from cvtrack_magics.commands.table import commands as table
 from cvtrack_magics.console import any_encoding, say, settle
 from cvtrack_magics.errors import CvtrackError, UsageProblem
@@ -57,7 +58,8 @@ def _add_commands(parser: argparse.ArgumentParser, answer: Answers, given: list[
     _add_sync(commands)
     _add_gate(commands, chosen=given[:1] == ["gate"])
     _add_reading(commands, "".join(given[:1]))
-    _add_processes(commands)
+    add_processes(commands)
+    _add_mcp(commands)
 
 
 def _add_exec(commands: Any) -> None:
@@ -176,41 +178,35 @@ def _add_reading(commands: Any, chosen: str) -> None:
         parser.set_defaults(perform=_read, reads=name)
 
 
-def _add_processes(commands: Any) -> None:
-    ps = commands.add_parser(
-        "ps",
-        help="list the processes that kernels keep beside them",
-        description="List the processes that send long runs and that watch for a kernel's end.",
+def _add_mcp(commands: Any) -> None:
+    mcp = commands.add_parser(
+        "mcp",
+        help="let a program that speaks MCP read the store",
+        description="Serve the Model Context Protocol on standard input and output: runs are "
+        "listed, shown and compared, curves read, a gate is tried. Nothing is written, unless "
+        "--allow-run names what may be started. It needs pip install 'cvtrack_magics[mcp]'.",
     )
-    ps.add_argument("--json", action="store_true", help="say it as JSON")
-    ps.set_defaults(perform=_ps)
-    stop = commands.add_parser(
-        "stop",
-        help="end those processes",
-        description="End the processes that send long runs and that watch for a kernel's end. "
-        "Nothing is lost: a kernel that lives goes on by itself, and what one left that is gone "
-        "is sent at the next load or by 'cvtrack sync'.",
+    mcp.add_argument("--store", default="", metavar="URI", help="else MLFLOW_TRACKING_URI")
+    mcp.add_argument("--experiment", default="", metavar="NAME", help="else the current one")
+    mcp.add_argument(
+        *("--allow-run",),
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="a notebook or script that may be started, as 'cvtrack exec' runs it; repeatable",
     )
-    stop.add_argument("pid", nargs="*", type=int, help="all of them when none is named")
-    stop.set_defaults(perform=_stop_processes)
+    mcp.set_defaults(perform=_mcp)
 
 
-def _ps(options: argparse.Namespace) -> int:
-    from cvtrack_magics.delivery.processes import beside
+def _mcp(options: argparse.Namespace) -> int:
+    from cvtrack_magics.commands.mcp_server import serve
 
-    found = beside()
-    lines = "\n".join(map(str, found)) or "No process runs beside a kernel."
-    said = json.dumps([asdict(item) for item in found], indent=2) if options.json else lines
-    options.answer.give(said)
+    try:
+        serve(options.store, options.experiment, options.allow_run)
+    except Exception as error:
+        return _failed("mcp", error, options)
+    _stop()
     return PASSED
-
-
-def _stop_processes(options: argparse.Namespace) -> int:
-    from cvtrack_magics.delivery.processes import stop
-
-    ended = stop(options.pid)
-    say("\n".join(f"ended {item}" for item in ended) or "No such process runs.")
-    return PASSED if ended or not options.pid else ERROR
 
 
 def _exec(options: argparse.Namespace) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ from cvtrack_magics.artifacts.paths import ENVIRONMENT, is_metrics, is_samples
 from cvtrack_magics.commands.candidate_loader import TABLES, candidate_from
 from cvtrack_magics.commands.definition import Arg, command
 from cvtrack_magics.comparison.data import wanted_texts
+from cvtrack_magics.comparison.result import Compared
 from cvtrack_magics.comparison.sentences import labels_of
 from cvtrack_magics.comparison.texts import as_replayed
 from cvtrack_magics.delivery.channel import UNSEEN
@@ -82,7 +84,7 @@ def mlcompare(*runs: str, html: str | Path = "") -> Comparison:
     session = get_session()
     send_what_ended(session, BEFORE)
     uri = absolute(session.tracking.uri)
-    made = comparison_of([(uri, run_id) for run_id in _ids(runs)])
+    made = comparison_of([(uri, run_id) for run_id in ids_of(runs)])
     if html:
         Path(html).expanduser().write_text(made.page(), encoding="utf-8", errors="replace")
     return made
@@ -93,6 +95,26 @@ def comparison_of(which: Sequence[tuple[str, str]], *, replayed: bool = False) -
 
     With ``replayed`` the second one is the first one, run again.
     """
+    facts = facts_of(which, replayed=replayed)
+    session = get_session()
+    curves = _overlaid(labels_of(facts.found.runs), facts.points)
+    notes = _notes(facts.runs)
+    return Comparison(facts.found, session.tracking.place, curves, session.config.digits, notes)
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What was read of runs that are compared, and what was found; nothing is drawn yet."""
+
+    found: Compared
+    runs: Sequence[Candidate]
+    points: Points
+
+
+def facts_of(which: Sequence[tuple[str, str]], *, replayed: bool = False) -> Facts:
+    """Read and compare runs, each by its store and id; see :func:`mlcompare`."""
+    from cvtrack_magics.comparison.compare import compare
+
     by_store: dict[str, list[str]] = {}
     for uri, run_id in which:
         by_store.setdefault(uri, []).append(run_id)
@@ -111,24 +133,10 @@ def comparison_of(which: Sequence[tuple[str, str]], *, replayed: bool = False) -
         texts |= read_texts(uri, [pair for pair in wanted if pair[0] in ids])
     lists = [{p: text for (of, p), text in texts.items() if of == run.run_id} for run in runs]
     values = {run.run_id: shown_values(run) for run in runs}
-    return _made(runs, values, points, lists, place)
+    return Facts(compare(runs, points, lists, values), runs, points)
 
 
-def _made(
-    runs: Sequence[Candidate],
-    values: Mapping[str, Mapping[str, float]],
-    points: Points,
-    lists: Sequence[Mapping[str, str]],
-    place: str,
-) -> Comparison:
-    from cvtrack_magics.comparison.compare import compare
-
-    result = compare(runs, points, lists, values)
-    curves = _overlaid(labels_of(result.runs), points)
-    return Comparison(result, place, curves, get_session().config.digits, _notes(runs))
-
-
-def _ids(runs: Sequence[str]) -> list[str]:
+def ids_of(runs: Sequence[str]) -> list[str]:
     """Return the runs' ids.
 
     Raises

@@ -68,6 +68,7 @@ def mlgate(
     task: str = "",
     trust: bool = False,
     promote: bool = False,
+    dry_run: bool = False,
     stage: bool | None = None,
     unproved: bool = False,
     without_champion: bool = False,
@@ -110,6 +111,8 @@ def mlgate(
         Of ``data``: the models may run code that came with them.
     promote : bool
         Make it the champion if it passes.
+    dry_run : bool
+        Judge only: the verdict is not kept, and nothing is promoted.
     stage : bool, optional
         Move MLflow's stages too; by default where the model uses them.
     unproved : bool
@@ -148,6 +151,8 @@ def mlgate(
         return gate_history(name)
     if rollback:
         return gate_rollback(name, reason=reason, who=who)
+    if dry_run and promote:
+        raise UsageProblem("--dry-run keeps nothing, so there is nothing to --promote.")
     asked = demanded(
         name,
         require=require,
@@ -158,7 +163,7 @@ def mlgate(
         unproved=unproved,
     )
     on = None if data is None else Data(data, task, trust)
-    then = _Promoting(promote, stage, who or getpass.getuser())
+    then = _Promoting(promote, stage, who or getpass.getuser(), keep=not dry_run)
     shown = _judged(asked, version, run, on, then, without=without_champion)
     if not soft and not shown.result.passed:
         error = GateRefused(shown.result)
@@ -174,6 +179,7 @@ class _Promoting:
     promote: bool
     stage: bool | None
     who: str
+    keep: bool = True
 
 
 def _judged(
@@ -271,6 +277,8 @@ def _record(
     """Keep the verdict on the version, and promote it; return what was done, in words."""
     from cvtrack_magics.release import promotion
 
+    if not then.keep:
+        return "A dry run: the verdict is not kept, and nothing was promoted."
     facts = _facts(verdict)
     keep = _keeper(version)
     if not (then.promote and verdict.passed):

@@ -96,6 +96,13 @@ def mlshow(run: str = "") -> Card | None:
     return _card(found, look(found.uri, found.run_id, found.experiment_id), session.config.digits)
 
 
+def facts_of_run(run: str) -> tuple[RunSummary, StoredSoFar]:
+    """Return what the card of a run would say, and what the store has of it; nothing is drawn."""
+    found = get_session().tracking.run_of(run)
+    looked = look(found.uri, found.run_id, found.experiment_id)
+    return _summary(found, looked, []), looked.run
+
+
 def _open_one(session: Session, run: str) -> RunScope | None:
     for scope in reversed(session.scopes):
         if not run or run == scope.name or _begins(scope.run_id, run):
