@@ -111,6 +111,7 @@ def mlrun(
     auto: bool | None = None,
     plot: bool | None = None,
     baseline: str = "",
+    watch: bool = False,
 ) -> Run:
     """Make a cell an MLflow run; ``%mlrun`` opens one over several cells, until ``%mlend``.
 
@@ -150,6 +151,9 @@ def mlrun(
     baseline : str
         A run whose last values are drawn as dashed lines: the name of one in the current
         experiment, an id, or ``model@alias`` for the run behind a registered model.
+    watch : bool
+        Say when the loss diverges or never falls, when nothing is logged for long, and how
+        long :func:`track` waited for data; NaN is said without it, too.
 
     Returns
     -------
@@ -183,6 +187,7 @@ def mlrun(
         auto=auto,
         plot=plot,
         baseline=baseline,
+        watch=watch,
     )
     return Run(open_run(spec))
 

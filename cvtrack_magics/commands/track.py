@@ -49,8 +49,9 @@ def track(iterable: Iterable[T], desc: str = "", *, total: int | None = None) ->
         total = _length(iterable)
     control = scope.control
     loop = control.enter(desc, total, _site())
+    items = scope.monitor.items(iterable, desc) if scope.spec.watch else iterable
     try:
-        for item in iterable:
+        for item in items:
             if loop.asked and not control.go_on(loop):
                 break
             yield item

@@ -92,6 +92,7 @@ def _settings(scope: RunScope) -> list[Record]:
 def _last_points(scope: RunScope) -> list[Record]:
     scope.session.pump.close(scope.channel)
     scope.channel.names.take_up()
+    scope.monitor.finish()
     return []
 
 

@@ -31,6 +31,7 @@ from cvtrack_magics.run.seeding import SEED_PARAMS
 from cvtrack_magics.run.spec import RunSpec
 from cvtrack_magics.run.stretch import Stretch
 from cvtrack_magics.run.view import SYSTEM, RunView
+from cvtrack_magics.run.watch.monitor import Monitor
 from cvtrack_magics.store.deferred_runs import RUN_KEY
 from cvtrack_magics.store.tracking import OpenRun
 from cvtrack_magics.threads import started
@@ -107,6 +108,7 @@ class RunScope:
             parent.name if parent else above.name if above else "",
             self.control.act,
         )
+        self.monitor = Monitor(self._warn, watch=spec.watch, begun=not spec.resume)
         self._way: Way | None = None
         self.away = ""
         self._used_at = time.monotonic()
@@ -186,7 +188,7 @@ class RunScope:
         with self.attempt("keep MLflow's active run"):
             self.guard.hold(self.run)
         self.params.update({**self.run.params, **self.stretch.earlier.params})
-        self.channel.refresh = self.view.refresh
+        self.channel.refresh = self._refresh
         self.channel.step_now = self.control.step_now
         self.channel.least_step = self._least_step
         names, earlier = self.channel.names, self.stretch.earlier
@@ -369,8 +371,22 @@ class RunScope:
 
     # -- beside the curves; called by the pump and by the buttons
 
+    def _refresh(self, fresh: Mapping[str, Series]) -> None:
+        self.view.refresh(fresh)
+        self.monitor.take(fresh)
+
+    def _warn(self, kind: str, line: str, step: int) -> None:
+        """Say what is wrong with the curves: in the plot, in the card, and by a tag."""
+        self.notices.append(line)
+        self.add([Tag(f"watch.{kind}", line)])
+        self.view.warn(step, line)
+
     def _tick(self) -> None:
-        self.view.progress(self.control.bars(), self.control.offers)
+        bars = self.control.bars()
+        self.view.progress(bars, self.control.offers)
+        self.monitor.tick(
+            time.time(), [bar.done for bar in bars], paused=any(bar.paused for bar in bars)
+        )
         self.printed.read()
         config = self.session.config
         if config.record_usage and time.monotonic() - self._used_at > config.usage_interval:

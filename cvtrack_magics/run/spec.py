@@ -15,7 +15,7 @@ class RunSpec:
     objects given with it, ``seeds`` what its own seed is recorded as. ``until`` says what ends a
     run that goes on after its cell. ``auto`` asks for what a cell shows of itself without a call:
     numbers that it prints, settings in its names. ``plot`` is None where the setting decides, and
-    nothing is shown at all of a ``quiet`` one.
+    nothing is shown at all of a ``quiet`` one. ``watch`` looks for more in the curves than NaN.
     """
 
     name: str
@@ -30,6 +30,7 @@ class RunSpec:
     auto: bool = True
     plot: bool | None = None
     quiet: bool = False
+    watch: bool = False
     baseline: str = ""
     records: tuple[Record, ...] = field(default_factory=tuple)
     implied: tuple[Record, ...] = ()

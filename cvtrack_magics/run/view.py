@@ -177,6 +177,13 @@ class RunView:
         self._marks.append(Mark(step, text, time.time()))
         self._with_plot(lambda plot: plot.mark(step, text))
 
+    def warn(self, step: int, text: str) -> None:
+        """Show what is wrong while there is time to do something about it."""
+        if self._host.interactive_display:
+            self.mark(step, text)
+        elif not self._spec.quiet:
+            self._host.say(f"cvtrack: {text}")
+
     def baseline(self, label: str, values: Mapping[str, float]) -> None:
         """Show values to beat."""
         self._baselines[label] = values

@@ -1,0 +1,1 @@
+"""What a run says of its own curves while it goes on."""
