@@ -15,6 +15,7 @@ from cvtrack_magics.artifacts.paths import REQUIREMENTS
 from cvtrack_magics.commands.candidate_loader import candidate_from
 from cvtrack_magics.commands.definition import Arg, command
 from cvtrack_magics.commands.mlcompare import BEFORE, comparison_of, wanted_file
+from cvtrack_magics.commands.replay_environment import environment_in, left_out, own_variables
 from cvtrack_magics.commands.typed import joined
 from cvtrack_magics.comparison.result import Compared
 from cvtrack_magics.comparison.sentences import first_difference
@@ -96,7 +97,9 @@ class Replay:
 
 
 @command(run=Arg("RUN", joined, many="+"), folder=Arg("FOLDER"))
-def mlreplay(run: str, *, check: bool = False, folder: str | Path = "") -> Replay:
+def mlreplay(
+    run: str, *, check: bool = False, env: bool = False, folder: str | Path = ""
+) -> Replay:
     """Write a recorded run as a notebook and a script, to run it again and compare the metrics.
 
     All is taken from the store: the cells of the session that the run depends on and its own
@@ -110,6 +113,9 @@ def mlreplay(run: str, *, check: bool = False, folder: str | Path = "") -> Repla
         Run it in a process of its own, in this folder and this environment, with a store of its
         own, and compare every metric to the last bit. Data that lies in files is compared with
         its recorded digest first.
+    env : bool
+        The same in a fresh environment of the recorded packages, which uv makes where it is
+        there, else venv and pip; it is kept in the folder for the next time.
     folder : str or path, optional
         Where to write; ``replay/NAME-ID`` otherwise.
 
@@ -121,7 +127,10 @@ def mlreplay(run: str, *, check: bool = False, folder: str | Path = "") -> Repla
     Raises
     ------
     UsageProblem
-        The folder has files of somebody else; with ``check``: it cannot be run again.
+        The folder has files of somebody else; with ``check``: it cannot be run again; with
+        ``env``: its packages were not recorded.
+    CvtrackError
+        With ``env``: its packages cannot be installed.
     StoreUnavailable
         There is no such run, or the store does not answer.
 
@@ -140,11 +149,11 @@ def mlreplay(run: str, *, check: bool = False, folder: str | Path = "") -> Repla
     where = Path(folder or Path("replay", f"{file_part(plan.name)}-{plan.run_id[:8]}"))
     _write(plan, where.expanduser())
     made = Replay(plan.name, where, len(plan.before), len(plan.rest), plan.problems)
-    if not check:
+    if not (check or env):
         return made
     if plan.problems:
         raise UsageProblem(f"Run {plan.name!r} cannot be run again: {'; '.join(plan.problems)}.")
-    return _checked(made, plan, recorded, uri)
+    return _checked(made, plan, recorded, uri, env=env)
 
 
 def _wanted(path: str, size: int) -> bool:
@@ -180,14 +189,15 @@ def _is_below(path: str) -> bool:
     return bool(parts) and not Path(path).is_absolute() and ".." not in parts and path not in own
 
 
-def _checked(made: Replay, plan: Plan, recorded: Candidate, uri: str) -> Replay:
+def _checked(made: Replay, plan: Plan, recorded: Candidate, uri: str, *, env: bool) -> Replay:
     folder = made.folder.expanduser().resolve()
     changed = tuple(changed_data([_now(data) for data in recorded.datasets if _is_file(data)]))
     if changed:
         return _ended(made, False, f"Not run: {'; '.join(changed)}.")
+    python = _python(plan, recorded, folder) if env else Path(sys.executable)
     store, experiment = make_store(folder)
     since = int(time.time() * 1000)
-    failed = _run(folder, store, experiment)
+    failed = _run(folder, store, experiment, python)
     if failed:
         return _ended(made, False, f"It fails when it is run again: {failed}")
     again = newest_run(store, experiment, plan.name, since)
@@ -195,6 +205,8 @@ def _checked(made: Replay, plan: Plan, recorded: Candidate, uri: str) -> Replay:
         return _ended(made, False, "It was run again, and made no run of its name.")
     comparison = comparison_of([(uri, recorded.run_id), (store, again)], replayed=True)
     equal, said = _said(comparison.found)
+    missing = list(left_out(plan.requirements)) if env else []
+    said += f" Not installed, for pip cannot: {'; '.join(missing)}." if missing else ""
     return _ended(made, equal, said, None if equal else comparison)
 
 
@@ -236,9 +248,19 @@ def _now(data: DataFact) -> tuple[str, str, str]:
     return data.name, data.digest, found[0] if found else data.digest
 
 
-def _run(folder: Path, store: str, experiment: str) -> str:
+def _python(plan: Plan, recorded: Candidate, folder: Path) -> Path:
+    """Return the Python of an environment of the run's packages."""
+    get_session().host.line(f"making an environment in {folder / '.venv'} …")
+    try:
+        version = recorded.params.get("python_version", "")
+        return environment_in(folder, plan.requirements, version)
+    finally:
+        get_session().host.line("")
+
+
+def _run(folder: Path, store: str, experiment: str, python: Path) -> str:
     """Run the notebook in a process of its own; return what it said last where it failed."""
-    left_out = ("MLFLOW_EXPERIMENT_NAME", "MLFLOW_RUN_ID", "CVTRACK_RUN", "JPY_SESSION_NAME")
+    away = ("MLFLOW_EXPERIMENT_NAME", "MLFLOW_RUN_ID", "CVTRACK_RUN", "JPY_SESSION_NAME")
     own = {
         "MLFLOW_TRACKING_URI": store,
         "MLFLOW_EXPERIMENT_ID": experiment,
@@ -248,8 +270,10 @@ def _run(folder: Path, store: str, experiment: str) -> str:
         "CVTRACK_WATCH": "0",
         "CVTRACK_SENDER": "thread",
     }
-    environment = {key: value for key, value in os.environ.items() if key not in left_out}
-    command = [sys.executable, "-m", "cvtrack_magics", "exec", str(folder / files.NOTEBOOK)]
+    environment = {key: value for key, value in os.environ.items() if key not in away}
+    if python != Path(sys.executable):
+        environment = own_variables(os.environ, away)
+    command = [str(python), "-m", "cvtrack_magics", "exec", str(folder / files.NOTEBOOK)]
     output = folder / "output.txt"
     with output.open("wb") as file:  # no pipe: a process that the cells leave behind would hold it
         ran = subprocess.run(
