@@ -37,6 +37,7 @@ from cvtrack_magics.commands.mlsweep import mlsweep as mlsweep
 from cvtrack_magics.commands.mlsync import mlsync as mlsync
 from cvtrack_magics.commands.mltags import mltags as mltags
 from cvtrack_magics.commands.mlui import mlui as mlui
+from cvtrack_magics.commands.mlwatch import mlwatch as mlwatch
 from cvtrack_magics.commands.track import track as track
 from cvtrack_magics.errors import ChecklistNotMet as ChecklistNotMet
 from cvtrack_magics.errors import CvtrackError as CvtrackError

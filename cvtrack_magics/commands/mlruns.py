@@ -7,6 +7,7 @@ from collections.abc import Sequence, Set
 from dataclasses import dataclass
 
 from cvtrack_magics.commands.definition import Arg, command
+from cvtrack_magics.commands.following import follow
 from cvtrack_magics.commands.mlshow import ENDED, lasted, shown_metrics
 from cvtrack_magics.commands.typed import joined
 from cvtrack_magics.display.groups import direction_of
@@ -20,19 +21,37 @@ from cvtrack_magics.store.resuming import StoredSoFar
 NEWEST = 50
 """Runs that are shown where not all are asked for."""
 ALL = 10_000
+LIVE = 200
+"""Runs of a table that is kept up to date while one of them goes on."""
 CONFIDENCE = 0.95
 TOOK = "took"
 
 
 # MLflow's language has quotes and blanks of its own
+def _present(table: RunsTable) -> None:
+    """Show a table; while a run of it goes on, its row in place."""
+    follow("runs", table, lambda: table.again() if table.again else table, _sign)
+
+
+def _sign(table: RunsTable) -> object:
+    if len(table.lines) > LIVE or not any(line.status == "RUNNING" for line in table.lines):
+        return None
+    return [(line.run_id, line.status, dict(line.metrics)) for line in table.lines]
+
+
 @command(
-    verbatim="filter", filter=Arg("FILTER", joined, many="*"), by=Arg("PARAM"), sort=Arg("NAME")
+    verbatim="filter",
+    filter=Arg("FILTER", joined, many="*"),
+    by=Arg("PARAM"),
+    sort=Arg("NAME"),
+    present=_present,
 )
 def mlruns(filter: str = "", *, by: str = "", sort: str = "", all: bool = False) -> RunsTable:
     """Show the runs of the current experiment side by side, nested ones below their parents.
 
     Of params only those are shown in which the runs differ; the best value of each metric is
-    marked, where its name says whether more or less is better.
+    marked, where its name says whether more or less is better. While a run goes on, its row is
+    kept up to date under the cell.
 
     Parameters
     ----------
@@ -67,12 +86,32 @@ def mlruns(filter: str = "", *, by: str = "", sort: str = "", all: bool = False)
 
     >>> mlruns("params.backbone = 'resnet18'", by="lr")  # doctest: +SKIP
     """
-    session = get_session()
-    experiment_id, experiment = session.tracking.experiment_here()
-    most = ALL if all or by else NEWEST
-    found = runs_in(session.tracking.uri, [experiment_id], filter, most + 1)
+    tracking = get_session().tracking
+    experiment_id, experiment = tracking.experiment_here()
+    place = (tracking.uri, experiment_id, experiment, tracking.place)
+    return _table(_Asked(*place, filter, by, sort, all))
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """Which runs of which experiment are shown, and how; the same when they are read again."""
+
+    uri: str
+    experiment_id: str
+    experiment: str
+    place: str
+    filter: str
+    by: str
+    sort: str
+    all: bool
+
+
+def _table(asked: _Asked) -> RunsTable:
+    filter, by, sort = asked.filter, asked.by, asked.sort
+    most = ALL if asked.all or by else NEWEST
+    found = runs_in(asked.uri, [asked.experiment_id], filter, most + 1)
     runs, more = found[:most], len(found) > most
-    title = f"{len(runs):,} run{'s' if len(runs) != 1 else ''} of experiment {experiment!r}"
+    title = f"{len(runs):,} run{'s' if len(runs) != 1 else ''} of experiment {asked.experiment!r}"
     notes = [f"The newest {most:,}; %mlruns --all shows more."] if more else []
     if not runs:
         notes = ["None fits the filter." if filter else "%%mlrun NAME on top of a cell makes one."]
@@ -83,16 +122,17 @@ def mlruns(filter: str = "", *, by: str = "", sort: str = "", all: bool = False)
     lines = list(map(_line, runs)) if sort else _tree(runs)
     return RunsTable(
         title=title,
-        place=session.tracking.place,
+        place=asked.place,
         runs=tuple(runs),
         lines=tuple(_sorted(lines, sort) if sort and not by else lines),
         by=by,
         sort=sort,
         groups=groups,
         headlines={name for run in runs for name in run.metrics if _is_headline(run, name)},
-        every_column=all,
+        every_column=asked.all,
         notes=tuple(notes),
-        digits=session.config.digits,
+        digits=get_session().config.digits,
+        again=lambda: _table(asked),
     )
 
 

@@ -88,12 +88,18 @@ def mlshow(run: str = "") -> Card | None:
         %mlshow resnet18-baseline
     """
     session = get_session()
-    scope = _open_one(session, run)
+    scope = open_here(session, run)
     if scope is not None:
         scope.view.show_again()
         return None
     found = session.tracking.run_of(_reference(session, run))
-    return _card(found, look(found.uri, found.run_id, found.experiment_id), session.config.digits)
+    return card_of(found)
+
+
+def card_of(found: OpenRun) -> Card:
+    """Return the card of a run as the store has it now."""
+    looked = look(found.uri, found.run_id, found.experiment_id)
+    return _card(found, looked, get_session().config.digits)
 
 
 def facts_of_run(run: str) -> tuple[RunSummary, StoredSoFar]:
@@ -103,7 +109,8 @@ def facts_of_run(run: str) -> tuple[RunSummary, StoredSoFar]:
     return _summary(found, looked, []), looked.run
 
 
-def _open_one(session: Session, run: str) -> RunScope | None:
+def open_here(session: Session, run: str) -> RunScope | None:
+    """Return a run that is open in this process, by name or id; without either the innermost."""
     for scope in reversed(session.scopes):
         if not run or run == scope.name or _begins(scope.run_id, run):
             return scope

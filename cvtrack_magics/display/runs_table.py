@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Mapping, Set
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Set
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from cvtrack_magics.display.children import PREFERRED, SIGNS, best_of
@@ -97,6 +97,8 @@ class RunsTable:
         Lines under it.
     digits : int
         Significant digits of a metric.
+    again : callable, optional
+        Returns the same table as it is now.
     """
 
     title: str
@@ -110,6 +112,7 @@ class RunsTable:
     every_column: bool = False
     notes: tuple[str, ...] = ()
     digits: int = 4
+    again: Callable[[], RunsTable] | None = field(default=None, repr=False, compare=False)
 
     @property
     def params(self) -> list[str]:

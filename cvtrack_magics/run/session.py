@@ -99,6 +99,8 @@ class Session:
         """What is known of the last runs that have ended, in case they go on."""
         self.swept: dict[tuple[str, str, str], None] = {}
         """Store, experiment and name of the sweeps that this process ran or joined."""
+        self.followed: dict[str, object] = {}
+        """Of each kind of output that is kept up to date the newest one."""
         self.keys: set[str] = set()
         """Keys of the runs in the journal that this session sends."""
         self._latest: dict[tuple[str, str, str], str] = {}
