@@ -13,9 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from cvtrack_magics.commands.json_answer import document
-from cvtrack_magics.errors import UsageProblem
+from cvtrack_magics.errors import CvtrackError, UsageProblem
 from cvtrack_magics.redact import redact
 from cvtrack_magics.run.current import get_session
+
+UNREAD = 2  # the exit code of ``cvtrack exec`` where no cell was run
 
 
 def run_reported(
@@ -27,11 +29,15 @@ def run_reported(
     ------
     UsageProblem
         No cell of the file ran a sweep.
+    CvtrackError
+        The file could not be read.
     """
     with tempfile.TemporaryDirectory(prefix="cvtrack-") as folder:
         notes = [Path(folder, str(number)) for number in range(jobs)]
         code = run_beside(file, words, jobs, gpus, notes)
         swept = dict.fromkeys(one for note in notes for one in _read_swept(note))
+    if not swept and code == UNREAD:
+        raise CvtrackError(f"{file} could not be run; standard error says why.")
     if not swept and not code:
         raise UsageProblem(f"No cell of {file} ran a sweep.", "%%mlsweep NAME makes one.")
     sweeps = [_sweep(*one) for one in swept]
