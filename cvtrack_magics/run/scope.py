@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -108,6 +108,7 @@ class RunScope:
             parent.name if parent else above.name if above else "",
             self.control.act,
         )
+        self._watches = True
         self.monitor = Monitor(self._warn, watch=spec.watch, begun=not spec.resume)
         self._way: Way | None = None
         self.away = ""
@@ -373,7 +374,15 @@ class RunScope:
 
     def _refresh(self, fresh: Mapping[str, Series]) -> None:
         self.view.refresh(fresh)
-        self.monitor.take(fresh)
+        self._look(lambda: self.monitor.take(fresh))
+
+    def _look(self, at: Callable[[], None]) -> None:
+        """Watch the curves until that fails, which must cost neither points nor the loop."""
+        if self._watches:
+            self._watches = False
+            with self._attempt("watch the curves"):
+                at()
+                self._watches = True
 
     def _warn(self, kind: str, line: str, step: int) -> None:
         """Say what is wrong with the curves: in the plot, in the card, and by a tag."""
@@ -384,9 +393,8 @@ class RunScope:
     def _tick(self) -> None:
         bars = self.control.bars()
         self.view.progress(bars, self.control.offers)
-        self.monitor.tick(
-            time.time(), [bar.done for bar in bars], paused=any(bar.paused for bar in bars)
-        )
+        done, paused = [bar.done for bar in bars], any(bar.paused for bar in bars)
+        self._look(lambda: self.monitor.tick(time.time(), done, paused=paused))
         self.printed.read()
         config = self.session.config
         if config.record_usage and time.monotonic() - self._used_at > config.usage_interval:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable
 
+import mlflow
 import pytest
 
 from cvtrack_magics import log, mlrun, track
@@ -54,3 +56,22 @@ def test_a_loop_that_is_left_early_closes_its_source(store: str) -> None:
             if item == 3:
                 break
     assert closed == [True]
+
+
+@pytest.mark.parametrize("fails", ["take", "tick", "finish"])
+def test_what_fails_in_watching_costs_no_point(
+    store: str, monkeypatch: pytest.MonkeyPatch, fails: str
+) -> None:
+    def broken(*given: object, **options: object) -> None:
+        raise RuntimeError("a rule is wrong")
+
+    monkeypatch.setattr(f"cvtrack_magics.run.watch.monitor.Monitor.{fails}", broken)
+    with mlrun("r", watch=True) as run:
+        for step in track(range(400), "batch"):
+            log({"loss": step})
+            if step % 100 == 99:
+                time.sleep(0.3)
+    assert run.summary is not None
+    assert sum("a rule is wrong" in line for line in run.summary.notices) == 1
+    client = mlflow.MlflowClient(store)
+    assert len(client.get_metric_history(runs_of(store)["r"].info.run_id, "loss")) == 400
