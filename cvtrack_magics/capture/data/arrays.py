@@ -168,7 +168,7 @@ def hash_value(value: object) -> tuple[str, int]:
     if is_table(value):
         return hash_table(value)
     if is_array(value):
-        return hash_array(value)
+        return _hash_boxes(value) if hasattr(value, "canvas_size") else hash_array(value)
     if is_image(value):
         return hash_image(value)
     opened = _opened(value)
@@ -190,6 +190,15 @@ def hash_value(value: object) -> tuple[str, int]:
             "Give arrays, tensors, images, tables, numbers or text, or lists and dicts of them.",
         )
     return hashlib.sha256(data).hexdigest(), len(data)
+
+
+def _hash_boxes(value: Any) -> tuple[str, int]:
+    """Hash torchvision's ``BoundingBoxes``: the same numbers are other boxes in another format."""
+    digest, size = hash_array(value)
+    form = str(getattr(getattr(value, "format", None), "name", "XYXY"))
+    if form != "XYXY":
+        digest = hashlib.sha256(f"{form}\t{digest}\n".encode()).hexdigest()
+    return digest, size
 
 
 def _opened(value: Any) -> Any:

@@ -14,6 +14,7 @@ from typing import Any
 
 from cvtrack_magics.capture.code.loaded import loaded
 from cvtrack_magics.capture.data.arrays import hash_value
+from cvtrack_magics.capture.data.detached import in_epoch
 from cvtrack_magics.capture.data.folders import identify_files, identify_folder
 from cvtrack_magics.capture.data.handles import kind_of_handle, members_of_handle
 from cvtrack_magics.capture.data.manyfiles import Progress
@@ -141,7 +142,7 @@ def _whole(value: Any, reached: Reached, progress: Progress | None) -> Rows | st
     for turn in range(2):
         try:
             made = copy.deepcopy(value, dict(shared))
-            _move_epoch(made, turn)
+            in_epoch(made, turn)
         except Exception as error:
             return f"it cannot be copied ({type(error).__name__})"
         found = _read(made, known, schema, progress, first)
@@ -183,13 +184,6 @@ def _read(
             if progress is not None and len(found) % 256 == 0:
                 progress(len(found), len(found))
         return "it asks for random numbers" if asked() else found
-
-
-def _move_epoch(stream: Any, turn: int) -> None:
-    """Tell a copy that it is in another epoch, where it asks to be told."""
-    if turn and callable(getattr(stream, "set_epoch", None)):
-        now = getattr(stream, "epoch", 0)
-        stream.set_epoch((now if isinstance(now, int) else 0) + turn)
 
 
 def _is_large(item: object) -> bool:

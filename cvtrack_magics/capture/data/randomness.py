@@ -14,6 +14,7 @@ from types import BuiltinMethodType, FunctionType, MethodType, ModuleType
 from typing import Any
 
 from cvtrack_magics.capture.code.loaded import loaded
+from cvtrack_magics.capture.data.detached import empty_caches, remade
 from cvtrack_magics.capture.params.transforms import is_transform
 
 _DEPTH = 8
@@ -160,10 +161,11 @@ def _as_it_is(*values: Any, **named: Any) -> Any:
     return named or (values[0] if len(values) == 1 else values)
 
 
-def without_transforms(value: Any, depth: int = 4) -> Any | None:
+def without_transforms(value: Any, depth: int = 4, *, emptied: bool = False) -> Any | None:
     """Return a copy of a data set that leaves its transforms out; ``None`` if it has none.
 
-    Those of the data sets that it holds are left out too.
+    Those of the data sets that it holds are left out too. With ``emptied``, samples that its
+    caches keep from before are left out as well: they went through the transforms.
     """
     if getattr(value, "_format_type", "") == "custom" and hasattr(value, "with_format"):
         return value.with_format(None)  # of Hugging Face, whose transform is its format
@@ -175,30 +177,25 @@ def without_transforms(value: Any, depth: int = 4) -> Any | None:
     ]
     changes: dict[str, Any] = dict.fromkeys(names, _as_it_is)
     for name, item in own.items() if depth else ():
-        below = None if name in names else _below(item, depth - 1)
+        below = None if name in names else _below(item, depth - 1, emptied)
         if below is not None:
             changes[name] = below
     if not changes:
         return None
-    try:
-        made = copy.copy(value)
-        made.__dict__.update(changes)
-    except Exception:
-        return None
-    return made
+    return remade(value, {**empty_caches(value), **changes} if emptied else changes)
 
 
-def _below(item: Any, depth: int) -> Any | None:
+def _below(item: Any, depth: int, emptied: bool) -> Any | None:
     """Return a data set, or a list or dict of some, without transforms; ``None`` of others."""
     if isinstance(item, (list, tuple)) and 0 < len(item) <= _FEW:
-        made = [_below(each, depth) for each in item]
+        made = [_below(each, depth, emptied) for each in item]
         if all(each is None for each in made):
             return None
         return type(item)(
             [old if new is None else new for old, new in zip(item, made, strict=True)]
         )
     if isinstance(item, dict) and 0 < len(item) <= _FEW:
-        named = {key: _below(each, depth) for key, each in item.items()}
+        named = {key: _below(each, depth, emptied) for key, each in item.items()}
         if all(each is None for each in named.values()):
             return None
         return {key: item[key] if new is None else new for key, new in named.items()}
@@ -206,4 +203,4 @@ def _below(item: Any, depth: int) -> Any | None:
     sized = hasattr(kind, "__getitem__") and hasattr(kind, "__len__")
     if not sized or kind.__module__ == "builtins" or hasattr(item, "__array__"):
         return None
-    return without_transforms(item, depth)
+    return without_transforms(item, depth, emptied=emptied)

@@ -30,6 +30,7 @@ from types import (
 from typing import Any
 
 from cvtrack_magics.capture.code.modules import is_foreign
+from cvtrack_magics.capture.data.clock import clock_or_system
 from cvtrack_magics.capture.data.handles import file_behind, kind_of_handle
 from cvtrack_magics.capture.data.randomness import is_generator
 from cvtrack_magics.capture.data.shapes import is_array, is_image, is_table
@@ -48,7 +49,6 @@ _CHANCE = frozenset(
     ("SystemRandom", "urandom", "uuid1", "uuid4", "token_bytes", "token_hex", "randbits")
 )
 _UNSEEDED = re.compile(r"\b(default_rng|RandomState|Random|PCG64|MT19937|Philox)\(\s*(None\s*)?\)")
-_CLOCK = frozenset(("time", "time_ns", "now", "today", "utcnow"))
 _ROOTS = ("__iter__", "__next__", "__getitem__", "__getitems__", "__call__", "forward")
 _CHANCE_WORD = re.compile(r"shuffl|random|resampl|randperm", re.IGNORECASE)
 
@@ -275,14 +275,7 @@ def _chance_in(item: FunctionType, names: set[str], source: str) -> str:
     unseeded = _UNSEEDED.search(source)
     if words or unseeded:
         return words[0] if words else f"{unseeded[1]}() without a seed" if unseeded else ""
-    used = [item.__globals__.get(name) for name in _globals_of(item.__code__)]
-    clocks = [each for each in used if _home(each) in ("time", "datetime")]
-    return "the clock" if clocks and names & _CLOCK else ""
-
-
-def _home(value: object) -> str:
-    name = value.__name__ if isinstance(value, ModuleType) else getattr(value, "__module__", "")
-    return str(name)
+    return clock_or_system(item)
 
 
 def _names(code: CodeType) -> Iterator[str]:
@@ -319,7 +312,7 @@ def _functions(kind: type) -> list[FunctionType]:
     """Return the methods of a user's class that give samples, and those that they name."""
     own: dict[str, FunctionType] = {}
     for base in reversed(kind.__mro__):
-        if not _is_library(base):
+        if not is_library(base):
             for name, each in vars(base).items():
                 inner = getattr(each, "__func__", None) or getattr(each, "fget", None) or each
                 if isinstance(inner, FunctionType):
@@ -334,7 +327,8 @@ def _functions(kind: type) -> list[FunctionType]:
     return list(made.values())
 
 
-def _is_library(kind: type) -> bool:
+def is_library(kind: type) -> bool:
+    """Say whether a class is Python's or a library's, and not the user's."""
     if kind.__module__ in ("builtins", "typing", "abc"):
         return True
     own = (each for each in vars(kind).values() if isinstance(each, FunctionType))
@@ -349,14 +343,14 @@ def _of_object(item: Any, found: Reached) -> list[tuple[str, Any]]:
     if kind.__name__ in _ABOUT or kind.__module__ in ("threading", "_thread", "logging"):
         return []
     found.code.append(kind.__qualname__)
-    if _is_library(kind) and _CHANCE_WORD.search(kind.__name__):
+    if is_library(kind) and _CHANCE_WORD.search(kind.__name__):
         found.chance = found.chance or kind.__name__
     if not hasattr(item, "__dict__") and not any(vars(b).get("__slots__") for b in kind.__mro__):
         _of_closed(item, found)
         return []
     slots = [name for base in kind.__mro__ for name in _slots(base)]
     held = {**{n: getattr(item, n, None) for n in slots}, **getattr(item, "__dict__", {})}
-    functions = [] if _is_library(kind) else _functions(kind)
+    functions = [] if is_library(kind) else _functions(kind)
     if kind.__module__.startswith("webdataset.") and _passes(held):
         return []
     held = {name: each for name, each in held.items() if not name.endswith("_hffs_cache")}

@@ -13,6 +13,7 @@ from typing import Any
 from cvtrack_magics.capture.code.loaded import loaded
 from cvtrack_magics.capture.code.modules import is_foreign
 from cvtrack_magics.capture.data.arrays import hash_value
+from cvtrack_magics.capture.data.detached import detached, next_epoch
 from cvtrack_magics.capture.data.folders import identify_files
 from cvtrack_magics.capture.data.hashing import sha256_file
 from cvtrack_magics.capture.data.manyfiles import Progress
@@ -64,13 +65,13 @@ def rows_of(
         A file or a sample cannot be read.
     """
     wanted = sorted(set(places))
-    if isinstance(getattr(base, "samples", None), list) and hasattr(base, "class_to_idx"):
-        if _gives_its_files(base, wanted):
-            return _by_files(base, wanted, cache, progress)
-        return _by_reading(base, wanted, progress)
-    parts = array_parts(base)
+    listed = isinstance(getattr(base, "samples", None), list) and hasattr(base, "class_to_idx")
+    parts = None if listed else array_parts(base)
     if parts is not None:
         return Rows("arrays", _by_arrays(parts, wanted))
+    base = detached(base)
+    if listed and _gives_its_files(base, wanted):
+        return _by_files(base, wanted, cache, progress)
     return _by_reading(base, wanted, progress)
 
 
@@ -240,9 +241,8 @@ def _by_reading(base: Any, wanted: list[int], progress: Progress | None) -> Rows
     found = None if chance else _read(base, wanted, progress)
     if found is not None:
         return found
-    below = without_transforms(base)
-    plain = below is not None and not reach(below).chance and _readable(below)
-    again = _read(below, wanted, progress) if plain else None
+    below = _below_transforms(base)
+    again = None if below is None else _read(below, wanted, progress)
     if again is not None:
         notice = (
             f"The transforms of {kind} are random, so its samples were hashed without transforms."
@@ -255,6 +255,15 @@ def _by_reading(base: Any, wanted: list[int], progress: Progress | None) -> Rows
         "recorded. Give the files or arrays under it, or the data set without transforms."
     )
     return Rows("samples", {}, "", schema, (notice,), certain=False)
+
+
+def _below_transforms(base: Any) -> Any | None:
+    """Return a copy without transforms, its caches empty where it can be read so."""
+    for emptied in (True, False):
+        made = without_transforms(base, emptied=emptied)
+        if made is not None and not reach(made).chance and _readable(detached(made)):
+            return detached(made)
+    return None
 
 
 def _readable(base: Any) -> bool:
@@ -271,12 +280,13 @@ def _read(base: Any, wanted: list[int], progress: Progress | None) -> Rows | Non
     probe = wanted[:_PROBE]
     known: dict[str, str] = {}
 
-    def hashed(index: int) -> tuple[str, int]:
-        return hash_value(with_files(_sample(base, index), known))
+    def hashed(index: int, made: Any = base) -> tuple[str, int]:
+        return hash_value(with_files(_sample(made, index), known))
 
     with generators_kept(base) as asked:
         rows = {index: hashed(index) for index in probe}
-        again = {index: hashed(index) for index in probe}
+        with next_epoch(detached(base)) as later:
+            again = {index: hashed(index, later) for index in probe}
         if rows != again or asked():
             return None
         schema: dict[str, object] = {"sample": describe_shape(_sample(base, wanted[0]))}

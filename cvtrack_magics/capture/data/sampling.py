@@ -9,7 +9,7 @@ from itertools import islice
 from typing import Any
 
 from cvtrack_magics.capture.data.randomness import generators_kept
-from cvtrack_magics.capture.data.reach import reach
+from cvtrack_magics.capture.data.reach import is_library, reach
 
 _MORE = 16
 _RANDOM = ("RandomSampler", "SubsetRandomSampler", "WeightedRandomSampler")
@@ -57,6 +57,36 @@ def drawn_by(loader: Any) -> Drawn:
     return Drawn(indices[:whole], whole, found.facts, found.weights, found.notices)
 
 
+def drawn_of_stream(stream: Any, loader: Any | None, count: int) -> Drawn:
+    """Return what a loader takes of a stream of so many samples.
+
+    Without workers it may drop the last batch; of workers of which none knows that there are
+    others, each gives the whole stream.
+    """
+    workers = int(getattr(loader, "num_workers", 0) or 0)
+    if workers:
+        times = workers if workers > 1 and _gives_all_to_each(stream, loader) else 1
+        if times == 1:
+            return Drawn()
+        said = (
+            f"Each of the loader's {workers} workers gives the whole {type(stream).__name__}: "
+            f"{workers * count:,} samples of {count:,}. Divide it by get_worker_info()."
+        )
+        return Drawn(list(range(count)) * times, times * count, notices=(said,))
+    size = int(getattr(loader, "batch_size", None) or 0)
+    if not (size and getattr(loader, "drop_last", False)):
+        return Drawn()
+    whole = count // size * size
+    return Drawn(list(range(whole)), whole)
+
+
+def _gives_all_to_each(stream: Any, loader: Any) -> bool:
+    """Say whether no code of a user's stream asks which worker it runs in."""
+    if getattr(loader, "worker_init_fn", None) is not None or is_library(type(stream)):
+        return False
+    return not any("worker" in code for code in reach(stream).code)
+
+
 def shuffles(sampler: Any) -> bool:
     """Say whether a sampler gives its samples in a random order."""
     name = type(sampler).__name__
@@ -88,6 +118,8 @@ def _weighted(sampler: Any) -> Drawn:
     weights = [float(weight) for weight in sampler.weights]
     taken = {index: weight for index, weight in enumerate(weights) if weight > 0}
     count = int(sampler.num_samples)
+    if not sampler.replacement and count == len(taken):  # each once, in a random order
+        return Drawn(list(taken), count)
     facts: dict[str, object] = {
         "sampler": type(sampler).__name__,
         "samples": count,

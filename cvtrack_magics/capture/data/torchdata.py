@@ -13,7 +13,7 @@ from cvtrack_magics.capture.data.manifest import Entry, manifest_digest, manifes
 from cvtrack_magics.capture.data.manyfiles import Progress
 from cvtrack_magics.capture.data.members import Member, members_of
 from cvtrack_magics.capture.data.samples import Rows, array_parts, classes_of, rows_of
-from cvtrack_magics.capture.data.sampling import Drawn, drawn_by
+from cvtrack_magics.capture.data.sampling import Drawn, drawn_by, drawn_of_stream
 from cvtrack_magics.capture.data.scheme import (
     SCHEME,
     Sample,
@@ -116,7 +116,7 @@ def _of_stream(
 ) -> Identity:
     found = read_stream(stream, cache, progress)
     if isinstance(found, Rows):
-        drawn = _drawn_of_stream(loader, len(found.samples))
+        drawn = drawn_of_stream(stream, loader, len(found.samples))
         places = range(len(found.samples)) if drawn.indices is None else drawn.indices
         return _identity(stream, [stream], [(0, at) for at in places], [found], drawn)
     count = found.manifest.count("\n")
@@ -135,17 +135,6 @@ def _of_stream(
         scheme=SCHEME,
         listing=listing_text(found.samples, found.header),
     )
-
-
-def _drawn_of_stream(loader: Any | None, count: int) -> Drawn:
-    """Return what a loader that drops its last batch takes of a stream."""
-    size = int(getattr(loader, "batch_size", None) or 0)
-    if not (size and getattr(loader, "drop_last", False)) or bool(
-        getattr(loader, "num_workers", 0)
-    ):
-        return Drawn()
-    whole = count // size * size
-    return Drawn(list(range(whole)), whole)
 
 
 def _check(dataset: Any) -> None:
