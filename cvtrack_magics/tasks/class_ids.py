@@ -26,8 +26,10 @@ LABEL_KEYS = (
     "cls",
 )
 """torchvision, Hugging Face, Detectron2, COCO, supervision, Ultralytics."""
+SCORE_KEYS = ("scores", "score", "conf", "confidence", "confidences", "pred_scores")
+"""torchvision, COCO, Ultralytics, supervision, MMDetection."""
 _OTHERS = {
-    *("boxes", "masks", "scores", "area", "image_id", "size", "orig_size"),
+    *("boxes", "masks", *SCORE_KEYS, "area", "image_id", "size", "orig_size"),
     *CROWD_KEYS,
     *IGNORE_KEYS,
 }
@@ -59,6 +61,24 @@ def labels_of(item: Mapping[str, Any], what: str) -> Any:
         f"{what}: no labels among the keys {keys}.",
         "Give the class of each object as labels.",
     )
+
+
+def scores_of(item: Mapping[str, Any], what: str) -> Any:
+    """Return the scores of one image's dict, under whichever known key they are, or None.
+
+    Raises
+    ------
+    UsageProblem
+        Two keys may hold them.
+    """
+    seen = [key for key in SCORE_KEYS if item.get(key) is not None]
+    if "scores" in seen or not seen:
+        return item.get("scores")
+    if len(seen) > 1:
+        raise UsageProblem(
+            f"{what}: scores could be {' or '.join(seen)}.", "Give the right one as scores."
+        )
+    return item[seen[0]]
 
 
 def whole_labels(column: Array, what: str) -> npt.NDArray[np.int64]:

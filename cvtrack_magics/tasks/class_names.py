@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from cvtrack_magics.errors import UsageProblem
+from cvtrack_magics.errors import UsageProblem, did_you_mean
 
 MOST = 1_000_000
 """No data set has as many classes; an index beyond is no index."""
@@ -37,13 +37,49 @@ def class_names(classes: Any, count: int) -> tuple[str, ...]:
     if isinstance(classes, Mapping):
         known = _by_index(classes)
         return tuple(known.get(index, str(index)) for index in range(max(known, default=-1) + 1))
+    if not isinstance(classes, Iterable) and hasattr(classes, "names"):
+        classes = classes.names  # Hugging Face's ClassLabel
     if isinstance(classes, Set):
         raise UsageProblem(
             "classes: a set has no order.", "Give a list: the first name is that of label 0."
         )
     if isinstance(classes, (str, bytes)) or not isinstance(classes, Iterable):
         raise UsageProblem("classes: expected a list of names, a dict or a number.")
-    return tuple(_name(one) for one in classes)
+    rows = list(classes)
+    if rows and all(isinstance(one, Mapping) for one in rows):
+        return class_names(_of_categories(rows), count)
+    return tuple(_name(one) for one in rows)
+
+
+def as_indices(value: Any, classes: Any, what: str) -> Any:
+    """Return labels that are given as names by their indices; others as they are.
+
+    Raises
+    ------
+    UsageProblem
+        There are names and no classes, a name is no class, or two classes have it.
+    """
+    texts = value.tolist() if hasattr(value, "tolist") and not hasattr(value, "detach") else value
+    if not isinstance(texts, (list, tuple)) or not texts:
+        return value
+    if not all(isinstance(one, str) for one in texts):
+        return value
+    if classes is None:
+        raise UsageProblem(
+            f"{what}: the labels are names, such as {texts[0]!r}.",
+            "Give classes=, the names in the order of their indices.",
+        )
+    names = class_names(classes, 0)
+    places = {name: at for at, name in enumerate(names)}
+    unknown = next((one for one in texts if one not in places), None)
+    if unknown is not None or len(places) < len(names):
+        said = f"label {unknown!r} is none of the {len(names)} classes."
+        twice = "two classes have one name, and the labels are names."
+        raise UsageProblem(
+            f"{what}: {twice if unknown is None else said + did_you_mean(unknown, names)}",
+            "Give indices into classes, or classes= with these names.",
+        )
+    return [places[one] for one in texts]
 
 
 def names_in(dataset: Any) -> Any:
@@ -61,6 +97,13 @@ def names_in(dataset: Any) -> Any:
     below = list(parts) if isinstance(parts, (list, tuple)) else [inner]
     named = [names_in(part) for part in below if part is not None and part is not dataset]
     return named[0] if named and all(_same(named[0], other) for other in named) else None
+
+
+def _of_categories(rows: Sequence[Mapping[Any, Any]]) -> dict[Any, Any]:
+    """Return COCO's categories as a dict of id to name."""
+    if not all({"id", "name"} <= row.keys() for row in rows):
+        raise UsageProblem("classes: expected names, or COCO's categories with an id and a name.")
+    return {row["id"]: row["name"] for row in rows}
 
 
 def _same(mine: Any, other: Any) -> bool:
@@ -90,6 +133,25 @@ def _by_index(classes: Mapping[Any, Any]) -> dict[int, str]:
 
 def _is_index(value: Any) -> bool:
     return hasattr(value, "__index__") and not isinstance(value, bool)
+
+
+def one_ignored(ignore: Any) -> int | None:
+    """Return the label that does not count, if there is one.
+
+    Raises
+    ------
+    UsageProblem
+        It is no whole number: several labels, for example.
+    """
+    if ignore is None:
+        return None
+    if not _is_index(ignore) or np.ndim(ignore):
+        raise UsageProblem(
+            f"ignore: expected one label, saw {str(ignore)[:60]}.",
+            "Give the samples or pixels of several such labels one label, for example "
+            "np.where(np.isin(truth, [0, 255]), 255, truth) with ignore=255.",
+        )
+    return int(ignore)
 
 
 def check_labels(labels: npt.NDArray[np.int64], count: int, what: str, *, least: int = 0) -> None:

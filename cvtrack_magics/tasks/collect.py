@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -91,7 +91,7 @@ def collect(
     with evaluating(model), torch.no_grad(), order.watching(loader):
         for batch in loader:
             if not isinstance(batch, (tuple, list)) or len(batch) < 2:
-                raise UsageProblem("collect: expected batches of (images, truth).")
+                raise _no_pair(batch)
             images, truth = batch[0], batch[1]
             moved = _to(images, place)
             _wait(place)
@@ -134,6 +134,18 @@ def _real(found: Predictions, order: Order, limit: int | None) -> Predictions:
     rows = order.real(len(found))[:limit]
     notes = (*found.notes, *_of_repeated(order.repeated(rows), len(rows)))
     return replace(found[np.array(rows, np.int64)], notes=notes)
+
+
+def _no_pair(batch: Any) -> UsageProblem:
+    if isinstance(batch, Mapping):
+        keys = ", ".join(map(str, list(batch)[:8]))
+        return UsageProblem(
+            f"collect: expected batches of (images, truth), saw dicts of {keys}.",
+            "Name the two with a collate_fn of the loader.",
+        )
+    return UsageProblem(
+        f"collect: expected batches of (images, truth), saw a {type(batch).__name__}."
+    )
 
 
 class _Inputs:

@@ -332,8 +332,12 @@ def _objects(
     images, truth, said = objects
     common = Samples.of(images, None, **about)
     notes = [] if notes is None else notes
-    mine = read_boxes(truth, common.sizes, "truth", form, scored=False, notes=notes)
-    theirs = read_boxes(said, common.sizes, "predictions", form, scored=True, notes=notes)
+    mine = read_boxes(
+        truth, common.sizes, "truth", form, scored=False, notes=notes, classes=classes
+    )
+    theirs = read_boxes(
+        said, common.sizes, "predictions", form, scored=True, notes=notes, classes=classes
+    )
     names = read_names(classes, mine, theirs)
     task: Task = "instance" if form.masked else "detection"
     return _made(cls, common, task, names, Detections(mine, theirs), notes=notes)

@@ -38,6 +38,8 @@ _HOMES = {
     "anomaly": "anomaly.kind",
     "depth": "depth.kind",
 }
+_LOGITS = ("out", "logits")
+_PROBABLE = ("probabilities", "probs")
 TASKS: tuple[Task, ...] = get_args(Task)
 _GUIDE: Mapping[str, Task] = {
     "classification": "classification",
@@ -185,11 +187,26 @@ def kind_of(task: str) -> Kind:
 
 def scores_said(output: Any, task: Task, *, softmax: bool) -> dict[str, Any]:
     """Return the scores of classes that a model gave, by what they are."""
-    if isinstance(output, Mapping):  # torchvision's segmentation models
-        output = output.get("out", output.get("logits"))
-    if output is None or not hasattr(output, "shape"):
-        raise UsageProblem(f"collect: expected logits of a {task} model, saw no tensor.")
-    return {"probabilities" if softmax else "logits": output}
+    if hasattr(output, "_asdict"):
+        output = output._asdict()
+    found = output
+    if isinstance(output, Mapping):
+        probable = next((output[key] for key in _PROBABLE if key in output), None)
+        found = next((output[key] for key in _LOGITS if key in output), probable)
+        softmax = softmax or (found is probable and kind_of(task).may_end_in_softmax)
+    if found is None or not hasattr(found, "shape"):
+        raise UsageProblem(
+            f"collect: expected logits of a {task} model, saw no tensor but {_said_of(output)}.",
+            "Give lambda x: model(x)[0], or the key that holds them.",
+        )
+    return {"probabilities" if softmax else "logits": found}
+
+
+def _said_of(output: Any) -> str:
+    if isinstance(output, Mapping):
+        return f"the keys {', '.join(map(str, list(output)[:8])) or 'nothing'}"
+    count = f" of {len(output)}" if isinstance(output, (tuple, list)) else ""
+    return f"a {type(output).__name__}{count}"
 
 
 def pick(values: Array, rows: Rows, missing: float) -> Array:

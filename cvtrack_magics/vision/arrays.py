@@ -43,11 +43,21 @@ def to_array(value: Any, what: str) -> Array:
         ) from None
     if array.dtype == np.float16:
         array = array.astype(np.float32)
+    if array.dtype == object and array.size and all(_is_number_or_none(v) for v in array.flat):
+        missing = sum(v is None for v in array.flat)
+        raise UsageProblem(
+            f"{what}: {missing:,} of {array.size:,} values are missing (None).",
+            "Say -1 where a label is unknown, and NaN where a number is.",
+        )
     if array.dtype.kind not in "biuf":
         raise UsageProblem(
             f"{what}: expected numbers, saw {_kind(value)}.", "Give a tensor, an array or a list."
         )
     return array
+
+
+def _is_number_or_none(value: Any) -> bool:
+    return value is None or isinstance(value, (int, float, np.number))
 
 
 def _unmasked(value: Any, what: str) -> Array:

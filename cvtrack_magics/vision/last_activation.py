@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-_PROBABILITIES = {"softmax", "sigmoid", "sigmoid_", "_softmax", "softmin", "gumbel_softmax"}
+_PROBABILITIES = {
+    "softmax",
+    "sigmoid",
+    "sigmoid_",
+    "hardsigmoid",
+    "_softmax",
+    "softmin",
+    "gumbel_softmax",
+}
 
 
 def called(model: Callable[[Any], Any], batch: Any) -> tuple[Any, bool]:
@@ -52,7 +60,7 @@ def ends_in_probabilities(model: Any) -> bool:
     if last == "Sequential" and isinstance(model, torch.jit.ScriptModule):
         children = list(model.children())
         return bool(children) and ends_in_probabilities(children[-1])
-    return last in {"Softmax", "Softmax2d", "Softmin", "Sigmoid"}
+    return last in {"Softmax", "Softmax2d", "Softmin", "Sigmoid", "Hardsigmoid"}
 
 
 def _compiled(model: Any) -> bool:

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from cvtrack_magics.errors import UsageProblem
 from cvtrack_magics.tasks.base import Anomalies, Classes
-from cvtrack_magics.tasks.class_names import check_labels, class_names
+from cvtrack_magics.tasks.class_names import as_indices, check_labels, class_names, one_ignored
 from cvtrack_magics.tasks.segmentation.parse import read_planes
 from cvtrack_magics.tasks.segmentation.soft_masks import cut_of
 from cvtrack_magics.vision.arrays import Array, floats, integers, shape_of, to_array
@@ -68,7 +68,7 @@ def read_classes(
         raise UsageProblem(
             f"scores: {probs.shape[1]} columns, but {len(names)} class names were given."
         )
-    labels = _true_labels(truth, count, ignore, notes)
+    labels = _true_labels(as_indices(truth, classes, "truth"), count, one_ignored(ignore), notes)
     if len(names) == 2 and ignore is None:
         refuse_signed(labels, "truth")
     check_labels(labels, len(names), "truth", least=-1)

@@ -31,7 +31,12 @@ def doubts(
     sizes : int array, N × 2
         Heights and widths of the images.
     """
-    return [*_of_flags(what, items), *_of_places(what, boxes, sizes), *_of_scores(scores)]
+    return [
+        *_of_flags(what, items),
+        *_of_places(what, boxes, sizes),
+        *_of_scores(scores),
+        *_of_nothing(what, boxes),
+    ]
 
 
 def _of_flags(what: str, items: Sequence[Any]) -> list[str]:
@@ -64,6 +69,13 @@ def _of_places(what: str, boxes: Sequence[Array], sizes: Array) -> list[str]:
 
 
 def _of_scores(scores: Sequence[Any]) -> list[str]:
+    given = [part for part in scores if part is not None and len(part)]
+    unknown = sum(int(np.isnan(part).sum()) for part in given)
+    if unknown:
+        count = sum(map(len, given))
+        return [
+            f"predictions: {unknown:,} of {count:,} scores are NaN; such a box is never counted."
+        ]
     known = [part[np.isfinite(part)] for part in scores if part is not None and len(part)]
     known = [part for part in known if len(part)]
     low = min((float(part.min()) for part in known), default=0.0)
@@ -73,4 +85,18 @@ def _of_scores(scores: Sequence[Any]) -> list[str]:
     return [
         f"predictions: scores from {low:.3g} to {high:.3g} are no probabilities; thresholds are in "
         "their unit."
+    ]
+
+
+def _of_nothing(what: str, boxes: Sequence[Array]) -> list[str]:
+    """Say that true boxes have no area: rows that fill a batch up, which nobody can find."""
+    if what != "truth":
+        return []
+    flat = sum(int((part[:, 2:] <= part[:, :2]).any(axis=1).sum()) for part in boxes if len(part))
+    if not flat:
+        return []
+    count = sum(map(len, boxes))
+    return [
+        f"truth: {flat:,} of {count:,} boxes have no area and count as objects that nothing finds; "
+        "leave out rows that only fill up a batch."
     ]

@@ -9,8 +9,14 @@ from typing import Any
 import numpy as np
 
 from cvtrack_magics.errors import UsageProblem
-from cvtrack_magics.tasks.class_ids import labels_of, refuse_class_first, refuse_yolo, whole_labels
-from cvtrack_magics.tasks.class_names import check_labels, class_names
+from cvtrack_magics.tasks.class_ids import (
+    labels_of,
+    refuse_class_first,
+    refuse_yolo,
+    scores_of,
+    whole_labels,
+)
+from cvtrack_magics.tasks.class_names import as_indices, check_labels, class_names
 from cvtrack_magics.tasks.detection.doubts import doubts
 from cvtrack_magics.tasks.detection.ignored import CROWD_KEYS, IGNORE_KEYS, flag
 from cvtrack_magics.tasks.segmentation.soft_masks import Cut, cut_of
@@ -48,6 +54,7 @@ def read_boxes(
     *,
     scored: bool,
     notes: list[str],
+    classes: Any = None,
 ) -> Boxes:
     """Return the objects of N images; labels are not checked yet.
 
@@ -61,9 +68,15 @@ def read_boxes(
         Heights and widths of the images.
     notes : list of str
         Takes what had two readings.
+    classes : sequence of str, mapping, int or None
+        Labels that are names are looked up there.
     """
     if isinstance(items, Mapping) and len(sizes) == 1:
         items = [items]
+    if isinstance(items, Mapping):
+        raise UsageProblem(
+            f"{what}: one dict for {len(sizes)} images.", "Give a list with a dict for each image."
+        )
     if not isinstance(items, Sequence) and not hasattr(items, "__len__"):
         raise UsageProblem(f"{what}: expected a list with an entry for each image.")
     if len(items) != len(sizes):
@@ -91,7 +104,9 @@ def read_boxes(
         labels = (
             np.zeros(count, np.int64)
             if one.labels is None
-            else whole_labels(_column(one.labels, count, where, "labels"), where)
+            else whole_labels(
+                _column(as_indices(one.labels, classes, where), count, where, "labels"), where
+            )
         )
         scores = None
         if scored:
@@ -152,7 +167,7 @@ def _found(item: Any, what: str, scored: bool) -> _Found:
             "xyxy",
         )
     if isinstance(item, Sequence) and all(isinstance(one, Mapping) for one in item) and item:
-        return _of_annotations(item)
+        return _of_annotations(item, what, scored)
     if item is None or len(item) == 0:
         none = np.zeros(0)
         return _Found(np.zeros((0, 4), np.float32), none, none, box_format="xyxy")
@@ -178,15 +193,31 @@ def _of_dict(item: Mapping[str, Any], what: str) -> _Found:
     return _Found(
         None if boxes is None else to_array(boxes, what),
         labels_of(item, what),
-        item.get("scores"),
+        scores_of(item, what),
         item.get("masks"),
         item.get,
         form,
     )
 
 
-def _of_annotations(items: Sequence[Mapping[str, Any]]) -> _Found:
-    """Read COCO annotations; ``category_id`` is taken as the index of the class."""
+def _of_annotations(items: Sequence[Mapping[str, Any]], what: str, scored: bool) -> _Found:
+    """Read COCO annotations; ``category_id`` is taken as the index of the class.
+
+    Raises
+    ------
+    UsageProblem
+        One lacks its box, its class or, where scored, its score.
+    """
+    needed = ("bbox", "category_id", "score") if scored else ("bbox", "category_id")
+    for at, one in enumerate(items):
+        lacking = [key for key in needed if one.get(key) is None]
+        if lacking:
+            keys = ", ".join(map(str, list(one)[:12])) or "nothing"
+            raise UsageProblem(
+                f"{what}: object {at} has no {' and no '.join(lacking)}, saw {keys}.",
+                "COCO's objects have bbox (x, y, width, height), category_id and, if predicted, "
+                "score.",
+            )
     return _Found(
         np.array([one["bbox"] for one in items], np.float64).reshape(-1, 4),
         [one["category_id"] for one in items],

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from cvtrack_magics.errors import UsageProblem
 from cvtrack_magics.tasks.base import Segments
-from cvtrack_magics.tasks.class_names import class_names
+from cvtrack_magics.tasks.class_names import class_names, one_ignored
 from cvtrack_magics.tasks.segmentation.parse import read_planes
 from cvtrack_magics.vision.arrays import Array, shape_of, to_array
 from cvtrack_magics.vision.maps import Maps
@@ -34,6 +34,7 @@ def read_segments(
     notes: list[str],
 ) -> tuple[Segments, tuple[str, ...]]:
     """Return label maps of N samples, and the names of the classes."""
+    ignore = one_ignored(ignore)
     if (predictions is None) == (logits is None):
         raise UsageProblem("semantic: give either predictions= (label maps) or logits=.")
     if logits is not None:

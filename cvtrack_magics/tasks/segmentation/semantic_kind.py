@@ -59,7 +59,10 @@ class Semantic(Kind):
         return {"ignore": predictions.segments.ignore}
 
     def said(self, output: Any, *, softmax: bool) -> dict[str, Any]:
-        """Return logits, or what a softmax made of them."""
+        """Return logits, what a softmax made of them, or the map of labels of an argmax."""
+        kind = str(getattr(output, "dtype", ""))
+        if getattr(output, "ndim", 0) == 3 and ("int" in kind or "bool" in kind):
+            return {"predictions": output}
         return scores_said(output, "semantic", softmax=softmax)
 
     def truth(self, predictions: Predictions, row: int) -> bytes:
