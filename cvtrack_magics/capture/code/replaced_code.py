@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import ast
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 _PLAIN = (bool, int, float, complex, str, bytes, type(None))
+_HELD = (dict, list, tuple, set)
+_INNER = ("__wrapped__", "__func__", "func")
+_READS = frozenset(("get", "items", "keys", "values", "copy", "index", "count"))
 _UNWRAPPED = {"staticmethod", "classmethod"}
 _MOST = 20
 
@@ -31,24 +34,32 @@ def replaced_in(module: ModuleType, source: bytes, path: Path) -> list[str]:
     -------
     list of str
         Undecorated functions and methods whose code is of another file, or no function at
-        all, and constants with another value. What the module's own code assigns again is
-        left out, for it may be meant.
+        all; of decorated ones, lambdas and properties those whose code is of the notebook;
+        and constants of modules and classes with another value, of a list or dict those that
+        are not what they were. What the module's own code assigns or changes again is left
+        out, for it may be meant.
     """
     try:
         functions, constants = _said(source)
+        wrapped = _wrapped(source)
         written = _written(source)
     except (SyntaxError, ValueError, RecursionError):
         return []
     found = []
+    for name in wrapped:
+        value = _innermost(_value(module, name))
+        if _is_of_notebook(value):
+            found.append(f"{module.__name__}.{name} ({_origin(value)})")
     for name in functions:
         value = _value(module, name)
         if not _is_of(value, path) and not _means(value, written.get(name)):
             found.append(f"{module.__name__}.{name} ({_origin(value)})")
     for name, value in constants:
-        now = vars(module).get(name, _GONE)
-        if type(now) is not type(value) or now != value:
+        now = _constant_now(module, name)
+        if not _holds(now, value):
             # not the value itself, which may be a secret
-            what = "another value" if isinstance(now, _PLAIN) else _origin(now)
+            known = isinstance(now, _PLAIN) or type(now) is type(value)
+            what = "another value" if known else _origin(now)
             found.append(f"{module.__name__}.{name} ({what})")
     return found[:_MOST]
 
@@ -60,11 +71,10 @@ def agrees(module: ModuleType, source: bytes) -> bool:
         written = _written(source)
     except (SyntaxError, ValueError, RecursionError):
         return False
-    held = vars(module)
     return all(
         value is _OTHER or _means(value, written.get(name))
         for name, value in ((name, _value(module, name)) for name in functions)
-    ) and all(type(held.get(n)) is type(v) and held[n] == v for n, v in constants)
+    ) and all(_holds(_constant_now(module, name), value) for name, value in constants)
 
 
 _GONE = object()
@@ -74,9 +84,55 @@ def _value(module: ModuleType, name: str) -> Any:
     owner, _, last = name.rpartition(".")
     held: Any = vars(module).get(owner, _GONE) if owner else module
     if held is _GONE or (owner and not isinstance(held, type)):
-        return None if not owner else _OTHER
+        return _OTHER
     value = vars(held).get(last, _GONE)
     return getattr(value, "__func__", value)
+
+
+def _constant_now(module: ModuleType, name: str) -> Any:
+    """Return a constant's value; of a class only where its making leaves constants as they are."""
+    now = _value(module, name)
+    owner = vars(module).get(name.rpartition(".")[0])
+    if not isinstance(owner, type) or now is _GONE:
+        return now
+    # an enumeration's members and a named tuple's defaults are made into something else
+    return now if type(owner) is type and isinstance(now, (*_PLAIN, *_HELD)) else _OTHER
+
+
+def _innermost(value: Any) -> Any:
+    """Return the function that decorators wrapped, or that a property calls."""
+    for _ in range(_MOST):
+        inner = next((v for n in _INNER if (v := vars_of(value).get(n)) is not None), None)
+        inner = value.fget if isinstance(value, property) else inner
+        if inner is None:
+            break
+        value = inner
+    return value
+
+
+def vars_of(value: Any) -> Mapping[str, Any]:
+    """Return an object's own attributes; nothing of what has none."""
+    held = getattr(value, "__dict__", {})
+    return held if isinstance(held, Mapping) else {}
+
+
+def _is_of_notebook(value: Any) -> bool:
+    """Say whether a function is one that a cell defined, which no module can have used."""
+    return isinstance(value, FunctionType) and value.__module__ == "__main__"
+
+
+def _holds(now: Any, value: Any) -> bool:
+    """Say whether a constant is what the text says; a list or dict may have got more."""
+    if value is _OTHER or now is _OTHER:
+        return True
+    if type(now) is not type(value):
+        return False
+    if isinstance(value, dict):
+        return all(key in now and _holds(now[key], item) for key, item in value.items())
+    if isinstance(value, (list, tuple)):
+        same = len(now) == len(value) if isinstance(value, tuple) else len(now) >= len(value)
+        return same and all(map(_holds, now, value))
+    return bool(now >= value) if isinstance(value, set) else bool(now == value)
 
 
 _OTHER = object()
@@ -120,6 +176,35 @@ def _origin(value: Any) -> str:
     return f"{value.__qualname__} of {'a cell' if inside else Path(file).name}"
 
 
+@lru_cache(maxsize=4096)
+def _wrapped(source: bytes) -> tuple[str, ...]:
+    """Return the functions and methods that a text defines once and wraps, and its lambdas."""
+    tree = ast.parse(source)
+    bound = Counter(name for node in ast.walk(tree) for name in _bound(node))
+    found = [name for name in (*_decorated(tree), *_lambdas(tree)) if bound[name] == 1]
+    for node in tree.body:
+        if isinstance(node, ast.ClassDef):
+            own = Counter(name for each in node.body for name in _bound(each))
+            inner = [*_decorated(node), *_lambdas(node)]
+            if node.decorator_list or node.keywords:
+                inner += _methods(node)
+            found += [f"{node.name}.{name}" for name in inner if own[name] == 1]
+    return tuple(found)
+
+
+def _decorated(node: ast.Module | ast.ClassDef) -> Iterator[str]:
+    plain = set(_methods(node))
+    for item in node.body:
+        if isinstance(item, (ast.FunctionDef, ast.AsyncFunctionDef)) and item.name not in plain:
+            yield item.name
+
+
+def _lambdas(node: ast.Module | ast.ClassDef) -> Iterator[str]:
+    for item in node.body:
+        if isinstance(item, ast.Assign) and isinstance(item.value, ast.Lambda):
+            yield from (target.id for target in item.targets if isinstance(target, ast.Name))
+
+
 @lru_cache(maxsize=4096)  # modules: each is read once, not at each run
 def _said(source: bytes) -> tuple[tuple[str, ...], tuple[tuple[str, Any], ...]]:
     """Return the functions and the plain constants that a module's text defines once."""
@@ -132,8 +217,16 @@ def _said(source: bytes) -> tuple[tuple[str, ...], tuple[tuple[str, Any], ...]]:
             own = Counter(name for each in node.body for name in _bound(each))
             functions += [f"{node.name}.{name}" for name in _methods(node) if own[name] == 1]
     functions += [name for name in _methods(tree) if bound[name] == 1]
+    places = [("", node) for node in tree.body]
+    for node in tree.body:
+        if isinstance(node, ast.ClassDef) and not node.decorator_list and not node.keywords:
+            places += [(f"{node.name}.", each) for each in node.body]
+    changed = {name for node in ast.walk(tree) for name in _changed(node)}
     constants = [
-        (name, value) for node in tree.body for name, value in _constant(node) if bound[name] == 1
+        (f"{owner}{name}", value)
+        for owner, node in places
+        for name, value in _constant(node)
+        if bound[name] == 1 and name not in changed
     ]
     return tuple(functions), tuple(constants)
 
@@ -162,6 +255,22 @@ def _bound(node: ast.AST) -> Iterator[str]:
         yield node.value  # setattr(module, "name", …)
 
 
+def _changed(node: ast.AST) -> Iterator[str]:
+    """Yield the names whose object a part of the text may change, or hand on to be changed."""
+    inside: ast.AST | None = None
+    stored = isinstance(node, ast.Subscript) and not isinstance(node.ctx, ast.Load)
+    if stored or (isinstance(node, ast.Attribute) and node.attr not in _READS):
+        inside = getattr(node, "value", None)
+    elif isinstance(node, ast.AugAssign):
+        inside = node.target
+    while isinstance(inside, (ast.Subscript, ast.Attribute)):
+        if isinstance(inside, ast.Attribute):
+            yield inside.attr
+        inside = inside.value
+    if isinstance(inside, ast.Name):
+        yield inside.id
+
+
 def _constant(node: ast.stmt) -> Iterator[tuple[str, Any]]:
     target = node.targets[0] if isinstance(node, ast.Assign) and len(node.targets) == 1 else None
     if isinstance(node, ast.AnnAssign):
@@ -172,7 +281,7 @@ def _constant(node: ast.stmt) -> Iterator[tuple[str, Any]]:
         value = ast.literal_eval(node.value)  # type: ignore[attr-defined]
     except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
         return
-    if isinstance(value, _PLAIN):
+    if isinstance(value, _PLAIN) or (isinstance(value, _HELD) and value):
         yield target.id, value
 
 

@@ -19,12 +19,16 @@ from tests.conftest import Shell
 from tests.store_views import artifact, runs_of
 
 TEXT = """
-import functools
+import dataclasses, enum, functools, typing
 
 RATE = 0.1
 NAME = "flip"
 COUNT = 0
 TABLE = {}
+FILLED = {"own": 1}
+SETTINGS = {"rate": 0.1, "flip": {"p": 0.5}}
+SIZES = [1, 2]
+MEANS = (0.4, 0.5)
 LATER = 1
 
 def read(): return 1
@@ -39,7 +43,28 @@ def count():
     global COUNT
     COUNT += 1
 
+def fill(): FILLED["own"] = 2
+
+ACT = lambda value: value
+
+class Colour(enum.Enum):
+    RED = 1
+
+class Row(typing.NamedTuple):
+    depth: int = 3
+
+@dataclasses.dataclass
+class Settings:
+    rate: float = 0.1
+    def scaled(self): return self.rate
+
+class Made(metaclass=type):
+    def forward(self): return 1
+
 class Model:
+    DEPTH = 3
+    @property
+    def size(self): return 1
     def forward(self): return 1
     @staticmethod
     def loss(): return 2
@@ -52,6 +77,13 @@ LATER = LATER + 1
 
 def other() -> int:
     return 99
+
+
+def typed(*given: Any) -> int:
+    return 99
+
+
+typed.__module__ = "__main__"  # as of a cell
 
 
 def wrapped(module: Any) -> None:
@@ -81,6 +113,21 @@ PATCHES: dict[str, tuple[Callable[[Any], Any], str]] = {
     "a number": (lambda m: setattr(m, "RATE", 0.5), "RATE (another value)"),
     "a text": (lambda m: setattr(m, "NAME", "none"), "NAME (another value)"),
     "another type": (lambda m: setattr(m, "NAME", [1]), "NAME (now a list)"),
+    "a decorated one": (lambda m: setattr(m, "cached", typed), "cached (typed of "),
+    "a wrapped one": (
+        lambda m: setattr(m, "cached", functools.lru_cache(typed)),
+        "cached (typed of ",
+    ),
+    "one that was a lambda": (lambda m: setattr(m, "ACT", typed), "ACT (typed of "),
+    "a property": (lambda m: setattr(m.Model, "size", property(typed)), "Model.size (typed"),
+    "of a dataclass": (lambda m: setattr(m.Settings, "scaled", typed), "Settings.scaled (typed"),
+    "of a class with a keyword": (lambda m: setattr(m.Made, "forward", typed), "Made.forward"),
+    "of a class": (lambda m: setattr(m.Model, "DEPTH", 5), "Model.DEPTH (another value)"),
+    "in a dict": (lambda m: m.SETTINGS.update(rate=0.2), "SETTINGS (another value)"),
+    "deep in a dict": (lambda m: m.SETTINGS["flip"].update(p=0.9), "SETTINGS (another value)"),
+    "gone from a dict": (lambda m: m.SETTINGS.pop("rate"), "SETTINGS (another value)"),
+    "in a list": (lambda m: m.SIZES.__setitem__(0, 9), "SIZES (another value)"),
+    "a tuple": (lambda m: setattr(m, "MEANS", (0, 0)), "MEANS (another value)"),
 }
 MEANT: dict[str, Callable[[Any], Any]] = {
     "nothing": lambda m: None,
@@ -89,6 +136,9 @@ MEANT: dict[str, Callable[[Any], Any]] = {
     "a table that is filled": lambda m: m.TABLE.update(a=1),
     "the same value": lambda m: setattr(m, "RATE", 0.1),
     "something new": lambda m: setattr(m, "NEW", 1),
+    "a table that it changes": lambda m: m.fill(),
+    "more of a dict": lambda m: m.SETTINGS.update(new=1),
+    "more of a list": lambda m: m.SIZES.append(3),
 }
 
 
