@@ -11,6 +11,7 @@ from cvtrack_magics.artifacts.paths import MINIMAL
 from cvtrack_magics.capture.code.cell_order import OWN, Notebook
 from cvtrack_magics.capture.code.growth import is_trained
 from cvtrack_magics.capture.code.minimal import minimal_script
+from cvtrack_magics.capture.code.orphaned import orphaned
 from cvtrack_magics.capture.code.recipes import Executed
 from cvtrack_magics.capture.code.stale_state import Found, lines_of, reads_of, stale_names, tag_of
 from cvtrack_magics.capture.code.steps import steps_of
@@ -40,11 +41,15 @@ class NotebookState:
         self._found = Notebook(tuple(host.executed()), body)
         self._before = len(host.sources())
         self.is_cell = _RUN.match(cell.source) is not None
+        self._orphaned: list[Found] = []
 
     def look(self) -> None:
-        """Read the notebook's file, as it is when the run is opened."""
+        """Read the notebook's file and look at its optimizers, as they are at the opening."""
         if self._has_ids:
             self._found = replace(self._found, saved=self._host.saved())
+        if self.is_cell:
+            with suppress(Exception):  # objects may be half made
+                self._orphaned = orphaned(reads_of(self._source), self._host.names())
 
     @property
     def _has_ids(self) -> bool:
@@ -52,9 +57,21 @@ class NotebookState:
 
     def stale(self) -> list[Found]:
         """Return the names that the run reads and that are stale."""
-        if not self._has_ids:  # without ids no cell is known again
-            return []
-        return stale_names(self._found, [self._source, *self._later()])
+        found: list[Found] = []
+        if self._has_ids:  # without ids no cell is known again
+            found = stale_names(self._found, [self._source, *self._later()])
+        told = {name for one in found for name in one.names}
+        return [
+            *found,
+            *(self._with_cell(one) for one in self._orphaned if one.names[0] not in told),
+        ]
+
+    def _with_cell(self, found: Found) -> Found:
+        """Add which cell to run again."""
+        made = (one for one in reversed(self._found.history) if found.names[0] in one.bound)
+        number = next((one.number for one in made), 0)
+        line = f"{found.line}; run cell [{number}] again" if number else found.line
+        return replace(found, line=line)
 
     def stale_records(self) -> list[Record]:
         """Return what the run says of them."""
