@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 
 from cvtrack_magics.secrets.spans import disjoint, replaced
@@ -50,9 +51,17 @@ def redact(text: str) -> str:
 
 
 def in_one_line(error: BaseException, limit: int = 200) -> str:
-    """Return the first line of an error's message without credentials, or its class."""
+    """Return the first line of an error's message without credentials, or its class.
+
+    Where it cannot be searched for them, since the rules are in a file and code may have replaced
+    what the search needs, that is the class, with the system's own words for a system's error.
+    """
     line = text_of(error).strip().split("\n", 1)[0][: 20 * limit]
-    return redact(line)[:limit] or kind_of(error)
+    try:
+        return redact(line)[:limit] or kind_of(error)
+    except Exception:
+        number = getattr(error, "errno", None)
+        return os.strerror(number) if type(number) is int else kind_of(error)
 
 
 def kind_and_line(error: BaseException, limit: int = 200) -> str:

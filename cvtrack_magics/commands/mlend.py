@@ -5,7 +5,8 @@ from __future__ import annotations
 from cvtrack_magics.commands.definition import command
 from cvtrack_magics.errors import UsageProblem
 from cvtrack_magics.records import RunSummary
-from cvtrack_magics.run.current import get_session
+from cvtrack_magics.run import unopened
+from cvtrack_magics.run.current import get_session, peek
 from cvtrack_magics.run.outcome import outcome_of
 
 
@@ -36,6 +37,10 @@ def mlend(*, ok: bool = False) -> RunSummary:
 
         %mlend
     """
+    missed = unopened.innermost()
+    known = peek()
+    if missed is not None and (known is None or known.current is None):
+        return missed.end("FINISHED")
     session = get_session()
     scope = session.current
     if scope is None or not scope.spec.until:

@@ -12,7 +12,7 @@ from cvtrack_magics.commands.definition import COMMANDS, Arg, Typed, command
 from cvtrack_magics.commands.line import usage_error
 from cvtrack_magics.commands.typed import expression, key_values
 from cvtrack_magics.delivery import lanes
-from cvtrack_magics.errors import UsageProblem
+from cvtrack_magics.errors import CvtrackError, UsageProblem
 from cvtrack_magics.records import Record, RunSummary
 from cvtrack_magics.run.current import get_session
 from cvtrack_magics.run.opening import open_run
@@ -20,6 +20,8 @@ from cvtrack_magics.run.outcome import outcome_of
 from cvtrack_magics.run.scope import RunScope
 from cvtrack_magics.run.spec import RunSpec
 from cvtrack_magics.run.tagging import tag_records
+from cvtrack_magics.run.unopened import Unopened, go_on_without
+from cvtrack_magics.text import kind_of
 
 Params: TypeAlias = Sequence[tuple[str, Any]]
 """What params are read off, each with what it is called."""
@@ -28,21 +30,27 @@ Params: TypeAlias = Sequence[tuple[str, Any]]
 class Run:
     """An open run; a ``with`` block closes it with its true outcome."""
 
-    def __init__(self, scope: RunScope) -> None:
+    def __init__(self, scope: RunScope | Unopened) -> None:
         self._scope = scope
         self.summary: RunSummary | None = None
 
     @property
     def run_id(self) -> str:
         """The id in the store; empty when the store could not be reached."""
-        return self._scope.run_id
+        return "" if isinstance(self._scope, Unopened) else self._scope.run_id
 
     def end(self, error: BaseException | None = None) -> RunSummary:
         """Close the run."""
-        self.summary = get_session().close(self._scope, outcome_of(error), error)
+        outcome, scope = outcome_of(error), self._scope
+        if isinstance(scope, Unopened):
+            self.summary = scope.end(outcome)
+        else:
+            self.summary = get_session().close(scope, outcome, error)
         return self.summary
 
     def __enter__(self) -> Run:
+        if isinstance(self._scope, Unopened):
+            self._scope.is_held = True
         return self
 
     def __exit__(
@@ -51,11 +59,16 @@ class Run:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        if isinstance(self._scope, Unopened):
+            self.end(error)
+            return
         if self._scope.outcome is None:
             self.end(error)
         lanes.left(self._scope)  # it may have been ended with the run around it
 
     def __repr__(self) -> str:
+        if isinstance(self._scope, Unopened):
+            return f"Run {self._scope.name!r} (not opened)"
         state = self._scope.outcome or "open"
         return f"Run {self._scope.name!r} ({self.run_id[:8] or 'not recorded'}, {state})"
 
@@ -171,25 +184,36 @@ def mlrun(
     >>> with mlrun("train", seed=42, tags={"backbone": "ResNet18"}):  # doctest: +SKIP
     ...     train()
     """
-    spec = spec_of(
-        name,
-        until="its block ends, or mlend()",
-        nested=nested,
-        resume=resume,
-        tags=tags,
-        params=[] if params is None else [("", params)],
-        seed=seed,
-        deterministic=deterministic,
-        task=task,
-        code=code,
-        figures=figures,
-        output=output,
-        auto=auto,
-        plot=plot,
-        baseline=baseline,
-        watch=watch,
+    return Run(
+        _opened(
+            name,
+            until="its block ends, or mlend()",
+            nested=nested,
+            resume=resume,
+            tags=tags,
+            params=[] if params is None else [("", params)],
+            seed=seed,
+            deterministic=deterministic,
+            task=task,
+            code=code,
+            figures=figures,
+            output=output,
+            auto=auto,
+            plot=plot,
+            baseline=baseline,
+            watch=watch,
+        )
     )
-    return Run(open_run(spec))
+
+
+def _opened(name: str, **said: Any) -> RunScope | Unopened:
+    """Open a run as it was asked for; what fails in us keeps no code from running."""
+    try:
+        return open_run(spec_of(name, **said))
+    except CvtrackError:
+        raise
+    except Exception as error:
+        return go_on_without(name, error)
 
 
 def spec_of(
@@ -202,6 +226,10 @@ def spec_of(
     **options: Any,
 ) -> RunSpec:
     """Return what a run is opened with; what was not said is as the settings are."""
+    if not isinstance(name, str):
+        raise UsageProblem(f"A run's name is text, and not a {kind_of(name)}.", 'mlrun("train")')
+    if not (tags is None or isinstance(tags, Mapping)):
+        raise UsageProblem(f"Tags are a dict, and not a {kind_of(tags)}.", "tags={'team': 'cv'}")
     if options.get("deterministic") and options.get("seed") is None:
         raise UsageProblem("%%mlrun: --deterministic goes with --seed N.")
     config = get_session().config

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from cvtrack_magics.commands.definition import Arg, command
 from cvtrack_magics.display.groups import direction_of
-from cvtrack_magics.errors import UsageProblem, did_you_mean
+from cvtrack_magics.errors import CvtrackError, UsageProblem, did_you_mean
 from cvtrack_magics.records import Param
 from cvtrack_magics.run.current import get_session
 from cvtrack_magics.run.outcome import outcome_of
 from cvtrack_magics.run.spec import RunSpec
+from cvtrack_magics.run.unopened import SweepStopped
 
 if TYPE_CHECKING:
     from cvtrack_magics.run.scope import RunScope
@@ -128,7 +129,7 @@ def mlsweep(
         %%mlsweep lr-search --trials 50 --metric val/acc
     """
     body = ""
-    with suppress(OSError, TypeError):  # what was typed into an interpreter has no source
+    with suppress(Exception):  # what was typed into an interpreter has no source
         body = inspect.getsource(objective)
     spec = checked(
         name=name,
@@ -255,7 +256,26 @@ def sweep_over(
         Given the run, sees to its end; otherwise it ends here.
     cell : CellFacts, optional
         The cell that the run is opened in.
+
+    Raises
+    ------
+    SweepStopped
+        What a sweep needs is broken or used up.
     """
+    try:
+        return _sweep_over(spec, objective, attach, cell)
+    except CvtrackError:
+        raise
+    except Exception as error:  # what trials raise has ended those
+        raise SweepStopped(spec.name, error) from error
+
+
+def _sweep_over(
+    spec: SweepSpec,
+    objective: Callable[[Any], Any],
+    attach: Callable[[RunScope], None] | None,
+    cell: Any,
+) -> Best | None:
     from cvtrack_magics.run.sweep.runner import Sweep
     from cvtrack_magics.run.sweep.study import Study
 

@@ -13,6 +13,7 @@ from cvtrack_magics.records import Tag
 from cvtrack_magics.run.current import get_session
 from cvtrack_magics.run.message import Said
 from cvtrack_magics.run.tagging import tag_records
+from cvtrack_magics.run.unopened import innermost
 
 
 def _perform(typed: Typed) -> Table:
@@ -60,7 +61,10 @@ def mltags(**tags: Any) -> Said:
     """
     session = get_session()
     records = tag_records(tags)
-    if session.current is None:
+    missed = innermost() if session.current is None else None
+    if missed is not None:
+        where, lines = f"run {missed.name!r}, which could not be opened: not recorded", []
+    elif session.current is None:
         session.tags.update({r.key: r.value for r in records if isinstance(r, Tag)})
         where = "every run from now on"
         lines = [r.text for r in records if not isinstance(r, Tag) and hasattr(r, "text")]

@@ -28,6 +28,7 @@ from cvtrack_magics.text import is_a
 
 if TYPE_CHECKING:
     from cvtrack_magics.run.scope import RunScope
+    from cvtrack_magics.run.unopened import Unopened
 
 CELL_MAGIC = re.compile(r"^%%(?P<name>[^\W\d][\w.]*|!)(?P<line>(?:[ \t].*)?)$")
 FIRST_LINE = re.compile(r"^%%mlrun(?P<line>(?:[ \t].*)?)$")
@@ -68,6 +69,8 @@ class Frame:
     last_error: object = None
     failed_inside: BaseException | None = None
     """The last error of a cell that was run by this one, or of a command that it gave."""
+    missed: list[Unopened] = field(default_factory=list)
+    """Runs that could not be opened, and that what the cell records was meant for."""
     entered: list[RunScope] = field(default_factory=list)
 
     def swallowed(self) -> BaseException | None:
@@ -199,6 +202,11 @@ class CellHooks:
         frame.last_error = getattr(sys, "last_value", None)
         self._tidy_first_line(frame.facts)
 
+    def miss(self, run: Unopened) -> None:
+        """Let what the running cell records go nowhere."""
+        run.is_held = True
+        self.frames[-1].missed.append(run)
+
     def _tidy_first_line(self, facts: CellFacts) -> None:
         """Show the user's own first line in tracebacks, as a comment, for it is not Python."""
         frame = sys._getframe()
@@ -223,6 +231,8 @@ class CellHooks:
         frame = self.frames.pop()
         scope = frame.scope
         error = error_of(result) or frame.swallowed()
+        for missed in frame.missed:
+            missed.end("FINISHED")
         if error is not None and self.frames:
             self.frames[-1].failed_inside = error
         if scope is not None and scope.outcome is None:

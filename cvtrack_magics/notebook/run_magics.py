@@ -10,8 +10,8 @@ from cvtrack_magics.commands.line import BODY_BELOW, usage_error
 from cvtrack_magics.errors import CvtrackError
 from cvtrack_magics.lazy import Lazy
 from cvtrack_magics.notebook.magics import Magic
-from cvtrack_magics.notebook.unopened import not_opened
 from cvtrack_magics.run.current import get_session
+from cvtrack_magics.run.unopened import Unopened, go_on_without
 
 if TYPE_CHECKING:
     from cvtrack_magics.commands import mlend as ending
@@ -36,6 +36,9 @@ class Cells(Protocol):
     def attach(self, scope: RunScope, *, verify: bool) -> None:
         """End the run with the cell."""
 
+    def miss(self, run: Unopened) -> None:
+        """Let what the cell records go nowhere, for it was meant for a run that is not open."""
+
     def note_shown(self) -> None:
         """Say that the cell's error has been shown."""
 
@@ -59,7 +62,9 @@ class RunMagic(Magic):
         except (CvtrackError, UsageError):
             raise
         except Exception as error:  # nothing of ours keeps the user's code from running
-            self.cells.host.say(not_opened(error))
+            missed = go_on_without(line.split(" --", 1)[0].strip(), error)
+            if cell is not None:
+                self.cells.miss(missed)
 
     def _open(self, line: str, cell: str | None) -> None:
         typed = self.command.read(line, self.shell.user_ns)

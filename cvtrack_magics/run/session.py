@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
@@ -21,6 +22,7 @@ from cvtrack_magics.display.plot_feed import Pump
 from cvtrack_magics.errors import UsageProblem
 from cvtrack_magics.lazy import Lazy
 from cvtrack_magics.records import Notice, Outcome, Param, Record, Replaces, RunSummary, Tag
+from cvtrack_magics.run import unopened
 from cvtrack_magics.run.evaluation_inputs import Evidence
 from cvtrack_magics.run.host import CellFacts, Host
 from cvtrack_magics.run.outcome import outcome_of
@@ -240,12 +242,20 @@ class Session:
             return self._open(spec, cell or CellFacts())
 
     def _open(self, spec: RunSpec, cell: CellFacts) -> RunScope:
+        missed = unopened.innermost()
+        if spec.nested and missed is not None and self.current is None:
+            spec = replace(spec, nested=False)
         parent = self._parent_of(spec)
         above = self.writing.above() if spec.nested and parent is None else None
         scope = scopes.RunScope(self, spec, cell, parent, above)
         if spec.resume:
             resume.refuse_open(self, spec.name)
         scope.notices += self._beside(spec)
+        if missed is not None and parent is None and missed.is_held:
+            scope.notices.append(
+                f"Run {missed.name!r}, which is around this one, could not be opened: this one is "
+                "nested in none."
+            )
         key = _place_of(scope)
         replaced = "" if spec.resume else self._latest.get(key, "")
         opening = precedence.opening_of(
@@ -278,7 +288,9 @@ class Session:
         except BaseException as error:  # an interrupt too leaves no half-open run behind
             self.close(scope, outcome_of(error), error)
             raise
-        if parent is not None:
+        if parent is None:
+            unopened.another_is_opened()
+        else:
             parent.children += 1
         if scope.run_id:
             self._latest[key] = scope.run_id
@@ -372,6 +384,9 @@ class Session:
             records = [r for r in records if not (isinstance(r, Tag) and r.key in said)]
         if scope is not None:
             return scope.name, scope.add(records)
+        missed = unopened.innermost()
+        if missed is not None:  # the next run would say of itself what was said of another
+            return f"{missed.name} (could not be opened: not recorded)", []
         self.pending += [item for item in records if not isinstance(item, Notice)]
         return "", [item.text for item in records if isinstance(item, Notice)]
 
