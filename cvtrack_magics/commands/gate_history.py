@@ -46,11 +46,12 @@ def gate_rollback(name: str, *, reason: str = "", who: str = "") -> Listing:
     from cvtrack_magics.display.table_view import Listing
     from cvtrack_magics.release import promotion
 
+    masking = get_session().masking()
     done = promotion.rollback(
         registry(),
         name,
-        who=who or getpass.getuser(),
-        reason=reason,
+        who=masking.text(who or getpass.getuser()),
+        reason=masking.text(reason),
         unproved=_unproved,
         step=tell_of_waiting,
     )

@@ -102,11 +102,13 @@ def _keep(found: Found, card: Card, path: str, tags: Mapping[str, str]) -> str:
     run = tracking.run_of(found.run_id)
     records: list[Record] = [Artifact(path, card.markdown)]
     records += [Tag(key, value) for key, value in tags.items()]
-    said = [notice.text for notice in tracking.write(run, records)]
+    masking = get_session().masking()
+    said = [notice.text for notice in tracking.write(run, masking.records(records))]
+    said += [masking.said()] * bool(masking.said())
     where = f"Kept as {path} of run {run.name!r}."
     if found.version is not None:
         version = found.version
-        registry().set_description(version.name, version.version, card.summary)
+        registry().set_description(version.name, version.version, masking.text(card.summary))
         where = f"{where[:-1]} and as the description of {version.name} version {version.version}."
     return " ".join([where, *said])
 

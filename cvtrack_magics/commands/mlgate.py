@@ -163,7 +163,8 @@ def mlgate(
         unproved=unproved,
     )
     on = None if data is None else Data(data, task, trust)
-    then = _Promoting(promote, stage, who or getpass.getuser(), keep=not dry_run)
+    asks = get_session().masking().text(who or getpass.getuser())
+    then = _Promoting(promote, stage, asks, keep=not dry_run)
     shown = _judged(asked, version, run, on, then, without=without_champion)
     if not soft and not shown.result.passed:
         error = GateRefused(shown.result)
@@ -279,7 +280,8 @@ def _record(
 
     if not then.keep:
         return "A dry run: the verdict is not kept, and nothing was promoted."
-    facts = _facts(verdict)
+    # not the file: the record has the digest of what is in it
+    facts = get_session().masking().value(_facts(verdict), "verdict")
     keep = _keeper(version)
     if not (then.promote and verdict.passed):
         promotion.record_verdict(

@@ -23,6 +23,7 @@ from cvtrack_magics.errors import UsageProblem
 from cvtrack_magics.lazy import Lazy
 from cvtrack_magics.records import Notice, Outcome, Param, Record, Replaces, RunSummary, Tag
 from cvtrack_magics.run import unopened
+from cvtrack_magics.run.code_secrets import CodeSecrets
 from cvtrack_magics.run.evaluation_inputs import Evidence
 from cvtrack_magics.run.host import CellFacts, Host
 from cvtrack_magics.run.outcome import outcome_of
@@ -80,6 +81,7 @@ class Session:
         self.config = config
         self.masker = Masker()
         stored.use(self.masker, lambda: config.state)
+        self._code_secrets = CodeSecrets(self.masker)
         self.tracking = Tracking(config.default_store, config.connect_timeout)
         self.tracking.caught_up = self.chose
         self.detours = Detours(
@@ -247,6 +249,9 @@ class Session:
             spec = replace(spec, nested=False)
         parent = self._parent_of(spec)
         above = self.writing.above() if spec.nested and parent is None else None
+        self.masking()  # by the settings of now
+        with suppress(Exception):
+            self._code_secrets.look(self.host.sources(), cell.source)
         scope = scopes.RunScope(self, spec, cell, parent, above)
         if spec.resume:
             resume.refuse_open(self, spec.name)

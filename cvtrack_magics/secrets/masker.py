@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from itertools import islice
 from typing import Literal
 
 from cvtrack_magics.secrets import views
@@ -78,8 +79,7 @@ class Masker:
         spans = [span for span in found if not self._is_allowed(text, span)]
         if not spans:
             return Masked(text)
-        spans = disjoint(spans)
-        self._learn(text, spans)
+        spans = disjoint([*spans, *self._again(text, disjoint(spans))])
         return Masked(replaced(text, spans), Counter(span.label for span in spans))
 
     def _seen(self, text: str) -> Iterator[Span]:
@@ -107,12 +107,18 @@ class Masker:
         value = text[span.start : span.end]
         return any(fnmatchcase(value, p) or fnmatchcase(span.label, p) for p in self.allowed)
 
-    def _learn(self, text: str, spans: Sequence[Span]) -> None:
-        """Remember values that only their place gave away: they may be printed bare."""
-        for span in spans:
-            value = text[span.start : span.end]
-            if len(self._learned) < _MOST_LEARNED and _stands_alone(value):
-                self._learned.setdefault(value, span.label)
+    def _again(self, text: str, spans: Sequence[Span]) -> Iterator[Span]:
+        """Yield values that only their place gave away where the text has them bare, too."""
+        found = {text[span.start : span.end]: span.label for span in spans}
+        for value, label in islice(found.items(), _MOST_LEARNED):
+            self.learn(value, label)
+            if _stands_alone(value):
+                yield from _occurrences(text, value, label)
+
+    def learn(self, value: str, label: str) -> None:
+        """Remember a value that only its name gave away: it may be printed bare."""
+        if len(self._learned) < _MOST_LEARNED and _stands_alone(value):
+            self._learned.setdefault(value, label)
 
 
 def _stands_alone(value: str) -> bool:

@@ -57,11 +57,21 @@ class RecordMasker:
 
     def tags(self, tags: Mapping[str, str]) -> dict[str, str]:
         """Return tags without secrets."""
+        for key, value in tags.items():
+            self._learn(key, value)
         return {self._name(k): self._named(k, v, "tag") for k, v in tags.items()}
 
     def records(self, records: Iterable[Record]) -> list[Record]:
-        """Return records without secrets."""
-        return [self._record(record) for record in records]
+        """Return records without secrets: none has what the name of another one gives away."""
+        items = list(records)
+        for item in items:
+            if isinstance(item, (Param, Tag)):
+                self._learn(item.key, item.value)
+        return [self._record(item) for item in items]
+
+    def _learn(self, key: str, value: str) -> None:
+        if self.masker.mode != "off" and value != HIDDEN and looks_secret(key, value):
+            self.masker.learn(value, "secret")
 
     def said(self) -> str:
         """Say in one line what was masked; empty where nothing was."""
@@ -99,20 +109,21 @@ class RecordMasker:
                 record,
                 name=self.text(record.name, "data set"),
                 source=self.text(record.source, "data set"),
-                schema=self._walk(record.schema, "data set"),
-                profile=self._walk(record.profile, "data set"),
+                schema=self.value(record.schema, "data set"),
+                profile=self.value(record.profile, "data set"),
             )
         if isinstance(record, Notice):
             return Notice(self.masker.mask(record.text).text)
         return record
 
-    def _walk(self, value: Any, place: str) -> Any:
+    def value(self, value: Any, place: str) -> Any:
+        """Return what JSON can hold with no secret in any of its texts."""
         if isinstance(value, str):
             return self.text(value, place)
         if isinstance(value, dict):
-            return {self._walk(k, place): self._walk(v, place) for k, v in value.items()}
+            return {self.value(k, place): self.value(v, place) for k, v in value.items()}
         if isinstance(value, (list, tuple)):
-            return [self._walk(item, place) for item in value]
+            return [self.value(item, place) for item in value]
         return value
 
     def _artifact(self, artifact: Artifact) -> Artifact:
