@@ -24,7 +24,7 @@ from cvtrack_magics.delivery import lanes
 from cvtrack_magics.delivery.channel import Channel
 from cvtrack_magics.delivery.children import pids_in
 from cvtrack_magics.records import End, Notice, Record
-from cvtrack_magics.run import lives
+from cvtrack_magics.run import lives, raw_threads
 from cvtrack_magics.run.recorder import KeptRun
 from cvtrack_magics.store.deferred_runs import RUN_KEY
 from cvtrack_magics.store.tracking import OpenRun
@@ -81,7 +81,8 @@ class AfterEnd:
         """Return where the running code logs."""
         with self._lock:
             kept = self._kept = self._kept or self._opened()
-            thread, task = threading.current_thread(), lanes.task_here()
+            task = lanes.task_here()
+            thread = raw_threads.here() or threading.current_thread()
             self._users[id(task or thread)] = (ref(thread), ref(task) if task else None)
         self._tell_once(thread.name if task is None else task.get_name())
         return kept.channel
@@ -243,6 +244,9 @@ class Outliving:
 
     def free_here(self) -> None:
         """Let the code that runs now follow the run that is open: it is a cell of the user's."""
+        raw = raw_threads.here()
+        if raw is not None:
+            raw.be_free()
         self._of.pop(threading.current_thread(), None)
         self._tasks.pop(threading.current_thread(), None)
 
@@ -257,6 +261,11 @@ class Outliving:
         if opened_in is not None:
             ended = opened_in.outcome is not None and opened_in.channel.pid == os.getpid()
             return self._place(opened_in) if ended and not _is_the_kernels() else None
+        raw = raw_threads.here()
+        if raw is not None:
+            begun_in = raw.run
+            is_over = begun_in is not None and begun_in.outcome is not None
+            return self._place_here(begun_in) if begun_in is not None and is_over else None
         if not self._of and not self._tasks:
             return None
         thread = threading.current_thread()
@@ -276,6 +285,9 @@ class Outliving:
             return None
         self._tasks[thread] = (task, scope)
         return scope
+
+    def _place_here(self, scope: RunScope) -> AfterEnd | None:
+        return self._place(scope) if scope.channel.pid == os.getpid() else None
 
     def _place(self, scope: RunScope) -> AfterEnd | None:
         if not scope.is_open:  # it never had a journal

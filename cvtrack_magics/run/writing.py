@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from cvtrack_magics.delivery import lanes
 from cvtrack_magics.delivery.channel import Channel
 from cvtrack_magics.records import Record
-from cvtrack_magics.run import current, worker_starts
+from cvtrack_magics.run import current, raw_threads, worker_starts
 from cvtrack_magics.run.after_end import AfterEnd, Outliving
 from cvtrack_magics.run.host import ScriptHost
 from cvtrack_magics.run.parent_run import above, show
@@ -127,6 +127,7 @@ class Writing:
         self._worker: Worker | None = None
         self._journals: list[Path] = []
         self.outliving = Outliving()
+        raw_threads.look_after(self._here)
         self._unrecorded = Unrecorded(
             session.host.say,
             not isinstance(session.host, ScriptHost),
@@ -180,7 +181,7 @@ class Writing:
 
     def _born(self) -> list[str]:
         """Return the keys of the runs that the running code is in, the innermost first."""
-        return _keys(lanes.innermost([one for one in self._session.scopes if one.is_open]))
+        return _keys(self._here())
 
     def now(self, *, quietly: bool = False) -> tuple[Place, Channel] | None:
         """Return the run to write into; says once in a cell when there is none."""
@@ -225,8 +226,13 @@ class Writing:
             if lanes.shared(self._session.scopes) is scope:
                 self.outliving.ends(scope)
 
+    def _here(self) -> RunScope | None:
+        """Return the run that the running code is in."""
+        return lanes.innermost([one for one in self._session.scopes if one.is_open])
+
     def end_late(self) -> None:
         """Take nothing more for runs that have ended; this process ends."""
+        raw_threads.look_after(None)
         self.outliving.settle(all_of_it=True)
         with suppress(Exception):
             self.show()
