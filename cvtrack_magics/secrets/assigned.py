@@ -176,6 +176,14 @@ def _given(text: str, named: Named, tail: re.Match[str], strict: bool) -> Iterat
     if heredoc is not None:
         yield from _literal_or_bare(text, heredoc.end(), named, "setting", strict)
         return
+    foreign = connectors.raw(text, tail.start("opened"))
+    if foreign is not None:
+        yield from _counted([foreign], named, strict)
+        return
+    long = connectors.long_of_lua(text, tail.start("opened"))
+    if long is not None:
+        yield from _counted([long], named, strict, loose=True)
+        return
     texts = list(connectors.literals(text, at, opened=opened))
     if not texts and text.startswith("<%=", at):
         template = connectors.TEMPLATE.match(text, at)

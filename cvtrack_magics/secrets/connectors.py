@@ -19,13 +19,15 @@ _OPENED = (
     r"(?:default[ \t]{0,4}=[ \t]{0,4})?){0,3})"
 )
 _PREFIX = r"[rRbBuUfF]{0,2}"
+_ESCAPED = r"\\{0,3}"  # as a quote is in JSON that stands in a text of JSON, or of code
 
 _TYPED = (
     r"(?:(?::{1,2}[ \t]{0,4}&?|As[ \t]{1,2})[A-Za-z_][\w.\[\]| ]{0,40}|\{[ \w;]{1,40}\}[ \t]{0,2})"
 )
 TAIL = re.compile(
     r"(?:[ \t]{0,2}[:=]{1,2}[ \t]{0,2}(?=\\?[\"'][ \t]{0,4},))?"  # print("password:", "…")
-    r"(?P<close>\\?[\"'])?[ \t]{0,4}(?:\]{1,2}|\[\d{0,5}\])?[ \t]{0,40}"
+    rf"(?P<close>{_ESCAPED}[\"'])?"
+    r"[ \t]{0,4}(?:\]{1,2}|\[\d{0,5}\])?[ \t]{0,40}"
     rf"(?P<op>=>|<{{1,2}}-|{_TYPED}(?::=|[=!]?=(?!=?[ \t]{{0,8}}(?:\r?\n|\Z)))|"
     r"[=!]?=|:=|:(?![:=])|,|in(?![\w])|value=)"
     rf"{GAP}{_OPENED}"
@@ -102,7 +104,9 @@ REST = re.compile(r"[^\n#;\"'=]{8,200}")
 """The words to the end of a line or to its comment."""
 BARE = re.compile(r"[^\s\"'`,;&)(\[\]{}<>|\\]{4,1024}")
 
-_QUOTED = re.compile(rf"{_PREFIX}(?P<quote>\"\"\"|'''|\\?[\"'])(?P<v>[^\n\"']{{1,2048}})(?P=quote)")
+_QUOTED = re.compile(
+    rf"{_PREFIX}(?P<quote>\"\"\"|'''|{_ESCAPED}[\"'])(?P<v>[^\n\"']{{1,2048}})(?P=quote)"
+)
 _QUOTED_BOTH = re.compile(
     rf"{_PREFIX}(?P<quote>[\"'])(?P<v>(?:\\.|(?!(?P=quote))[^\n\\]){{1,2048}})(?P=quote)"
 )
@@ -117,6 +121,19 @@ _JOINED, _BESIDE, _COMMA = (
         r"[ \t]{0,8}\+[ \t]{0,8}|[ \t]{1,8}",
         rf"{GAP}(?:\+{GAP})?",
         rf"{GAP},{GAP}",
+    )
+)
+_LONG_OF_LUA = re.compile(
+    r"\[(?P<mark>={0,4})\[(?:\r?\n)?(?P<v>[^\n\[\]]{4,1024})(?:\r?\n)?\](?P=mark)\]"
+)
+_RAW = tuple(
+    re.compile(p)
+    for p in (
+        r"(?:u8|[uUL])?R\"(?P<mark>\w{0,16})\((?P<v>[^\n()\"]{4,1024})\)(?P=mark)\"",  # C++
+        r"b?r(?P<mark>#{1,4})\"(?P<v>[^\n\"]{4,1024})\"(?P=mark)",  # Rust
+        r"(?:@\$?|\$@)\"(?P<v>[^\n\"]{4,1024})\"",  # C#
+        r"@(?P<mark>[\"'])[ \t]{0,4}\r?\n(?P<v>[^\n\r]{4,1024})\r?\n(?P=mark)@",
+        r"(?:qq?|%[qQ])[ ]?[{(\[<|/!](?P<v>[^\s{}()\[\]<>|/!]{4,512})[})\]>|/!]",  # Perl, Ruby
     )
 )
 _MOST = 20  # texts of one list that are looked at
@@ -158,6 +175,21 @@ def literal(text: str, at: int, *, lines: bool = False) -> Literal | None:
         return None
     places = tuple((part.start("v"), part.end("v")) for part in parts)
     return Literal("".join(part["v"] for part in parts), places, parts[-1].end())
+
+
+def raw(text: str, at: int) -> Literal | None:
+    """Return the text at a place in the quotes of another language that take all as it stands."""
+    for pattern in _RAW:
+        part = pattern.match(text, at)
+        if part is not None:
+            return Literal(part["v"], (part.span("v"),), part.end())
+    return None
+
+
+def long_of_lua(text: str, at: int) -> Literal | None:
+    """Return the text between long brackets of Lua's; Python has lists in lists so."""
+    part = _LONG_OF_LUA.match(text, at)
+    return Literal(part["v"], (part.span("v"),), part.end()) if part is not None else None
 
 
 def _quoted(text: str, at: int) -> re.Match[str] | None:

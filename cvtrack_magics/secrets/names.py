@@ -114,7 +114,7 @@ def strength(key: str) -> Strength:  # noqa: PLR0911
         words.pop()
     if words[-1] in _PASSWORDS or words[-1].endswith(_ENDINGS):
         return "password"
-    if words[-1] in ("pass", "passe", "pw") and _OWNERS.intersection(words[-2:-1]):
+    if _is_pass_of_owner(words):
         return "password"
     if words[-1] in _KEYS or tuple(words[-2:]) in _PAIRS:
         return "key"
@@ -125,6 +125,13 @@ def strength(key: str) -> Strength:  # noqa: PLR0911
         if parents and (parents[-1] in _KEYS - {"credentials"} or parents[-1] == "passwords"):
             return "key"
     return ""
+
+
+def _is_pass_of_owner(words: Sequence[str]) -> bool:
+    last = words[-1]
+    if last.endswith("pass") and last[:-4] in _OWNERS:  # SSHPASS, dbpass
+        return True
+    return last in ("pass", "passe", "pw") and bool(_OWNERS.intersection(words[-2:-1]))
 
 
 def looks_secret(key: str, value: object) -> bool:

@@ -17,6 +17,7 @@ _LEAST_DIGITS = 6  # digits of a number that is a password; fewer are counts
 _LEAST_LOOSE = 8  # characters of a value that nothing but its nearness to a name gives away
 _LEAST_PHRASE = 8
 _WORD = re.compile(r"[A-Za-z][\w!@#$%^&*+\-]{5,100}")
+_ENTRY_POINT = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+:[A-Za-z_][\w.]*")  # package.module:Name
 _CAMEL = re.compile(r"[A-Z][a-z]+(?:[A-Z][a-z]*)+")
 _COMMON = """
 a an and any are as at be been by can click could did do does enter for from has have here if in
@@ -68,6 +69,8 @@ def counts(value: str, named: Named, strict: bool, *, loose: bool = False) -> bo
     if strict:
         return len(value) >= 3
     if any(c.isspace() for c in value):
+        if named.name.lower().endswith("psk"):  # of a wireless network, which are often phrases
+            return not loose and is_phrase(value)
         phrase = "phrase" in named.name.lower() and len(value) > 15
         return named.kind == "password" and not loose and (phrase or is_phrase(value))
     if is_place(value) or _SEGMENTS.fullmatch(value):
@@ -106,7 +109,9 @@ def is_word(value: str) -> bool:
 
 
 def is_place(value: str) -> bool:
-    """Say whether a value is a path or an address without credentials."""
+    """Say whether a value is a path, an address without credentials, or an entry point."""
+    if _ENTRY_POINT.fullmatch(value):
+        return True
     return value.startswith(("/", "~/", "./", "../")) or "://" in value
 
 

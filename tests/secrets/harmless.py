@@ -175,4 +175,43 @@ has_password = True; password_required = False
 password_hash = hash_password(pw)
 credential_type = "service_account"
 secretary = "alice7bob9"
+passwords = [[name1, name2], [name3]]
+access_token = [[first_token]]
+keys = [[row_key1, row_key2]]
+api_keys = [[k for k in row] for row in rows]
+psk = qpsk(bits)
+psk = "two"
+modulation = "psk"; psk = "binary phase shift keying"
+scheme_psk = PSK(order=16)
+password = q
+password = r
+pass_rate = q(0.95)
+pw = q(weights, bits=8)
+token = q[0]
+bypass = True
+bypass = "residual1"
+compass = "north1east2"
+underpass = 'bridge22b'
+trespass_count = 3
+multipass = "stage1stage2"
+one_pass = "fast16fast"
+single_pass = 'v2beta10x'
+"pwd": "IPython.core.magics.osm:OSMagics",
+secret_key = "django.conf.settings:SECRET"
+password_hasher = "django.contrib.auth.hashers:PBKDF2PasswordHasher"
+tokenizer = R"(\w+|[^\w\s]+)"
+token_pattern = r"(?u)\b\w\w+\b"
+password_re = r"^(?=.*[a-z]).{8,}$"
+twine upload dist/*
+openssl enc -d -in a -out b
+xfreerdp /v:host /u:bob
+7z x archive.7z -aoa
+htpasswd -c users bob
+set password {args.password}
+n_key = [[1, 2], [3, 4]]
+key = [["a1", "b2"]]
+print("[[password]]")
+See [[Password policy]] in the wiki.
+tokens = %q
+token = {"\\\"": 1}
 """.strip().split("\n")

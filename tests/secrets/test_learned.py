@@ -35,7 +35,9 @@ def test_it_is_masked_everywhere_in_its_own_text(place: str, alone: bool) -> Non
     assert masked.text.count("\n") == SAME_TEXT[place].count("\n")
 
 
-@pytest.mark.parametrize("value", ["password", "12345678", "short1", "/home/me/x1", "<your key 1>"])
+@pytest.mark.parametrize(
+    "value", ["some.module:Name", "password", "12345678", "short1", "/home/me/x1", "<your key 1>"]
+)
 def test_what_is_no_secret_by_itself_stays_elsewhere(value: str) -> None:
     text = f"note = 'as {value} said'"
     assert Masker().mask(f"password = '{value}'\n{text}").text.endswith(text)
