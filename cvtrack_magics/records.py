@@ -101,6 +101,53 @@ class Call:
     arguments: Mapping[str, object]
 
 
+ModelStatus: TypeAlias = Literal["PENDING", "READY", "FAILED"]
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedModel:
+    """A model of the run, as MLflow 3 lists it; before that it is a folder of the run.
+
+    The same model is described several times: when its making begins, with what came of it, and
+    when it is measured. ``PENDING`` says nothing of its status, and so takes none back.
+
+    Attributes
+    ----------
+    key : str
+        By which it is found again; the store gives it an id of its own.
+    folder : str
+        Where its files are among the run's artifacts. Those of the same batch that lie there
+        are its files.
+    status : {'PENDING', 'READY', 'FAILED'}
+        Whether what was to be proved of it holds.
+    kind : str
+        What sort of model it is, for a list of them: ``model``, ``onnx export`` …
+    step : int
+        That of the run at which it was made.
+    tags : mapping of str
+        They are masked already.
+    metrics : tuple of Metric
+        What was measured of it, as the run has it too.
+    """
+
+    key: str
+    folder: str
+    status: ModelStatus = "PENDING"
+    kind: str = ""
+    step: int = 0
+    tags: Mapping[str, str] = field(default_factory=dict)
+    metrics: tuple[Metric, ...] = ()
+
+    def __post_init__(self) -> None:
+        found = (Metric(**m) if isinstance(m, Mapping) else m for m in self.metrics)
+        object.__setattr__(self, "metrics", tuple(found))
+
+    @property
+    def is_final(self) -> bool:
+        """Whether it says what became of the model, and has its files where there are any."""
+        return self.status != "PENDING"
+
+
 @dataclass(frozen=True, slots=True)
 class End:
     """How a run ended, and when in Unix milliseconds."""
@@ -136,7 +183,9 @@ class Refused(Notice):
 
 
 Kept: TypeAlias = Literal["on disk", "in memory only", ""]
-Record: TypeAlias = Param | Tag | Metric | Artifact | Dataset | Replaces | Call | Notice
+Record: TypeAlias = (
+    Param | Tag | Metric | Artifact | Dataset | Replaces | Call | LoggedModel | Notice
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from cvtrack_magics.artifacts.codec import written
@@ -16,9 +17,10 @@ from cvtrack_magics.commands.typed import expression
 from cvtrack_magics.commands.typed import predictions as typed_predictions
 from cvtrack_magics.errors import UsageProblem
 from cvtrack_magics.names import safe_key
-from cvtrack_magics.records import Artifact, Record
+from cvtrack_magics.records import Artifact, Metric, Record
 from cvtrack_magics.run.current import get_session
-from cvtrack_magics.run.recording import needed, record, stored, target_of
+from cvtrack_magics.run.model_making import measured
+from cvtrack_magics.run.recording import Target, needed, record, stored, target_of
 from cvtrack_magics.secrets.stored import stored_part
 
 if TYPE_CHECKING:
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
     from cvtrack_magics.tasks.base import Task
     from cvtrack_magics.tasks.predictions import Predictions
     from cvtrack_magics.vision.evaluation import Evaluation
+
+DIGEST_LENGTH = 36  # what MLflow takes of a data set's digest
 
 
 @command(
@@ -106,16 +110,43 @@ def mleval(
 
     made = predictions_of(predictions, task)
     found = measure(made, threshold=threshold, iou=iou, resamples=resamples, level=level)
-    pictures = draw(found) if figures else {}
+    drawn = draw(found) if figures else {}
     beside: Mapping[str, float] = {}
     session = get_session()
     if mlflow:
         beside = _by_mlflow(made, mlflow, inputs, prefix, run)
     values = metrics_of(found, prefix)
-    files = records_of(found, made, pictures, prefix)
+    files = records_of(found, made, drawn, prefix)
     where = record(run, values, files, step=step)
-    session.evidence.keep(target_of(run), f"%mleval {prefix.strip('/')}".strip(), made)
-    return Report(found, pictures, where, beside, session.config.digits)
+    target = target_of(run)
+    if target is not None:
+        points = figures_of(target, values, made, prefix)
+        session.evidence.keep(target, f"%mleval {prefix.strip('/')}".strip(), made, points)
+        _tell_model(target, made, points)
+    return Report(found, drawn, where, beside, session.config.digits)
+
+
+def figures_of(
+    target: Target, values: Mapping[str, float], predictions: Predictions, prefix: str
+) -> list[Metric]:
+    """Return what was measured as the run has it, with the data set that it was measured on."""
+    name, digest = target.dataset(prefix.strip("/").split("/")[0])
+    digest = digest or data_digest(predictions)
+    name = name or prefix.strip("/") or "data"
+    return [
+        dataclasses.replace(point, dataset_name=name, dataset_digest=digest[:DIGEST_LENGTH])
+        for point in target.last_points(values)
+    ]
+
+
+def _tell_model(target: Target, predictions: Predictions, points: Sequence[Metric]) -> None:
+    """Give the run's model what was measured of it, where it is the one that was asked."""
+    asked = predictions.given.asked if predictions.given is not None else None
+    if asked is None or not points:
+        return
+    model = get_session().made_models.asked(target, lambda one: not asked.why_not(one))
+    if model is not None:
+        target.record({}, [measured(model, points)])
 
 
 def _by_mlflow(

@@ -15,7 +15,8 @@ from cvtrack_magics.commands.typed import comma_separated, expression
 from cvtrack_magics.errors import ExportRefused
 from cvtrack_magics.records import Artifact, Record, Tag
 from cvtrack_magics.run.current import get_session
-from cvtrack_magics.run.recording import target_of
+from cvtrack_magics.run.model_making import Making, making, measured
+from cvtrack_magics.run.recording import Target, target_of
 
 if TYPE_CHECKING:
     from cvtrack_magics.artifacts.export import Port
@@ -52,9 +53,10 @@ def mlexport(
 ) -> Listing:
     """Export a model, prove that the export computes the same, and record both.
 
-    A difference or an operator that cannot be exported: nothing is recorded, and a report says
-    where it begins and what to try. The run gets ``<format>/`` with the model (for ONNX an
-    MLflow model with its signature) and ``evidence.json``, and the metrics
+    A difference or an operator that cannot be exported: the export is not recorded, and a report
+    says where it begins and what to try; MLflow 3 lists it as a model that failed. Otherwise the
+    run gets ``<format>/`` with the model (for ONNX an MLflow model with its signature) and
+    ``evidence.json``, and the metrics
     ``export/<format>/max_abs_diff``, ``max_rel_diff``, ``agreement`` and ``size_mb``.
 
     Parameters
@@ -84,7 +86,7 @@ def mlexport(
     Raises
     ------
     ExportRefused
-        The export would compute something else, or cannot be made; nothing is recorded.
+        The export would compute something else, or cannot be made; it is not recorded.
 
     Examples
     --------
@@ -93,9 +95,9 @@ def mlexport(
         %mlexport onnx model --example images[:1] --dynamic batch
     """
     target = target_of(run)
-    with tempfile.TemporaryDirectory(prefix="cvtrack-") as temporary:
-        folder = Path(temporary)
-        found = _exported(
+
+    def exported(folder: Path) -> Export:
+        return _exported(
             model,
             example,
             folder / "made",
@@ -106,14 +108,30 @@ def mlexport(
             atol=None if tolerance is None else tolerance / 10,
             seed=seed,
         )
+
+    with tempfile.TemporaryDirectory(prefix="cvtrack-") as temporary:
         if target is None:
             where = "Not recorded, since no run is open: put it into the %%mlrun cell, or --run."
-        else:
-            kept = _with_flavour(found, folder / "kept") if format == "onnx" else folder / "made"
-            files = [*files_of(kept, format), _evidence(found)]
-            files = [*files, _digest_of(files, format)]
-            where = target.record(found.metrics(), files, now=True)
+            return listing_of(exported(Path(temporary)), where)
+        with making(target, format, f"{format} export") as made:
+            found = exported(Path(temporary))
+            where = _record(target, made, found, Path(temporary))
     return listing_of(found, where)
+
+
+def _record(target: Target, made: Making, found: Export, folder: Path) -> str:
+    """Record an export with its proof and what it measured; return where, in words."""
+    format = found.format
+    kept = _with_flavour(found, folder / "kept") if format == "onnx" else folder / "made"
+    files = [*files_of(kept, format), _evidence(found)]
+    proved = _digest_of(files, format)
+    metrics = found.metrics()
+    ended = made.ended(holds=True, tags={proved.key: proved.value})
+    where = target.record(metrics, [ended, *files, proved], now=True)
+    points = target.last_points(metrics)
+    if points:
+        target.record({}, [measured(ended, points)])
+    return where
 
 
 def _exported(*args: Any, **options: Any) -> Export:
@@ -146,7 +164,7 @@ def _with_flavour(found: Export, folder: Path) -> Path:
     return folder
 
 
-def _digest_of(files: Sequence[Record], format: str) -> Record:
+def _digest_of(files: Sequence[Record], format: str) -> Tag:
     """Return the tag by which altered files are noticed, the proof among them."""
     from cvtrack_magics.store.model_files import EXPORT_TAG, digest_of_records
 
@@ -195,7 +213,7 @@ def refusal_of(error: ExportRefused) -> Listing:
     return Listing(
         f"{report.format}: {first}",
         result=report,
-        where="Nothing was recorded.",
+        where="The export was not recorded.",
         passed=False,
         columns=COLUMNS if report.checks else (),
         rows=_rows(report.checks[:SHOWN]),

@@ -13,6 +13,7 @@ from cvtrack_magics.commands.typed import expression
 from cvtrack_magics.errors import NotAsMeasured, StoreUnavailable, UsageProblem
 from cvtrack_magics.records import Artifact, Record
 from cvtrack_magics.run.current import get_session
+from cvtrack_magics.run.model_making import making
 from cvtrack_magics.run.recording import Target, needed
 
 if TYPE_CHECKING:
@@ -112,7 +113,10 @@ def mlmodel(
     if register:
         check_model_name(register)
     wished = _folder(name)
-    with tempfile.TemporaryDirectory(prefix="cvtrack-") as temporary:
+    with (
+        making(target, wished, "model") as made,
+        tempfile.TemporaryDirectory(prefix="cvtrack-") as temporary,
+    ):
         built = build(model, example, Path(temporary) / "built", pre=pre, post=post, labels=labels)
         folder = Path(temporary) / "kept"
         save_pyfunc(
@@ -131,8 +135,16 @@ def mlmodel(
         folder_name = _own_folder(target, wished, folder, register)
         files = files_of(folder, folder_name)
         digest = digest_of_records(get_session().masking().records(files), folder_name)
-        where = target.record({}, files, now=True)
-    tags = {DIGEST_TAG: digest, **proof.tags}
+        tags = {DIGEST_TAG: digest, **proof.tags}
+        ended = made.ended(
+            folder_name,
+            holds=bool(register) or not proof.differs,
+            tags=tags,
+            why=proof.unproved if proof.differs else "",
+            figures=proof.figures,
+        )
+        where = target.record({}, [ended, *files], now=True)
+    get_session().made_models.keep(target, model, ended)
     version = _registered(target, register, folder_name, tags) if register else None
     listing = _listing_of(built, folder_name, where, version, register)
     listing = _with_proof(listing, proof, told=bool(register))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cvtrack_magics.records import Metric
 from cvtrack_magics.redact import in_one_line
 from cvtrack_magics.run.current import get_session
 from cvtrack_magics.run.evaluation_inputs import Measured
@@ -33,12 +34,15 @@ class Proof:
         Whether it was compared and answers something else.
     row : str
         For the user.
+    figures : tuple of Metric
+        What the proved answers measured.
     """
 
     proved: str = ""
     unproved: str = ""
     differs: bool = False
     row: str = ""
+    figures: tuple[Metric, ...] = ()
 
     @property
     def tags(self) -> dict[str, str]:
@@ -96,6 +100,7 @@ def _compared(
         return Proof(
             proved=f"{said}, largest difference {found.largest:.1e}",
             row=f"answers {said} as they were measured",
+            figures=measured.figures,
         )
     if isinstance(found, Unlike):
         return Proof(unproved=f"{measured.what}: {found.why}")

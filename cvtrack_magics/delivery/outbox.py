@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,8 +21,9 @@ from cvtrack_magics.journal.points import Cursor
 from cvtrack_magics.journal.record_log import Batch
 from cvtrack_magics.journal.rows import Rows
 from cvtrack_magics.journal.run_note import RunNote, read_note
-from cvtrack_magics.records import Artifact, End, Notice
+from cvtrack_magics.records import Artifact, End, LoggedModel, Notice, Record
 from cvtrack_magics.store import deferred_runs as late
+from cvtrack_magics.store.logged_models import fail_pending
 from cvtrack_magics.store.probe import probe
 from cvtrack_magics.store.tracking import OpenRun, Tracking
 from cvtrack_magics.store.writer import METRICS_PER_CALL, FilesHeld, Point
@@ -124,6 +125,7 @@ class Delivery:
         self._held: list[Batch] = []
         self._why_held: FilesHeld | None = None
         self._try_held = 0.0
+        self._models: set[str] = set()
         self.created_late = False
         """Whether the run was opened on disk, and in the store since."""
 
@@ -181,6 +183,10 @@ class Delivery:
     def read_also(self, cursors: Mapping[str, Cursor]) -> None:
         """Send the points of more streams."""
         self._cursors.update(cursors)
+
+    def knows(self, records: Iterable[Record]) -> None:
+        """Learn which models the run began; each has come to its end when the run has."""
+        self._models |= {item.key for item in records if isinstance(item, LoggedModel)}
 
     # -- sending
 
@@ -270,11 +276,12 @@ class Delivery:
 
     def _send_facts(self, run: OpenRun) -> None:
         while self.facts:
-            batches = list(self.facts)
+            batches = _of_one_write(list(self.facts))
             # a file never overtakes an earlier one, which may be of the same name
             files_wait = bool(self._held)
             now = [_without_files(batch) for batch in batches] if files_wait else batches
             records = [item for batch in now for item in batch.records]
+            self.knows(records)
             folders = [batch.files for batch in now if batch.files is not None]
             try:
                 self._tell(self.tracking.write(run, records, folders))
@@ -374,6 +381,8 @@ class Delivery:
             late.remove_twins(run.uri, run.experiment_id, self._note.key, run.run_id)
         if self._held and self._why_held is not None:
             raise self._why_held
+        if self._models:  # what a process that died was making stays unfinished for ever
+            fail_pending(run.uri, run.run_id, self._models)
         if self.folder is not None:
             self._dispose(self.folder)
         self.done = True
@@ -408,15 +417,24 @@ class Delivery:
         return max(0, self.logged() - self.sent.points)
 
 
+def _of_one_write(batches: list[Batch]) -> list[Batch]:
+    """Return the first batches up to one with a model, or that alone: its files are its own."""
+    for at, batch in enumerate(batches):
+        if any(isinstance(item, LoggedModel) for item in batch.records):
+            return batches[: max(at, 1)]
+    return batches
+
+
+def _is_of_files(item: Record) -> bool:
+    return isinstance(item, Artifact) or (isinstance(item, LoggedModel) and item.is_final)
+
+
 def _without_files(batch: Batch) -> Batch:
-    records = tuple(item for item in batch.records if not isinstance(item, Artifact))
+    records = tuple(item for item in batch.records if not _is_of_files(item))
     return replace(batch, records=records, files=None)
 
 
 def _files_of(batches: Sequence[Batch]) -> list[Batch]:
     """Return what is left of batches when all but their files was written."""
-    some = [
-        replace(batch, records=tuple(r for r in batch.records if isinstance(r, Artifact)))
-        for batch in batches
-    ]
+    some = [replace(batch, records=tuple(filter(_is_of_files, batch.records))) for batch in batches]
     return [batch for batch in some if batch.records or batch.files is not None]

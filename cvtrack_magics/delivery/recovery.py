@@ -95,6 +95,7 @@ def revive(tracking: Tracking, folder: RunFolder, parent: Delivery | None) -> De
     for batch in facts.batches:
         if batch.number > sent.facts:
             delivery.facts.append(batch)
+        delivery.knows(batch.records)
         for item in batch.records:  # a note of before did not say which stretch it is
             if isinstance(item, Tag) and item.key == STRETCHES and item.value.isdigit():
                 delivery.stretch = max(delivery.stretch, int(item.value))

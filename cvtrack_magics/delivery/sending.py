@@ -64,6 +64,7 @@ class GrowingRun:
     def look(self) -> None:
         """Take up what was written since; the end comes with the last facts."""
         self.delivery.facts.extend(self._facts.look())
+        self.delivery.knows(self._facts.models)
         self.delivery.end = self._facts.end
         files = stream_files(self.folder.path)
         for name in files:

@@ -21,6 +21,7 @@ from cvtrack_magics.records import (
     Call,
     Dataset,
     End,
+    LoggedModel,
     Metric,
     Param,
     Record,
@@ -39,6 +40,7 @@ _KINDS: dict[str, Callable[..., Record | End]] = {
     "dataset": Dataset,
     "replaces": Replaces,
     "call": Call,
+    "model": LoggedModel,
     "end": End,
 }
 _NAMES = {kind: name for name, kind in _KINDS.items()}
@@ -257,6 +259,8 @@ class GrowingFacts:
         self.damage: list[Damage] = []
         self.end: End | None = None
         """The run's end, also where the batch that it came with is passed over."""
+        self.models: list[Record] = []
+        """The models that the run began, also of batches that are passed over."""
         self.ends: Mapping[str, tuple[int, int]] = {}
 
     def look(self) -> list[Batch]:
@@ -272,6 +276,7 @@ class GrowingFacts:
                 self.damage.append(Damage(FILE, len(line), _why(self._folder, entry)))
                 continue
             self.end = batch.end or self.end
+            self.models += [item for item in batch.records if isinstance(item, LoggedModel)]
             if batch.number > self._after and batch.number not in self._seen:
                 self._seen.add(batch.number)
                 found.append(batch)

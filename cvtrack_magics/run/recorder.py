@@ -247,6 +247,7 @@ class KeptRun:
         if delivery.in_memory or delivery.folder is None:
             delivery.only_here.add(batch.number)
         delivery.in_memory |= full
+        delivery.knows(records)
         delivery.facts.append(batch)
 
     def end(self, records: Sequence[Record], end: End) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cvtrack_magics.errors import StoreUnavailable, UsageProblem
-from cvtrack_magics.records import Metric, Notice, Record
+from cvtrack_magics.records import Dataset, Metric, Notice, Record
 from cvtrack_magics.run.current import get_session
 from cvtrack_magics.run.stretch import Earlier, Stretch
 
@@ -60,6 +60,25 @@ class Target:
         steps = f" at step {at}" if values else ""
         return " ".join([f"Recorded in run {self.name!r}{steps}.", *lines])
 
+    def last_points(self, keys: Iterable[str]) -> list[Metric]:
+        """Return the last point of each of some metrics that the run has."""
+        if self.scope is None:
+            return [] if self.run is None else _stored_points(self.run, keys)
+        channel = self.scope.channel
+        channel.drain()
+        found = ((key, channel.history.series.get(channel.names.of(key))) for key in keys)
+        return [
+            Metric(key, float(one.values[-1]), int(one.steps[-1]), int(one.times[-1] * 1000))
+            for key, one in found
+            if one
+        ]
+
+    def dataset(self, context: str) -> tuple[str, str]:
+        """Return name and digest of the data set of a context that an open run has; empty ones."""
+        recorded = self.scope.recorded if self.scope is not None else ()
+        found = [d for d in recorded if isinstance(d, Dataset) and d.context == context]
+        return (found[-1].name, found[-1].digest) if found else ("", "")
+
     def _send(self, files: Sequence[Record]) -> list[str]:
         assert self.scope is not None
         run = self.scope.kept.in_store()
@@ -85,6 +104,13 @@ class Target:
         return " ".join([f"Recorded in run {self.name!r}.", masking.said(), *_texts(said)]).replace(
             "  ", " "
         )
+
+
+def _stored_points(run: OpenRun, keys: Iterable[str]) -> list[Metric]:
+    from cvtrack_magics.store.resuming import stored_so_far
+
+    metrics = stored_so_far(run.uri, run.run_id).metrics
+    return [Metric(key, *metrics[key]) for key in keys if key in metrics]
 
 
 def _reached(run: OpenRun) -> int:

@@ -27,6 +27,7 @@ from cvtrack_magics.run.code_secrets import CodeSecrets
 from cvtrack_magics.run.evaluation_inputs import Evidence
 from cvtrack_magics.run.host import CellFacts, Host
 from cvtrack_magics.run.outcome import outcome_of
+from cvtrack_magics.run.made_models import MadeModels
 from cvtrack_magics.run.process import ProcessEnd
 from cvtrack_magics.run.seeding import Seeding
 from cvtrack_magics.run.spec import RunSpec
@@ -123,6 +124,7 @@ class Session:
         self._used: dict[str, float] = {}
         self._used_at = 0.0
         self.evidence = Evidence()
+        self.made_models = MadeModels()
         self.looked_at = ""
         """The id of the last run that ended with predictions logged."""
         self._told_of_state = ""

@@ -77,9 +77,9 @@ def _log_inputs(client: Any, run_id: str, arguments: Mapping[str, Any]) -> None:
 
 
 def _log_outputs(client: Any, run_id: str, arguments: Mapping[str, Any]) -> None:
-    output = mlflow().entities.LoggedModelOutput
-    models = [output(model_id=key, step=step) for key, step in arguments["models"]]
-    client.log_outputs(run_id, models=models)
+    from cvtrack_magics.store.logged_models import link
+
+    link(client, run_id, [(str(key), int(step)) for key, step in arguments["models"]])
 
 
 def _delete_tag(client: Any, run_id: str, arguments: Mapping[str, Any]) -> None:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from cvtrack_magics.errors import StoreUnavailable
 from cvtrack_magics.records import Artifact, Record
 from cvtrack_magics.redact import in_one_line
 from cvtrack_magics.store.client import client_of, mlflow, quietly
+from cvtrack_magics.store.logged_models import FOLDER_TAG
 from cvtrack_magics.store.registry import Version
+from cvtrack_magics.store.run_files import RunFiles
 
 DIGEST_TAG = "cvtrack.model_sha256"
 EXPORT_TAG = "cvtrack.export_sha256."  # of a run, and the format behind it
@@ -85,13 +88,23 @@ def taken(uri: str, run_id: str, folder: str, *, also_files: bool) -> bool:
     client = client_of(uri)
     try:
         with quietly():
-            if also_files and client.list_artifacts(run_id, folder):
+            if also_files and RunFiles(client, uri, run_id).listed(folder):
                 return True
             versions = client.search_model_versions(f"run_id='{run_id}'")
-            sources = [_source(uri, str(v.name), str(v.version), str(v.source)) for v in versions]
+            folders = [_folder(uri, run_id, version) for version in versions]
     except Exception as error:
         raise StoreUnavailable(f"The versions cannot be listed: {in_one_line(error)}") from error
-    return any(folder_of(source, run_id) == folder for source in sources)
+    return folder in folders
+
+
+def _folder(uri: str, run_id: str, version: Any) -> str:
+    """Return the folder of a run that a version was made of; of a logged model it is a tag."""
+    said = dict(version.tags or {}).get(FOLDER_TAG, "")
+    if said:
+        return str(said)
+    return folder_of(
+        _source(uri, str(version.name), str(version.version), str(version.source)), run_id
+    )
 
 
 def _source(uri: str, name: str, version: str, source: str) -> str:

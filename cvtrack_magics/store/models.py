@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
@@ -14,10 +15,15 @@ import numpy as np
 from cvtrack_magics.errors import CvtrackError, UsageProblem
 from cvtrack_magics.limits import yaml_of
 from cvtrack_magics.redact import in_one_line
-from cvtrack_magics.store.client import client_of, creating, mlflow, quietly
+from cvtrack_magics.store.client import client_of, creating, mlflow, quietly, registry_uri
+from cvtrack_magics.store.logged_models import FOLDER_TAG, StoredModel
 from cvtrack_magics.store.registry import Version
+from cvtrack_magics.store.run_files import RunFiles
+from cvtrack_magics.store.uris import absolute
+from cvtrack_magics.text import json_of
 
 Specs = Sequence[Mapping[str, Any]]
+VERSIONS_TAG = "mlflow.modelVersions"
 _NAME_FORBIDDEN = frozenset("/:\\<>&\"'`|?*#%{}[]$;")
 _NAME_LIMIT = 200
 
@@ -169,21 +175,21 @@ def register(
     """
     check_model_name(name)
     client = client_of(uri)
+    folder = artifact_path.strip("/")
+    said = {**(tags or {}), FOLDER_TAG: folder}
     try:
         with quietly():
-            root = client.get_run(run_id).info.artifact_uri.rstrip("/")
-            files = {item.path for item in client.list_artifacts(run_id, artifact_path)}
-            if f"{artifact_path.strip('/')}/MLmodel" not in files:
+            kept = RunFiles(client, uri, run_id)
+            if f"{folder}/MLmodel" not in {item.path for item in kept.listed(folder)}:
                 raise UsageProblem(f"Run {run_id[:8]} has no model at {artifact_path}.")
+            address = _address(client, uri, run_id, folder, kept.models.get(folder))
             _make_model(client, name)
         with creating():
             made = client.create_model_version(
-                name,
-                f"{root}/{artifact_path.strip('/')}",
-                run_id,
-                tags=dict(tags or {}),
-                await_creation_for=30,
+                name, run_id=run_id, tags=said, await_creation_for=30, **address
             )
+            if address.get("model_id"):
+                _tell_model(client, address["model_id"], name, str(made.version))
     except UsageProblem:
         raise
     except Exception as error:
@@ -194,8 +200,33 @@ def register(
         run_id=run_id,
         created=int(made.creation_timestamp or 0),
         source=str(made.source),
-        tags=dict(tags or {}),
+        tags=said,
     )
+
+
+def _address(
+    client: Any, uri: str, run_id: str, folder: str, model: StoredModel | None
+) -> dict[str, str]:
+    """Return what a version is made of: a logged model, or a folder of the run.
+
+    A registry apart from the runs knows no logged model, only where its files are.
+    """
+    if model is None:
+        root = client.get_run(run_id).info.artifact_uri.rstrip("/")
+        return {"source": f"{root}/{folder}"}
+    here = absolute(str(mlflow().get_tracking_uri())) == absolute(uri) == registry_uri(uri)
+    if not here:
+        return {"source": model.location}
+    return {"source": f"models:/{model.model_id}", "model_id": model.model_id}
+
+
+def _tell_model(client: Any, model_id: str, name: str, version: str) -> None:
+    """Name a version at its logged model, as MLflow does; its page lists them by this tag."""
+    found = json_of(client.get_logged_model(model_id).tags.get(VERSIONS_TAG))
+    there = found if isinstance(found, list) else []
+    one = {"name": name, "version": version}
+    if one not in there:
+        client.set_logged_model_tags(model_id, {VERSIONS_TAG: json.dumps([*there, one])})
 
 
 def _make_model(client: Any, name: str) -> None:

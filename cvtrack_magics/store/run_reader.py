@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from cvtrack_magics.errors import CvtrackError
-from cvtrack_magics.store.client import client_of, mlflow, quietly
+from cvtrack_magics.store.client import client_of, quietly
+from cvtrack_magics.store.run_files import RunFiles
 from cvtrack_magics.text import json_object
 
 MOST_FILES = 100_000
@@ -82,8 +83,9 @@ def read_run(uri: str, run_id: str, wanted: Callable[[str, int], bool]) -> Store
     with quietly():
         run = client.get_run(run_id)
         experiment = str(client.get_experiment(run.info.experiment_id).name)
-        files = dict(_walk(client, run_id))
-        texts = dict(_texts(uri, run_id, [p for p, size in files.items() if wanted(p, size)]))
+        kept = RunFiles(client, uri, run_id)
+        files = dict(_walk(kept))
+        texts = dict(_texts(kept, [p for p, size in files.items() if wanted(p, size)]))
     return stored_run(run, experiment, files, texts)
 
 
@@ -112,19 +114,19 @@ def stored_run(
     )
 
 
-def _walk(client: Any, run_id: str) -> Iterator[tuple[str, int]]:
+def _walk(kept: RunFiles) -> Iterator[tuple[str, int]]:
     """Yield the files, those of the top first; a folder that lists itself is listed once."""
     seen, left = {""}, MOST_FILES
     folders = deque([("", 0)])
     while folders:
         folder, level = folders.popleft()
-        for item in client.list_artifacts(run_id, folder or None):
-            path = str(item.path)
+        for item in kept.listed(folder):
+            path = item.path
             left -= 1
             if left < 0 or level >= MOST_LEVELS:
                 raise _too_large(f"{MOST_FILES:,} files or {MOST_LEVELS} levels of folders")
             if not item.is_dir:
-                yield path, int(item.file_size or 0)
+                yield path, item.size
             elif path not in seen:
                 seen.add(path)
                 folders.append((path, level + 1))
@@ -137,17 +139,15 @@ def _too_large(what: str) -> CvtrackError:
     )
 
 
-def _texts(uri: str, run_id: str, paths: list[str]) -> Iterator[tuple[str, str]]:
+def _texts(kept: RunFiles, paths: list[str]) -> Iterator[tuple[str, str]]:
     left = MOST_TEXT
     with tempfile.TemporaryDirectory(prefix="cvtrack-") as folder:
         for path in paths:
-            found = mlflow().artifacts.download_artifacts(
-                run_id=run_id, artifact_path=path, dst_path=folder, tracking_uri=uri
-            )
-            left -= Path(found).stat().st_size  # the size that was listed is only said
+            found = kept.download(path, Path(folder))
+            left -= found.stat().st_size  # the size that was listed is only said
             if left < 0:
                 raise _too_large(f"{MOST_TEXT // 1_000_000:,} MB of texts")
-            yield path, Path(found).read_bytes().decode("utf-8", "replace")
+            yield path, found.read_bytes().decode("utf-8", "replace")
 
 
 def _digest(profile: dict[str, Any], short: str) -> str:

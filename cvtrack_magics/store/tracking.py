@@ -20,6 +20,7 @@ from cvtrack_magics.store.client import client_of, creating, mlflow, quietly
 from cvtrack_magics.store.detours import beside, under
 from cvtrack_magics.store.error_kinds import is_denied, is_no, is_refusal
 from cvtrack_magics.store.first_contact import meet
+from cvtrack_magics.store.run_files import RunFiles
 from cvtrack_magics.store.uris import absolute, page_path, sqlite_file
 from cvtrack_magics.store.writer import Doubts, Point, end_run, write, write_points
 
@@ -390,8 +391,7 @@ class Tracking:
     def files(self, run: OpenRun, folder: str) -> list[str]:
         """Return the paths of the artifacts of a run in a folder, sorted."""
         with self._calling(f"list the artifacts of run {run.name!r}"):
-            found = self._client(run).list_artifacts(run.run_id, folder)
-            return sorted(str(item.path) for item in found)
+            return sorted(item.path for item in self._files(run).listed(folder))
 
     def read_file(self, run: OpenRun, path: str) -> bytes:
         """Return the content of an artifact of a run."""
@@ -401,10 +401,10 @@ class Tracking:
     def download(self, run: OpenRun, path: str, folder: Path) -> Path:
         """Write an artifact, or a folder of them, into a local folder; return where it is."""
         with self._calling(f"read {path} of run {run.name!r}"):
-            found = mlflow().artifacts.download_artifacts(
-                run_id=run.run_id, artifact_path=path, dst_path=str(folder), tracking_uri=run.uri
-            )
-            return Path(found)
+            return self._files(run).download(path, folder)
+
+    def _files(self, run: OpenRun) -> RunFiles:
+        return RunFiles(self._client(run), run.uri, run.run_id)
 
     def last_metrics(self, run: OpenRun) -> dict[str, float]:
         """Return the last value of each metric, as the store has them."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,11 @@ ADVICE = "A proxy or a login page may stand before the store."
 
 
 def check_listed(client: Any, run_id: str, folder: Path) -> None:
+    """See that a store lists the files of a folder among those of a run; see `check_by`."""
+    check_by(lambda at: client.list_artifacts(run_id, at), folder)
+
+
+def check_by(list_folder: Callable[[str | None], Sequence[Any]], folder: Path) -> None:
     """See that a store lists the files of a folder, each with its size.
 
     A server's answer to an upload is empty, as that of a stranger in its place may be. A store
@@ -30,7 +36,7 @@ def check_listed(client: Any, run_id: str, folder: Path) -> None:
             wanted.setdefault("" if at == "." else at, {})[path] = file.stat().st_size
     for at, files in wanted.items():
         try:
-            listed = client.list_artifacts(run_id, at or None)
+            listed = list_folder(at or None)
         except (ValueError, TypeError, AttributeError) as error:  # a page, or nothing
             said = "The store's answer to which files it has is no list of files."
             raise StoreUnavailable(said, ADVICE) from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from functools import partial
@@ -17,6 +18,7 @@ from cvtrack_magics.records import (
     Artifact,
     Call,
     Dataset,
+    LoggedModel,
     Metric,
     Notice,
     Param,
@@ -26,9 +28,10 @@ from cvtrack_magics.records import (
     Tag,
 )
 from cvtrack_magics.redact import in_one_line
-from cvtrack_magics.store import answers, deferred
+from cvtrack_magics.store import deferred
 from cvtrack_magics.store.client import mlflow
 from cvtrack_magics.store.deferred import Point
+from cvtrack_magics.store.file_writer import FileWriter
 from cvtrack_magics.store.isolating import (
     Doubts,
     RunNotThere,
@@ -36,7 +39,6 @@ from cvtrack_magics.store.isolating import (
     can_be_the_items,
     require_open,
 )
-from cvtrack_magics.store.uploads import check_listed
 
 __all__ = ["Doubts", "FilesHeld", "Point", "end_run", "write", "write_points"]
 
@@ -152,9 +154,16 @@ def write(
     for is_call, group in groupby(items, lambda item: isinstance(item, Call)):
         some = list(group)
         notices += writing.calls(_of(some, Call)) if is_call else writing.values(some)
+    models = _of(items, LoggedModel)
+    files = FileWriter(client, run_id, writing.doubts)
+    notices += files.models([model for model in models if not model.is_final])
+    ended = [model for model in models if model.is_final]
     held: Exception | None = None
-    uploads: list[Callable[[], list[Refused]]] = [partial(writing.artifacts, _of(items, Artifact))]
-    uploads += [partial(writing.folder, folder) for folder in folders]
+    uploads: list[Callable[[], list[Refused]]] = [
+        partial(_from_memory, files, _of(items, Artifact), ended)
+    ]
+    uploads += [partial(files.folder, folder, ended) for folder in folders]
+    uploads += [partial(files.models, ended)]  # those without files
     for upload in uploads:
         try:
             notices += upload()
@@ -173,11 +182,11 @@ class _Writing:
     def __init__(self, client: Any, run_id: str, doubts: Doubts) -> None:
         self._client = client
         self._run_id = run_id
-        self._doubts = doubts
+        self.doubts = doubts
 
     def _sieve(self, kind: str, send: Callable[[Any], object], describe: Any) -> Sieve[Any]:
         return Sieve(
-            self._client, self._run_id, kind, send=send, describe=describe, doubts=self._doubts
+            self._client, self._run_id, kind, send=send, describe=describe, doubts=self.doubts
         )
 
     def calls(self, calls: Sequence[Call]) -> list[Refused]:
@@ -234,39 +243,16 @@ class _Writing:
             cut = type(some[0])(some[0].key, some[0].value[:limit])
             self._client.log_batch(self._run_id, **{name: [cut]})
 
-    def artifacts(self, artifacts: Sequence[Artifact]) -> list[Refused]:
-        """Upload files that are in memory."""
-        if not artifacts:
-            return []
-        import tempfile
 
-        with tempfile.TemporaryDirectory(prefix="cvtrack-") as folder:
-            lay_out(artifacts, Path(folder))
-            return self.folder(Path(folder))
-
-    def folder(self, folder: Path) -> list[Refused]:
-        """Upload what is in a folder; what alone is refused is found file by file."""
-        if not folder.is_dir():
-            return []
-        try:
-            answers.was_silent()
-            self._client.log_artifacts(self._run_id, str(folder))
-            if answers.was_silent():
-                check_listed(self._client, self._run_id, folder)
-            return []
-        except Exception as error:
-            if not can_be_the_items(error):
-                raise
-        files = sorted(item for item in folder.rglob("*") if item.is_file())
-
-        def send(some: Sequence[Path]) -> None:
-            for file in some:
-                at = file.parent.relative_to(folder).as_posix()
-                self._client.log_artifact(self._run_id, str(file), None if at == "." else at)
-
-        return self._sieve(
-            "file", send, lambda file: (file.relative_to(folder).as_posix(), {"source": file})
-        ).write(files)
+def _from_memory(
+    files: FileWriter, artifacts: Sequence[Artifact], models: Sequence[LoggedModel]
+) -> list[Refused]:
+    """Upload files that are in memory."""
+    if not artifacts:
+        return []
+    with tempfile.TemporaryDirectory(prefix="cvtrack-") as folder:
+        lay_out(artifacts, Path(folder))
+        return files.folder(Path(folder), models)
 
 
 def _describe_metric(item: Any) -> tuple[str, dict[str, object]]:

@@ -60,7 +60,7 @@ def test_a_refused_export_shows_its_report_and_then_one_line(shell: Any) -> None
         "%mlexport onnx Forgotten() --example x[:1]"
     )
     assert "✗ onnx: " in said
-    assert "Nothing was recorded." in said
+    assert "The export was not recorded." in said
     assert "ExportRefused: Not exported to onnx: " in said
     assert "Traceback" not in said
 

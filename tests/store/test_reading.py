@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 
 from cvtrack_magics.errors import CvtrackError
+from cvtrack_magics.store import run_files
 from cvtrack_magics.store import run_reader as reading
+from cvtrack_magics.store.run_files import RunFiles
 
 Listing = Callable[[str], list[tuple[str, bool]]]
 
@@ -22,6 +24,14 @@ class Server:
         self.listing = listing
         self.asked: list[str] = []
 
+    def get_run(self, run_id: str) -> Any:
+        return SimpleNamespace(info=SimpleNamespace(run_id=run_id, experiment_id="0"))
+
+    def search_logged_models(self, **_: Any) -> Any:
+        from mlflow.store.entities import PagedList
+
+        return PagedList([], None)
+
     def list_artifacts(self, run_id: str, folder: str | None) -> list[Any]:
         self.asked.append(folder or "")
         return [
@@ -32,7 +42,7 @@ class Server:
 
 def walked(listing: Listing) -> tuple[dict[str, int], list[str]]:
     server = Server(listing)
-    return dict(reading._walk(server, "r")), server.asked
+    return dict(reading._walk(RunFiles(server, "", "r"))), server.asked
 
 
 TREE = {
@@ -91,8 +101,9 @@ def test_the_texts_of_a_run_have_a_limit(tmp_path: Path, monkeypatch: pytest.Mon
         return str(tmp_path / artifact_path)
 
     artifacts = SimpleNamespace(download_artifacts=download)
-    monkeypatch.setattr(reading, "mlflow", lambda: SimpleNamespace(artifacts=artifacts))
-    assert len(list(reading._texts("", "r", ["a", "b"]))) == 2
+    monkeypatch.setattr(RunFiles, "models", {})
+    monkeypatch.setattr(run_files, "mlflow", lambda: SimpleNamespace(artifacts=artifacts))
+    assert len(list(reading._texts(RunFiles(Server(lambda _: []), "", "r"), ["a", "b"]))) == 2
     monkeypatch.setattr(reading, "MOST_TEXT", 1_000_000)
     with pytest.raises(CvtrackError, match="more than 1 MB of texts"):
-        list(reading._texts("", "r", ["a", "b"]))
+        list(reading._texts(RunFiles(Server(lambda _: []), "", "r"), ["a", "b"]))

@@ -19,6 +19,7 @@ from cvtrack_magics.capture.data.schema import canonical_task
 from cvtrack_magics.errors import UnreadableArtifact
 from cvtrack_magics.limits import yaml_of
 from cvtrack_magics.release.facts import Candidate
+from cvtrack_magics.store.logged_models import FOLDER_TAG
 from cvtrack_magics.text import json_object
 
 LATENCY_METRICS = ("p50_latency_ms", "p95_latency_ms", "p99_latency_ms", "throughput_imgs_per_sec")
@@ -118,7 +119,11 @@ class ModelFile:
 def model_file(candidate: Candidate) -> ModelFile | None:
     """Return the model that the run holds, the one of the version first; None without one."""
     paths = sorted(path for path in candidate.files if path.endswith("/MLmodel"))
-    source = candidate.version.source.rstrip("/") if candidate.version else ""
+    version = candidate.version
+    source = version.source.rstrip("/") if version else ""
+    source = (
+        f"/{version.tags.get(FOLDER_TAG)}" if version and FOLDER_TAG in version.tags else source
+    )
     paths.sort(key=lambda path: not source.endswith(f"/{path[: -len('/MLmodel')]}"))
     if not paths:
         return None

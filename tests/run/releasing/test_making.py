@@ -16,7 +16,7 @@ from cvtrack_magics import mlbench, mlcard, mlcheck, mlexport, mlload, mlmodel, 
 from cvtrack_magics.errors import CvtrackError, ExportRefused, UsageProblem
 from tests.conftest import closed_uri
 from tests.run.releasing.conftest import RowSums, Version, inputs, truth
-from tests.store_views import artifact_names, runs_of
+from tests.store_views import artifact_names, models_of, runs_of
 
 
 class Random(nn.Module):
@@ -204,8 +204,8 @@ def test_an_altered_export_is_noticed(name: str, make: Version, store: str) -> N
     mlexport("onnx", RowSums(), inputs()[:1], run="first")
     ask = ["has(export evidence)"]
     assert mlgate("shapes", require=ask).result.passed
-    root = mlflow.get_run(run_id).info.artifact_uri.removeprefix("file://")
-    file = Path(root) / "onnx" / name
+    [model] = [m for m in models_of(store, mlflow.get_run(run_id)) if m.name == "onnx"]
+    file = Path(model.artifact_location.removeprefix("file://")) / name
     file.write_bytes(file.read_bytes() + b"\n")
     with pytest.raises(CvtrackError, match="onnx export of run 'first' is not the one"):
         mlload("shapes/1", onnx=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlparse
 
 import pytest
 import torch
@@ -15,6 +14,7 @@ from cvtrack_magics import mlbench, mlcard, mlgate, mlload, mlmodel, mlrun
 from cvtrack_magics.cli import main
 from cvtrack_magics.errors import CvtrackError, GateRefused
 from cvtrack_magics.store.model_files import DIGEST_TAG
+from tests.store_views import version_folder
 
 EXAMPLE = torch.ones(2, 3)
 
@@ -112,9 +112,9 @@ def by_hand_from_its_folder() -> None:
     """A hand-made version of a plain recording: it must not change either."""
     with mlrun("a", plot=False, code=False) as run:
         keep(1.0)
-        root = client().get_run(run.run_id).info.artifact_uri
+        [model] = client().search_logged_models([client().get_run(run.run_id).info.experiment_id])
         client().create_registered_model("m")
-        client().create_model_version("m", f"{root}/model", run.run_id)
+        client().create_model_version("m", model.artifact_location, run.run_id)
         keep(7.0)
         keep(2.0, register="m")
 
@@ -145,7 +145,7 @@ def test_versions_keep_their_answers(scene: Callable[[], None], store: str, scri
 
 
 def _folder(version: str) -> Path:
-    return Path(unquote(urlparse(client().get_model_version("m", version).source).path))
+    return version_folder("m", version)
 
 
 def test_every_altered_file_is_noticed_and_a_copy_takes_its_own_source(
