@@ -106,6 +106,9 @@ def test_a_sweep_is_one_document_whatever_its_cells_print(store: str, tmp_path: 
         "from cvtrack_magics import log\n"
         "x = trial.suggest_float('x', 0, 1)\nprint(x)\nlog({'val/loss': x})\n"
         "if trial.number == 1: raise ValueError('bad')\n"
+        "# %%\n# %%mlsweep two --trials 2 --metric val/loss --metric val/ms "
+        "--direction minimize --direction minimize --seed 1\n"
+        "x = trial.suggest_float('x', 0, 1)\nlog({'val/loss': x, 'val/ms': 1 - x})\n"
     )
     command = [sys.executable, "-m", "cvtrack_magics", "sweep", "sweep.py", "--json"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -113,7 +116,10 @@ def test_a_sweep_is_one_document_whatever_its_cells_print(store: str, tmp_path: 
     assert "noise" in done.stderr
     found = json.loads(done.stdout)
     check(found, "cvtrack sweep")
-    (sweep,) = found["sweeps"]
+    sweep, two = found["sweeps"]
+    assert two["metrics"] == {"val/loss": "minimize", "val/ms": "minimize"}
+    assert sorted(two["front"]) == [0, 1]
+    assert all(one["value"] == one["values"][0] for one in two["trials"])
     trials = sweep["trials"]
     assert sorted(one["state"] for one in trials) == ["failed", "finished", "finished"]
     good = [one for one in trials if one["state"] == "finished"]
@@ -121,4 +127,5 @@ def test_a_sweep_is_one_document_whatever_its_cells_print(store: str, tmp_path: 
     client = mlflow.MlflowClient(store)
     (there,) = [e.experiment_id for e in client.search_experiments() if e.name == "tuned"]
     runs = {run.info.run_id for run in client.search_runs([there])}
-    assert runs == {sweep["run_id"], *(one["run_id"] for one in trials)}
+    ours = {sweep["run_id"], *(one["run_id"] for one in trials)}
+    assert runs - {two["run_id"], *(one["run_id"] for one in two["trials"])} == ours

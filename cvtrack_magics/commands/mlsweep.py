@@ -275,7 +275,7 @@ def _sweep_over(
     objective: Callable[[Any], Any],
     attach: Callable[[RunScope], None] | None,
     cell: Any,
-) -> Best | None:
+) -> Best | Front | None:
     from cvtrack_magics.run.sweep.runner import Sweep
     from cvtrack_magics.run.sweep.study import Study
 

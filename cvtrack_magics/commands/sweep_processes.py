@@ -72,21 +72,25 @@ def _sweep(store: str, experiment: str, name: str) -> dict[str, Any]:
         "store": redact(store),
         "metric": study.spec.metric,
         "direction": study.spec.direction,
+        "metrics": dict(zip(study.spec.metrics, study.spec.directions, strict=True)),
         "best": None if best is None else _trial(best),
+        "front": [one.number for one in study.front()] if study.spec.more else [],
         "trials": [_trial(one) for one in study.all()],
     }
 
 
 def _trial(trial: Any) -> Mapping[str, Any]:
-    from cvtrack_magics.run.sweep.study import RUN, SECONDS, WHY
+    from cvtrack_magics.run.sweep.trials import RUN, SECONDS, WHY
     from cvtrack_magics.run.sweep.view import STATES
 
     about = trial.user_attrs
+    values = list(trial.values) if trial.state.name == "COMPLETE" else []
     return {
         "trial": trial.number,
         "state": STATES[trial.state.name],
         "run_id": str(about.get(RUN, "")),
-        "value": trial.value if trial.state.name == "COMPLETE" else None,
+        "value": values[0] if values else None,
+        "values": values,
         "params": dict(trial.params),
         "seconds": about.get(SECONDS),
         "why": str(about.get(WHY, "")),

@@ -380,7 +380,7 @@ class RunScope:
         """Watch the curves until that fails, which must cost neither points nor the loop."""
         if self._watches:
             self._watches = False
-            with self._attempt("watch the curves"):
+            with self.attempt("watch the curves"):
                 at()
                 self._watches = True
 

@@ -26,8 +26,8 @@ from cvtrack_magics.run import unopened
 from cvtrack_magics.run.code_secrets import CodeSecrets
 from cvtrack_magics.run.evaluation_inputs import Evidence
 from cvtrack_magics.run.host import CellFacts, Host
-from cvtrack_magics.run.outcome import outcome_of
 from cvtrack_magics.run.made_models import MadeModels
+from cvtrack_magics.run.outcome import outcome_of
 from cvtrack_magics.run.process import ProcessEnd
 from cvtrack_magics.run.seeding import Seeding
 from cvtrack_magics.run.spec import RunSpec
@@ -121,8 +121,7 @@ class Session:
         self._before: dict[tuple[str, str, str], tuple[str, dict[str, Series]]] = {}
         self._guests: Guests | None = None
         self._sampler: UsageSampler | None = None
-        self._used: dict[str, float] = {}
-        self._used_at = 0.0
+        self._used: tuple[float, dict[str, float]] = (0.0, {})
         self.evidence = Evidence()
         self.made_models = MadeModels()
         self.looked_at = ""
@@ -417,10 +416,10 @@ class Session:
         from cvtrack_magics.capture.machine.usage import UsageSampler
 
         now = time.monotonic()
-        if now - self._used_at > self.config.usage_interval / 2:
+        if now - self._used[0] > self.config.usage_interval / 2:
             self._sampler = self._sampler or UsageSampler()
-            self._used, self._used_at = self._sampler.sample(), now
-        return self._used
+            self._used = now, self._sampler.sample()
+        return self._used[1]
 
     def own_modules(self) -> list[Path]:
         """Return the user's own imported modules; looked up again when one was imported."""
