@@ -1,5 +1,7 @@
 """Confidence intervals: samples are drawn again with replacement, percentiles are taken.
 
+A share of samples has the exact interval.
+
 A resample is a row of weights, how often each sample was drawn; every figure is computed from
 sums that were made once for each sample, for blocks of resamples at a time.
 
@@ -111,12 +113,20 @@ def percentiles(metric: str, value: float, values: Array, level: float) -> Inter
 
 
 def accuracy_interval(metric: str, correct: int, samples: int, options: Options) -> Interval | None:
-    """Return the interval of a share: what resampling gives is binomial, so it is drawn so."""
+    """Return the interval of a share of samples, which needs no resamples.
+
+    It holds the true share in at least ``level`` of all sets, however few samples there are
+    (Clopper and Pearson, Biometrika 26, 1934). Percentiles of resamples do in 58 % of the sets of
+    50 samples where it is 0.98, and have no width where all samples are right.
+    """
     if samples < 2 or options.resamples < 1:
         return None
-    rng = np.random.default_rng(options.seed)
-    values = rng.binomial(samples, correct / samples, options.resamples) / samples
-    return percentiles(metric, correct / samples, values, options.level)
+    from scipy import stats  # comes with MLflow
+
+    tail, wrong = (1 - options.level) / 2, samples - correct
+    low = float(stats.beta.ppf(tail, correct, wrong + 1)) if correct else 0.0
+    high = float(stats.beta.isf(tail, correct + 1, wrong)) if wrong else 1.0
+    return Interval(metric, correct / samples, low, high, options.level, 0)
 
 
 def ratio_of_sums(parts: Array, wholes: Array) -> Statistic:

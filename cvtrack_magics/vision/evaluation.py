@@ -16,7 +16,10 @@ CurveKind: TypeAlias = Literal["pr", "roc", "reliability"]
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """A confidence interval of the headline metric: bootstrap over samples, percentiles."""
+    """A confidence interval of the headline metric: bootstrap over samples, percentiles.
+
+    ``resamples`` is 0 where none were needed, as for a share of samples, whose interval is exact.
+    """
 
     metric: str
     value: float

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from functools import partial
+from math import comb
 from typing import Any
 
 import numpy as np
@@ -124,9 +125,10 @@ def test_an_interval_holds_its_value_and_repeats(maker: Any) -> None:
     assert interval.metric == found.headline
     assert interval.value == found.metrics[found.headline]
     assert interval.low < interval.value < interval.high
-    assert (interval.level, interval.resamples) == (0.95, 300)
+    drawn = found.replicates is not None  # an accuracy's interval is exact, without chance
+    assert (interval.level, interval.resamples) == (0.95, 300 if drawn else 0)
     assert measured(data, resamples=300).interval == interval
-    assert measured(data, resamples=300, seed=1).interval != interval
+    assert (measured(data, resamples=300, seed=1).interval != interval) is drawn
     narrow = measured(data, resamples=300, level=0.5).interval
     assert interval.low < narrow.low <= narrow.high < interval.high
     assert measured(data, resamples=0).interval is None
@@ -250,9 +252,29 @@ def test_resamples_without_a_value_are_left_out() -> None:
     ) == (None, None)
 
 
-def test_perfect_and_hopeless_sets_have_intervals_of_no_width() -> None:
+def test_perfect_detections_have_an_interval_of_no_width() -> None:
     one = (0, 1, 1, 5, 5)
     found = measured(detected([[one]] * 6, [[(*one, 0.5)]] * 6), resamples=100).interval
     assert (found.low, found.high) == (1, 1)
+
+
+def test_an_accuracy_of_0_may_be_higher() -> None:
     found = measured(classified([0] * 9, np.tile([0.0, 1.0], (9, 1))), resamples=100).interval
-    assert (found.low, found.high) == (0, 0)
+    assert found.low == 0
+    assert found.high == pytest.approx(1 - 0.025 ** (1 / 9))
+
+
+@pytest.mark.parametrize("share", [0.5, 0.8, 0.9, 0.98, 1.0])
+@pytest.mark.parametrize("samples", [10, 50, 500])
+def test_an_accuracy_is_held_by_its_interval_as_often_as_it_says(
+    share: float, samples: int
+) -> None:
+    # every outcome with its own probability: nothing is drawn
+    held = 0.0
+    for right in range(samples + 1):
+        found = bootstrap.accuracy_interval("top1_acc", right, samples, Options())
+        assert found is not None
+        assert 0 <= found.low <= right / samples <= found.high <= 1
+        if found.low <= share <= found.high:
+            held += comb(samples, right) * share**right * (1 - share) ** (samples - right)
+    assert held >= 0.95
