@@ -59,7 +59,9 @@ def rival_of(store: Registry, model: Model, metric: str = "", *, without: bool =
     now = champion_of(model)
     if now is None:
         lost = lost_champion(model) or _made_of_a_run(store.uri, model.name)
-        return Rival(None, Missing(lost, accepted=without) if lost else None)
+        if not lost:
+            return Rival(None, None, doubt_of(model))
+        return Rival(None, Missing(lost, accepted=without))
     if not now.run_id:
         why = f"the registry does not say which run version {now.version} was made of"
         return Rival(now, Missing(why, accepted=without))

@@ -19,6 +19,8 @@ from cvtrack_magics.release.promotion.plan import (
     champion_of,
 )
 
+_MOST_NAMED = 5  # versions that are named in a line
+
 
 @dataclass(frozen=True, slots=True)
 class Seen:
@@ -56,11 +58,25 @@ def _traces(found: Found) -> str:
     return f"{several} in the stage {ARCHIVED}, and whether one was the champion is not known"
 
 
+def _deleted(found: Found) -> str:
+    """Say which versions there were: releases that left no note may have promoted one."""
+    numbers = {int(number) for number in found.versions}
+    gone = sorted({*range(1, max(numbers, default=0))} - numbers)
+    if not gone:
+        return ""
+    named = ", ".join(map(str, gone[:_MOST_NAMED])) + ", …" * (len(gone) > _MOST_NAMED)
+    several = f"versions {named} were" if gone[1:] else f"version {named} was"
+    return f"{several} deleted, and whether one of the deleted was the champion is not known"
+
+
 def doubt_of(found: Found) -> str:
-    """Say what speaks against the champion being the one that was promoted; mostly nothing."""
+    """Say what speaks against the champion being the one that was promoted; mostly nothing.
+
+    Of a model without a champion: against there never having been one.
+    """
     champion, last = champion_of(found), _last(found)
     if champion is None:
-        return ""
+        return _deleted(found)
     if last is not None and last.version != champion.version:
         return f"{last.words}, and version {champion.version} was made champion by hand since"
     if champion.stage == ARCHIVED:

@@ -226,6 +226,31 @@ def test_a_model_that_never_had_one_passes(make: Version) -> None:
     assert mlgate("shapes", soft=True, **BETTER).result.rows[-1].why == "no champion yet"
 
 
+@pytest.mark.parametrize(
+    ("deleted", "said"),
+    [((), ""), (("1",), "version 1 was deleted"), (("1", "2"), "versions 1, 2 were deleted")],
+)
+def test_of_versions_that_left_nothing_it_is_said_that_they_were(
+    make: Version, deleted: tuple[str, ...], said: str
+) -> None:
+    """As a release that left no note on the model and the run promoted it, or did not."""
+    client = mlflow.MlflowClient()
+    first = make("first", 30)
+    mlgate("shapes", require=["test/top1_acc >= 0.85"], promote=bool(deleted), **BETTER)
+    unlabelled(client, first)
+    for number in ("2", "3"):
+        client.create_model_version("shapes", "s3://nowhere/model", await_creation_for=0)
+        assert client.get_model_version("shapes", number)
+    for number in deleted:
+        client.delete_model_version("shapes", number)
+    make("better", 2)
+    row = mlgate("shapes", run="better", soft=True, **BETTER).result.rows[-1]
+    assert row.passed
+    assert row.why.startswith("no champion yet")
+    assert said in row.why
+    assert ("is not known" in row.why) == bool(deleted)
+
+
 def test_the_checklist_says_it_too(make: Version) -> None:
     judged(make, gone_version)
     item = next(item for item in mlcheck("shapes").result.items if item.key == "champion")
