@@ -6,7 +6,7 @@ it, which every function here says by None: the model is then a folder of the ru
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -121,11 +121,22 @@ def _created(client: Any, run_id: str, record: LoggedModel) -> StoredModel:
             # a name has neither slash nor dot, colon nor quote
             name="".join(c if c.isalnum() or c in "-_" else "_" for c in record.folder),
             source_run_id=run_id,
-            tags={**record.tags, KEY_TAG: record.key, FOLDER_TAG: record.folder},
+            tags={
+                **_whence(run.data.tags),
+                **record.tags,
+                KEY_TAG: record.key,
+                FOLDER_TAG: record.folder,
+            },
             params=dict(run.data.params),
             model_type=record.kind or None,
         )
     )
+
+
+def _whence(tags: Mapping[str, str]) -> dict[str, str]:
+    """Return who made a run, and of what: MLflow's page shows it of each of its models."""
+    said = {key: value for key, value in tags.items() if key.startswith("mlflow.source.")}
+    return {**said, **{key: value for key, value in tags.items() if key == "mlflow.user"}}
 
 
 def _linked(metric: Metric, model_id: str) -> Any:

@@ -189,7 +189,7 @@ def register(
                 name, run_id=run_id, tags=said, await_creation_for=30, **address
             )
             if address.get("model_id"):
-                _tell_model(client, address["model_id"], name, str(made.version))
+                _tell_model(client, address["model_id"], name, made.version)
     except UsageProblem:
         raise
     except Exception as error:
@@ -220,12 +220,13 @@ def _address(
     return {"source": f"models:/{model.model_id}", "model_id": model.model_id}
 
 
-def _tell_model(client: Any, model_id: str, name: str, version: str) -> None:
+def _tell_model(client: Any, model_id: str, name: str, version: object) -> None:
     """Name a version at its logged model, as MLflow does; its page lists them by this tag."""
     found = json_of(client.get_logged_model(model_id).tags.get(VERSIONS_TAG))
     there = found if isinstance(found, list) else []
-    one = {"name": name, "version": version}
-    if one not in there:
+    named = {(str(o.get("name")), str(o.get("version"))) for o in there if isinstance(o, dict)}
+    if (name, str(version)) not in named:  # a server has named it already
+        one = {"name": name, "version": version}
         client.set_logged_model_tags(model_id, {VERSIONS_TAG: json.dumps([*there, one])})
 
 

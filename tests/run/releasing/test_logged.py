@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import mlflow
@@ -14,7 +15,7 @@ from cvtrack_magics import Predictions, mleval, mlexport, mlload, mlmodel, mlrun
 from cvtrack_magics.commands.mlgrid import run_over
 from cvtrack_magics.errors import ExportRefused, NotAsMeasured
 from cvtrack_magics.run.current import get_session
-from tests.run.releasing.conftest import RowSums, inputs, truth
+from tests.run.releasing.conftest import SAMPLES, RowSums, inputs, predicted, truth
 from tests.store_views import artifact_names, models_of, points, runs_of
 
 
@@ -63,7 +64,8 @@ def test_a_model_is_found_by_what_was_measured_before_and_after_it(
     assert len(points(store, runs_of(store)["b"], "val/top1_acc")) == 1
     version = mlflow.MlflowClient().get_model_version("shapes", "2")
     assert version.source == f"models:/{best.model_id}"
-    assert '"version": "2"' in best.tags["mlflow.modelVersions"]
+    [named] = json.loads(best.tags["mlflow.modelVersions"])
+    assert (named["name"], str(named["version"])) == ("shapes", "2")
     assert str(best.status) == "READY"
 
 
@@ -71,10 +73,12 @@ def test_what_does_not_hold_is_listed_as_failed_and_nothing_is_kept_of_it(
     store: str, script: None
 ) -> None:
     with mlrun("a", plot=False, code=False):
-        model = RowSums().eval()
-        mleval(asked(model), prefix="val", figures=False, resamples=0)
+        made_up = Predictions.classification(
+            inputs().numpy(), truth(), probabilities=predicted(SAMPLES), ids=range(SAMPLES)
+        )
+        mleval(made_up, prefix="val", figures=False, resamples=0)
         with pytest.raises(NotAsMeasured):
-            mlmodel(model, inputs()[:2], post="exp", register="shapes", name="other")
+            mlmodel(RowSums(), inputs()[:2], register="shapes", name="other")
         with pytest.raises(ExportRefused):
             mlexport("torchscript", Random(), inputs()[:1])
         mlexport("pt2", RowSums(), inputs()[:1])
