@@ -283,7 +283,7 @@ def _sweep_over(
     study = Study(session, spec)
     session.swept[session.tracking.uri, session.tracking.current_experiment(), spec.name] = None
     gone = study.take_up()
-    if not gone and study.is_done:
+    if not gone and study.is_done and not study.is_left:
         session.host.say(
             f"cvtrack: sweep {spec.name!r} has its {study.taken} trials; a higher --trials goes on."
         )
@@ -291,7 +291,9 @@ def _sweep_over(
     if not study.lead():
         session.host.say(f"cvtrack: joined sweep {spec.name!r}, which another process has open.")
         Sweep(session, study, objective, None, study.wait_for_parent(OPENS)).run(gone)
-        return _best_of(study)
+        if not (study.is_done and study.is_left and study.lead()):
+            return _best_of(study)
+        gone = []  # who had the sweep's run open died: it ends here
     try:
         parent = _open(study, cell)
         if attach is not None:

@@ -171,12 +171,7 @@ class Study:
     def lead(self) -> bool:
         """Take it over to open the sweep's run; False where another living process has it."""
         with self._alone():
-            attributes = self.study.user_attrs
-            leader = attributes.get(LEADER, "")
-            boot = attributes.get(LEADER_BOOT, "")
-            if leader not in ("", self._place.owner) and liveness.is_alive(
-                self._place.root, leader, boot
-            ):
+            if self._has_leader() and not self.is_left:
                 # seeded alike, two processes would try the same
                 self.study.sampler = sampler_of(replace(self.spec, seed=None), [])
                 return False
@@ -184,6 +179,16 @@ class Study:
             self.study.set_user_attr(LEADER, self._place.owner)
             self.study.set_user_attr(LEADER_BOOT, liveness.boot_id())
         return True
+
+    def _has_leader(self) -> bool:
+        return self.study.user_attrs.get(LEADER, "") not in ("", self._place.owner)
+
+    @property
+    def is_left(self) -> bool:
+        """Whether the process that had the sweep's run open died, so that it is KILLED."""
+        said = self.study.user_attrs
+        leader, boot = said.get(LEADER, ""), said.get(LEADER_BOOT, "")
+        return self._has_leader() and not liveness.is_alive(self._place.root, leader, boot)
 
     def opened(self, run_id: str) -> None:
         """Say which run it is."""

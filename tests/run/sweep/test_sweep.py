@@ -14,7 +14,9 @@ import pytest
 
 from cvtrack_magics import log, mlbest, mlexperiment, mlsweep
 from cvtrack_magics.errors import UsageProblem
+from cvtrack_magics.run.current import get_session
 from cvtrack_magics.run.sweep.spec import SweepSpec, distances, rules_of
+from cvtrack_magics.run.sweep.study import Study
 from tests.store_views import points, runs_of
 
 pytestmark = pytest.mark.usefixtures("script")
@@ -168,6 +170,17 @@ def test_the_trial_of_a_killed_process_is_tried_again(store: str, tmp_path: Path
     (name,) = optuna.study.get_all_study_names(storage)
     states = [one.state.name for one in optuna.load_study(study_name=name, storage=storage).trials]
     assert sorted(states) == ["COMPLETE", "COMPLETE", "COMPLETE", "FAIL"]
+
+
+def test_a_sweep_whose_leader_died_is_ended_by_whoever_calls_it_next(store: str) -> None:
+    """All its trials were run by others meanwhile."""
+    mlsweep("s", square, metric="val/loss", trials=2, seed=1)
+    study = Study(get_session(), SweepSpec("s", "val/loss", "minimize", trials=2, mode="continue"))
+    study.study.set_user_attr("leader", "0" * 32)
+    mlsweep("s", square, metric="val/loss", trials=2, seed=1, mode="continue")
+    assert len(trials_of(store, "s")) == 2
+    parent = runs_of(store)["s"]
+    assert (parent.info.status, parent.data.tags["cvtrack.stretches"]) == ("FINISHED", "2")
 
 
 def test_rules_keep_a_trial_from_being_the_best(store: str) -> None:
