@@ -143,8 +143,6 @@ def main() -> int:
     server = MlflowServer(root, f"sqlite:///{root}/mlflow.db") if "server" in faults else None
     proxy = None
     if server:
-        server.start()
-        server.wait_up()
         proxy = Proxy(server.port)
     fell: dict[tuple[str, str], list[list[str]]] = {}
     try:
