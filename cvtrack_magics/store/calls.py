@@ -1,39 +1,32 @@
 """What becomes of MLflow's calls for a run of ours while it is open.
 
 What a call writes goes to the journal and is sent in its order; it neither waits for the
-store nor fails for its sake. What a call reads waits, for a bounded time, until the store has
-what was written before. :mod:`cvtrack_magics.store.call_table` lists all of MLflow's calls.
+store nor fails for its sake. What it reads is in :mod:`cvtrack_magics.store.reading_calls`.
+:mod:`cvtrack_magics.store.call_table` lists all of MLflow's calls.
 """
 
 from __future__ import annotations
 
 import contextlib
 import posixpath
-import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from cvtrack_magics.errors import StoreUnavailable
 from cvtrack_magics.records import Artifact, Call, Metric, Param, Record, Tag
 from cvtrack_magics.store import checks, deferred, tables
 from cvtrack_magics.store.client import creating, mlflow
 from cvtrack_magics.store.deferred import LINKS, Point
 from cvtrack_magics.store.detours import AS_PARENT
-from cvtrack_magics.store.error_kinds import is_denied, is_refusal
-from cvtrack_magics.store.routes import Found, Route
+from cvtrack_magics.store.reading_calls import Reading, table_being_written, writing_table
+from cvtrack_magics.store.routes import Route
 
 ENDS = ("FINISHED", "FAILED", "KILLED")
 PARENT = "mlflow.parentRunId"
-_inside = threading.local()
-"""The table that a call in this thread is about to write, of which run."""
 
 
-class Calls:
+class Calls(Reading):
     """Our way of each method; the names are those of ``MlflowClient``."""
-
-    def __init__(self, found: Found) -> None:
-        self._in = found
 
     # -- points
 
@@ -197,7 +190,7 @@ class Calls:
 
     def _whole_table(self, route: Route, record: Artifact) -> Artifact:
         """Return a table with the rows that were logged before; any other file as it is."""
-        if getattr(_inside, "table", None) != (route, record.path) or record.source is None:
+        if table_being_written() != (route, record.path) or record.source is None:
             return record
         content = tables.merged(record.path, route.tables.get(record.path), record.source)
         route.tables[record.path] = content
@@ -214,7 +207,7 @@ class Calls:
         route = self._in.route(run_id)
         if route is None or (route.resumed and route.reachable):
             return original(run_id, data, artifact_file)
-        with _writing_table(route, posixpath.normpath(artifact_file)):
+        with writing_table(route, posixpath.normpath(artifact_file)):
             return original(run_id, data, artifact_file)
 
     # -- data sets, models and traces
@@ -249,68 +242,6 @@ class Calls:
         ids = [str(key) for key in trace_ids]
         route.facts([Call("unlink_traces_from_run", {"trace_ids": ids})])
         return None
-
-    # -- reading
-
-    def get_run(self, original: Any, run_id: str, *a: Any, **k: Any) -> Any:
-        route = self._in.route(run_id)
-        if route is None:
-            return original(run_id, *a, **k)
-        if getattr(_inside, "table", None) is not None:
-            return route.entity()
-        return self._read(route, lambda at: original(at, *a, **k), route.entity)
-
-    def get_parent_run(self, original: Any, run_id: str) -> Any:
-        route = self._in.route(run_id)
-        if route is None:
-            return original(run_id)
-        return self._read(route, original, lambda: None)
-
-    def get_metric_history(self, original: Any, run_id: str, key: str) -> Any:
-        route = self._in.route(run_id)
-        if route is None:
-            return original(run_id, key)
-        return self._read(route, lambda at: original(at, key), lambda: route.history(str(key)))
-
-    def list_artifacts(self, original: Any, run_id: str, path: str | None = None) -> Any:
-        route = self._in.route(run_id)
-        if route is None:
-            return original(run_id, path)
-        if getattr(_inside, "table", None) is not None:
-            return []
-        return self._read(
-            route, lambda at: original(at, path), lambda: tables.listing(route.files(), path)
-        )
-
-    def download_artifacts(
-        self, original: Any, run_id: str, path: str, dst_path: str | None = None
-    ) -> Any:
-        route = self._in.route(run_id)
-        if route is None:
-            return original(run_id, path, dst_path)
-        return self._read(
-            route,
-            lambda at: original(at, path, dst_path),
-            lambda: tables.copied(route.files(), path, dst_path),
-        )
-
-    def _read(self, route: Route, ask: Callable[[str], Any], known_here: Callable[[], Any]) -> Any:
-        """Ask the store once it has all that was written, or say what is known here."""
-        route.flush()
-        if not (route.stored_id and route.reachable):
-            return known_here()
-        try:
-            with creating():  # a bounded time, and once
-                return ask(route.stored_id)
-        except Exception as error:
-            if is_refusal(error) or is_denied(error) or _is_no_answer(error) is False:
-                raise
-            return known_here()
-
-    def search_runs(self, original: Any, *a: Any, **k: Any) -> Any:
-        for route in self._in.routes():
-            route.flush()
-        return original(*a, **k)
 
     # -- the life of runs
 
@@ -358,25 +289,6 @@ class Calls:
 def _said(**given: Any) -> dict[str, Any]:
     """Return what was given; an older MLflow does not know the rest."""
     return {name: value for name, value in given.items() if value is not None}
-
-
-def _is_no_answer(error: Exception) -> bool:
-    """Whether the store did not answer, or something else did in its place."""
-    code = getattr(error, "error_code", None)
-    return isinstance(error, StoreUnavailable | OSError) or code in (
-        "INTERNAL_ERROR",
-        "TEMPORARILY_UNAVAILABLE",
-        "BAD_REQUEST",
-    )
-
-
-@contextlib.contextmanager
-def _writing_table(route: Route, path: str) -> Iterator[None]:
-    _inside.table = (route, path)
-    try:
-        yield
-    finally:
-        _inside.table = None
 
 
 def _answer(synchronous: bool | None) -> Any:

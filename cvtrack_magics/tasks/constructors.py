@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from cvtrack_magics.errors import UsageProblem
-from cvtrack_magics.tasks.base import Detections, Task, TaskData
+from cvtrack_magics.tasks.assembling import length, made
+from cvtrack_magics.tasks.base import Detections, Task
 from cvtrack_magics.tasks.class_names import class_names
 from cvtrack_magics.tasks.classification.parse import read_anomalies, read_classes
 from cvtrack_magics.tasks.detection.parse import Form, read_boxes, read_names
@@ -99,7 +99,7 @@ class Making:
         UsageProblem
             In one line: what was seen and what was expected.
         """
-        common = Samples.of(images, _length(truth, scores, logits, probabilities), **about)
+        common = Samples.of(images, length(truth, scores, logits, probabilities), **about)
         notes: list[str] = []
         data, names = read_classes(
             truth,
@@ -111,7 +111,7 @@ class Making:
             ignore=ignore,
             notes=notes,
         )
-        return _made(cls, common, "classification", names, data, notes=notes)
+        return made(cls, common, "classification", names, data, notes=notes)
 
     @classmethod
     def detection(
@@ -201,7 +201,7 @@ class Making:
         **about
             See :meth:`detection`.
         """
-        common = Samples.of(images, _length(truth), **about)
+        common = Samples.of(images, length(truth), **about)
         notes: list[str] = []
         data, names = read_segments(
             truth,
@@ -212,7 +212,7 @@ class Making:
             ignore=ignore,
             notes=notes,
         )
-        return _made(cls, common, "semantic", names, data, notes=notes)
+        return made(cls, common, "semantic", names, data, notes=notes)
 
     @classmethod
     def anomaly(
@@ -243,10 +243,10 @@ class Making:
         **about
             See :meth:`detection`.
         """
-        common = Samples.of(images, _length(truth, scores), **about)
+        common = Samples.of(images, length(truth, scores), **about)
         notes: list[str] = []
         data = read_anomalies(truth, scores, common.count, heat=heat, masks=masks, notes=notes)
-        return _made(cls, common, "anomaly", class_names(classes, 2), data, notes=notes)
+        return made(cls, common, "anomaly", class_names(classes, 2), data, notes=notes)
 
     @classmethod
     def depth(cls, images: Any, truth: Any, predictions: Any, **about: Any) -> Predictions:
@@ -261,10 +261,10 @@ class Making:
         **about
             See :meth:`detection`.
         """
-        common = Samples.of(images, _length(truth), **about)
+        common = Samples.of(images, length(truth), **about)
         notes: list[str] = []
         data = read_depths(truth, predictions, common.count, notes)
-        return _made(cls, common, "depth", (), data, notes=notes)
+        return made(cls, common, "depth", (), data, notes=notes)
 
     @classmethod
     def from_coco(
@@ -340,35 +340,4 @@ def _objects(
     )
     names = read_names(classes, mine, theirs)
     task: Task = "instance" if form.masked else "detection"
-    return _made(cls, common, task, names, Detections(mine, theirs), notes=notes)
-
-
-def _made(
-    cls: Any,
-    common: Samples,
-    task: Task,
-    classes: tuple[str, ...],
-    data: TaskData,
-    *,
-    notes: Sequence[str] = (),
-) -> Predictions:
-    made: Predictions = cls(
-        task,
-        classes,
-        common.ids,
-        common.sizes,
-        common.pixels,
-        data,
-        common.seconds,
-        common.names,
-        tuple(dict.fromkeys(notes)),
-        common.given,
-    )
-    return made
-
-
-def _length(*values: Any) -> int | None:
-    for value in values:
-        if value is not None and hasattr(value, "__len__"):
-            return len(value)
-    return None
+    return made(cls, common, task, names, Detections(mine, theirs), notes=notes)

@@ -22,11 +22,12 @@ from cvtrack_magics.capture.data.manifest import (
     manifest_digest,
     manifest_text,
 )
+from cvtrack_magics.capture.data.missing import looked, near
 from cvtrack_magics.capture.data.reach import named_files
 from cvtrack_magics.capture.data.samples import with_files
 from cvtrack_magics.capture.data.split_files import identify_splits
 from cvtrack_magics.capture.data.torchdata import Identity, identify_dataset, is_dataset
-from cvtrack_magics.errors import NotIdentified, UsageProblem, did_you_mean
+from cvtrack_magics.errors import NotIdentified, UsageProblem
 from cvtrack_magics.records import Artifact, Dataset, Notice, Param, Record, Tag
 from cvtrack_magics.redact import redact
 from cvtrack_magics.secrets.stored import stored_key
@@ -313,7 +314,7 @@ def _identify_path(
     if named:  # shards in braces, or a pattern
         return tables.identify_table(tables.Table({"": named}), cache, progress), name
     if not path.exists():
-        raise UsageProblem(f"There is no file or folder {name!r}.{_near(path)}", _looked(path))
+        raise UsageProblem(f"There is no file or folder {name!r}.{near(path)}", looked(path))
     if not path.is_file():
         raise UsageProblem(f"{name!r} is neither a file nor a folder.", "Give a regular file.")
     table = tables.read_csv(path) or tables.read_list(path)
@@ -345,16 +346,3 @@ def _suffixes(manifest: str) -> dict[str, int]:
         counts[suffix] = counts.get(suffix, 0) + 1
     common = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     return dict(common[:20])
-
-
-def _near(path: Path) -> str:
-    try:
-        return did_you_mean(path.name, os.listdir(path.parent))
-    except OSError:
-        return ""
-
-
-def _looked(path: Path) -> str:
-    if not path.parent.is_dir():
-        return f"There is no folder {str(path.parent)!r} either."
-    return f"Looked in {str(path.parent)!r}."

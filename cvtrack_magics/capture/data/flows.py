@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import copy
-import hashlib
 import json
 import os
-from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,13 +14,13 @@ from cvtrack_magics.capture.code.loaded import loaded
 from cvtrack_magics.capture.data.arrays import hash_value
 from cvtrack_magics.capture.data.detached import in_epoch
 from cvtrack_magics.capture.data.folders import identify_files, identify_folder
-from cvtrack_magics.capture.data.handles import kind_of_handle, members_of_handle
 from cvtrack_magics.capture.data.manyfiles import Progress
 from cvtrack_magics.capture.data.randomness import generators_kept, without_transforms
 from cvtrack_magics.capture.data.reach import Reached, reach
 from cvtrack_magics.capture.data.samples import Rows, file_names, known_files, with_files
 from cvtrack_magics.capture.data.scheme import Sample, label_text
 from cvtrack_magics.capture.data.shapes import describe_shape, is_array, is_image, is_table
+from cvtrack_magics.capture.data.stream_rows import rows_of, sha256_of
 from cvtrack_magics.errors import NotIdentified, UsageProblem
 from cvtrack_magics.redact import redact
 from cvtrack_magics.secrets import looks_secret
@@ -239,7 +237,7 @@ def _behind(
     manifest, names = _files(reached.files, own, progress)
     known = known_files(manifest)
     by_path = {path: known[name] for path, name in names.items()}
-    samples, more = _rows(reached.data, by_path)
+    samples, more = rows_of(reached.data, by_path)
     if not samples:
         places = [(path, names[path]) for path in reached.files]
         samples = [Sample(by_path[p][0], label_text(n), by_path[p][1], n) for p, n in places]
@@ -251,10 +249,10 @@ def _behind(
         raise NotIdentified(kind, f"{why}, and no file and no data is behind it", _HINT)
     header: dict[str, object] = {
         "stream": type(value).__name__,
-        "code": _sha256(sorted(set(map(lasting, reached.code)))),
+        "code": sha256_of(sorted(set(map(lasting, reached.code)))),
         "settings": sorted(_setting(name, item) for name, item in reached.settings),
         "more": more,
-        "files": _sha256(sorted(sha for sha, _ in by_path.values())),
+        "files": sha256_of(sorted(sha for sha, _ in by_path.values())),
         "content": "files",
     }
     whole = "".join(sorted({*manifest.splitlines(True), *_lines(folders)}, key=_name_of))
@@ -295,73 +293,3 @@ def _files(
     root = os.path.commonpath([os.path.dirname(path) for path in every])
     names = dict(zip(every, file_names(every, root), strict=True))
     return identify_files(root, sorted(names.values()), cache, progress).manifest, names
-
-
-def _sha256(texts: Iterable[str]) -> str:
-    return hashlib.sha256("\n".join(texts).encode("utf-8", "surrogatepass")).hexdigest()
-
-
-def _rows(data: list[Any], known: Mapping[str, tuple[str, int]]) -> tuple[list[Sample], list[str]]:
-    """Return lists and arrays of one length as rows, and the SHA-256 of each of the others."""
-    columns = [column for item in data if (column := _column(item, known)) is not None]
-    names_files = [c for c in columns if any(_named(part, known) for part in _flat(c[0]))]
-    if names_files or columns:
-        most = len(max(names_files or columns, key=len))
-        rows = [_sample([c[at] for c in columns if len(c) == most], known) for at in range(most)]
-        others = [c for c in columns if len(c) != most]
-        return rows, [_sha256(s.line for s in (_sample([e], known) for e in c)) for c in others]
-    return [], []
-
-
-def _column(item: Any, known: Mapping[str, tuple[str, int]]) -> Any | None:
-    """Return a list or array as a column; ``None`` of what cannot be hashed or holds lists."""
-    if kind_of_handle(item):
-        return [sample.line for sample in members_of_handle(item)[0]] or None
-    if isinstance(item, Mapping):
-        if any(isinstance(each, (Mapping, list)) or is_array(each) for each in item.values()):
-            return None  # its lists are columns themselves
-        item = list(item.items())
-    elif isinstance(item, (set, frozenset, deque)):
-        item = list(item) if isinstance(item, deque) else sorted(item, key=str)
-    elif is_table(item):
-        frame = item.to_frame() if getattr(item, "ndim", 2) == 1 else item
-        plain = type(frame.index).__name__ == "RangeIndex"
-        item = (frame if plain else frame.reset_index()).values.tolist()
-    elif is_image(item) or (is_array(item) and not getattr(item, "ndim", 0)):
-        item = [item]
-    try:
-        for each in () if is_array(item) else item:
-            _sample([each], known)
-    except UsageProblem:  # functions and stages, which the code covers
-        return None
-    return None if len(item) == 0 else item
-
-
-def _sample(row: list[Any], known: Mapping[str, tuple[str, int]]) -> Sample:
-    parts = [part for each in row for part in _flat(each)]
-    files = [known[path] for part in parts if (path := _named(part, known))]
-    others = [part for part in parts if not _named(part, known)]
-    if not files:
-        sha256, size = hash_value(parts)
-        return Sample(sha256, "", size)
-    more = [sha256 for sha256, _ in files[1:]]
-    return Sample(files[0][0], "\t".join([*more, label_text(others)]), files[0][1])
-
-
-def _flat(item: Any) -> list[Any]:
-    if isinstance(item, Mapping):
-        return [part for key in sorted(item, key=str) for part in _flat(item[key])]
-    if isinstance(item, (list, tuple)):
-        return [part for each in item for part in _flat(each)]
-    return [item]
-
-
-def _named(part: Any, known: Mapping[str, tuple[str, int]]) -> str:
-    path = _path_of(part)
-    return path if path in known else ""
-
-
-def _path_of(part: Any) -> str:
-    if not isinstance(part, (str, os.PathLike)):
-        return ""
-    return os.path.abspath(os.path.expanduser(os.fsdecode(part)))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dis
 import glob
 import hashlib
 import inspect
@@ -20,7 +19,6 @@ from itertools import count, product
 from math import prod
 from types import (
     AsyncGeneratorType,
-    CodeType,
     CoroutineType,
     FunctionType,
     GeneratorType,
@@ -30,9 +28,17 @@ from types import (
 from typing import Any
 
 from cvtrack_magics.capture.code.modules import is_foreign
-from cvtrack_magics.capture.data.clock import clock_or_system
 from cvtrack_magics.capture.data.handles import file_behind, kind_of_handle
 from cvtrack_magics.capture.data.randomness import is_generator
+from cvtrack_magics.capture.data.reached_code import (
+    chance_in,
+    functions_of,
+    globals_of,
+    is_library,
+    names_in,
+    source_of,
+    texts_in,
+)
 from cvtrack_magics.capture.data.shapes import is_array, is_image, is_table
 
 _MOST = 1_000_000
@@ -45,11 +51,6 @@ _ABOUT = ("DatasetInfo", "Features", "Logger", "NamedSplit")
 _STORED = re.compile(r"cache|memo|epoch|seed|state|history|seen")
 _SEED = re.compile(r"(.*_)?(seed|rng|epoch)")
 _CHANGING = re.compile(r"^_|epoch|seed|rank|worker|step|count|index|position|offset|length|cache")
-_CHANCE = frozenset(
-    ("SystemRandom", "urandom", "uuid1", "uuid4", "token_bytes", "token_hex", "randbits")
-)
-_UNSEEDED = re.compile(r"\b(default_rng|RandomState|Random|PCG64|MT19937|Philox)\(\s*(None\s*)?\)")
-_ROOTS = ("__iter__", "__next__", "__getitem__", "__getitems__", "__call__", "forward")
 _CHANCE_WORD = re.compile(r"shuffl|random|resampl|randperm", re.IGNORECASE)
 
 
@@ -213,7 +214,7 @@ def _inside(name: str, item: Any, found: Reached) -> list[tuple[str, Any]]:  # n
     if isinstance(item, FunctionType):
         return _of_function(item, found)
     if isinstance(item, type):
-        return [("", each) for each in _functions(item)]
+        return [("", each) for each in functions_of(item)]
     return _of_object(item, found)
 
 
@@ -257,85 +258,16 @@ def _of_function(item: FunctionType, found: Reached) -> list[tuple[str, Any]]:
             found.chance = found.chance or item.__qualname__
         names: set[str] = set()
     else:
-        names = set(_names(code))
-        found.code.append(_source(item))
-        found.chance = found.chance or _chance_in(item, names, found.code[-1])
-    used = set() if is_foreign(code.co_filename) else set(_globals_of(code))
+        names = set(names_in(code))
+        found.code.append(source_of(item))
+        found.chance = found.chance or chance_in(item, names, found.code[-1])
+    used = set() if is_foreign(code.co_filename) else set(globals_of(code))
     held = [(name, item.__globals__[name]) for name in sorted(used & item.__globals__.keys())]
     cells = inspect.getclosurevars(item).nonlocals if item.__closure__ else {}
     own = [*(item.__defaults__ or ()), *(item.__kwdefaults__ or {}).values()]
-    consts = [] if is_foreign(code.co_filename) else _texts(code)
+    consts = [] if is_foreign(code.co_filename) else texts_in(code)
     spelled = [(_SPELLED, each) for each in consts]
     return [*cells.items(), *(("", each) for each in own), *spelled, *held]
-
-
-def _chance_in(item: FunctionType, names: set[str], source: str) -> str:
-    """Return what in a function is of chance and leaves no trace in the known generators."""
-    words = sorted(names & _CHANCE)
-    unseeded = _UNSEEDED.search(source)
-    if words or unseeded:
-        return words[0] if words else f"{unseeded[1]}() without a seed" if unseeded else ""
-    return clock_or_system(item)
-
-
-def _names(code: CodeType) -> Iterator[str]:
-    yield from code.co_names
-    for item in code.co_consts:
-        if isinstance(item, CodeType):
-            yield from _names(item)
-
-
-def _globals_of(code: CodeType) -> Iterator[str]:
-    for step in dis.get_instructions(code):
-        if step.opname in ("LOAD_GLOBAL", "LOAD_NAME"):
-            yield str(step.argval)
-    for item in code.co_consts:
-        if isinstance(item, CodeType):
-            yield from _globals_of(item)
-
-
-def _texts(code: CodeType) -> list[str]:
-    """Return the texts a function's code spells out, such as the name of a file."""
-    inner = [each for item in code.co_consts if isinstance(item, CodeType) for each in _texts(item)]
-    return [item for item in code.co_consts if isinstance(item, str)] + inner
-
-
-def _source(item: FunctionType) -> str:
-    try:
-        lines = inspect.getsource(item).splitlines()
-    except (OSError, TypeError):  # typed where no text is kept
-        return f"{item.__qualname__} {item.__code__.co_code.hex()}"
-    return "\n".join(line.strip() for line in lines if line.strip())
-
-
-def _functions(kind: type) -> list[FunctionType]:
-    """Return the methods of a user's class that give samples, and those that they name."""
-    own: dict[str, FunctionType] = {}
-    for base in reversed(kind.__mro__):
-        if not is_library(base):
-            for name, each in vars(base).items():
-                inner = getattr(each, "__func__", None) or getattr(each, "fget", None) or each
-                if isinstance(inner, FunctionType):
-                    own[name] = inner
-    made: dict[str, FunctionType] = {}
-    waiting = [name for name in _ROOTS if name in own]
-    while waiting:
-        name = waiting.pop()
-        if name not in made:
-            made[name] = own[name]
-            waiting += [each for each in _names(own[name].__code__) if each in own]
-    return list(made.values())
-
-
-def is_library(kind: type) -> bool:
-    """Say whether a class is Python's or a library's, and not the user's."""
-    if kind.__module__ in ("builtins", "typing", "abc"):
-        return True
-    own = (each for each in vars(kind).values() if isinstance(each, FunctionType))
-    first = next(own, None)
-    if first is not None:
-        return is_foreign(first.__code__.co_filename)
-    return kind.__module__.partition(".")[0] in ("torch", "torchvision", "numpy", "datasets")
 
 
 def _of_object(item: Any, found: Reached) -> list[tuple[str, Any]]:
@@ -350,7 +282,7 @@ def _of_object(item: Any, found: Reached) -> list[tuple[str, Any]]:
         return []
     slots = [name for base in kind.__mro__ for name in _slots(base)]
     held = {**{n: getattr(item, n, None) for n in slots}, **getattr(item, "__dict__", {})}
-    functions = [] if is_library(kind) else _functions(kind)
+    functions = [] if is_library(kind) else functions_of(kind)
     if kind.__module__.startswith("webdataset.") and _passes(held):
         return []
     held = {name: each for name, each in held.items() if not name.endswith("_hffs_cache")}

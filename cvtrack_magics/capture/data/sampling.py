@@ -9,7 +9,8 @@ from itertools import islice
 from typing import Any
 
 from cvtrack_magics.capture.data.randomness import generators_kept
-from cvtrack_magics.capture.data.reach import is_library, reach
+from cvtrack_magics.capture.data.reach import reach
+from cvtrack_magics.capture.data.reached_code import is_library
 
 _MORE = 16
 _RANDOM = ("RandomSampler", "SubsetRandomSampler", "WeightedRandomSampler")

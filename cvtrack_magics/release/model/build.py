@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import base64
-import functools
 import hashlib
 import io
 import json
 import shutil
-import sys
 from collections.abc import Callable, Mapping, Sequence
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +23,7 @@ from cvtrack_magics.release.model.built import Built
 from cvtrack_magics.release.model.describing import Described, describe_post, describe_pre
 from cvtrack_magics.release.model.examples import Arguments, as_arguments, as_pictures
 from cvtrack_magics.release.model.proving import proved
+from cvtrack_magics.release.model.required import required_by
 from cvtrack_magics.release.model.serving import network as networks
 from cvtrack_magics.release.model.serving.functions import defined
 from cvtrack_magics.release.model.serving.model import DESCRIPTION, FORMAT, Model, load
@@ -35,7 +33,6 @@ from cvtrack_magics.release.model.serving.rejected import Rejected
 from cvtrack_magics.release.model.serving.steps import Batch
 from cvtrack_magics.vision.networks import unwrapped
 
-_ALWAYS = ("torch", "torchvision", "numpy", "pillow")
 _EXAMPLE_SIDE = 512  # pixels
 _NOTHING = Described(())
 
@@ -151,7 +148,7 @@ def build(
         inputs=_inputs(description, before is not None),
         outputs=outputs,
         example=_example(sent, samples),
-        requirements=_requirements(packages),
+        requirements=required_by(packages),
         files=files,
         sha256=_digest(folder, files),
         size=sum(files.values()),
@@ -315,33 +312,6 @@ def _example(sent: Sequence[Picture], samples: Arguments) -> Any:
     buffer = io.BytesIO()
     image.save(buffer, "PNG")
     return base64.b64encode(buffer.getvalue()).decode()
-
-
-def _requirements(packages: set[str]) -> tuple[str, ...]:
-    """Return the packages that serving imports, with the versions of now."""
-    known = _distributions(tuple((one, _changed(one)) for one in sys.path))
-    wanted = {name for package in packages for name in known.get(package, [])[:1]}
-    pinned = {}
-    for name in (*_ALWAYS, *sorted(wanted)):
-        try:
-            pinned[name.lower()] = f"{name}=={metadata.version(name).partition('+')[0]}"
-        except metadata.PackageNotFoundError as error:
-            raise CvtrackError(f"{name} is not installed.", f"pip install {name}") from error
-    return tuple(pinned.values())
-
-
-@functools.lru_cache(maxsize=1)
-def _distributions(_: tuple[tuple[str, int], ...]) -> Mapping[str, list[str]]:
-    """Return the distributions by what they install, which takes a second to find out."""
-    return metadata.packages_distributions()
-
-
-def _changed(folder: str) -> int:
-    """Return when something was installed in a folder, or taken away, last."""
-    try:
-        return Path(folder).stat().st_mtime_ns
-    except OSError:
-        return 0
 
 
 def _digest(folder: Path, files: Mapping[str, int]) -> str:
