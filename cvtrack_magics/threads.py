@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -45,12 +46,29 @@ def wait_for_imports() -> None:
     """
     with suppress(Exception):  # the locks are the interpreter's own
         me, until = threading.get_ident(), time.monotonic() + FORK_PATIENCE
-        while _another_imports(me) and time.monotonic() < until:
+        while _imported_by_others(me) and time.monotonic() < until:
             time.sleep(0.002)
 
 
-def _another_imports(me: int) -> bool:
+def forget_imports_of_others() -> None:
+    """Let a forked child import what another thread was importing at the fork.
+
+    That thread is not there, so the module is neither finished nor let go by anybody.
+    """
+    with suppress(Exception):
+        for name in _imported_by_others(threading.get_ident()):
+            _module_locks().pop(name, None)
+            spec = getattr(sys.modules.get(name), "__spec__", None)
+            if getattr(spec, "_initializing", False):
+                sys.modules.pop(name, None)
+
+
+def _module_locks() -> dict[str, Any]:
     known: dict[str, Any] = importlib._bootstrap._module_locks  # type: ignore[attr-defined]
-    locks = [reference() for reference in list(known.values())]
-    owners = [getattr(lock, "owner", None) for lock in locks if lock is not None]
-    return any(owner not in (None, me) for owner in owners)
+    return known
+
+
+def _imported_by_others(me: int) -> list[str]:
+    """Return the modules that other threads are in the middle of importing."""
+    locks = [(name, reference()) for name, reference in list(_module_locks().items())]
+    return [name for name, lock in locks if getattr(lock, "owner", None) not in (None, me)]

@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from cvtrack_magics.run import parent_run
-from cvtrack_magics.threads import wait_for_imports
+from cvtrack_magics.threads import forget_imports_of_others, wait_for_imports
 
 _plain = multiprocessing.process.BaseProcess.start
 
@@ -37,6 +37,7 @@ class _Starts:
 
     def in_child(self) -> None:
         """Begin in that run; the thread that held the lock may not be here."""
+        forget_imports_of_others()
         self.naming = threading.RLock()
         if self.born is not None:
             look_after(None)

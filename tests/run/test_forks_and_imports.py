@@ -11,6 +11,8 @@ from tests.run.test_workers import run_script
 CODE = """
 import sys
 sys.path.insert(0, FOLDER)
+from cvtrack_magics import threads
+threads.FORK_PATIENCE = HOW_LONG
 mlrun("r", output=False)  # the hooks of forks are there
 importing = threading.Thread(target=__import__, args=("slow_to_import",))
 importing.start()
@@ -32,12 +34,13 @@ print("child ended with", os.waitstatus_to_exitcode(status))
 """
 
 
-@pytest.mark.parametrize("seconds", [0.3, 1.5])
+@pytest.mark.parametrize(("seconds", "patience"), [(0.3, 5.0), (1.5, 5.0), (1.5, 0.0)])
 def test_a_child_does_not_wait_for_an_import_of_its_parent(
-    seconds: float, store: str, tmp_path: Path
+    seconds: float, patience: float, store: str, tmp_path: Path
 ) -> None:
     (tmp_path / "slow_to_import.py").write_text(
         f"import time\ntime.sleep({seconds})\ndone = True\n"
     )
-    ran = run_script(CODE.replace("FOLDER", repr(str(tmp_path))), tmp_path)
+    code = CODE.replace("FOLDER", repr(str(tmp_path))).replace("HOW_LONG", str(patience))
+    ran = run_script(code, tmp_path)
     assert "child ended with 7" in ran.stdout, ran.stderr

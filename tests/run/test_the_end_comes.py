@@ -222,7 +222,7 @@ PLACES: dict[str, Callable[[], Any]] = {
     "no folder": no_folder,
     "time.perf_counter": lambda: patched(time, "perf_counter"),
     "traceback": lambda: patched(__import__("traceback"), "format_exception"),
-    "the meter": scope_part("_meter.stop"),
+    "the meter": scope_part("meter.stop"),
     "the surroundings": scope_part("gathering.finish"),
     "what comes late": scope_part("gathering.late"),
     "predictions": scope_part("albums.finish"),
