@@ -128,6 +128,8 @@ class LoggedModel:
         They are masked already.
     metrics : tuple of Metric
         What was measured of it, as the run has it too.
+    params : mapping of str
+        Those of the run so far, which the store may not have yet. They are masked already.
     """
 
     key: str
@@ -137,6 +139,7 @@ class LoggedModel:
     step: int = 0
     tags: Mapping[str, str] = field(default_factory=dict)
     metrics: tuple[Metric, ...] = ()
+    params: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         found = (Metric(**m) if isinstance(m, Mapping) else m for m in self.metrics)

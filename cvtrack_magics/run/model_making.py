@@ -8,7 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 
-from cvtrack_magics.records import End, LoggedModel, Metric
+from cvtrack_magics.names import safe_key
+from cvtrack_magics.records import End, LoggedModel, Metric, Param
 from cvtrack_magics.redact import in_one_line
 from cvtrack_magics.run.current import get_session
 from cvtrack_magics.run.recorder import KeptRun
@@ -96,7 +97,8 @@ def making(target: Target, folder: str, kind: str) -> Iterator[Making]:
         What sort of model it is, for a list of them.
     """
     step = target.scope.last_step if target.scope is not None else 0
-    made = Making(target, LoggedModel(uuid.uuid4().hex, folder, kind=kind, step=step))
+    record = LoggedModel(uuid.uuid4().hex, folder, kind=kind, step=step, params=_params(target))
+    made = Making(target, record)
     kept = _begun(target, made.record)
     try:
         yield made
@@ -106,6 +108,14 @@ def making(target: Target, folder: str, kind: str) -> Iterator[Making]:
     finally:
         if kept is not None:  # what was begun has its end, or is given one
             get_session().sender.open(kept.delivery)
+
+
+def _params(target: Target) -> dict[str, str]:
+    """Return the params that an open run has so far, as the store will have them."""
+    said = target.scope.params if target.scope is not None else {}
+    short = [Param(k, v) for k, v in said.items() if len(v) <= LONGEST]
+    masked = get_session().masking().records(short)
+    return {safe_key(one.key): one.value for one in masked if isinstance(one, Param)}
 
 
 def _begun(target: Target, record: LoggedModel) -> KeptRun | None:
@@ -128,4 +138,4 @@ def _begun(target: Target, record: LoggedModel) -> KeptRun | None:
 
 def measured(record: LoggedModel, points: Sequence[Metric]) -> LoggedModel:
     """Return what says that a model was measured, and nothing of its status."""
-    return replace(record, status="PENDING", tags={}, metrics=tuple(points))
+    return replace(record, status="PENDING", tags={}, metrics=tuple(points), params={})

@@ -127,7 +127,7 @@ def _created(client: Any, run_id: str, record: LoggedModel) -> StoredModel:
                 KEY_TAG: record.key,
                 FOLDER_TAG: record.folder,
             },
-            params=dict(run.data.params),
+            params={**record.params, **run.data.params},
             model_type=record.kind or None,
         )
     )
