@@ -78,7 +78,7 @@ class Interception:
 
     def _install(self) -> None:
         client = mlflow().MlflowClient
-        for name in vars(Calls):
+        for name in dir(Calls):
             original = vars(client).get(name)
             if name.startswith("_") or original is None:
                 continue
