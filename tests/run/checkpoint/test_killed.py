@@ -90,7 +90,7 @@ def _count(found: dict[str, list[tuple[int, float]]], step: int) -> int:
 
 
 def test_a_checkpoint_of_another_training_is_refused_in_one_line(place: Place) -> None:
-    job = Job(place("a"), "flat", kill=6)
+    job = Job(place("a"), "flat", kill=6, kept=True)
     killed, resumed = run([job, Job(job.folder, "own", resume=True)])
     assert killed["code"] == -9
     assert resumed["code"] == 1

@@ -13,6 +13,7 @@ import random
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
@@ -28,7 +29,8 @@ ROOT = Path(__file__).parents[3]
 class Job:
     """One process: what is trained, whether it goes on, and where it ends.
 
-    ``kill`` is the step in which ``sent`` comes, after its points were logged.
+    ``kill`` is the step in which ``sent`` comes, after its points were logged; with ``kept`` not
+    before a checkpoint is on disk, which another thread writes.
     """
 
     folder: str
@@ -37,6 +39,7 @@ class Job:
     kill: int = -1
     sent: str = "SIGKILL"
     options: str = "{}"
+    kept: bool = False
 
 
 def run(jobs: list[Job]) -> list[dict[str, Any]]:
@@ -169,8 +172,14 @@ class Training:
     def comes(self, step: int) -> None:
         """Send the signal if it comes in this step."""
         if step == self.job.kill:
+            until = time.monotonic() + 60
+            while self.job.kept and not self._has_kept() and time.monotonic() < until:
+                time.sleep(0.01)
             sys.stdout.flush()
             os.kill(os.getpid(), getattr(signal, self.job.sent))
+
+    def _has_kept(self) -> bool:
+        return any(Path(self.job.folder).rglob("checkpoints/*/*.pt"))
 
     def loader(self, **options: Any) -> Any:
         """Make a loader of seven batches."""
