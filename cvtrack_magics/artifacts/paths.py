@@ -28,7 +28,6 @@ PICTURES: Final = "visualisations"
 FIGURE: Final = "visualisations/figure-"
 PREDICTIONS: Final = "predictions"
 TENSORBOARD: Final = "tensorboard"
-CHECKPOINTS: Final = "checkpoints"
 SUPERSEDED: Final = "superseded"
 
 EVALUATION: Final = "evaluation"

@@ -6,7 +6,7 @@ import getpass
 import hashlib
 from typing import TYPE_CHECKING
 
-from cvtrack_magics.artifacts.paths import GATE
+from cvtrack_magics.artifacts.paths import verdict_path
 from cvtrack_magics.commands.mlload import check_files
 from cvtrack_magics.errors import FilesAltered
 from cvtrack_magics.redact import kind_and_line
@@ -102,7 +102,7 @@ def _unproved(version: Version, passed: list[Entry]) -> str:
 
 
 def _fault_of(version: Version, verdict: Entry) -> str:
-    path = f"{GATE}/{verdict.id}.json"
+    path = verdict_path(verdict.id)
     tracking = get_session().tracking
     try:
         kept = tracking.read_file(tracking.run_of(version.run_id), path)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from cvtrack_magics.artifacts.paths import DATASETS
+from cvtrack_magics.artifacts.paths import manifest_path, samples_listing_path
 from cvtrack_magics.capture.data.manifest import compare_manifests, unescape
 from cvtrack_magics.comparison.result import Cause, Difference
 from cvtrack_magics.names import safe_key
@@ -86,15 +86,15 @@ def _said(data: DataFact | None) -> str | None:
 
 
 def _file(data: DataFact) -> str:
-    return f"{DATASETS}/{safe_key(data.name).replace('/', '_')}"
+    return safe_key(data.name).replace("/", "_")
 
 
 def _manifest(data: DataFact) -> str:
-    return f"{_file(data)}.manifest.tsv"
+    return manifest_path(_file(data))
 
 
 def _listing(data: DataFact) -> str:
-    return f"{_file(data)}.samples.tsv"
+    return samples_listing_path(_file(data))
 
 
 def _notes(

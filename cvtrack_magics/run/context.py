@@ -14,7 +14,6 @@ from types import ModuleType
 from cvtrack_magics.artifacts.paths import (
     CELL,
     CONFIGS,
-    DATASETS,
     HARDWARE,
     NOTEBOOK,
     OUTPUT,
@@ -23,6 +22,7 @@ from cvtrack_magics.artifacts.paths import (
     SCRIPTS,
     SESSION,
     TRACEBACK,
+    manifest_path,
     metrics_path,
 )
 from cvtrack_magics.capture.code.git import describe_git, git_records
@@ -246,7 +246,7 @@ def known_as(records: Sequence[Record]) -> tuple[str, ...]:
     for pattern, word, of in (
         (f"{SCRIPTS}/*", "script", paths),
         (f"{CONFIGS}/*", "config", paths),
-        (f"{DATASETS}/*.manifest.tsv", "data manifest", paths),
+        (manifest_path("*"), "data manifest", paths),
         (f"{PICTURES}/*", "figure", pictures),
         (f"{PICTURES}/*.html", "prediction page", paths),
         (metrics_path("*"), "evaluation", paths),

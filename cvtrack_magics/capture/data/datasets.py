@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from cvtrack_magics.artifacts.paths import DATASETS
+from cvtrack_magics.artifacts.paths import manifest_path, samples_listing_path
 from cvtrack_magics.capture.data import arrays, handles, scheme, shapes, tables
 from cvtrack_magics.capture.data.folders import identify_files, identify_folder
 from cvtrack_magics.capture.data.hashing import sha256_file
@@ -111,9 +111,9 @@ def describe_data(
     if identity.certain:
         records.append(Param(f"{prefix}_dataset_sha256", identity.digest))
         file = stored_key(name).replace("/", "_")
-        records.append(Artifact(f"{DATASETS}/{file}.manifest.tsv", content=identity.manifest))
+        records.append(Artifact(manifest_path(file), content=identity.manifest))
         if identity.listing:
-            records.append(Artifact(f"{DATASETS}/{file}.samples.tsv", content=identity.listing))
+            records.append(Artifact(samples_listing_path(file), content=identity.listing))
     return [*records, *(Notice(text) for text in identity.notices)]
 
 

@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
-from cvtrack_magics.artifacts.paths import GATE
+from cvtrack_magics.artifacts.paths import verdict_path
 from cvtrack_magics.release.promotion.ledger import (
     PASSED,
     REFUSED,
@@ -68,6 +68,6 @@ def record_verdict(
         )
     )
     if keep is not None:
-        keep(f"{GATE}/{entry.id}.json", text)
+        keep(verdict_path(entry.id), text)
     registry.set_tag(name, entry.key, encode(entry), version)
     return entry
