@@ -32,6 +32,7 @@ NORMAL = NormalDist()
 SHARED = 0.7  # of the variance of a sample's difficulty that two models have in common
 RESAMPLES = 500
 GUIDE = 0.005
+FRAMES = 10
 Pair = tuple[Candidate, Candidate]
 
 
@@ -108,6 +109,29 @@ def classifiers(rng: np.random.Generator, case: Case) -> Pair:
     return made[0], made[1]
 
 
+def of_videos(rng: np.random.Generator, case: Case) -> Pair:
+    """Return two classifiers of videos of ten frames; half of what is hard is the video's."""
+    videos = case.samples // FRAMES
+    made: list[Candidate] = []
+    shares = (case.champion + case.lift, case.champion)
+    both = zip(difficulties(rng, videos), difficulties(rng, case.samples), strict=True)
+    for share, (video, frame) in zip(shares, both, strict=True):
+        hard = np.sqrt(0.5) * np.repeat(video, FRAMES) + np.sqrt(0.5) * frame
+        right = hard < NORMAL.inv_cdf(share)
+        facts = {
+            "task": "classification",
+            "samples": case.samples,
+            "metrics": {"top1_acc": float(right.mean())},
+        }
+        table = {
+            "id": list(range(case.samples)),
+            "correct": right.tolist(),
+            "cluster": np.repeat(np.arange(videos), FRAMES).tolist(),
+        }
+        made.append(candidate(f"model {len(made)}", "top1_acc", facts, table=table))
+    return made[0], made[1]
+
+
 def detectors_of_anomalies(rng: np.random.Generator, case: Case) -> Pair:
     """Return two models whose scores are N(0, 1) of normal and N(d, 1) of anomalous samples."""
     truth = (np.arange(case.samples) < case.samples // 5).astype(np.int64)
@@ -174,7 +198,7 @@ def shares(case: Case, seed: int) -> Shares:
     won = np.zeros(4)
     for _ in range(case.pairs):
         challenger, champion = case.make(rng, case)
-        metric = f"val/{case.metric}"
+        metric = f"val/{case.metric.partition(',')[0]}"
         row, found = compare(challenger, champion, ChampionRule(metric))
         if found is None:
             raise AssertionError(row.why)
@@ -183,7 +207,8 @@ def shares(case: Case, seed: int) -> Shares:
         low = np.quantile(one - two, 0.05) if len(one) else np.nan
         won += row.passed, strict.passed, found.difference > GUIDE, low > 0
     of = won / case.pairs
-    percentile = of[3] if case.make is not classifiers else float("nan")
+    drawn = case.make not in (classifiers, of_videos)
+    percentile = of[3] if drawn else float("nan")
     return Shares(case, of[0], of[1], of[2], percentile)
 
 
@@ -194,6 +219,11 @@ def cases(pairs: int) -> list[Case]:
         for lift in (0.0, 0.005, 0.01, 0.02, 0.05)
         for p in ((0.8, 0.9, 0.95) if not lift else (0.9,))
         for n in (200, 1000, 5000)
+    ]
+    made += [
+        Case("top1_acc, videos", n, 0.9, lift, of_videos, pairs)
+        for lift in (0.0, 0.05)
+        for n in (400, 2000)
     ]
     made += [
         Case("AUROC", n, 0.9, lift, detectors_of_anomalies, pairs if lift < 0.01 else pairs // 3)
@@ -263,10 +293,12 @@ What decides is the number of samples: a difference of one point of accuracy is 
 ## How the bound is found
 
 Shares of right samples: the score interval of paired shares (Tango, Statistics in Medicine 17,
-1998) with McNemar's continuity correction. Other means of per-sample scores: Student's t of the
-paired differences. Other figures: the headline of each evaluation in resamples that both drew
-alike, Student's t with the standard error of their differences (Hesterberg, The American
-Statistician 69, 2015). The last column is the 5 % percentile of the same differences.
+1998) with McNemar's continuity correction. Of videos ({FRAMES} frames each, half of what is hard is
+the video's; `%mleval --cluster`): the same with all counts divided by the design effect. Other
+means of per-sample scores: Student's t of the paired differences. Other figures: the headline of
+each evaluation in resamples that both drew alike, Student's t with the standard error of their
+differences (Hesterberg, The American Statistician 69, 2015). The last column is the 5 %
+percentile of the same differences.
 """
 
 

@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+NO_INTERVAL = "No interval: "
+"""How a note begins that says why the headline has none."""
+
 
 @dataclass(frozen=True, slots=True)
 class Interval:

@@ -39,6 +39,7 @@ DIGEST_LENGTH = 36  # what MLflow takes of a data set's digest
     run=Arg("RUN"),
     mlflow=Arg("MODEL"),
     inputs=Arg("EXPR", expression),
+    cluster=Arg("EXPR", expression),
 )
 def mleval(
     predictions: Any,
@@ -54,6 +55,7 @@ def mleval(
     figures: bool = True,
     mlflow: str = "",
     inputs: Any = None,
+    cluster: Any = None,
 ) -> Report:
     """Measure predictions by the metrics of their task, and record all of it.
 
@@ -82,7 +84,7 @@ def mleval(
         A finished run to record it in: its name in this experiment, its id, or
         ``MODEL@ALIAS``. Otherwise the open run.
     resamples : int
-        Of the bootstrap over samples that gives the interval; 0: none.
+        Of the bootstrap that a mean AP's interval and comparisons are made of; 0: no interval.
     level : float
         Of the interval.
     figures : bool
@@ -92,6 +94,9 @@ def mleval(
         ``inputs``; or ``predictions``, to give it these predictions.
     inputs : array, optional
         What the logged model takes, N × …; goes with ``mlflow``.
+    cluster : sequence, mapping or callable, optional
+        A key of each sample, in order or by its id: the video a frame is of, the patient.
+        The interval and the gate count keys then, not samples.
 
     Returns
     -------
@@ -109,7 +114,9 @@ def mleval(
     from cvtrack_magics.tasks.figures import figures as draw
 
     made = predictions_of(predictions, task)
-    found = measure(made, threshold=threshold, iou=iou, resamples=resamples, level=level)
+    found = measure(
+        made, threshold=threshold, iou=iou, resamples=resamples, level=level, cluster=cluster
+    )
     drawn = draw(found) if figures else {}
     beside: Mapping[str, float] = {}
     session = get_session()

@@ -1,9 +1,8 @@
-"""Confidence intervals: samples are drawn again with replacement, percentiles are taken.
-
-A share of samples has the exact interval.
+"""The bootstrap: samples are drawn again with replacement, and a figure is computed of each draw.
 
 A resample is a row of weights, how often each sample was drawn; every figure is computed from
-sums that were made once for each sample, for blocks of resamples at a time.
+sums that were made once for each sample, for blocks of resamples at a time. Samples that belong
+together are drawn together.
 
 Samples are drawn in the order of their ids, whatever order they came in: two evaluations of the
 same samples with the same seed draw the same ones, and their replicates can be compared in pairs.
@@ -12,14 +11,15 @@ same samples with the same seed draw the same ones, and their replicates can be 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import numpy.typing as npt
 
-from cvtrack_magics.tasks.counting import Options, counted, divided
+from cvtrack_magics.tasks.counting import counted, divided
+from cvtrack_magics.tasks.units import Sampling, Units
 from cvtrack_magics.vision.arrays import Array
-from cvtrack_magics.vision.evaluation import Interval, Replicates
+from cvtrack_magics.vision.evaluation import Replicates
 
 Floats = npt.NDArray[np.float64]
 Statistic = Callable[[Floats], Floats]
@@ -42,91 +42,67 @@ def draws(samples: int, resamples: int, rng: np.random.Generator) -> Iterator[Fl
         yield counts.reshape(rows, samples).astype(np.float64)
 
 
-def interval(
-    metric: str,
-    value: float,
-    ids: Sequence[str],
-    statistic: Statistic,
-    *,
-    options: Options,
-    notes: list[str],
-    cost: int = 0,
-) -> tuple[Interval | None, Replicates | None]:
-    """Return the bootstrap interval of a figure, and the figure in each resample.
+def resampled(sampling: Sampling, statistic: Statistic, cost: int = 0) -> Replicates | None:
+    """Return a figure in each resample.
 
     Parameters
     ----------
-    metric, value : str, float
-        The figure.
-    ids : sequence of str, N
-        A name for each sample, all different.
+    sampling : Sampling
+        Of N samples; told when fewer resamples were taken.
     statistic : callable
-        Returns the figure for each row of weights.
-    options : Options
-        ``resamples``, ``level`` and ``seed``.
-    notes : list of str
-        Told when fewer resamples were taken.
+        Returns the figure for each row of weights R × N, or its K terms, R × K.
     cost : int
         How many numbers one resample goes through.
 
     Returns
     -------
-    Interval or None, Replicates or None
-        None where the figure has no value, with fewer than two samples or no resamples.
+    Replicates or None
+        None with fewer than two units or no resamples.
     """
-    samples = len(ids)
-    if not np.isfinite(value) or samples < 2 or options.resamples < 1:
-        return None, None
+    if not sampling.wanted:
+        return None
+    units, options = sampling.units, sampling.options
+    samples = len(units.of)
     resamples = options.resamples
     if resamples * max(cost, samples) > _WORK:
         resamples = min(resamples, max(_FEWEST, _WORK // max(cost, samples)))
         if resamples < options.resamples:
-            notes.append(
+            sampling.notes.append(
                 f"The interval is of {counted(resamples, 'resample')}, not "
                 f"{options.resamples:,}: the set is large."
             )
-    place, first, parts = _places(ids), "", []
-    for block in draws(samples, resamples, np.random.default_rng(options.seed)):
-        first = first or hashlib.sha256(block[0].astype("<i4").tobytes()).hexdigest()[:16]
-        parts.append(statistic(block[:, place]))
-    values = np.concatenate(parts)
-    made = Replicates(values, options.seed, first)
-    return percentiles(metric, value, values, options.level), made
+    first, parts = "", []
+    for block in draws(units.count, resamples, np.random.default_rng(options.seed)):
+        first = first or _digest(block[0], units)
+        parts.append(statistic(block[:, units.of]))
+    terms = np.concatenate(parts)
+    values = terms if terms.ndim == 1 else mean_of_terms(terms)
+    return Replicates(values, options.seed, first, terms if terms.ndim > 1 else None)
 
 
-def _places(ids: Sequence[str]) -> npt.NDArray[np.int64]:
-    """Return where each sample stands in the order of the ids."""
-    # not by NumPy, whose strings drop a NUL at the end
-    order = sorted(range(len(ids)), key=ids.__getitem__)
-    places = np.empty(len(ids), np.int64)
-    places[order] = np.arange(len(ids))
-    return places
+def _digest(drawn: Floats, units: Units) -> str:
+    """Return a digest of how often each unit was drawn, and of which samples each is."""
+    whole = hashlib.sha256(drawn.astype("<i4").tobytes())
+    if not units.single:
+        sizes = np.bincount(units.of, minlength=units.count)
+        whole.update(sizes.astype("<i4").tobytes())
+    return whole.hexdigest()[:16]
 
 
-def percentiles(metric: str, value: float, values: Array, level: float) -> Interval | None:
-    """Return the interval that holds the middle ``level`` of the values that are not NaN."""
-    values = values[~np.isnan(values)]
-    if not len(values):
-        return None
-    low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
-    return Interval(metric, value, float(low), float(high), level, len(values))
+def mean_of_terms(terms: Floats) -> Floats:
+    """Return the mean of each row's terms that are not NaN; NaN of none."""
+    there = ~np.isnan(terms)
+    return divided(np.where(there, terms, 0).sum(axis=1), there.sum(axis=1))
 
 
-def accuracy_interval(metric: str, correct: int, samples: int, options: Options) -> Interval | None:
-    """Return the interval of a share of samples, which needs no resamples.
-
-    It holds the true share in at least ``level`` of all sets, however few samples there are
-    (Clopper and Pearson, Biometrika 26, 1934). Percentiles of resamples do in 58 % of the sets of
-    50 samples where it is 0.98, and have no width where all samples are right.
-    """
-    if samples < 2 or options.resamples < 1:
-        return None
-    from scipy import stats  # comes with MLflow
-
-    tail, wrong = (1 - options.level) / 2, samples - correct
-    low = float(stats.beta.ppf(tail, correct, wrong + 1)) if correct else 0.0
-    high = float(stats.beta.isf(tail, correct + 1, wrong)) if wrong else 1.0
-    return Interval(metric, correct / samples, low, high, options.level, 0)
+def halves(units: Units, pairs: int, seed: int) -> Floats:
+    """Return weights of halves of the units, 2 · pairs × N, each beside the other half."""
+    rng, half = np.random.default_rng(seed), units.count // 2
+    made = np.zeros((2 * pairs, units.count))
+    for pair in range(pairs):
+        order = rng.permutation(units.count)
+        made[2 * pair, order[:half]] = made[2 * pair + 1, order[half:]] = 1
+    return np.asarray(made[:, units.of])
 
 
 def ratio_of_sums(parts: Array, wholes: Array) -> Statistic:

@@ -29,6 +29,7 @@ class Options:
     resamples: int = 1000
     level: float = 0.95
     seed: int = 0
+    cluster: Any = None
 
 
 def need(module: str, package: str) -> Any:

@@ -9,6 +9,7 @@ from cvtrack_magics.errors import UsageProblem
 from cvtrack_magics.tasks.counting import Options
 from cvtrack_magics.tasks.kind import kind_of
 from cvtrack_magics.tasks.predictions import Predictions
+from cvtrack_magics.tasks.units import Cluster
 from cvtrack_magics.vision.evaluation import Evaluation
 from cvtrack_magics.vision.metric_catalog import (
     HEADLINES,
@@ -29,6 +30,7 @@ def measure(
     resamples: int = 1000,
     level: float = 0.95,
     seed: int = 0,
+    cluster: Cluster | None = None,
 ) -> Evaluation:
     """Measure predictions against their truth.
 
@@ -43,12 +45,17 @@ def measure(
         From which overlap on a box or a mask is found, above 0 and up to 1. The average
         precisions have thresholds of their own.
     resamples : int
-        How often the samples are drawn again for the interval of the headline metric; 0 for
-        no interval. Fewer are taken where it would be slow, and a note says so.
+        How often the samples are drawn again for the interval of a mean AP and to compare two
+        evaluations; 0 for no interval. Fewer are taken where it would be slow, and a note says
+        so.
     level : float
-        How much of the resamples the interval holds.
+        In how many sets of samples the interval of the headline metric holds its true value.
     seed : int
         Of the resamples; the same seed gives the same interval.
+    cluster : sequence, mapping or callable, optional
+        A key of each sample, in order or by its id: the video a frame is of, the patient.
+        Samples of one key are no independent witnesses, so that the interval counts keys.
+        Samples with the same picture and truth are found without it.
 
     Returns
     -------
@@ -71,7 +78,7 @@ def measure(
         raise UsageProblem(f"level={level!r} is not between 0 and 1.")
     if threshold is not None and math.isnan(threshold):
         raise UsageProblem("threshold=nan is no score.")
-    options = Options(threshold, iou, resamples, level, seed)
+    options = Options(threshold, iou, resamples, level, seed, cluster)
     kind = kind_of(predictions.task)
     found = kind.measure(predictions, options)
     settings = {"threshold": threshold, "iou": iou, **kind.settings(predictions)}

@@ -16,9 +16,9 @@ CurveKind: TypeAlias = Literal["pr", "roc", "reliability"]
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """A confidence interval of the headline metric: bootstrap over samples, percentiles.
+    """A confidence interval of the headline metric.
 
-    ``resamples`` is 0 where none were needed, as for a share of samples, whose interval is exact.
+    ``resamples`` is how many bootstrap resamples it is made of, 0 where it needs none.
     """
 
     metric: str
@@ -45,11 +45,14 @@ class Replicates:
         Of the generator.
     first : str
         Digest of the first resample, since generators may change from one NumPy to the next.
+    terms : float64, R × K, or None
+        The terms that the values are means of, where the headline is a mean of some.
     """
 
     values: npt.NDArray[np.float64]
     seed: int
     first: str
+    terms: npt.NDArray[np.float64] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,12 +18,13 @@ from cvtrack_magics.vision.metric_catalog import VERSION
 from tests.store_views import artifact, artifact_names, points, runs_of
 from tests.vision.examples import TASKS, example
 
+SEED = 3  # every class is in three of the six pictures, or there is no interval
 pytestmark = pytest.mark.usefixtures("script")
 
 
 @pytest.mark.parametrize("task", TASKS)
 def test_what_is_found_is_recorded(store: str, task: str) -> None:
-    made = example(task, 6, seconds=0.5)
+    made = example(task, 6, seed=SEED, seconds=0.5)
     with mlrun("eval", output=False, code=False):
         report = mleval(made, prefix="test", resamples=50)
     run = runs_of(store)["eval"]
@@ -50,6 +51,19 @@ def test_what_is_found_is_recorded(store: str, task: str) -> None:
     names = artifact_names(store, run)
     assert {f"evaluation/test/{name}.png" for name in report.figures} <= names
     assert report.figures
+
+
+def test_clusters_are_recorded_with_the_samples(store: str) -> None:
+    made = example("classification", 6)
+    with mlrun("clusters", output=False, code=False):
+        report = mleval(made, figures=False, cluster=["a", "a", "b", "b", "c", "c"])
+    run = runs_of(store)["clusters"]
+    table = json.loads(artifact(store, run, "evaluation/val/samples.json"))
+    column = table["columns"].index("cluster")
+    assert [row[column] for row in table["data"]] == [0, 0, 1, 1, 2, 2]
+    facts = json.loads(artifact(store, run, "evaluation/val/metrics.json"))
+    assert facts["notes"] == ["3 clusters of 6 samples: the interval counts clusters."]
+    assert report.evaluation.interval is not None
 
 
 def test_the_table_of_samples_is_one_that_mlflow_reads(store: str) -> None:

@@ -15,6 +15,7 @@ from cvtrack_magics.release.gate.comparability import (
     Side,
     direction,
     inner,
+    same_clusters,
     same_data,
     side,
 )
@@ -23,7 +24,7 @@ from cvtrack_magics.release.gate.verdict import Comparison, Row
 from cvtrack_magics.release.gate.wording import number, plain, signed
 
 FEWEST = 20
-"""Samples below which no interval is trusted."""
+"""Samples, or clusters of them, below which no interval is trusted."""
 RESAMPLES = 100
 """Resamples below which no interval is trusted."""
 _NOISE = 1e-9  # sums in another order differ by less
@@ -188,28 +189,46 @@ def bound_of_gain(
     """
     same_data(ours, theirs)
     samples, sign = _samples(ours), 1 if better == "higher" else -1
-    if samples < FEWEST:
-        raise Refusal(f"{samples} samples are too few to tell, {FEWEST} are the least")
+    clusters = same_clusters(ours, theirs)
+    units, word = (len(set(clusters.values())), "clusters") if clusters else (samples, "samples")
+    if units < FEWEST:
+        raise Refusal(f"{units} {word} are too few to tell, {FEWEST} are the least")
     name = inner(ours.evaluation, metric)
     column = _COLUMNS.get((ours.evaluation.measured.task, name))
     if column:
-        return _by_sample(ours, theirs, column, confidence, sign), samples, 0
+        bound = _by_sample(ours, theirs, column, clusters, confidence=confidence, sign=sign)
+        return bound, samples, 0
     if ours.evaluation.headline != name or theirs.evaluation.headline != name:
         headline = plain(ours.evaluation.headline, 40)
         raise Refusal(f"{plain(name, 60)} cannot be compared in pairs; {headline} can")
-    bound, resamples = _by_resample(ours, theirs, confidence, sign)
+    bound, resamples = _by_resample(ours, theirs, units, confidence, sign)
     return bound, samples, resamples
 
 
-def _by_sample(ours: Side, theirs: Side, column: str, confidence: float, sign: int) -> paired.Bound:
+def _by_sample(
+    ours: Side,
+    theirs: Side,
+    column: str,
+    clusters: Mapping[str, Any],
+    *,
+    confidence: float,
+    sign: int,
+) -> paired.Bound:
     mine, other = _scores(ours, column), _scores(theirs, column)
     if mine.keys() != other.keys():
         raise Refusal("their tables are not of the same samples")
     if len(mine) < FEWEST:
         raise Refusal(f"{len(mine)} samples are too few to tell, {FEWEST} are the least")
-    pairs = [(mine[name], other[name]) for name in sorted(mine)]
+    names = sorted(mine)
+    pairs = [(mine[name], other[name]) for name in names]
     differences = [sign * (a - b) for a, b in pairs]
-    if all(value in (0.0, 1.0) for pair in pairs for value in pair):
+    shares = all(value in (0.0, 1.0) for pair in pairs for value in pair)
+    if clusters:
+        keys = [clusters[name] for name in names]
+        if shares:
+            return paired.of_clustered_shares(differences, keys, confidence)
+        return paired.of_means(differences, confidence, keys)
+    if shares:
         better, worse = (sum(sort * value > 0 for value in differences) for sort in (1, -1))
         return paired.of_shares(better, worse, len(pairs), confidence)
     return paired.of_means(differences, confidence)
@@ -235,7 +254,7 @@ def _scores(whose: Side, column: str) -> Mapping[str, float]:
 
 
 def _by_resample(
-    ours: Side, theirs: Side, confidence: float, sign: int
+    ours: Side, theirs: Side, units: int, confidence: float, sign: int
 ) -> tuple[paired.Bound, int]:
     import numpy as np
 
@@ -252,9 +271,8 @@ def _by_resample(
         raise Refusal(f"they share {len(values)} resamples, {RESAMPLES} are the least")
     if len(values) < (1 - _LOST) * count:
         raise Refusal(f"{count - len(values)} of {count} resamples have no value")
-    samples = _samples(ours)
     difference = sign * (ours.value - theirs.value)
-    return paired.of_replicates(difference, values, samples, confidence), len(values)
+    return paired.of_replicates(difference, values, units, confidence), len(values)
 
 
 def _samples(whose: Side) -> int:

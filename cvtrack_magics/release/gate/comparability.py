@@ -91,6 +91,35 @@ def same_data(one: Side, other: Side) -> None:
             raise Refusal(f"they were evaluated with different {key}: {seen}")
 
 
+def same_clusters(one: Side, other: Side) -> dict[str, Any]:
+    """Return the cluster of each sample by its id; empty where each stands for itself.
+
+    Raises
+    ------
+    Refusal
+        The two put samples together that the other does not.
+    """
+    ours, theirs = (_clusters(side.evaluation) for side in (one, other))
+    if (
+        ours.keys() != theirs.keys()
+        or len(set(ours.values()))
+        != len({(cluster, theirs[name]) for name, cluster in ours.items()})
+        or len(set(ours.values())) != len(set(theirs.values()))
+    ):
+        raise Refusal(
+            "their samples were put into clusters differently; run %mleval again for both"
+        )
+    return ours
+
+
+def _clusters(evaluation: EvaluationFacts) -> dict[str, Any]:
+    table = evaluation.table
+    names, clusters = table.get("id", []), table.get("cluster", [])
+    if len(names) != len(clusters):
+        return {}
+    return {str(name): str(cluster) for name, cluster in zip(names, clusters, strict=True)}
+
+
 def _comparable(evaluation: EvaluationFacts) -> dict[str, Any]:
     found = evaluation.measured
     more = {"samples": found.samples, "classes": sorted(found.classes)}

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from cvtrack_magics.artifacts.evaluation import NO_INTERVAL
 from cvtrack_magics.errors import did_you_mean
 from cvtrack_magics.release.facts import Candidate, EvaluationFacts
 from cvtrack_magics.release.gate.rules import Found, Rule, compared, missing
@@ -92,8 +93,7 @@ def doubt(candidate: Candidate, name: str, setting: Setting) -> str:
     if point is None:
         if evaluation is not None and value_in(evaluation, name) is None:
             return "the evaluation found no value for it"
-        known = sorted(map(plain, candidate.metrics))
-        return f"there is no such metric.{did_you_mean(plain(name), known)}"
+        return _no_interval(candidate, name) or _unknown(candidate, name)
     if not math.isfinite(point.value):
         return f"its value is {point.value}"
     if point.timestamp < candidate.started:
@@ -102,6 +102,22 @@ def doubt(candidate: Candidate, name: str, setting: Setting) -> str:
     if evaluation is not None:
         why = contradiction(point.value, value_in(evaluation, name))
     return why or differently(candidate, name, setting)
+
+
+def _unknown(candidate: Candidate, name: str) -> str:
+    known = sorted(map(plain, candidate.metrics))
+    return f"there is no such metric.{did_you_mean(plain(name), known)}"
+
+
+def _no_interval(candidate: Candidate, name: str) -> str:
+    """Say why the evaluation of a headline gave no interval, where its end is asked for."""
+    metric, _, end = name.rpartition("/")
+    evaluation = evaluation_of(candidate, metric) if end in _ENDS else None
+    if evaluation is None or metric != f"{evaluation.start}{evaluation.headline}":
+        return ""
+    notes = evaluation.measured.notes
+    said = next((note for note in notes if note.startswith(NO_INTERVAL)), "")
+    return plain(said[0].lower() + said[1:].rstrip("."), 200) if said else "it has no interval"
 
 
 def _unread(candidate: Candidate, name: str) -> str:

@@ -37,7 +37,7 @@ class Bound:
     method: str
 
 
-def of_shares(better: int, worse: int, samples: int, confidence: float) -> Bound:
+def of_shares(better: float, worse: float, samples: float, confidence: float) -> Bound:
     """Return the bound for two shares, from the samples that only one model has right.
 
     The difference δ that is just not refused by the score test of Tango (Statistics in Medicine
@@ -46,9 +46,9 @@ def of_shares(better: int, worse: int, samples: int, confidence: float) -> Bound
 
     Parameters
     ----------
-    better, worse : int
+    better, worse : float
         Samples that only the first, only the second model has right.
-    samples : int
+    samples : float
         All samples.
     confidence : float
         Of the bound, one-sided.
@@ -64,7 +64,7 @@ def of_shares(better: int, worse: int, samples: int, confidence: float) -> Bound
     return Bound((better - worse) / samples, low, SCORE)
 
 
-def _score(better: int, worse: int, samples: int, delta: float) -> float:
+def _score(better: float, worse: float, samples: float, delta: float) -> float:
     """Return the statistic that is standard normal where the true difference is ``delta``."""
     a = 2 * samples
     b = (2 * samples - better + worse) * delta - better - worse
@@ -77,14 +77,71 @@ def _score(better: int, worse: int, samples: int, delta: float) -> float:
     return above / math.sqrt(variance)
 
 
-def of_means(differences: Sequence[float], confidence: float) -> Bound:
-    """Return the bound for two means, from N ≥ 2 differences of paired samples."""
+def of_clustered_shares(
+    differences: Sequence[float], clusters: Sequence[object], confidence: float
+) -> Bound:
+    """Return the bound for two shares of samples that come in clusters.
+
+    All counts are divided by the design effect (Kish, Survey Sampling, 1965): by how much the
+    variance of the difference is greater than that of as many independent samples.
+
+    Parameters
+    ----------
+    differences : sequence of float, N
+        Of paired samples: 1, 0 or -1.
+    clusters : sequence of hashable, N
+        What each sample belongs to.
+    confidence : float
+        Of the bound, one-sided.
+    """
     import numpy as np
 
     values = np.asarray(differences, np.float64)
-    error = float(values.std(ddof=1)) / math.sqrt(len(values))
-    mean = float(values.mean())
-    return Bound(mean, mean - student(confidence, len(values) - 1) * error, STUDENT)
+    sums, sizes = _by_cluster(values, clusters)
+    count, mean = len(values), float(values.mean())
+    plain = float(((values - mean) ** 2).sum()) * count / (count - 1)
+    groups = len(sums)
+    clustered = float(((sums - mean * sizes) ** 2).sum()) * groups / (groups - 1)
+    effect = max(1.0, clustered / plain) if plain > 0 else count / groups
+    better, worse = float((values > 0).sum()), float((values < 0).sum())
+    bound = of_shares(better / effect, worse / effect, count / effect, confidence)
+    return Bound(bound.difference, bound.low, f"{SCORE}, of {groups} clusters")
+
+
+def of_means(
+    differences: Sequence[float], confidence: float, clusters: Sequence[object] | None = None
+) -> Bound:
+    """Return the bound for two means, from N ≥ 2 differences of paired samples or their clusters.
+
+    Parameters
+    ----------
+    differences : sequence of float, N
+        Of paired samples.
+    confidence : float
+        Of the bound, one-sided.
+    clusters : sequence of hashable, N, optional
+        What each sample belongs to; two clusters at least.
+    """
+    import numpy as np
+
+    values = np.asarray(differences, np.float64)
+    sums, sizes = _by_cluster(values, range(len(values)) if clusters is None else clusters)
+    groups, mean = len(sums), float(values.mean())
+    error = math.sqrt(float(((sums - mean * sizes) ** 2).sum()) * groups / (groups - 1))
+    error /= len(values)
+    method = STUDENT if clusters is None else f"{STUDENT}, of {groups} clusters"
+    return Bound(mean, mean - student(confidence, groups - 1) * error, method)
+
+
+def _by_cluster(values: Floats, clusters: Sequence[object]) -> tuple[Floats, Floats]:
+    """Return the sum over each cluster, and how many samples each has."""
+    import numpy as np
+
+    places: dict[object, int] = {}
+    of = [places.setdefault(cluster, len(places)) for cluster in clusters]
+    sums = np.zeros(len(places))
+    np.add.at(sums, of, values)
+    return sums, np.bincount(of).astype(np.float64)
 
 
 def of_replicates(difference: float, replicates: Floats, samples: int, confidence: float) -> Bound:
@@ -97,7 +154,7 @@ def of_replicates(difference: float, replicates: Floats, samples: int, confidenc
     replicates : float64, R
         Of the figures in each resample, R ≥ 2, all finite.
     samples : int
-        N; a bootstrap's variance is too small by the factor (N - 1) / N.
+        N, of samples or their clusters; a bootstrap's variance is too small by (N - 1) / N.
     confidence : float
         Of the bound, one-sided.
 

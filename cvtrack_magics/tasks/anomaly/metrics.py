@@ -5,12 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from cvtrack_magics.errors import UsageProblem
-from cvtrack_magics.tasks.bootstrap import area_under_roc, interval
+from cvtrack_magics.tasks.bootstrap import area_under_roc, resampled
 from cvtrack_magics.tasks.class_names import check_labels
 from cvtrack_magics.tasks.counting import NAN, Options, counted, known, need, ratio
 from cvtrack_magics.tasks.counting import pr_curve as _pr
 from cvtrack_magics.tasks.counting import roc_curve as _roc
+from cvtrack_magics.tasks.intervals import interval, of_pairs
 from cvtrack_magics.tasks.predictions import Predictions
+from cvtrack_magics.tasks.units import sampling_of
 from cvtrack_magics.vision.arrays import Array, shape_of
 from cvtrack_magics.vision.evaluation import Curve, Evaluation
 from cvtrack_magics.vision.maps import Maps
@@ -65,14 +67,13 @@ def measure_anomaly(predictions: Predictions, options: Options) -> Evaluation:
     }
     if data.heat is not None and data.masks is not None:
         metrics |= _by_pixel(data.heat.take(rows), data.masks.take(rows), ids, options, notes)
-    around, replicates = interval(
-        "AUROC",
-        metrics["AUROC"],
-        ids,
-        area_under_roc(truth, ranks),
-        options=options,
-        notes=notes,
-    )
+    sampling = sampling_of(predictions, options, notes, rows)
+    around = replicates = None
+    if both and sampling.wanted:
+        replicates = resampled(sampling, area_under_roc(truth, ranks))
+        spread = of_pairs(truth, ranks, sampling.units.of)
+        if not sampling.too_few(spread.units, (names[1], names[0]), "that are"):
+            around = interval("AUROC", metrics["AUROC"], [spread], options.level)
     return Evaluation(
         "anomaly",
         metrics,
@@ -87,6 +88,7 @@ def measure_anomaly(predictions: Predictions, options: Options) -> Evaluation:
             "truth": truth,
             "score": scores.astype(np.float64),
             "correct": alarm == (truth == 1),
+            **sampling.units.column(),
         },
         tuple(notes),
         replicates=replicates,

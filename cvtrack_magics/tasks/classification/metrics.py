@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from cvtrack_magics.tasks.bootstrap import accuracy_interval
 from cvtrack_magics.tasks.class_names import check_labels
 from cvtrack_magics.tasks.classification.calibration import calibration
 from cvtrack_magics.tasks.counting import (
@@ -20,7 +19,9 @@ from cvtrack_magics.tasks.counting import (
     pr_curve,
     roc_curve,
 )
+from cvtrack_magics.tasks.intervals import share_interval
 from cvtrack_magics.tasks.predictions import Predictions
+from cvtrack_magics.tasks.units import sampling_of
 from cvtrack_magics.vision.arrays import Array
 from cvtrack_magics.vision.evaluation import Curve, Evaluation
 from cvtrack_magics.vision.metric_catalog import metric_parts
@@ -76,22 +77,25 @@ def measure_classification(predictions: Predictions, options: Options) -> Evalua
     confusion = need("sklearn.metrics", "scikit-learn").confusion_matrix(
         truth, predicted, labels=np.arange(count)
     )
+    ids = [predictions.ids[row] for row in rows]
+    sampling = sampling_of(predictions, options, notes, rows)
     return Evaluation(
         "classification",
         metrics,
         "top1_acc",
-        accuracy_interval("top1_acc", int(correct.sum()), len(truth), options),
+        share_interval("top1_acc", correct, sampling),
         names,
         per_class,
         confusion.astype(np.int64),
         (*found, *curves),
         {
-            "id": np.array(predictions.ids)[rows],
+            "id": np.array(ids),
             "truth": truth,
             "pred": predicted,
             "confidence": np.where(said, confidence, np.nan).astype(np.float64),
             "correct": correct,
             "loss": loss,
+            **sampling.units.column(),
         },
         tuple(notes),
     )

@@ -5,11 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from cvtrack_magics.errors import UsageProblem
-from cvtrack_magics.tasks.bootstrap import interval, ratio_of_sums
+from cvtrack_magics.tasks.bootstrap import ratio_of_sums, resampled
 from cvtrack_magics.tasks.counting import Options, counted, divided, need, ratio
+from cvtrack_magics.tasks.intervals import interval, of_errors
 from cvtrack_magics.tasks.predictions import Predictions
+from cvtrack_magics.tasks.units import Sampling, sampling_of
 from cvtrack_magics.vision.arrays import Array, shape_of
-from cvtrack_magics.vision.evaluation import Evaluation
+from cvtrack_magics.vision.evaluation import Evaluation, Interval
 
 
 def measure_depth(predictions: Predictions, options: Options) -> Evaluation:
@@ -54,30 +56,34 @@ def measure_depth(predictions: Predictions, options: Options) -> Evaluation:
     }
     metrics |= {f"delta_{n}": ratio(part.sum(), valid.sum()) for n, part in enumerate(close, 1)}
     error = _error_map(predictions, notes)
-    around, replicates = interval(
-        "AbsRel",
-        metrics["AbsRel"],
-        predictions.ids,
-        ratio_of_sums(relative, usable),
-        options=options,
-        notes=notes,
-    )
+    sampling = sampling_of(predictions, options, notes)
+    replicates = resampled(sampling, ratio_of_sums(relative, usable))
     return Evaluation(
         "depth",
         metrics,
         "AbsRel",
-        around,
+        _interval(metrics["AbsRel"], relative, usable, sampling),
         samples={
             "id": np.array(predictions.ids),
             "AbsRel": divided(relative, usable),
             "RMSE": np.sqrt(divided(squared, usable)),
             "delta_1": divided(close[0], valid),
             "valid": valid.astype(np.int64),
+            **sampling.units.column(),
         },
         notes=tuple(notes),
         pictures={} if error is None else {"depth_error": error},
         replicates=replicates,
     )
+
+
+def _interval(value: float, relative: Array, usable: Array, sampling: Sampling) -> Interval | None:
+    if not (np.isfinite(value) and sampling.wanted):
+        return None
+    errors, pixels = sampling.units.sums(relative), sampling.units.sums(usable)
+    if sampling.too_few([float((pixels > 0).sum())], ["valid pixels"], "with"):
+        return None
+    return interval("AbsRel", value, [of_errors(errors, pixels)], sampling.options.level)
 
 
 def _sums(truth: Array, prediction: Array, name: str) -> tuple[float, ...]:

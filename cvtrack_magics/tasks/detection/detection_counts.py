@@ -172,7 +172,9 @@ def _shapes(boxes: Boxes, rows: Ints, masks: bool) -> Any:
 
 
 def mean_precision(matches: Matches, truth: Boxes, ious: Array) -> Statistic:
-    """Return the statistic mAP: COCO's 101-point AP, mean over IoUs and classes with truth.
+    """Return the statistic of the AP of each class with truth: COCO's 101 points, mean over IoUs.
+
+    In order of the classes; NaN of a class of which no object was drawn.
 
     A prediction of an image that was drawn twice counts twice. That gives the figure of the
     set in which the image is there twice, but for the order among predictions of one image
@@ -189,8 +191,8 @@ def mean_precision(matches: Matches, truth: Boxes, ious: Array) -> Statistic:
         classes.append((rows, np.flatnonzero(per_image), per_image[per_image > 0]))
 
     def statistic(weights: Floats) -> Floats:
-        total, terms = np.zeros(len(weights)), np.zeros(len(weights))
-        for rows, images, numbers in classes:
+        total = np.zeros((len(weights), len(classes)))
+        for column, (rows, images, numbers) in enumerate(classes):
             positives = weights[:, images] @ numbers
             step = max(1, _BLOCK // max(1, len(rows)))
             for start in range(0, len(weights), step):
@@ -200,9 +202,8 @@ def mean_precision(matches: Matches, truth: Boxes, ious: Array) -> Statistic:
                     hit = (matches.truth[at, rows] >= 0) & ~matches.ignored[at, rows]
                     miss = matches.truth[at, rows] < 0
                     value = _average_precision(drawn, hit, miss, positives[part])
-                    total[part] += np.nan_to_num(value)
-                    terms[part] += ~np.isnan(value)
-        return divided(total, terms)
+                    total[part, column] += value / len(positions)
+        return total
 
     return statistic
 

@@ -7,7 +7,6 @@ from dataclasses import replace
 import numpy as np
 
 from cvtrack_magics.errors import UsageProblem
-from cvtrack_magics.tasks.bootstrap import interval
 from cvtrack_magics.tasks.class_names import check_labels
 from cvtrack_magics.tasks.counting import MAX_CURVES, Options, class_names, counted
 from cvtrack_magics.tasks.detection.coco_metrics import IOUS, RECALLS, Precision, evaluate
@@ -19,7 +18,9 @@ from cvtrack_magics.tasks.detection.detection_counts import (
     objects,
     samples,
 )
+from cvtrack_magics.tasks.detection.precision_interval import precision_interval
 from cvtrack_magics.tasks.predictions import Predictions
+from cvtrack_magics.tasks.units import sampling_of
 from cvtrack_magics.vision.boxes import Boxes
 from cvtrack_magics.vision.evaluation import Curve, Evaluation
 from cvtrack_magics.vision.metric_catalog import HEADLINES, metric_parts
@@ -92,13 +93,14 @@ def _measure(predictions: Predictions, options: Options, *, masks: bool) -> Eval
     metrics |= found.rates
     headline = HEADLINES[predictions.task]
     ious = IOUS if masks else IOUS[:1]
-    around, replicates = interval(
+    sampling = sampling_of(predictions, options, notes)
+    around, replicates = precision_interval(
         headline,
         metrics[headline],
-        predictions.ids,
         mean_precision(matches, truth, ious),
-        options=options,
-        notes=notes,
+        sampling,
+        truth=truth,
+        names=names,
         cost=len(matches.row) * len(ious),
     )
     return Evaluation(
@@ -116,6 +118,7 @@ def _measure(predictions: Predictions, options: Options, *, masks: bool) -> Eval
         {
             "id": np.array(predictions.ids),
             **samples(found, matches, truth, options.iou),
+            **sampling.units.column(),
         },
         tuple(notes),
         replicates=replicates,

@@ -7,12 +7,14 @@ import numpy.typing as npt
 
 from cvtrack_magics.errors import UsageProblem
 from cvtrack_magics.tasks.base import Segments
-from cvtrack_magics.tasks.bootstrap import interval, mean_iou
+from cvtrack_magics.tasks.bootstrap import mean_iou, resampled
 from cvtrack_magics.tasks.class_names import check_labels
 from cvtrack_magics.tasks.counting import NAN, Options, class_names, counted, divided, mean, need
+from cvtrack_magics.tasks.intervals import interval, of_ratios
 from cvtrack_magics.tasks.predictions import Predictions
+from cvtrack_magics.tasks.units import Sampling, sampling_of
 from cvtrack_magics.vision.arrays import Array, shape_of
-from cvtrack_magics.vision.evaluation import Evaluation
+from cvtrack_magics.vision.evaluation import Evaluation, Interval
 from cvtrack_magics.vision.metric_catalog import metric_parts
 
 
@@ -51,14 +53,9 @@ def measure_semantic(predictions: Predictions, options: Options) -> Evaluation:
     metrics = {"mIoU": mean(iou), "pixel_acc": accuracy, "mean_dice": mean(dice)}
     parts = metric_parts(names)
     metrics |= {f"per_class_IoU/{part}": float(iou[k]) for k, part in enumerate(parts)}
-    around, replicates = interval(
-        "mIoU",
-        metrics["mIoU"],
-        predictions.ids,
-        mean_iou(hits, true, said),
-        options=options,
-        notes=notes,
-    )
+    sampling = sampling_of(predictions, options, notes)
+    replicates = resampled(sampling, mean_iou(hits, true, said))
+    around = _interval(metrics["mIoU"], (hits, true, said), names, sampling)
     return Evaluation(
         "semantic",
         metrics,
@@ -67,10 +64,29 @@ def measure_semantic(predictions: Predictions, options: Options) -> Evaluation:
         names,
         {"IoU": iou, "dice": dice, "support": total.sum(axis=1)},
         total[:, :count],
-        samples={"id": np.array(predictions.ids), **_samples(hits, true, said)},
+        samples={
+            "id": np.array(predictions.ids),
+            **_samples(hits, true, said),
+            **sampling.units.column(),
+        },
         notes=tuple(notes),
         replicates=replicates,
     )
+
+
+def _interval(
+    value: float, pixels: tuple[Array, Array, Array], names: tuple[str, ...], sampling: Sampling
+) -> Interval | None:
+    """Return the interval of the mean over the classes that occur, of N × K sums of pixels."""
+    occurs = np.flatnonzero((pixels[1] + pixels[2]).any(axis=0))
+    if not (len(occurs) and sampling.wanted):
+        return None
+    right, true, said = (sampling.units.sums(part[:, occurs]) for part in pixels)
+    counts = (true > 0).sum(axis=0).astype(np.float64)
+    if sampling.too_few(counts, [names[k] for k in occurs], "with"):
+        return None
+    spread = of_ratios(right, true + said - right, counts)
+    return interval("mIoU", value, [spread], sampling.options.level)
 
 
 def _count(predictions: Predictions) -> int:

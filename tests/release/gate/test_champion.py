@@ -12,6 +12,7 @@ import pytest
 from cvtrack_magics.errors import UsageProblem
 from cvtrack_magics.release.gate import ChampionRule, compare, judge, parse_rule
 from cvtrack_magics.tasks.base import Anomalies, Classes
+from cvtrack_magics.tasks.predictions import Predictions
 from tests.release.gate.make import candidate, classifier, evaluated, version, with_facts
 from tests.vision.measure.make import (
     names,
@@ -239,6 +240,78 @@ def test_few_samples_tell_nothing() -> None:
     assert why(*pair) == "19 samples are too few to tell, 20 are the least"
     pair = classifier("a", [True] * 20), classifier("b", [False] * 20)
     assert compare(*pair, TOP1)[0].passed
+
+
+def in_clusters(name: str, right: Any, clusters: Any) -> Any:
+    made = classifier(name, right)
+    table = {**made.evaluations["val"].table, "cluster": list(clusters)}
+    return with_facts(made, table=table)
+
+
+def test_clusters_are_counted_not_samples() -> None:
+    right, better = rights(0), rights(0) | rights(1, 0.3)
+    videos = np.arange(N) // 10
+    row, found = compare(in_clusters("a", better, videos), in_clusters("b", right, videos), TOP1)
+    assert row.passed, row.why
+    assert found.method.endswith("of 40 clusters")
+    # the same gain in ten videos as a whole is no evidence
+    worse = rights(0)
+    some = np.isin(videos, np.random.default_rng(0).choice(40, 3, replace=False))
+    pair = in_clusters("a", worse | some, videos), in_clusters("b", worse & ~some, videos)
+    assert not compare(*pair, TOP1)[0].passed
+    assert compare(classifier("a", worse | some), classifier("b", worse & ~some), TOP1)[0].passed
+    pair = in_clusters("a", better, np.arange(N) % 19), in_clusters("b", right, np.arange(N) % 19)
+    assert why(*pair) == "19 clusters are too few to tell, 20 are the least"
+
+
+def test_other_clusters_are_refused() -> None:
+    right, better = rights(0), rights(0) | rights(1, 0.3)
+    videos = np.arange(N) // 10
+    one = in_clusters("a", better, videos)
+    renamed = in_clusters("b", right, [f"video {at}" for at in videos])
+    assert compare(one, renamed, TOP1)[0].passed
+    for other in (
+        classifier("b", right),
+        in_clusters("b", right, np.arange(N) // 5),
+        in_clusters("b", right, np.arange(N) % 40),
+    ):
+        assert "into clusters differently" in why(one, other)
+        assert "into clusters differently" in why(other, one)
+
+
+def test_an_evaluation_of_clusters_is_compared_by_clusters() -> None:
+    keys = np.repeat(np.arange(40), 5).tolist()
+    good, poor = (
+        evaluated(name, anomalies(noise, seed), cluster=keys)
+        for name, noise, seed in (("a", 0.1, 0), ("b", 3, 1))
+    )
+    row, _ = compare(good, poor, ChampionRule("val/AUROC"))
+    assert row.passed, row.why
+    alone = evaluated("b", anomalies(3, 1))
+    assert "into clusters differently" in why(good, alone, ChampionRule("val/AUROC"))
+
+
+def test_samples_that_were_copied_count_once() -> None:
+    rng = np.random.default_rng(2)
+    pictures = [rng.integers(0, 255, (8, 8, 3), np.uint8) for _ in range(40)]
+    truth = np.arange(40) % 2
+    made = []
+    for name, share in (("a", 0.9), ("b", 0.75)):
+        right = rng.random(40) < share
+        scores = np.eye(2)[np.where(right, truth, 1 - truth)] * 0.8 + 0.1
+        for copies in (1, 10):
+            shown = Predictions.classification(
+                pictures * copies,
+                np.tile(truth, copies),
+                probabilities=np.tile(scores, (copies, 1)),
+                classes=["x", "y"],
+                ids=range(40 * copies),
+            )
+            made.append(evaluated(name, shown))
+    plain, stretched = compare(made[0], made[2], TOP1)[1], compare(made[1], made[3], TOP1)[1]
+    assert stretched.low == pytest.approx(plain.low, abs=0.01)
+    notes = made[1].evaluations["val"].measured.notes
+    assert any("360 samples are copies of other samples' pictures" in note for note in notes)
 
 
 def replicated(name: str, values: Any, **settings: Any) -> Any:

@@ -8,7 +8,13 @@ import numpy as np
 import pytest
 from scipy import optimize, stats
 
-from cvtrack_magics.release.gate.paired import of_means, of_replicates, of_shares, student
+from cvtrack_magics.release.gate.paired import (
+    of_clustered_shares,
+    of_means,
+    of_replicates,
+    of_shares,
+    student,
+)
 
 
 def score(better: int, worse: int, samples: int, delta: float) -> float:
@@ -103,3 +109,43 @@ def test_a_bound_is_rarely_above_the_truth(samples: int, better: float, worse: f
     lows = [of_shares(int(b), int(c), samples, 0.95).low for b, c in pairs]
     above = counts[np.array(lows) > better - worse].sum() / 3000
     assert 0.001 < above < 0.055
+
+
+def test_copies_of_samples_make_no_bound_tighter() -> None:
+    rng = np.random.default_rng(3)
+    differences = rng.choice([1.0, 0.0, -1.0], 60, p=[0.2, 0.7, 0.1])
+    better, worse = int((differences > 0).sum()), int((differences < 0).sum())
+    alone = of_shares(better, worse, 60, 0.95)
+    keys = np.repeat(np.arange(60), 4).tolist()
+    copied = np.repeat(differences, 4)
+    bound = of_clustered_shares(copied.tolist(), keys, 0.95)
+    assert bound.difference == pytest.approx(alone.difference)
+    assert bound.low == pytest.approx(alone.low, abs=0.01)
+    assert of_shares(4 * better, 4 * worse, 240, 0.95).low > bound.low + 0.05
+    means = of_means(copied.tolist(), 0.95, keys)
+    assert means.low == pytest.approx(of_means(differences.tolist(), 0.95).low)
+    assert "60 clusters" in means.method
+    same = of_clustered_shares([0.0] * 240, keys, 0.95)
+    assert same.low == pytest.approx(of_shares(0, 0, 60, 0.95).low)
+
+
+def test_clusters_of_one_sample_are_samples() -> None:
+    differences = [1.0] * 9 + [0.0] * 50 + [-1.0] * 2
+    alone = of_shares(9, 2, 61, 0.95)
+    bound = of_clustered_shares(differences, range(61), 0.95)
+    assert bound.low == pytest.approx(alone.low, abs=1e-9)
+
+
+def test_a_bound_of_clusters_is_rarely_above_the_truth() -> None:
+    # videos of 10 frames that one model has right as a whole, or the other: as good as each other
+    rng = np.random.default_rng(4)
+    keys = np.repeat(np.arange(40), 10).tolist()
+    above = naive = 0
+    for _ in range(1000):
+        video = rng.choice([1.0, 0.0, -1.0], 40, p=[0.1, 0.8, 0.1])
+        frames = np.repeat(video, 10) * (rng.random(400) < 0.9)
+        above += of_clustered_shares(frames.tolist(), keys, 0.95).low > 0
+        better, worse = int((frames > 0).sum()), int((frames < 0).sum())
+        naive += of_shares(better, worse, 400, 0.95).low > 0
+    assert above < 55
+    assert naive > 200

@@ -280,6 +280,18 @@ def test_the_ends_of_the_interval_are_metrics_too() -> None:
     assert "the evaluation 0.95" in row("val/mAP50/ci_high>=0.8", given).why
 
 
+def test_without_an_interval_the_reason_is_said() -> None:
+    said = "No interval: too few samples with bus (2); 3 are the least."
+    found = evaluation(metrics={"mAP50": 0.9}, notes=["Another.", said])
+    given = candidate("i", {"val/mAP50": 0.9}, evaluations={"val": found})
+    why = row("val/mAP50/ci_low>=0.8", given).why
+    assert why == "no interval: too few samples with bus (2); 3 are the least"
+    silent = evaluation(metrics={"mAP50": 0.9})
+    given = candidate("i", {"val/mAP50": 0.9}, evaluations={"val": silent})
+    assert row("val/mAP50/ci_low>=0.8", given).why == "it has no interval"
+    assert "no such metric" in row("val/mAP75/ci_low>=0.8", given).why
+
+
 def test_a_class_without_a_value_fails_the_worst_of_the_classes() -> None:
     found = evaluation(metrics={"AP50/car": 0.9, "AP50/bus": None})
     given = candidate("c", {"val/AP50/car": 0.9}, evaluations={"val": found})

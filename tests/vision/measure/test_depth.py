@@ -75,7 +75,10 @@ def test_no_valid_pixel() -> None:
     half = measured(measured_depth([none, said], [said, said * 2]), resamples=20)
     assert half.metrics["AbsRel"] == 1
     assert np.isnan(half.samples["AbsRel"]).tolist() == [True, False]
-    assert half.notes == ("1 of 2 samples have no valid pixel.",)
+    assert half.notes[0] == "1 of 2 samples have no valid pixel."
+    assert half.notes[1:] == (
+        "No interval: too few samples with valid pixels (1); 3 are the least.",
+    )
 
 
 def test_what_is_not_finite_is_no_error_but_wrong() -> None:

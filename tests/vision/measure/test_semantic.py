@@ -88,7 +88,8 @@ def test_an_image_without_a_pixel_that_counts_has_no_figures() -> None:
     found = measured(segmented([blank, said], [said, said], 2, 9), resamples=20)
     assert found.metrics["mIoU"] == 1
     assert np.isnan(found.samples["iou"]).tolist() == [True, False]
-    assert found.notes == ("In 1 of 2 samples every pixel is ignored.",)
+    assert found.notes[0] == "In 1 of 2 samples every pixel is ignored."
+    assert found.notes[1:] == ("No interval: too few samples with class 0 (1); 3 are the least.",)
     alone = measured(segmented([blank], [said], 2, 9))
     assert math.isnan(alone.metrics["mIoU"])
     assert math.isnan(alone.metrics["pixel_acc"])
