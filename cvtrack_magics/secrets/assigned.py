@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from cvtrack_magics.secrets import connectors, markup, settings
+from cvtrack_magics.secrets import connectors, markup, pairs, settings
 from cvtrack_magics.secrets.names import Strength, strength
 from cvtrack_magics.secrets.placeholders import is_placeholder
 from cvtrack_magics.secrets.spans import Span
@@ -84,8 +84,8 @@ def _kind_in_place(text: str, start: int, end: int, name: str) -> Strength:
         given = _ADDRESS_KEY.match(text, end) if name == "key" else _SETS.match(text, end)
         kind = ("key" if name == "key" else "password") if given else ""
     elif name == "pass" and _SETS.match(text, end):  # no name of Python's
-        kind = "password" if connectors.LINE_START.search(before[-24:]) else ""
-    elif (name == "pass" and text[end : end + 1] in ('"', "'")) or (
+        kind = "password" if connectors.LINE_START.search(before[-24:]) else "key"
+    elif (name == "pass" and text[end : end + 1] in ('"', "'", ":", "=")) or (
         name == "key" and _LOGIN.search(before)
     ):
         kind = "key"
@@ -107,8 +107,10 @@ def _values(text: str, named: Named, strict: bool) -> Iterator[Span]:
         yield from _literal_or_bare(text, gap.end(), named, "flag", strict)
         return
     answer = _answer(text, named)
-    if answer is not None:
-        yield from _counted([answer], named, strict, loose=True)
+    second = pairs.beside(text, named) if answer is None else None
+    if answer is not None or second is not None:
+        texts = [one for one in (answer, second) if one is not None]
+        yield from _counted(texts, named, strict, loose=answer is not None)
         return
     entry = _entry(text, named)
     if entry:
@@ -184,6 +186,10 @@ def _given(text: str, named: Named, tail: re.Match[str], strict: bool) -> Iterat
     if long is not None:
         yield from _counted([long], named, strict, loose=True)
         return
+    if opened and "join(" in tail["opened"]:
+        whole = connectors.literal(text, at, lines=True, commas=True)
+        yield from _counted([whole] if whole is not None else [], named, strict)
+        return
     texts = list(connectors.literals(text, at, opened=opened))
     if not texts and text.startswith("<%=", at):
         template = connectors.TEMPLATE.match(text, at)
@@ -224,7 +230,8 @@ def _without_operator(text: str, named: Named, strict: bool) -> Iterator[Span]:
     is_call = named.kind == "password" and text.startswith("(", named.end)
     argument = connectors.literal(text, named.end + 1) if is_call else None
     if argument is not None and "@" not in argument.value:
-        yield from _counted([argument], named, strict, loose=True)  # set_password("…")
+        is_set = named.name.lower().startswith("set")  # set_password("…")
+        yield from _counted([argument], named, strict, loose=not is_set)
         return
     said = connectors.SAID.match(text, named.end)
     if said is None:

@@ -17,6 +17,11 @@ _LOGIN = (
     rf"\s{{1,40}}password[ \t]{{1,4}}{_WORDS}"
 )
 _ARGUMENT = rf"[^()\n,=]{{1,100}},{GAP}"
+_SENT = (
+    r"(?:send(?:line|all)?|write)\b[ \t]{0,4}(?:--[ \t]{0,4})?\(?[ \t]{0,4}[bruf]?"
+    r"[\"'](?P<v>[^\"'\n\\$]{4,200})(?:\\[rn]){0,2}[\"']"
+)
+_TYPED = r"[bruf]?[\"'](?P<v>[^\s\"'\\$(){}=/.,:;]{6,200})(?:\\[rn]){0,2}[\"']"
 _HASH = r"(?P<v>[\w./]{22,86})"
 
 Form = tuple[str, str, str, bool]
@@ -81,6 +86,56 @@ FORMS: tuple[Form, ...] = (
         "password",
         rf"key_set_with_value\({GAP}{_ARGUMENT}{_ARGUMENT}{STRING}",
         False,
+    ),
+    (
+        "IDENTIFIED WITH ",
+        "password",
+        rf"IDENTIFIED WITH [\w'\"]{{1,60}} (?:BY|AS) {STRING}",
+        False,
+    ),
+    *(
+        (word, "password", rf"{word}[ \t]{{0,20}}{_BARE}", False)
+        for word in ("requirepass ", "masterauth ", "insecure-password ")
+    ),
+    *(  # of routers and switches
+        (f"{word} {way} ", "password", rf"{word} {way} (?P<v>[^\s\"']{{4,200}})", True)
+        for word in ("password", "secret")
+        for way in "0579"
+    ),
+    ("sig=", "sas", r"(?<=[?&;])sig=(?P<v>[\w%+/\-.~]{16,200})", True),
+    # what is typed where a program asks
+    *(
+        (
+            prompt,
+            "password",
+            rf"{prompt}[^\"'\n]{{0,30}}[\"'][^\"'\n]{{0,80}}(?:\n[^\"'\n]{{0,80}}){{0,2}}{_SENT}",
+            False,
+        )
+        for prompt in ("assword", "assphrase", "asscode", "ASSWORD")
+    ),
+    *(
+        (sends, "password", rf"{re.escape(sends)}{_TYPED}", True)
+        for sends in ("send ", "sendline(", ".send(", "stdin.write(", "send -- ")
+    ),
+    # calls, by the place of their arguments
+    ("Minio(", "secret", rf"Minio\({GAP}{_ARGUMENT}{_ARGUMENT}{STRING}", True),
+    ("Session(", "secret", rf"Session\({GAP}{_ARGUMENT}[\"'](?P<v>[\w/+]{{40}})[\"']", True),
+    (
+        "Redis(",
+        "password",
+        rf"Redis\({GAP}[^()\n,]{{1,100}},{GAP}\d{{1,5}},{GAP}\d,{GAP}{STRING}",
+        True,
+    ),
+    ("URL(", "password", rf"URL\({GAP}{_ARGUMENT}{_ARGUMENT}{STRING}", True),
+    *(
+        (f"{client}.connect(", "password", rf"{client}\.connect\({GAP}{_ARGUMENT}{STRING}", True)
+        for client in ("racle", "oracledb")
+    ),
+    ("connect(", "password", r"connect\([\"'][\w.\-]{1,64}/(?P<v>[^\"'@/\s]{4,200})@", False),
+    (".decrypt(", "password", rf"\.decrypt\([bB]?{STRING}\)", True),
+    *(
+        (call, "client-key", rf"{re.escape(call)}{GAP}[\"'](?P<v>[\w\-]{{16,200}})[\"']", True)
+        for call in ("AI(", "Client(", "Api(", "API(", "Roboflow(", "Experiment(", "WandbApi(")
     ),
     ("Basic ", "authorization", r"Basic (?P<v>[A-Za-z0-9+/]{16,2048}={0,2})(?!\w)", True),
     # lines of files

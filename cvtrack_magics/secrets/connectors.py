@@ -12,7 +12,8 @@ from dataclasses import dataclass
 GAP = r"[ \t]{0,8}(?:\\?\r?\n[ \t]{0,40}){0,2}"
 _CALLS = (
     r"(?:\w{1,30}\.){0,3}(?:SecretStr|SecretBytes|Secret|str|bytes|bytearray|quote_plus|quote|"
-    r"[Ff]ield|generate_password_hash|hash_password|sha256|md5|b64encode)\("
+    r"[Ff]ield|generate_password_hash|hash_password|sha256|md5|b64encode|b64decode|fromhex|unhexlify|"
+    r"MD5|SHA1|SHA2|SHA256|PASSWORD|crypt|decode)\(|[\"'][^\"'\w\n]{0,3}[\"']\.join\("
 )
 _OPENED = (
     rf"(?P<opened>(?:(?:{_CALLS}|[(\[]){GAP}"
@@ -30,13 +31,13 @@ TAIL = re.compile(
     r"[ \t]{0,4}(?:\]{1,2}|\[\d{0,5}\])?[ \t]{0,40}"
     rf"(?P<op>=>|<{{1,2}}-|{_TYPED}(?::=|[=!]?=(?!=?[ \t]{{0,8}}(?:\r?\n|\Z)))|"
     r"[=!]?=|:=|:(?![:=])|,|in(?![\w])|value=)"
-    rf"{GAP}{_OPENED}"
+    rf"{GAP}{_OPENED}(?:<<(?=\"))?"
 )
 """From a name to a value that is given to it, or compared with it."""
 FLAG = re.compile(r"(?:[ \t]{1,3}|=)")
 SAID = re.compile(
-    r"[ \t]{1,3}(?:is|was|->|provided|supplied|given|received)[ \t:]{0,3}[ \t]|"
-    r"[ \t]{0,4}[|\t][ \t]{0,4}|[ \t]{1,4}"
+    r"[ \t]{1,3}(?:is|was|->|provided|supplied|given|received|lautet|ist|est|es|è)[ \t:]{0,3}[ \t]|"
+    r"[ \t]{0,4}[|\t][ \t]{0,4}|[ \t]{1,40}"
 )
 """From a name to a value in a message or a table."""
 DEFAULT = re.compile(r"[^()]{0,200}?\bdefault[ \t]{0,4}=[ \t]{0,4}")
@@ -66,9 +67,12 @@ SETTER = re.compile(
 """Before a quoted name, whose value is the next argument."""
 SHELL = re.compile(
     r"(?:(?:^|[\s!;\"'])(?:export|%env|%set_env|ENV|ARG|setx?|-e|--env|--build-arg|env)"
-    r"[ \t]{1,4}|--from-literal=)\Z"
+    r"[ \t]{1,4}[\"']?|--from-literal=)\Z"
 )
-SOURCE = re.compile(r"(?:host|user|username|dbname|uid|server|port)=[^\s;,\"'()]{1,16}[ ;]\Z")
+SOURCE = re.compile(
+    r"(?i)(?:host|user|username|user id|userid|uid|login|dbname|database|server|port)="
+    r"[^\s;,\"'()]{1,40}[ ;]\Z"
+)
 """What stands before a password in the address of a database that is no URL."""
 SET_BY_SPACE = re.compile(r"(?:%env|%set_env|setx|configure set|config set)[ \t]{1,4}\Z")
 LINE_START = re.compile(r"(?:\A|\n)[ \t]{0,16}(?:- )?\Z")
@@ -79,7 +83,8 @@ ENTRY = re.compile(
     r"(?:\A|[\s{,<-])[\"']?(?:[Nn]ame|[Kk]ey|[Vv]ariable)[\"']?[ \t]{0,2}:[ \t]{0,4}[\"']?\Z"
 )
 ITS_VALUE = re.compile(
-    r"[\"']?[ \t]{0,4},?[ \t]{0,4}(?:\r?\n[ \t]{1,40})?[\"']?[Vv]alue[\"']?[ \t]{0,2}:[ \t]{1,4}"
+    r"[\"']?[ \t]{0,4},?[ \t]{0,4}(?:\r?\n[ \t]{1,40})?[\"']?[Vv]alue"
+    r"(?:[\"']?[ \t]{0,2}:[ \t]{1,4}|[\"']:(?=[\"']))"
 )
 """Around a name that is itself a value: ``{"name": "DB_PASSWORD", "value": "…"}``."""
 DECLARES = re.compile(r"(?:variable|output)[ \t]{1,4}\"\Z")
@@ -155,10 +160,11 @@ class Literal:
     end: int
 
 
-def literal(text: str, at: int, *, lines: bool = False) -> Literal | None:
+def literal(text: str, at: int, *, lines: bool = False, commas: bool = False) -> Literal | None:
     """Return the quoted text that begins at a place, with the parts that follow it.
 
-    ``lines`` says whether parts on the next lines belong to it, as between brackets.
+    ``lines`` says whether parts on the next lines belong to it, as between brackets, and
+    ``commas`` whether those behind a comma do, as where a list is joined.
     """
     parts: list[re.Match[str]] = []
     gap: int = at
@@ -167,7 +173,8 @@ def literal(text: str, at: int, *, lines: bool = False) -> Literal | None:
         if part is None:
             break
         parts.append(part)
-        space = (_BESIDE if lines else _JOINED).match(text, part.end())
+        space = _COMMA.match(text, part.end()) if commas else None
+        space = space or (_BESIDE if lines else _JOINED).match(text, part.end())
         if space is None or (space.end() == part.end() and not lines):
             break
         gap = space.end()

@@ -173,4 +173,6 @@ def _is_secret(match: re.Match[str], label: str, mixed: bool) -> bool:
     if label == "cookie":
         parts = (_COOKIE.fullmatch(part.strip()) for part in value.split(";"))
         return any(part is not None and is_random(part["v"]) for part in parts)
+    if label == "client-key":
+        return is_random(value)
     return not mixed or (is_mixed(value) and any(c.isdigit() for c in value))

@@ -17,9 +17,12 @@ from cvtrack_magics.secrets.columns import find_columns
 from cvtrack_magics.secrets.escape import printable
 from cvtrack_magics.secrets.headers import find_in_headers
 from cvtrack_magics.secrets.hints import hinted
+from cvtrack_magics.secrets.inserted import find_inserted
+from cvtrack_magics.secrets.joined import find_over_seams
 from cvtrack_magics.secrets.keys import find_private_keys
 from cvtrack_magics.secrets.names import looks_secret, strength
 from cvtrack_magics.secrets.placeholders import is_mixed, is_placeholder
+from cvtrack_magics.secrets.programs import find_in_command_lines
 from cvtrack_magics.secrets.spans import Span, disjoint, replaced
 from cvtrack_magics.secrets.tokens import find_tokens
 from cvtrack_magics.secrets.urls import find_remote_secrets, find_url_secrets
@@ -97,6 +100,9 @@ class Masker:
         yield from find_assigned(text, hints, strict=strict, certain=settings)
         yield from find_columns(text, hints, strict=strict)
         yield from find_in_headers(text)
+        yield from find_in_command_lines(text)
+        yield from find_inserted(text)
+        yield from find_over_seams(text)
         yield from find_in_manifests(text)
         if self._alone:
             return

@@ -58,7 +58,7 @@ _OWNERS = {
     *("email", "ftp", "sftp", "ssh", "user", "root", "admin", "login", "proxy", "sudo", "ldap"),
     *("auth", "registry", "docker", "http", "wifi", "account", "svc", "server", "de", "pfx"),
     *("keystore", "truststore", "store", "cert", "become", "storage", "vpn", "mqtt", "jdbc"),
-    *("vault", "jenkins", "nexus", "rabbitmq", "zip", "pdf", "ansible"),
+    *("vault", "jenkins", "nexus", "rabbitmq", "zip", "pdf", "ansible", "my"),
 }
 """Whose ``pass`` or ``pw`` is a password; that of a training loop is none."""
 _PAIRS = {
@@ -67,6 +67,7 @@ _PAIRS = {
     *(("api", "keys"), ("access", "keys"), ("license", "key"), ("subscription", "key")),
     *(("access", "token"), ("auth", "token"), ("api", "token"), ("bearer", "token")),
     *(("fernet", "key"), ("master", "key"), ("key", "data"), ("identity", "token")),
+    *(("storage", "key"), ("shared", "access")),
     *(("refresh", "token"), ("session", "token"), ("client", "secret"), ("pass", "word")),
 }
 # What may stand behind the word that counts: DB_PASSWORD_PROD, AWS_ACCESS_KEY_ID, apiKeyValue.

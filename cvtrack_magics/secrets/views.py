@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
+from operator import itemgetter
 
 from cvtrack_magics.secrets.spans import Span
 
@@ -30,6 +33,14 @@ class View:
         """Yield spans of the view as spans of the text."""
         for span in sorted(spans, key=lambda one: one.start):
             yield Span(self._place(span.start), self._end(span.end), span.label)
+
+    def parts(self, span: Span) -> list[Span]:
+        """Return a span of the view as spans of the text, one for each piece that it goes over."""
+        first = bisect_right(self.pieces, span.start, key=itemgetter(0))
+        last = bisect_left(self.pieces, span.end, key=itemgetter(0))
+        inner = (seen for seen, _ in self.pieces[first:last])
+        cuts = [span.start, *dict.fromkeys(inner), span.end]
+        return [Span(self._place(a), self._place(b - 1) + 1, span.label) for a, b in pairwise(cuts)]
 
     def _end(self, at: int) -> int:
         """Return where the text before a place of the view ends: a sign of it may be of many."""

@@ -130,7 +130,7 @@ def is_bare_secret(text: str, value: str, end: int, named: Named, place: Place) 
     """Say whether a value without quotes, which ends at a place, is a secret."""
     digit = any(c.isdigit() for c in value)
     if place in ("url", "shell"):
-        good = bool(connectors.LINE_END.match(text, end)) or is_random(value)
+        good = bool(connectors.LINE_END.match(text, end)) or is_random(value) or is_word(value)
         return place == "url" or (good and (digit or named.kind == "password"))
     if place == "setting":
         long = digit and is_mixed(value) and len(value) >= 8

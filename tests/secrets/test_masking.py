@@ -17,6 +17,7 @@ from cvtrack_magics.secrets.records import RecordMasker
 from cvtrack_magics.secrets.tokens import rules
 from tests.secrets.files import FILES, PASSWORD_64, WORD_64
 from tests.secrets.harmless import HARMLESS
+from tests.secrets.lines import HELD, LINES, PARTS_OF, STAYS
 from tests.secrets.shapes import KEY, PARTS, PASSWORD, SHAPES
 from tests.secrets.tokens import BY_PLACE, HIDDEN_PARTS, TOKENS, drawn
 from tests.secrets.usual import USUAL
@@ -64,6 +65,21 @@ def test_a_secret_is_known_by_the_name_beside_it(shape: str) -> None:
 @pytest.mark.parametrize("text", [*WRITTEN.values(), *FILES.values()], ids=[*WRITTEN, *FILES])
 def test_a_secret_is_known_by_how_it_is_kept(text: str) -> None:
     check_is_masked(text, (PASSWORD, KEY, WORD, PHRASE, ENCODED, PASSWORD_64, WORD_64, "12345678"))
+
+
+@pytest.mark.parametrize("text", LINES)
+def test_a_secret_is_known_by_the_grammar_around_it(text: str) -> None:
+    check_is_masked(text, HELD)
+
+
+@pytest.mark.parametrize("form", PARTS_OF)
+def test_code_whose_parts_are_masked_is_code(form: str) -> None:
+    assert _parses(Masker().mask(PARTS_OF[form]).text)
+
+
+@pytest.mark.parametrize("line", STAYS)
+def test_commands_and_cells_without_secrets_stay(line: str) -> None:
+    assert Masker().mask(line).text == line
 
 
 SETTINGS = ["a.ini", "a.cfg", "a.conf", "a.properties", ".env", "a.env", "a.toml", "x/a.INI"]
@@ -232,6 +248,35 @@ HOSTILE = {
     **{
         f"{part!r}": part
         for part in ('variable "password" {', "password:\n default: ", "mdp=", "$6$a$")
+    },
+    **{
+        f"{part!r}": part
+        for part in (
+            "curl -u a:b ",
+            "net use ",
+            "vault kv put a=b ",
+            '"a" + ',
+            '"a", ',
+            "| password ",
+        )
+    },
+    **{
+        f"{part!r}": part
+        for part in (
+            "password:\n",
+            "{password, ",
+            "(setq password ",
+            "<td>password</td>",
+            "assword'",
+        )
+    },
+    **{
+        f"{part!r}": part
+        for part in (
+            "INSERT INTO a (b) VALUES (",
+            "insert into a (password) values ('b'),",
+            "su <<< ",
+        )
     },
     **{
         f"{part!r}": part
