@@ -136,9 +136,9 @@ class Closing:
         """Leave MLflow's active runs and settings as they were before the run."""
         scope = self._scope
         with scope.attempt("reset MLflow's active run"):
-            scope.guard.let_go(run)
+            strays = scope.guard.let_go(run)
             beside = [one.run_id for one in scope.session.scopes if one is not scope]
-            left_open = fluent.leave_run(run, self._outcome, beside)
+            left_open = fluent.leave_run(run, self._outcome, beside, strays)
             scope.notices += [notice.text for notice in left_open]
         with scope.attempt("reset MLflow's settings"):
             scope.guard.put_back()

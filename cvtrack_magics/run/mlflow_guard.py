@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cvtrack_magics.store import switches
 
@@ -67,9 +67,12 @@ class Guard:
         if self._before is not None:
             self._undone(switches.put_places_back(self._before, self._experiment))
 
-    def let_go(self, run: OpenRun) -> None:
-        """Show MLflow the run as active once more, for it is about to be closed."""
-        self._session.detours.leave(run.run_id)
+    def let_go(self, run: OpenRun) -> list[Any]:
+        """Show MLflow the run as active once more, for it is about to be closed.
+
+        Returns what `Detours.leave` does: runs that threads left open.
+        """
+        return self._session.detours.leave(run.run_id)
 
     def put_back(self) -> None:
         """Put the settings back."""

@@ -15,6 +15,7 @@ from cvtrack_magics.capture.output.printed import (
     row_of,
 )
 from cvtrack_magics.capture.output.tables import may_head_epochs, rows_of
+from cvtrack_magics.capture.output.tracebacks import Tracebacks
 from cvtrack_magics.console import is_ours
 from cvtrack_magics.delivery.channel import UNSEEN, Channel
 from cvtrack_magics.records import Notice
@@ -67,6 +68,7 @@ class PrintedCurves:
         self._waiting: deque[tuple[float, str | _Given]] = deque()
         self._left_out = 0
         self._reader = PrintedMetrics()
+        self._tracebacks = Tracebacks()
         self._tables: dict[str, tuple[float, str]] = {}
         self._tables_seen: dict[str, str] = {}
         self._rows: dict[str, int] = {}
@@ -140,6 +142,8 @@ class PrintedCurves:
     def _read_one(self, line: str | _Given, unix_ms: int) -> None:
         if isinstance(line, _Given):
             self._put(line.values, line.step, unix_ms)
+            return
+        if self._tracebacks.has(line):
             return
         found = self._reader.read(line)
         if found is not None:

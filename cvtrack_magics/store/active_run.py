@@ -64,18 +64,21 @@ def metric_entities(name: str, series: Any) -> list[Any]:
     return [metric(name, value, int(at * 1000), step) for step, value, at in columns]
 
 
-def leave_run(run: OpenRun, outcome: Outcome, beside: Iterable[str] = ()) -> list[Notice]:
+def leave_run(
+    run: OpenRun, outcome: Outcome, beside: Iterable[str] = (), strays: Iterable[Any] = ()
+) -> list[Notice]:
     """Take a run off MLflow's stack in this thread, with all that lies above it.
 
     What lies above a run that stands ``beside`` it, of another task of this thread, stays. The
     run's own ending is written later; this one only sets what MLflow's fluent
-    functions take for the active run.
+    functions take for the active run. ``strays`` are runs that threads left open.
     """
     fluent = mlflow().tracking.fluent
     left_open: list[Any] = []
     active = stack()
+    said = [Notice(_ended(run, info, outcome)) for info in strays]
     if run.run_id not in [entry.info.run_id for entry in active]:
-        return []
+        return said
     others = _from_first(active, set(beside), run.run_id)
     del active[len(active) - len(others) :]
     while active:
@@ -89,7 +92,7 @@ def leave_run(run: OpenRun, outcome: Outcome, beside: Iterable[str] = ()) -> lis
             break
         left_open.append(top)
     active.extend(others)
-    return [Notice(_ended(run, item.info, outcome)) for item in left_open]
+    return said + [Notice(_ended(run, item.info, outcome)) for item in left_open]
 
 
 def _from_first(active: list[Any], wanted: set[str], run_id: str) -> list[Any]:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import inspect
+import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -27,6 +28,20 @@ Tell = Callable[[str, str], object]
 AS_PARENT = "cvtrack:the experiment of the parent"
 """Stands for an experiment's id in a call of ``create_run`` for a nested run."""
 NAMES = ("start_run", "end_run", "_get_or_start_run", "active_run", "set_experiment")
+
+
+@dataclass(frozen=True, slots=True)
+class Stray:
+    """A run that a thread without an active run started while one of ours was open."""
+
+    thread: threading.Thread
+    active: list[Any]
+    """The stack of the thread, as MLflow has it."""
+    entry: Any
+
+    def is_over(self) -> bool:
+        """Say whether nobody can end the run any more, or somebody has."""
+        return not self.thread.is_alive() or self.entry not in self.active
 
 
 @dataclass(eq=False)
@@ -95,6 +110,7 @@ class Detours:
     def __init__(self, inside: Callable[[], Sequence[str]] = tuple) -> None:
         self._inside = inside
         self._held: list[Held] = []
+        self._strays: list[Stray] = []
         self._changed: dict[str, tuple[CodeType, Any, Any]] = {}
         self._originals: dict[str, Any] = {}
         self._lock = threading.RLock()
@@ -116,13 +132,22 @@ class Detours:
         here = [entry.info.run_id for entry in stack() if entry.info.run_id in held]
         return None if here and here[-1] == run_id else held.get(run_id)
 
-    def leave(self, run_id: str) -> None:
-        """Let a run go that is about to be closed: it is on the stack again."""
+    def leave(self, run_id: str) -> list[Any]:
+        """Let a run go that is about to be closed: it is on the stack again.
+
+        Returns
+        -------
+        list of MLflow's run infos
+            Runs that threads have started and left open, and that are gone.
+        """
         with self._lock:
             self._put_back()
             self._held = [held for held in self._held if held.run_id != run_id]
             if not self._held and self._changed:
                 self._remove()
+            over = [stray for stray in self._strays if stray.is_over()]
+            self._strays = [stray for stray in self._strays if stray not in over]
+        return [stray.entry.info for stray in over if stray.entry in stray.active]
 
     # -- the functions
 
@@ -176,11 +201,18 @@ class Detours:
         self._put_back()
         held = self._top()
         if held is None:
-            return original(*args, **kwargs)
+            return self._start_in_thread(original, *args, **kwargs)
         held.asked = False
         own = self._of_this_task(held)
         with under(own.entry if own is not None else None):
             return self._start_under(own or held, *args, **kwargs)
+
+    def _start_in_thread(self, original: Any, *args: Any, **kwargs: Any) -> Any:
+        run = original(*args, **kwargs)
+        if self._held and len(stack()) == 1:
+            with self._lock:
+                self._strays.append(Stray(threading.current_thread(), stack(), run))
+        return run
 
     def _start_under(self, held: Held, *args: Any, **kwargs: Any) -> Any:
         original = self._originals["start_run"]
@@ -191,9 +223,15 @@ class Detours:
             said.arguments.setdefault("experiment_id", AS_PARENT)
         if said.arguments.get("nested"):
             return original(*said.args, **said.kwargs)
-        wanted = said.arguments.get("run_id")
+        wanted = said.arguments.get("run_id") or os.environ.get("MLFLOW_RUN_ID", "")
+        above = said.arguments.get("parent_run_id")
+        if above and above not in (held.run_id, stack()[-1].info.run_id):
+            with beside(nested=False):  # MLflow refuses another parent than the active run
+                return original(*said.args, **said.kwargs)
         again = next((one for one in self._held if wanted and one.run_id == wanted), None)
         if again is not None:  # entered again; its end ends nothing
+            if not said.arguments.get("run_id"):  # MLflow takes it once
+                os.environ.pop("MLFLOW_RUN_ID", None)
             stack().append(again.entry)
             return again.entry
         said.arguments["nested"] = True

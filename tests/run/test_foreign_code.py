@@ -78,6 +78,67 @@ def test_the_run_has_the_end_of_its_cell_not_that_of_a_callback(shell: Shell, st
     assert runs_of(store)["train"].info.status == "FAILED"
 
 
+OWN_ID = "i = mlflow.active_run().info.run_id\n"
+PARENT = (
+    "c = mlflow.MlflowClient()\n"
+    "p = c.create_run(mlflow.active_run().info.experiment_id, run_name='p')\n"
+)
+PLACED = {
+    "under another parent": (
+        f"{PARENT}with mlflow.start_run(run_name='a', parent_run_id=p.info.run_id): pass\n"
+        "c.set_terminated(p.info.run_id)",
+        {"a": "p"},
+        "",
+    ),
+    "under ours by its id": (
+        f"{OWN_ID}with mlflow.start_run(run_name='a', parent_run_id=i): pass",
+        {"a": "mine"},
+        "as its child",
+    ),
+    "by the environment's id": (
+        f"{OWN_ID}import os\nos.environ['MLFLOW_RUN_ID'] = i\n"
+        "with mlflow.start_run(): mlflow.log_metric('m', 1)\n"
+        "assert 'MLFLOW_RUN_ID' not in os.environ",
+        {},
+        "",
+    ),
+    "left open by a thread": (
+        "import threading\nt = threading.Thread(target=lambda: mlflow.start_run(run_name='a'))\n"
+        "t.start(); t.join()",
+        {},
+        "left open",
+    ),
+    "left open by a pool": (
+        "from concurrent.futures import ThreadPoolExecutor\n"
+        "with ThreadPoolExecutor(1) as pool:\n"
+        "    pool.submit(lambda: [mlflow.start_run(run_name='a'), mlflow.log_metric('m', 1)])",
+        {},
+        "left open",
+    ),
+    "ended by its thread": (
+        "import threading\ndef f():\n    with mlflow.start_run(run_name='a'): pass\n"
+        "t = threading.Thread(target=f); t.start(); t.join()",
+        {},
+        "",
+    ),
+}
+
+
+def test_a_run_is_where_its_start_says_and_none_stays_open(shell: Shell, store: str) -> None:
+    shell.run("import mlflow")
+    for way, (body, above, line) in PLACED.items():
+        shell.run(f"%mlexperiment {way!r}")
+        said = shell.run(f"%%mlrun mine\n{body}\nmlflow.log_param('last', 1)")
+        assert shell.result.success, said
+        found = runs_in(store, way)
+        assert parents(found) == above, way
+        assert {run.info.status for run in found.values()} == {"FINISHED"}, way
+        assert found["mine"].data.params["last"] == "1", way
+        words = {"as its child", "left open"}
+        assert {word for word in words if word in said} == ({line} if line else set()), said
+        assert mlflow.active_run() is None
+
+
 START = "mlflow.start_run"
 STARTS = {
     "with": ("with mlflow.start_run(run_name='a'): mlflow.log_metric('m', 1)", {"a": "mine"}),
