@@ -13,7 +13,7 @@ def log(
     metrics: Mapping[str, Any] | str | None = None,
     value: Any = None,
     /,
-    *,
+    *more: Any,
     step: int | None = None,
     every: int = 1,
     **kw: Any,
@@ -34,6 +34,9 @@ def log(
         and ``NAME/max`` are recorded.
     value : object, optional
         The value, where ``metrics`` is one name: ``log("loss", 0.3)``.
+    *more
+        The step, as other trackers take it: ``log("loss", 0.3, epoch)``; behind a mapping it
+        is the second argument, ``log({"loss": 0.3}, epoch)``.
     step : int, optional
         The step of these points. When it is not given: in :func:`track` loops, the round of
         the innermost one that something is logged in, counted over all its passes; what is
@@ -66,6 +69,8 @@ def log(
         channel is not None
         and every == 1
         and not kw
+        and value is None
+        and not more
         and channel.owner == get_ident()
         and channel.main.write(metrics, step)  # type: ignore[arg-type]
     ):
@@ -79,4 +84,4 @@ def log(
         # fails for what code has patched, or for want of a file; the run's opening says so
         return
 
-    log_any(metrics, value, step, every, kw)
+    log_any(metrics, (value, *more), step, every, kw)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,8 +27,12 @@ if TYPE_CHECKING:
 SMALLEST = 8  # pixels on a side of floats between 0 and 1 that are taken for an image
 
 
-def log_any(metrics: Any, value: Any, step: Any, every: Any, named: Mapping[str, Any]) -> None:
+def log_any(
+    metrics: Any, behind: tuple[Any, ...], step: Any, every: Any, named: Mapping[str, Any]
+) -> None:
     """Log what :func:`log` was called with; says what it cannot record, and does not raise.
+
+    ``behind`` are its arguments by place after the first.
 
     What it raises is what arrived from outside (:mod:`cvtrack_magics.run.exception_source`).
     """
@@ -43,7 +47,7 @@ def log_any(metrics: Any, value: Any, step: Any, every: Any, named: Mapping[str,
     for _ in range(TRIES):
         before = channel.written()
         try:
-            _Call(place, channel, repeats).log(metrics, value, step, every, named)
+            _Call(place, channel, repeats).log(metrics, behind, step, every, named)
         except Exception as error:
             failed = failed or error
             if channel.written() == before:
@@ -72,8 +76,15 @@ class _Call:
         self._repeats = repeats
 
     def log(
-        self, metrics: Any, value: Any, step: Any, every: Any, named: Mapping[str, Any]
+        self,
+        metrics: Any,
+        behind: tuple[Any, ...],
+        step: Any,
+        every: Any,
+        named: Mapping[str, Any],
     ) -> None:
+        value, *steps = behind if isinstance(metrics, str) else (None, *behind)
+        step = self._placed(steps, step)
         values = self._values(metrics, value, named)
         step, every = self._step(step, values), self._every(every)
         if not values:
@@ -95,6 +106,19 @@ class _Call:
             return {**(metrics or {}), **named}
         self._say("log", f"log() takes a dict of metrics, not {_seen(metrics)}; it is not recorded")
         return dict(named)
+
+    def _placed(self, steps: Sequence[Any], step: Any) -> Any:
+        """Return the step, which other trackers take as the last argument by place."""
+        given = [one for one in steps if one is not None]
+        if given and step is None:
+            step = given.pop(0)
+        if given:
+            self._say(
+                "arguments",
+                "log() takes a name, a value and a step, or a dict and a step; "
+                f"{', '.join(map(_shown, given[:3]))} behind them is not recorded",
+            )
+        return step
 
     def _step(self, step: Any, values: Mapping[Any, Any]) -> int | None:
         if step is None:

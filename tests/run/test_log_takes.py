@@ -105,6 +105,10 @@ CALLS: dict[str, Any] = {
     "a dict and a name": lambda: log({"ok": 1}, other=2),
     "nothing": lambda: (log(), log({}), log(None), log(ok=1)),
     "a name without a value": lambda: (log("ok"), log("ok", 1)),
+    "a step by place": lambda: log("ok", 1.0, 3),
+    "a step by place behind a dict": lambda: log({"ok": 1.0}, 3),
+    "more than a step": lambda: log("ok", 1.0, 3, "x", [4]),
+    "a step twice": lambda: log("ok", 1.0, 3, step=4),
     "every of nothing": lambda: log({"ok": 1}, every=0),
     "every of less": lambda: log({"ok": 1}, every=-3),
     "every of text": lambda: log({"ok": 1}, every="a"),  # type: ignore[arg-type]
@@ -124,6 +128,20 @@ def test_no_call_raises_and_what_can_be_kept_is_kept(store: str) -> None:
     found = runs_of(store)
     for way in CALLS:
         assert [value for _, value in points(store, found[way], "ok")] == [1.0], way
+
+
+def test_a_step_may_be_the_last_argument_by_place(store: str) -> None:
+    with mlrun("r", output=False) as run:
+        log("a", 1.0, 3)
+        log({"b": 1.0}, 5)
+        log({"c": 1.0}, np.int64(6))
+        log("d", 1.0, None, step=7)
+        log("e", 1.0, 8, step=9)
+    (found,) = runs_of(store).values()
+    steps = {name: [step for step, _ in points(store, found, name)] for name in "abcde"}
+    assert steps == {"a": [3], "b": [5], "c": [6], "d": [7], "e": [9]}
+    (line,) = [one for one in run.summary.notices if "test_log_takes.py" in one]
+    assert "8 behind them is not recorded" in line
 
 
 SAID: dict[str, tuple[Any, tuple[str, ...]]] = {
