@@ -63,6 +63,14 @@ def unquote(word: str) -> str:
     return word
 
 
+_OPTION = re.compile(r"--[A-Za-z][\w\-]*(?:=|\Z)")
+_GIVEN = {
+    "%mlparams": " A param is given as {}=VALUE.",
+    "%%mlrun": " A param is given as --params {}=VALUE.",
+}
+"""How values are given to those commands that people give them as options."""
+
+
 class Line(argparse.ArgumentParser):
     """The parser of one magic; an error is one line, with the nearest option named."""
 
@@ -84,16 +92,27 @@ class Line(argparse.ArgumentParser):
 
     def read(self, line: str) -> argparse.Namespace:
         """Parse a line; :class:`UsageError` when it does not fit."""
-        known, rest = self.parse_known_args(self._joined(split(line)))
+        words = self._joined(split(line))
+        for word in words:
+            if _OPTION.match(word) and word.split("=")[0] not in self._option_string_actions:
+                raise self._unknown(word)
+        known, rest = self.parse_known_args(words)
         if rest:
             word = rest[0]
             if word.startswith("-"):
-                options = self.option_names()
-                hint = did_you_mean(word.split("=")[0], options)
-                listed = "" if hint else f" It knows {', '.join(options)}."
-                raise usage_error(f"{self.prog} has no option {word!r}.{hint}{listed}")
+                raise self._unknown(word)
             raise usage_error(f"{self.prog} does not understand {word!r} here.{self._try()}")
         return known
+
+    def _unknown(self, word: str) -> Exception:
+        """Return the error for an option that there is not, with the way on."""
+        options, name = self.option_names(), word.split("=", maxsplit=1)[0]
+        if name in ("-h", "--help"):
+            return usage_error(f"{self.prog.replace('%%', '%')}? shows what it takes.")
+        hint = did_you_mean(name, options)
+        listed = "" if hint else f" It knows {', '.join(options)}."
+        given = _GIVEN.get(self.prog, "").format(name.lstrip("-"))
+        return usage_error(f"{self.prog} has no option {word!r}.{hint}{listed}{given}")
 
     def apart(self, line: str) -> tuple[str, str]:
         """Return what is no option, as it was typed but for outer quotes; and the rest."""

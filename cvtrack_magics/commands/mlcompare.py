@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from cvtrack_magics.artifacts.paths import ENVIRONMENT, is_metrics, is_samples
 from cvtrack_magics.commands.candidate_loader import TABLES, candidate_from
 from cvtrack_magics.commands.definition import Arg, command
+from cvtrack_magics.commands.typed import listed
 from cvtrack_magics.comparison.data import wanted_texts
 from cvtrack_magics.comparison.result import Compared
 from cvtrack_magics.comparison.sentences import labels_of
@@ -45,7 +46,7 @@ _FOLDERS = ("code", "configs")
 Points = Mapping[str, Mapping[str, Sequence[Point]]]
 
 
-@command(runs=Arg("RUN", many="*"), html=Arg("FILE"))
+@command(runs=Arg("RUN", listed, many="*"), html=Arg("FILE"))
 def mlcompare(*runs: str, html: str | Path = "") -> Comparison:
     """Show why runs differ, and whether one is better than the first.
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from cvtrack_magics.commands.definition import Arg, command
+from cvtrack_magics.commands.typed import joined
 from cvtrack_magics.errors import UsageProblem
 from cvtrack_magics.run.current import get_session
 from cvtrack_magics.run.message import Said
 
 
-@command(name=Arg("EXPERIMENT"))
+@command(name=Arg("EXPERIMENT", joined, many="*"))
 def mlexperiment(name: str | None = None) -> Said:
     """Make an MLflow experiment the current one, creating it when it is new.
 

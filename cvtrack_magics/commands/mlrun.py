@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 from cvtrack_magics.capture.params.logged import describe_params
 from cvtrack_magics.commands.definition import COMMANDS, Arg, Typed, command
 from cvtrack_magics.commands.line import usage_error
-from cvtrack_magics.commands.typed import expression, key_values
+from cvtrack_magics.commands.typed import key_values, named_values
 from cvtrack_magics.delivery import lanes
 from cvtrack_magics.errors import CvtrackError, UsageProblem
 from cvtrack_magics.records import Record, RunSummary
@@ -88,7 +88,7 @@ def run_name(words: list[str], typed: Typed) -> str:
 
 
 def _params(words: list[str], typed: Typed) -> Params:
-    return [(text, expression(text, typed)) for text in words]
+    return [(name or text, value) for text in words for name, value in named_values([text], typed)]
 
 
 @command(

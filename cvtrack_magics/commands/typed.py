@@ -13,8 +13,13 @@ from cvtrack_magics.commands.line import evaluate, pairs, usage_error
 
 
 def expression(text: str, typed: Typed) -> Any:
-    """Return what Python makes of a word."""
-    return evaluate(text, typed.names, typed.magic)
+    """Return what Python makes of a word; a comma behind it only parts it from the next one."""
+    return evaluate(without_comma(text), typed.names, typed.magic)
+
+
+def without_comma(word: str) -> str:
+    """Return a word without the comma that people write behind one of several."""
+    return word.removesuffix(",") or word
 
 
 def key_values(words: list[str], typed: Typed) -> dict[str, str]:
@@ -32,6 +37,12 @@ def joined(words: list[str] | str, typed: Typed) -> str:
     """Return several words as one."""
     del typed
     return words if isinstance(words, str) else " ".join(words)
+
+
+def listed(words: list[str], typed: Typed) -> list[str]:
+    """Return words that may have commas between them."""
+    del typed
+    return [without_comma(word) for word in words if word != ","]
 
 
 def file_or_value(text: str, typed: Typed) -> Any:
@@ -54,7 +65,7 @@ _GIVEN = re.compile(r"(?P<name>[^\W\d][\w./-]*)=(?!=)(?P<value>.+)", re.DOTALL)
 def named_values(words: list[str], typed: Typed) -> list[tuple[str, Any]]:
     """Return what each value of ``%mlparams`` is called, and the value."""
     found = []
-    for text in words:
+    for text in _as_given(words):
         given = _GIVEN.fullmatch(text)
         if given is None:
             found.append((identifier(text.rsplit(".", 1)[-1], ""), expression(text, typed)))
@@ -62,6 +73,19 @@ def named_values(words: list[str], typed: Typed) -> list[tuple[str, Any]]:
         name, value = given["name"], expression(given["value"], typed)
         found.append((name, {name: value} if isinstance(value, Mapping) else value))
     return found
+
+
+def _as_given(words: list[str]) -> list[str]:
+    """Return words with what people put spaces around: ``lr = 0.1``, ``lr: 0.1``."""
+    found: list[str] = []
+    for word in words:
+        if found and (word[:1] == "=" != word[1:2] or found[-1].endswith("=")):
+            found[-1] += word
+        elif found and re.fullmatch(r"[^\W\d][\w./-]*:", found[-1]):
+            found[-1] = f"{found[-1][:-1]}={word}"
+        elif word != ",":
+            found.append(word)
+    return [without_comma(word) for word in found]
 
 
 def identifier(text: str, otherwise: str) -> str:

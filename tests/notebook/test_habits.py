@@ -157,3 +157,52 @@ def test_params_are_given_as_people_guess(shell: Shell, store: str) -> None:
     assert {name: params[name] for name in wanted} == wanted
     assert "no 'resnet18'" in shell.run("%mlparams name=resnet18")
     assert "has no name" in shell.run("%mlparams loss==base")
+
+
+GUESSES = {
+    "%mlparams lr=0.1, bs=32": {"lr": "0.1", "bs": "32"},
+    "%mlparams lr=0.1 , bs=32,": {"lr": "0.1", "bs": "32"},
+    "%mlparams lr = 0.1": {"lr": "0.1"},
+    "%mlparams lr= 0.1 bs =32": {"lr": "0.1", "bs": "32"},
+    "%mlparams lr: 0.1, bs: 32": {"lr": "0.1", "bs": "32"},
+    "%mlparams size=(3,) lr = base": {"size": "[3]", "lr": "0.5"},
+    "%mlparams base, d={'a': 1, 'b': 2}": {"base": "0.5", "d.a": "1", "d.b": "2"},
+}
+REFUSED = {
+    "%mlparams --lr 0.1": "lr=VALUE",
+    "%mlparams --lr=0.1": "lr=VALUE",
+    "%mlparams base==0.5": "has no name",
+    "%mlrun a --lr 0.1": "--params lr=VALUE",
+    "%mlrun a --params": "expected one argument",
+    "%mlrun --help": "%mlrun? shows",
+    "%mlrun a -h": "%mlrun? shows",
+}
+
+
+def test_signs_that_people_put_between_are_no_part_of_a_value(shell: Shell, store: str) -> None:
+    shell.run("base = 0.5")
+    for line, wanted in GUESSES.items():
+        said = shell.run(f"%%mlrun {line!r}\n{line}")
+        assert shell.result.success, said
+        params = runs_of(store)[line].data.params
+        assert {name: params.get(name) for name in wanted} == wanted, line
+    shell.run("%%mlrun 'by option' --params lr=0.1 --params base\n1")
+    found = runs_of(store)["by option"].data.params
+    assert (found["lr"], found["base"]) == ("0.1", "0.5")
+
+
+@pytest.mark.parametrize("line", REFUSED)
+def test_a_guess_that_is_not_taken_is_told_the_way_on(line: str, shell: Shell, store: str) -> None:
+    assert REFUSED[line] in shell.run(f"base = 0.5\n{line}")
+    assert runs_of(store) == {}
+
+
+def test_names_of_experiments_need_no_quotes_and_runs_may_have_commas(
+    shell: Shell, store: str
+) -> None:
+    assert "'my questions'" in shell.run("%mlexperiment my questions")
+    assert "'my questions'" in shell.run("%mlexperiment")
+    shell.run("%%mlrun one\nlog(a=1)")
+    shell.run("%%mlrun two\nlog(a=2)")
+    assert "one" in shell.run("%mlcompare one, two")
+    assert shell.result.success
