@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
+from types import FrameType
 from typing import TypeVar
 
 from cvtrack_magics.run.current import get_session
@@ -30,10 +31,11 @@ def track(iterable: Iterable[T], desc: str = "", *, total: int | None = None) ->
     total : int, optional
         Number of rounds, where ``len(iterable)`` does not say it.
 
-    Yields
-    ------
-    object
-        The items.
+    Returns
+    -------
+    iterator
+        Of the items. Gone through again, as a loader that is wrapped once and used in each
+        epoch, it goes through the iterable again, as one pass more of the same loop.
 
     Examples
     --------
@@ -41,6 +43,36 @@ def track(iterable: Iterable[T], desc: str = "", *, total: int | None = None) ->
     ...     for images, labels in track(loader, "batch"):
     ...         log({"train/loss": step(images, labels)})
     """
+    return _Tracked(iterable, desc, total)
+
+
+class _Tracked(Iterator[T]):
+    """An iterable with a bar: each loop over it is a pass of its own."""
+
+    def __init__(self, iterable: Iterable[T], desc: str, total: int | None) -> None:
+        self._iterable, self._desc, self._total = iterable, desc, total
+        self._begun: Generator[T, None, None] | None = None
+        """The pass that ``next()`` began; that of a loop is the loop's, and ends with it."""
+
+    def __iter__(self) -> Iterator[T]:
+        begun, self._begun = self._begun, None
+        return _items(self._iterable, self._desc, self._total) if begun is None else begun
+
+    def __next__(self) -> T:
+        if self._begun is None:
+            self._begun = _items(self._iterable, self._desc, self._total)
+        return next(self._begun)
+
+    def __len__(self) -> int:
+        return len(self._iterable) if self._total is None else self._total  # type: ignore[arg-type]
+
+    def close(self) -> None:
+        """End the pass that ``next()`` began."""
+        if self._begun is not None:
+            self._begun.close()
+
+
+def _items(iterable: Iterable[T], desc: str, total: int | None) -> Generator[T, None, None]:
     scope = get_session().current
     if scope is None:
         yield from iterable
@@ -60,10 +92,16 @@ def track(iterable: Iterable[T], desc: str = "", *, total: int | None = None) ->
         control.leave(loop)
 
 
-def _site() -> tuple[str, str, int]:
+def _site() -> tuple[str, str, int, int]:
     """Return where in the code the loop stands: two at different places are two loops."""
-    frame = sys._getframe(2)
-    return frame.f_code.co_filename, frame.f_code.co_name, frame.f_lasti
+    frame: FrameType | None = sys._getframe(2)
+    while frame is not None and frame.f_code.co_filename == __file__:  # of next()
+        frame = frame.f_back
+    if frame is None:
+        return "", "", 0, 0
+    code = frame.f_code
+    # a notebook's statements are compiled one by one, and count their instructions from 0
+    return code.co_filename, code.co_name, frame.f_lineno, frame.f_lasti
 
 
 def _length(iterable: object) -> int | None:

@@ -7,7 +7,7 @@ import pytest
 
 from cvtrack_magics.notebook.cells import open_at_first_line
 from tests.conftest import Shell
-from tests.store_views import runs_of
+from tests.store_views import points, runs_of
 
 BELOW = {
     "time": ("%%time\nx = 'time'", "FINISHED"),
@@ -206,3 +206,29 @@ def test_names_of_experiments_need_no_quotes_and_runs_may_have_commas(
     shell.run("%%mlrun two\nlog(a=2)")
     assert "one" in shell.run("%mlcompare one, two")
     assert shell.result.success
+
+
+CELLS: dict[str, tuple[str, dict[str, list[int]]]] = {
+    "a search, then epochs of batches": (
+        "for i in track(range(3)): log({'lr': i})\n"
+        "for e in track(range(2)):\n  for b in track(range(2)): log({'loss': 10 * e + b})",
+        {"lr": [0, 1, 2], "loss": [3, 4, 5, 6]},
+    ),
+    "epochs of batches, then a test": (
+        "for e in track(range(2)):\n  for b in track(range(2)): log({'loss': 10 * e + b})\n"
+        "for i in track(range(2)): log({'test': i})",
+        {"loss": [0, 1, 2, 3], "test": [4, 5]},
+    ),
+    "twice the same lines": (
+        "for e in track(range(2)):\n  for b in track(range(2)): log({'a': 10 * e + b})\n"
+        "for e in track(range(2)):\n  for b in track(range(2)): log({'b': 10 * e + b})",
+        {"a": [0, 1, 2, 3], "b": [4, 5, 6, 7]},
+    ),
+}
+
+
+def test_statements_of_a_cell_are_loops_of_their_own(shell: Shell, store: str) -> None:
+    for name, (body, wanted) in CELLS.items():
+        shell.run(f"%%mlrun {name!r} --no-auto\n{body}")
+        found = runs_of(store)[name]
+        assert {key: [s for s, _ in points(store, found, key)] for key in wanted} == wanted
