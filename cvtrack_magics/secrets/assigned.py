@@ -55,6 +55,8 @@ def find_assigned(
             continue
         before = _NAME_BEFORE.search(text, max(done, first - 64), first)
         start = before.start() if before else first
+        if start < first and text[start - 1 : start] == "\\" and text[start] in "nrt":
+            start += 1  # of a line's end in the source of a text
         after = _NAME_AFTER.match(text, last)
         end = done = after.end() if after else last
         named = _named(text, start, end, certain)
@@ -274,6 +276,10 @@ def _place(text: str, named: Named, tail: re.Match[str]) -> Place:
         return "url"
     if tail["op"] == "=" and connectors.SHELL.search(before):
         return "shell"
+    value = connectors.BARE.match(text, tail.end())
+    lines = value is not None and text.startswith("\\n", value.end())
+    if lines and tail["op"] == ":" and connectors.IN_TEXT.search(before):
+        return "setting"
     if connectors.LINE_START.search(before) and not tail["close"]:
         tight = tail["op"] == "=" and text[named.end] == "=" and not text[tail.end() - 1].isspace()
         if tight and named.name.isupper():

@@ -61,12 +61,12 @@ TAKEN = re.compile(
 )
 """From a quoted name that something is compared with, to what is returned or set then."""
 SETTER = re.compile(
-    r"(?:(?:setdefault|setenv|putenv|getenv|\.get|\.pop|set_env|set_secret|set_key|set_password)"
+    r"(?:(?:setdefault|setenv|putenv|getenv|\.get|\.pop|set_(?:\w{1,20}_)?(?:tag|param|env|secret|key|password|value|config|option|header|item)s?|log_param|putItem|setItem|hset|put)"
     r"\([ \t]{0,4}|[sg]etattr\([^()\n]{1,60},[ \t]{0,4})[\"']\Z"
 )
 """Before a quoted name, whose value is the next argument."""
 SHELL = re.compile(
-    r"(?:(?:^|[\s!;\"'])(?:export|%env|%set_env|ENV|ARG|setx?|-e|--env|--build-arg|env)"
+    r"(?:(?:^|[\s!;\"'])(?:export|%env|%set_env|ENV|ARG|setx?|-e|--env|--build-arg|env|echo)"
     r"[ \t]{1,4}[\"']?|--from-literal=)\Z"
 )
 SOURCE = re.compile(
@@ -76,6 +76,8 @@ SOURCE = re.compile(
 """What stands before a password in the address of a database that is no URL."""
 SET_BY_SPACE = re.compile(r"(?:%env|%set_env|setx|configure set|config set)[ \t]{1,4}\Z")
 LINE_START = re.compile(r"(?:\A|\n)[ \t]{0,16}(?:- )?\Z")
+IN_TEXT = re.compile(r"(?:[\"']|\\n)[ ]{0,8}(?:- )?\Z")
+"""Where a line begins in the source of a text of lines: ``"password: …\\n"``."""
 LINE_END = re.compile(r"[ \t]{0,8}(?:#[^\n]{0,200}|(?<=[ \t]);[^\n]{0,200})?(?:\r?\n|\Z)")
 BLOCK = re.compile(r":[ \t]{0,4}(?:[>|][+\-]?[ \t]{0,4}\r?\n[ \t]{1,40}|&\w{1,30}[ \t]{1,4}(?=\w))")
 """From a name to a value on the next line, as YAML has it."""

@@ -24,7 +24,7 @@ _FORMS: tuple[Form, ...] = (
     (
         "auth",
         "password",
-        rf"auth[ \t]{{0,2}}=[ \t]{{0,2}}\({_GAP}[^()\n,]{{1,100}},{_GAP}{_STRING}",
+        rf"auth[\"']?[ \t]{{0,2}}[:=][ \t]{{0,2}}\({_GAP}[^()\n,]{{1,100}},{_GAP}{_STRING}",
         False,
     ),
     ("Auth(", "password", rf"Auth\({_GAP}[^()\n,]{{1,100}},{_GAP}{_STRING}", False),

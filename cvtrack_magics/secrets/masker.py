@@ -17,6 +17,7 @@ from cvtrack_magics.secrets.columns import find_columns
 from cvtrack_magics.secrets.escape import printable
 from cvtrack_magics.secrets.headers import find_in_headers
 from cvtrack_magics.secrets.hints import hinted
+from cvtrack_magics.secrets.html_tables import find_in_html
 from cvtrack_magics.secrets.inserted import find_inserted
 from cvtrack_magics.secrets.joined import find_over_seams
 from cvtrack_magics.secrets.keys import find_private_keys
@@ -102,6 +103,7 @@ class Masker:
         yield from find_in_headers(text)
         yield from find_in_command_lines(text)
         yield from find_inserted(text)
+        yield from find_in_html(text)
         yield from find_over_seams(text)
         yield from find_in_manifests(text)
         if self._alone:

@@ -15,16 +15,22 @@ _CELL = re.compile(
     rf"(?P<v>[^\s{_BAR}`*&]{{4,400}}){_MARKS}[ \t]{{0,80}}(?(tex)\\\\|[{_BAR}])"
 )
 _FIRST_CELL = re.compile(
-    rf"(?:\A|\n)[ \t]{{0,16}}[{_BAR}]?[ \t*_`]{{0,44}}(?:[^{_BAR}&\n]{{0,40}}[ *_`])?\Z"
+    rf"(?:\A|[\n\"']|\\n)(?:[\w:.\- \t]{{0,40}}[{_BAR}])?"
+    rf"[ \t*_`]{{0,44}}(?:[^{_BAR}&\n]{{0,40}}[ *_`])?\Z"
 )
 _RULE = re.compile(r"[^\n]{0,400}\n[ \t]{0,16}[|│┃║├┠╟+][\s|:+\-─━═┼╋]{3}")
 _MARKED = re.compile(
     rf"(?:[*_`]{{1,3}}[ \t]{{0,4}}[:=]|:[*_`]{{1,3}})[ \t]{{0,8}}{_MARKS}"
     rf"(?P<v>[^\s`*]{{4,400}}){_MARKS}[ \t]{{0,8}}(?:\r?\n|\Z)"
 )
+_LONE = r"(?P<v>[A-Za-z0-9+/_\-.~!@#$%^&*?]{8,1024}={0,2})"
 _NEXT_LINE = re.compile(
     r"(?P<marks>[*_`]{0,3}[ \t]{0,2}[:=]?[*_`]{0,3})[ \t]{0,4}(?:\r?\n[ \t]{0,40}){1,2}[\"'`]?"
-    r"(?P<v>[A-Za-z0-9+/_\-.~!@#$%^&*?]{8,1024}={0,2})[\"'`]?,?[ \t]{0,8}(?:\r?\n|\Z)"
+    rf"{_LONE}[\"'`]?,?[ \t]{{0,8}}(?:\r?\n|\Z)"
+)
+_NEXT_PRINTED = re.compile(  # print("Account key:"); print("…")
+    r"(?P<marks>[ \t]{0,2}[:=])[ \t]{0,2}(?:\\n)?[\"']\)[ \t]{0,4};?\s{0,20}"
+    rf"[\w.]{{1,40}}\([bruf]?[\"']{_LONE}[\"']"
 )
 _SETS = re.compile(
     r"(?:\((?:setq|setf|set!|def|define|defvar|defconst|defparameter|defonce)|#define|"
@@ -61,7 +67,7 @@ def _in_table(text: str, named: Named) -> connectors.Literal | None:
 
 
 def _below(text: str, named: Named) -> connectors.Literal | None:
-    found = _NEXT_LINE.match(text, named.end)
+    found = _NEXT_LINE.match(text, named.end) or _NEXT_PRINTED.match(text, named.end)
     if found is None or is_place(found["v"]) or is_placeholder(found["v"]):
         return None
     value = found["v"]

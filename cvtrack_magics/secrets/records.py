@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from cvtrack_magics.artifacts.paths import PICTURES
 from cvtrack_magics.records import Artifact, Dataset, Notice, Param, Record, Tag
 from cvtrack_magics.secrets.diffs import mask_diff
 from cvtrack_magics.secrets.masker import Masker
@@ -23,6 +24,8 @@ _PLAIN = {
     *(".xml", ".rst", ".ipynb", ".properties", ".ts", ".js", ".r", ".jl", ""),
 }
 _TEXT = _COMMENTED | _PLAIN
+_DRAWN = {".html", ".svg"}
+"""Of pages that are drawn of records, which were masked; they are large."""
 _SETTINGS = {".ini", ".cfg", ".conf", ".properties", ".env", ".toml"}
 
 
@@ -130,17 +133,15 @@ class RecordMasker:
         suffix = PurePosixPath(artifact.path).suffix.lower()
         name = self.text(artifact.path)
         content = artifact.content
-        if suffix not in _TEXT:
-            if isinstance(content, str):
-                return Artifact(name, _encodable(content))
+        if suffix in _DRAWN and artifact.path.startswith(f"{PICTURES}/"):
             return artifact if name == artifact.path else dataclasses.replace(artifact, path=name)
         if content is None:
-            content = _read(artifact.source)
+            content = _read(artifact.source, whole=suffix in _TEXT)
         if content is None:
             return dataclasses.replace(artifact, path=name)
         if isinstance(content, str):
             content = _encodable(content)
-        text, encoding = (content, "") if isinstance(content, str) else _decoded(content)
+        text, encoding = (content, "") if isinstance(content, str) else _decoded(content, suffix)
         masked = self._content(text, name, suffix) if text else text
         if masked == text:
             kept = content if artifact.content is not None else None
@@ -182,13 +183,15 @@ def with_comment(text: str, found: Counter[str]) -> str:
     return said + text
 
 
-def _decoded(content: bytes) -> tuple[str, str]:
+def _decoded(content: bytes, suffix: str) -> tuple[str, str]:
     """Return the text of a file and its encoding; empty for a binary or a very large one."""
     if b"\0" in content[:8192] or len(content) > LARGEST:
         return "", ""
     try:
         return content.decode(), "utf-8"
     except UnicodeDecodeError:
+        if suffix not in _TEXT:
+            return "", ""
         return content.decode("latin-1"), "latin-1"  # each byte comes back as it was
 
 
@@ -204,10 +207,15 @@ def _encodable(text: str) -> str | bytes:
     return text
 
 
-def _read(source: Path | None) -> bytes | None:
+def _read(source: Path | None, *, whole: bool) -> bytes | None:
+    """Return a file's bytes; None for a large one, or where it is ``whole`` only if it is text."""
     try:
         if source is None or source.stat().st_size > LARGEST:
             return None
-        return source.read_bytes()
+        with source.open("rb") as file:
+            head = file.read(8192)
+            if not whole and b"\0" in head:
+                return None
+            return head + file.read()
     except OSError:
         return None

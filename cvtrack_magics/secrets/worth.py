@@ -136,7 +136,8 @@ def is_bare_secret(text: str, value: str, end: int, named: Named, place: Place) 
         long = digit and is_mixed(value) and len(value) >= 8
         word = is_word(value) and len(value) >= _LEAST_LOOSE
         good = (digit or word) if named.kind == "password" else long
-        return good and bool(connectors.LINE_END.match(text, end)) and not value.isdigit()
+        ends = bool(connectors.LINE_END.match(text, end)) or text.startswith("\\n", end)
+        return good and ends and not value.isdigit()
     if place == "flag":
         given = named.kind == "password" and text[end - len(value) - 1] == "=" and is_word(value)
         return given or (len(value) >= 6 and digit and is_mixed(value))

@@ -101,6 +101,14 @@ CELLS = {
     "next line bare": f"AccountKey\n{AZURE}\n",
     "next line quoted": f'storage_key = \\\n    "{AZURE}"\n',
     "next line yaml": f"AZURE_STORAGE_KEY:\n  {AZURE}\n",
+    "row in code": f"print('| password | {WORD} |')",
+    "row behind a logger's words": f"WARNING:root:| **Password** | `{WORD}` |",
+    "printed below": f"print('Storage account key:'); print('{AZURE}')",
+    "data frame": "<table><thead>\n<tr><th></th>\n<th>user</th>\n<th>password</th></tr></thead>\n"
+    f"<tbody>\n<tr>\n<th>0</th>\n<td>bob</td>\n<td>{WORD}</td></tr>\n"
+    f"<tr><th>1</th><td>ann</td><td>{PASSWORD}</td></tr></tbody></table>",
+    "lines in code": f"f.write('user: bob\\npassword: {WORD}\\n')",
+    "key in lines of code": f"text = '\\napi_key: \"{KEY}\"\\n'",
     "prompt": f"Password:\n{PASSWORD}\n",
 }
 
@@ -126,6 +134,10 @@ expect "*assword:" {{ send "{WORD}\r" }}
 child.expect("assword:"); child.sendline("{WORD}")
 tn.read_until(b"Password: "); tn.write(b"{WORD}\n")
 stdin.write("{PASSWORD}\n")
+log_text('expect "assword:"\nsend "{WORD}\\r"', 'a.exp')
+cfg = {{"auth": ("bob", "{PASSWORD}")}}
+set_experiment_tag("password", "{WORD}")
+!echo 'db_password={WORD}' >> .env
 Minio("h:9000", "BOBUSER", "{PASSWORD}")
 boto3.Session("BOBUSER", "{drawn(40)}")
 Redis("h", 6379, 0, "{PASSWORD}")
@@ -176,5 +188,10 @@ choices = [("password", "Password"), ("token", "Token")]
 raise ValueError("password is required")
 <td>password</td><td>string</td>
 first pass: 0.93
+print("password: required\n")
+print("Token:"); print("accepted")
+<thead><tr><th>password</th></tr></thead><tbody><tr><td>yes</td></tr></tbody>
+<thead><tr><th>token</th></tr></thead><tbody><tr><td>resnet50</td></tr></tbody>
+ax.set_title("password", "centre")
 key: 9f8e7d6c5b4a39281706f5e4d3c2b1a0
 """.strip().split("\n")

@@ -280,6 +280,15 @@ HOSTILE = {
     },
     **{
         f"{part!r}": part
+        for part in (
+            "<thead><th>password",
+            "<tbody>",
+            "<thead>password<tbody><td>",
+            "a</table><thead>",
+        )
+    },
+    **{
+        f"{part!r}": part
         for part in ("ConvertTo-SecureString ", "password As a =", "api.key=", "?key=")
     },
 }

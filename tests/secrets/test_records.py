@@ -46,6 +46,9 @@ RECORDS: dict[str, Record] = {
     "latin-1 module": Artifact("code/modules/b.py", f"# é\nt = '{TOKEN}'\n".encode("latin-1")),
     "config": Artifact("configs/a.yaml", f"t: {TOKEN}\n"),
     "json": Artifact("a.json", json.dumps({"t": TOKEN})),
+    "a kind of file that nobody knows": Artifact("a.erl", f"x() -> {TOKEN}.\n"),
+    "its bytes": Artifact("a.zig", f"t = {TOKEN}\n".encode()),
+    "a page": Artifact("report.html", f"<b>{TOKEN}</b>"),
     "file name": Artifact(f"files/{TOKEN}.bin", b"\0"),
 }
 
@@ -68,6 +71,24 @@ def test_a_file_of_the_users_is_looked_through(tmp_path: Path) -> None:
     path.write_text("plain")
     clean = Artifact("a.txt", source=path)
     assert RecordMasker(Masker()).records([clean]) == [clean]
+
+
+BINARY = {
+    "null bytes": b"\0" + TOKEN.encode(),
+    "no UTF-8": b"\xff\xfe\x80" + TOKEN.encode(),
+}
+
+
+@pytest.mark.parametrize("content", BINARY.values(), ids=BINARY)
+@pytest.mark.parametrize("given", ["as bytes", "as a file"])
+def test_what_is_no_text_stays_to_the_byte(content: bytes, given: str, tmp_path: Path) -> None:
+    source = tmp_path / "w.weights"
+    source.write_bytes(content)
+    record = Artifact("w.weights", content)
+    if given == "as a file":
+        record = Artifact("w.weights", source=source)
+    assert RecordMasker(Masker()).records([record]) == [record]
+    assert source.read_bytes() == content
 
 
 def test_masked_code_says_so_and_keeps_its_lines() -> None:
