@@ -48,7 +48,7 @@ def replaced_in(module: ModuleType, source: bytes, path: Path) -> list[str]:
     found = []
     for name in wrapped:
         value = _innermost(_value(module, name))
-        if _is_of_notebook(value):
+        if _is_of_notebook(value) and not _is_of(value, path):  # a script's are of both
             found.append(f"{module.__name__}.{name} ({_origin(value)})")
     for name in functions:
         value = _value(module, name)

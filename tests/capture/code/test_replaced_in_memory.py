@@ -14,6 +14,7 @@ from unittest import mock
 import pytest
 
 from cvtrack_magics.capture.code import stale
+from cvtrack_magics.capture.code.replaced_code import replaced_in
 from cvtrack_magics.records import Artifact, Notice, Tag
 from tests.conftest import Shell
 from tests.store_views import artifact, runs_of
@@ -228,3 +229,43 @@ def test_autoreload_is_followed(shell: Shell, store: str, tmp_path: Path) -> Non
 
 def _value(text: str, after: str) -> int:
     return int(text.split(after)[1].split("\n", maxsplit=1)[0])
+
+
+SCRIPT = """
+import functools
+relu = lambda x: max(x, 0)
+sq, cube = (lambda x: x * x), (lambda x: x**3)
+def deco(f):
+    return lambda *a: f(*a)
+def wraps(f):
+    @functools.wraps(f)
+    def inner(*a):
+        return f(*a)
+    return inner
+@deco
+def h(x):
+    return x
+@wraps
+def k(x):
+    return x
+class A:
+    m = lambda self: 2
+    @property
+    def p(self):
+        return 1
+"""
+
+
+@pytest.mark.parametrize("name", ["__main__", "helpers"])
+def test_a_scripts_own_lambdas_and_decorated_functions_are_its_own(
+    name: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "train.py"
+    module = ModuleType(name)
+    exec(compile(SCRIPT, str(path), "exec"), vars(module))
+    assert replaced_in(module, SCRIPT.encode(), path) == []
+    typed: dict[str, Any] = {"__name__": "__main__"}
+    exec(compile("relu = lambda x: x", "<ipython-input-1>", "exec"), typed)
+    vars(module)["relu"] = typed["relu"]
+    (said,) = replaced_in(module, SCRIPT.encode(), path)
+    assert said.startswith(f"{name}.relu ")
