@@ -129,11 +129,19 @@ class MagicMatcher:
 def _offers(asked: Asked) -> Iterator[str]:
     action = asked.action
     if action is not None:
-        yield from _values(action, asked)
+        values = list(_values(action, asked))
+        yield from values or _NUMBERS.get(action.type, ())
         return
     if not asked.word.startswith("-") and asked.positional is not None:
         yield from _values(asked.positional, asked)
     yield from asked.parser.option_names()
+
+
+_NUMBERS: dict[Any, tuple[str, ...]] = {
+    int: ("0", "1", "2", "4", "8", "16", "42", "100"),
+    float: ("0.01", "0.05", "0.1", "0.5", "0.9", "0.95", "1.0"),
+}
+"""What is offered for a number: without an offer of ours the shell asks others for theirs."""
 
 
 def _values(action: argparse.Action, asked: Asked) -> Iterator[str]:

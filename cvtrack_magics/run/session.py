@@ -469,11 +469,17 @@ class Session:
                 scope.parent.under[label] = thin
 
     def has_many_cards(self, scope: RunScope) -> bool:
-        """Whether a child run that ends now is told in a line, since the cell has many."""
-        if scope.parent is None:
+        """Whether a child run that ends now is told in a line, since the cell has many.
+
+        They are counted under the outermost run: children of children are cards as well.
+        """
+        top = scope
+        while top.parent is not None:
+            top = top.parent
+        if top is scope:
             return False
-        shown = self._cards.get(scope.parent, 0)
-        self._cards[scope.parent] = shown + 1
+        shown = self._cards.get(top, 0)
+        self._cards[top] = shown + 1
         return shown >= MOST_CARDS
 
     # -- metrics

@@ -98,6 +98,17 @@ def test_our_words_come_first_and_nothing_foreign(offers: Any, shell: Any, line:
     assert set(found) <= known | set(shell.ip.user_ns)
 
 
+@pytest.mark.parametrize(
+    "line", ["%%mlrun r --seed ", "%%mlrun r --seed 4", "%mlgate digits --margin ", "%mlseed 3 --"]
+)
+def test_a_number_is_offered_numbers(offers: Any, shell: Any, line: str) -> None:
+    (Path.cwd() / "4-a-file-of-that-folder").touch()
+    with provisionalcompleter():
+        found = [one.text for one in shell.ip.Completer.completions(line, len(line))]
+    assert found
+    assert all(word.replace(".", "").isdigit() or word == "--deterministic" for word in found)
+
+
 def test_python_is_completed_where_we_have_no_word(offers: Any, shell: Any) -> None:
     shell.ip.user_ns["something"] = "text"
     line = "%mlparams something.cap"

@@ -232,3 +232,22 @@ def test_statements_of_a_cell_are_loops_of_their_own(shell: Shell, store: str) -
         shell.run(f"%%mlrun {name!r} --no-auto\n{body}")
         found = runs_of(store)[name]
         assert {key: [s for s, _ in points(store, found, key)] for key in wanted} == wanted
+
+
+NESTS = {
+    "one in another": "from contextlib import ExitStack\nwith ExitStack() as held:\n"
+    "    for i in range(15): held.enter_context(mlrun(f'n{i}', nested=True))",
+    "one after another": "for i in range(15):\n    with mlrun(f'n{i}', nested=True): pass",
+    "folds of epochs": "for i in range(5):\n    with mlrun(f'n{i}', nested=True):\n"
+    "        for j in range(2):\n            with mlrun(f'n{i}.{j}', nested=True): pass",
+}
+
+
+def test_fifteen_child_runs_are_no_fifteen_cards(shell: Shell, store: str) -> None:
+    shell.run("from cvtrack_magics import mlrun")
+    for way, body in NESTS.items():
+        said = shell.run(f"%%mlrun {way!r} --no-auto\n{body}")
+        assert shell.result.success, said
+        ends = [line for line in said.splitlines() if line.startswith("✓ FINISHED")]
+        assert len(ends) == 16, said
+        assert said.count("  experiment  ") == 4, said  # three cards, and that of the run itself
