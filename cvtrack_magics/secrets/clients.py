@@ -61,6 +61,8 @@ FORMS: tuple[Form, ...] = (
         r"sqlplus (?:-\w{1,10}[ \t]){0,3}\w{1,64}/(?P<v>[^\s\"'@/]{4,200})",
         True,
     ),
+    ("-pass pass:", "password", r"-pass pass:(?P<v>[^\s\"']{4,200})", False),
+    ("PRAGMA key", "password", rf"PRAGMA key[ \t]{{0,4}}=[ \t]{{0,4}}{STRING}", False),
     ("-passin pass:", "password", r"-passin pass:(?P<v>[^\s\"']{4,200})", False),
     ("-passout pass:", "password", r"-passout pass:(?P<v>[^\s\"']{4,200})", False),
     ("--from-literal=", "password", rf"--from-literal=[\"']?[\w.\-]{{1,64}}={_BARE}", True),

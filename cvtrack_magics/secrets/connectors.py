@@ -67,7 +67,8 @@ SETTER = re.compile(
 """Before a quoted name, whose value is the next argument."""
 SHELL = re.compile(
     r"(?:(?:^|[\s!;\"'])(?:export|%env|%set_env|ENV|ARG|setx?|-e|--env|--build-arg|env|echo)"
-    r"[ \t]{1,4}[\"']?|--from-literal=)\Z"
+    r"[ \t]{1,4}[\"']?|(?:--set|--set-string|--?var)[ \t=][\"']?(?:[\w\-]{1,30}\.){0,4}|"
+    r"--from-literal=)\Z"
 )
 SOURCE = re.compile(
     r"(?i)(?:host|user|username|user id|userid|uid|login|dbname|database|server|port)="

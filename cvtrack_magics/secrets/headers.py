@@ -114,12 +114,15 @@ _FORMS: tuple[Form, ...] = (
         rf"jwt\.encode\({_GAP}(?:\{{[^{{}}]{{0,300}}\}}|[\w.]{{1,60}}),{_GAP}[bB]?{_STRING}",
         True,
     ),
-    (
-        "echo ",
-        "password",
-        r"echo[ \t]{1,4}(?:-n[ \t]{1,4})?[\"']?(?P<v>[^\s\"'|]{4,200})[\"']?[ \t]{0,4}\|[ \t]{0,4}"
-        r"(?:sudo -S|docker login|gh auth|kinit|passwd|cryptsetup)",
-        False,
+    *(
+        (
+            f"{says} ",
+            "password",
+            rf"{says}[ \t]{{1,4}}(?:-n[ \t]{{1,4}})?[\"']?(?P<v>[^\s\"'|]{{4,200}})[\"']?"
+            r"[ \t]{0,4}\|[ \t]{0,4}(?:sudo -S|docker login|gh auth|kinit|passwd|cryptsetup)",
+            False,
+        )
+        for says in ("echo", "printf")
     ),
     ("sshpass -p", "password", r"sshpass -p[ \t]{0,4}[\"']?(?P<v>[^\s\"']{4,200})", False),
     (

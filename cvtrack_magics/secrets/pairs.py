@@ -37,7 +37,7 @@ _SETS = re.compile(
     r"(?:\A|[\n;{])[ \t]{0,16}(?:set|local|global|dict set \w{1,40}|variable|const))"
     r"[ \t]{1,8}(?:[*:$]{0,3}|[\w:]{1,40}\()\Z"
 )
-_WORDS = re.compile(r"[*)]?[ \t]{1,40}(?:(?:is|was|lautet|ist|est)[ \t:]{1,4})?")
+_WORDS = re.compile(r"[*)]?[ \t]{1,40}(?:\.[ \t]{1,4}|(?:is|was|lautet|ist|est)[ \t:]{1,4})?")
 _BRACED = re.compile(r"\)?[ \t]{1,8}\{(?P<v>[^{}\s]{4,400})\}")
 _PAIR = re.compile(
     r"(?:\{[ \t]{0,4}:?|[\[,(]\s{0,8}[(\[][bu]?[\"']|[Dd]?efine\([\"']?|put\([\"'])\Z"

@@ -77,6 +77,10 @@ rabbitmqctl change_password | #2
 keytool | !-storepass !-keypass !-srcstorepass !-deststorepass
 jarsigner | !-storepass !-keypass
 openssl | -k -K
+openssl passwd | #1
+mkpasswd | #1
+useradd | -p --password
+usermod | -p --password
 gpg | --passphrase
 unzip | -P
 zip | -P
@@ -163,7 +167,7 @@ _PIPED = re.compile(
     r"[ \t]{0,4}\|[ \t]{0,4}(?:sudo[ \t]{1,4})?chpasswd"
 )
 _HERE = re.compile(
-    r"(?:kinit|su|sudo -S|passwd|cryptsetup|gpg)\b[^\n<]{0,80}<<<"
+    r"(?:kinit|gh auth login|su|sudo -S|passwd|cryptsetup|gpg)\b[^\n<]{0,80}<<<"
     r"[ \t]{0,4}[\"']?(?P<v>[^\s\"'$]{4,200})"
 )
 _GRAMMARS: dict[str, list[tuple[list[str], list[str]]]] = {}

@@ -52,6 +52,14 @@ subprocess.run(["curl", "-su", "bob:{WORD}", "https://h.example"])
 !ssh-keygen -t rsa -N "{PASSWORD}"
 !impdp bob/{PASSWORD}@orcl
 !docker run -e MYSQL_ROOT_PASSWORD={WORD} mysql
+!helm install x --set auth.password={WORD},b=2
+!terraform apply -var "db_password={WORD}"
+!openssl enc -aes-256-cbc -pass pass:{WORD} -in a
+!openssl passwd -6 {PASSWORD}
+!useradd -p {PASSWORD} bob
+printf '{WORD}' | docker login -u bob --password-stdin
+PRAGMA key = '{WORD}';
+(password . "{WORD}")
 !ansible all -e "ansible_password={WORD}"
 """.strip().split("\n")
 
@@ -188,6 +196,9 @@ choices = [("password", "Password"), ("token", "Token")]
 raise ValueError("password is required")
 <td>password</td><td>string</td>
 first pass: 0.93
+!helm install x --set image.token=latest
+openssl passwd -6
+!useradd -m bob
 print("password: required\n")
 print("Token:"); print("accepted")
 <thead><tr><th>password</th></tr></thead><tbody><tr><td>yes</td></tr></tbody>
