@@ -50,7 +50,8 @@ def collect(
         or maps (depth).
     loader : iterable
         Yields (images, truth). Samples of a ``DataLoader`` are named by their index in the
-        data set, through Subset and sampler; those of anything else by their place. What a
+        data set, through Subset and sampler; those of a list by their place, and where the
+        order is not known (a generator) by the digest of their picture. What a
         ``DistributedSampler`` repeats to fill up its last round is left out, so that the ranks
         joined are the data set once; what ``drop_last`` leaves out is said.
     task : str
@@ -79,16 +80,16 @@ def collect(
     make = getattr(Predictions, str(task), None)
     if task not in Task.__args__ or make is None:  # type: ignore[attr-defined]
         raise UsageProblem(f"task={task!r} is none of {', '.join(Task.__args__)}.")  # type: ignore[attr-defined]
-    if classes is None:
-        classes = names_in(getattr(loader, "dataset", None))
+    order = Order(loader)
+    classes = names_in(order.dataset) if classes is None else classes
     place = device if device is not None else _device_of(model)
-    total = _total(loader)
+    total = _total(order.dataset)
     softmax: bool | None = None if kind_of(task).may_end_in_softmax else False
     parts: list[Predictions] = []
     times: list[tuple[int, float]] = []
-    done, order, whole, unknown = 0, Order(loader), True, ""
+    done, whole, unknown = 0, True, ""
     inputs = _Inputs()
-    with evaluating(model), torch.no_grad(), order.watching(loader):
+    with evaluating(model), torch.no_grad(), order.watching():
         for batch in loader:
             if not isinstance(batch, (tuple, list)) or len(batch) < 2:
                 raise _no_pair(batch)
@@ -101,7 +102,7 @@ def collect(
             _wait(place)
             spent = time.perf_counter() - started
             if value_range is None:
-                value_range, unknown = _range(images, layout, getattr(loader, "dataset", None))
+                value_range, unknown = _range(images, layout, order.dataset)
             rows = slice(done, done + len(images))
             given = {"ids": order.ids(rows.start, rows.stop), **options}
             given |= {"layout": layout, "value_range": value_range}
@@ -242,8 +243,8 @@ def _wait(device: Any) -> None:
         torch.mps.synchronize()
 
 
-def _total(loader: Any) -> int:
+def _total(dataset: Any) -> int:
     try:
-        return len(loader.dataset)
+        return len(dataset)
     except (AttributeError, TypeError):
         return 0

@@ -11,6 +11,7 @@ from torch.utils.data import (
     BatchSampler,
     ConcatDataset,
     DataLoader,
+    IterableDataset,
     SequentialSampler,
     Subset,
     SubsetRandomSampler,
@@ -18,6 +19,7 @@ from torch.utils.data import (
     WeightedRandomSampler,
 )
 from torch.utils.data.distributed import DistributedSampler
+from tqdm import tqdm
 
 from cvtrack_magics.tasks.evaluate import measure
 from cvtrack_magics.tasks.predictions import Predictions
@@ -59,6 +61,84 @@ def test_ids_are_the_data_sets_own(what: str) -> None:
     found = collected(loader)
     assert found.ids == tuple(str(label) for label in found.labels.truth)  # its index is its label
     assert loader.batch_sampler.sampler is sampler
+
+
+class Groups:
+    """A batch sampler of one's own, as of lengths or of classes."""
+
+    def __init__(self) -> None:
+        self.groups = torch.randperm(COUNT).split(3)
+
+    def __iter__(self) -> Any:
+        return iter([group.tolist() for group in self.groups])
+
+    def __len__(self) -> int:
+        return len(self.groups)
+
+
+class Batches(BatchSampler):
+    """A subclass of PyTorch's."""
+
+
+OWN_BATCHES: dict[str, Callable[[], Any]] = {
+    "any object": Groups,
+    "a list": lambda: [[8, 1], [4], [0, 9, 2]],
+    "a subclass": lambda: Batches(SubsetRandomSampler(range(COUNT)), 2, False),
+}
+
+
+@pytest.mark.parametrize("bar", [False, True])
+@pytest.mark.parametrize("workers", [0, 1])
+@pytest.mark.parametrize("what", OWN_BATCHES)
+def test_batches_of_ones_own_have_the_data_sets_ids(what: str, workers: int, bar: bool) -> None:
+    if workers and (bar or what != "any object"):
+        workers = 0  # starting them costs seconds, and they draw nothing
+    batches = OWN_BATCHES[what]()
+    loader = DataLoader(DATA, batch_sampler=batches, num_workers=workers)
+    found = collected(tqdm(loader, disable=True) if bar else loader)
+    assert found.ids == tuple(str(label) for label in found.labels.truth)
+    assert loader.batch_sampler is batches
+
+
+class Stream(IterableDataset[Any]):
+    """Gives the samples in another order each time."""
+
+    def __iter__(self) -> Any:
+        return iter([DATA[at] for at in torch.randperm(COUNT).tolist()])
+
+
+class Wrapped:
+    """A loader below another one, as helpers make them."""
+
+    def __init__(self, loader: Any) -> None:
+        self.loader, self.dataset = loader, loader.dataset
+
+    def __iter__(self) -> Any:
+        return iter(self.loader)
+
+
+UNKNOWN: dict[str, Callable[[], Any]] = {
+    "generator": lambda: (batch for batch in DataLoader(DATA, 3, shuffle=True)),
+    "stream": lambda: DataLoader(Stream(), 3),
+    "wrapped": lambda: Wrapped(DataLoader(DATA, 3, shuffle=True)),
+    "chunks": lambda: DataLoader(
+        TensorDataset(*(part[:, None] for part in DATA.tensors)), batch_size=None, shuffle=True
+    ),
+}
+
+
+@pytest.mark.parametrize("what", UNKNOWN)
+def test_samples_of_an_unknown_order_have_one_name_in_every_run(what: str) -> None:
+    torch.manual_seed(0)
+    first, second = (collected(UNKNOWN[what]()) for _ in range(2))
+    named = [dict(zip(found.ids, found.labels.truth, strict=True)) for found in (first, second)]
+    assert first.ids != second.ids
+    assert named[0] == named[1]
+
+
+def test_batches_of_a_list_are_named_by_their_place() -> None:
+    batches = [(images, labels) for images, labels in DataLoader(DATA, 4)]
+    assert collected(batches).ids == tuple(map(str, range(COUNT)))
 
 
 def test_what_was_drawn_twice_has_two_names() -> None:
