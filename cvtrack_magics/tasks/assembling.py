@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from cvtrack_magics.tasks.base import Task, TaskData
 from cvtrack_magics.tasks.samples import Samples
+from cvtrack_magics.vision.maps import Maps
 
 if TYPE_CHECKING:
     from cvtrack_magics.tasks.predictions import Predictions
@@ -31,10 +32,32 @@ def made(
         data,
         common.seconds,
         common.names,
-        tuple(dict.fromkeys(notes)),
+        tuple(dict.fromkeys((*common.notes, *notes, *_of_shapes(common, data)))),
         common.given,
     )
     return found
+
+
+def _of_shapes(common: Samples, data: TaskData) -> list[str]:
+    """Say that maps are of another shape than their pictures, over which they are drawn.
+
+    A smaller map of the same shape is usual, with a pixel's rounding.
+    """
+    maps = [getattr(data, name, None) for name in ("truth", "heat")]
+    planes = [list(one.items) for one in maps if isinstance(one, Maps)]
+    if common.pixels is None or not planes:
+        return []
+    other = []
+    for (height, width), plane in zip(common.sizes.tolist(), planes[-1], strict=True):
+        high, wide = plane.shape
+        if abs(wide * height - high * width) > max(high, wide, height, width):
+            other.append(f"{high} × {wide} over {height} × {width}")
+    if not other:
+        return []
+    return [
+        f"{len(other):,} of {len(common.sizes):,} maps have another shape than their picture "
+        f"({other[0]}) and are drawn stretched; were both cut out alike?"
+    ]
 
 
 def length(*values: Any) -> int | None:

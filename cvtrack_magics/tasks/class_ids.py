@@ -63,6 +63,29 @@ def labels_of(item: Mapping[str, Any], what: str) -> Any:
     )
 
 
+def refuse_unlabelled(items: Any, what: str, count: int) -> None:
+    """Refuse objects without a class where there is more than one.
+
+    Raises
+    ------
+    UsageProblem
+        Boxes or masks of one image have no labels, and there are ``count`` classes.
+    """
+    entries = [items] if isinstance(items, Mapping) else items
+    for at, item in enumerate(entries if count > 1 else ()):
+        if isinstance(item, Mapping):
+            objects = item.get("boxes") if item.get("boxes") is not None else item.get("masks")
+            lacking = objects is not None and labels_of(item, what) is None
+        else:  # supervision.Detections
+            objects = getattr(item, "xyxy", None)
+            lacking = objects is not None and getattr(item, "class_id", 0) is None
+        if lacking and objects is not None and len(objects):
+            raise UsageProblem(
+                f"{what} of image {at}: the boxes have no labels, and there are {count} classes.",
+                "Give the class of each object as labels (class_id of supervision's).",
+            )
+
+
 def scores_of(item: Mapping[str, Any], what: str) -> Any:
     """Return the scores of one image's dict, under whichever known key they are, or None.
 

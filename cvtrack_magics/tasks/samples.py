@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from cvtrack_magics.errors import UsageProblem
 from cvtrack_magics.vision.given import Given, given_of
-from cvtrack_magics.vision.images import Layout, Range, to_images
+from cvtrack_magics.vision.images import Layout, Range, doubts, to_images
 from cvtrack_magics.vision.pixels import Pixels
 
 
@@ -27,6 +27,7 @@ class Samples:
     pixels: Pixels | None
     seconds: float
     given: Given | None = None
+    notes: tuple[str, ...] = ()
 
     @classmethod
     def of(
@@ -43,12 +44,15 @@ class Samples:
     ) -> Samples:
         """Return names, pictures and sizes of samples, from what was given of them."""
         pixels = images if isinstance(images, Pixels) else None
+        notes: tuple[str, ...] = ()
         if pixels is None and images is not None:
-            pixels = Pixels(to_images(images, layout=layout, value_range=value_range))
+            read = to_images(images, layout=layout, value_range=value_range)
+            pixels, notes = Pixels(read), doubts(images, read)
         if pixels is not None:
             shapes = pixels.sizes
             if count is not None and len(pixels) != count:
                 raise UsageProblem(f"{len(pixels)} images, but the truth or output of {count}.")
+            _check_sizes(sizes, shapes)
         elif sizes is not None:
             shapes = np.asarray(sizes, np.int64).reshape(-1, 2)
         elif count is not None:
@@ -64,7 +68,23 @@ class Samples:
         if captions and len(captions) != total:
             raise UsageProblem(f"names: expected {total}, one a sample; saw {len(captions)}.")
         given = given_of(images, chosen, layout)
-        return cls(total, chosen, captions, shapes, pixels, float(seconds), given)
+        return cls(total, chosen, captions, shapes, pixels, float(seconds), given, notes)
+
+
+def _check_sizes(said: Any, shapes: npt.NDArray[np.int64]) -> None:
+    """Refuse sizes other than those of the pictures: boxes and masks are in one of the two."""
+    if said is None:
+        return
+    given = np.asarray(said, np.int64).reshape(-1, 2)
+    if len(given) != len(shapes):
+        raise UsageProblem(f"sizes: expected {len(shapes)}, one a picture; saw {len(given)}.")
+    wrong = np.flatnonzero((given != shapes).any(axis=1))
+    if len(wrong):
+        (high, wide), (height, width) = given[wrong[0]], shapes[wrong[0]]
+        raise UsageProblem(
+            f"sizes: picture {wrong[0]} is {height} × {width}, and is said to be {high} × {wide}.",
+            "Leave out sizes=, or give the pictures of that size: boxes and masks are in theirs.",
+        )
 
 
 def _ids(ids: Any, total: int, digests: Callable[[], list[str]] | None) -> tuple[str, ...]:

@@ -21,6 +21,9 @@ _FORMATS = (
     "TIFF", "WEBP",
 )  # fmt: skip
 ORIENTATION = 0x0112  # EXIF's tag: 1 is upright
+TURNED = (
+    "{:,} of {:,} pictures are stored turned (EXIF orientation); they are taken as they are stored."
+)
 TEXT_LIMIT = 4_000_000_000
 """Bytes of a JSON file; may be set higher."""
 COORDINATE_LIMIT = 1e6
@@ -30,6 +33,7 @@ COORDINATE_LIMIT = 1e6
 def shown(value: Any) -> str:
     """Return a value of a file in one short line, cut in its middle: a path's end is its name."""
     text = ascii(value) if not isinstance(value, str) or not value.isprintable() else repr(value)
+    text = " ".join(text.split())  # tables and arrays go over several lines
     return text if len(text) <= 90 else f"{text[:30]}…{text[-55:]}"
 
 
@@ -84,7 +88,7 @@ def read_json(path: Path, what: str) -> Any:
     if regular(path, what).stat().st_size > TEXT_LIMIT:
         raise UsageProblem(f"{what}: {shown(str(path))} is over {TEXT_LIMIT / 1e9:g} GB.")
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(path.read_text(encoding="utf-8-sig"))
     except RecursionError:
         raise UsageProblem(f"{what}: {shown(str(path))} is nested too deeply.") from None
     except (ValueError, OSError) as error:
@@ -141,8 +145,7 @@ def picture(path: Path, what: str) -> Picture:
             with Image.open(path, formats=formats) as opened:
                 checked_size(opened.height, opened.width, f"{what}: {shown(path.name)}")
                 stored = opened.copy() if is_grey(opened) else opened.convert("RGB")
-                turned = opened.getexif().get(ORIENTATION, 1) in range(2, 9)
-                upright = ImageOps.exif_transpose(stored) if turned else None
+                upright = ImageOps.exif_transpose(stored) if is_turned(opened) else None
                 sixteen = opened.format == "PNG" and stored.mode.startswith("I")
                 return Picture(stored, upright, sixteen)
     except UsageProblem:
@@ -155,6 +158,12 @@ def picture(path: Path, what: str) -> Picture:
     except Exception as error:
         said = str(error).split("\n", 1)[0][:120]
         raise UsageProblem(f"{what}: {shown(str(path))} cannot be read ({said}).") from None
+
+
+def is_turned(picture: Any) -> bool:
+    """Whether a PIL image says in its EXIF data that it is to be turned or mirrored."""
+    exif = getattr(picture, "getexif", None)
+    return exif is not None and exif().get(ORIENTATION, 1) in range(2, 9)
 
 
 def is_grey(picture: Any) -> bool:

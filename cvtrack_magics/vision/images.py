@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cvtrack_magics.errors import UsageProblem
+from cvtrack_magics.vision import foreign
 from cvtrack_magics.vision.arrays import Array, shape_of, to_array
 from cvtrack_magics.vision.foreign import is_grey
 from cvtrack_magics.vision.normalisation import (
@@ -82,6 +83,34 @@ def range_to_show(
         low, high = _extremes(images)
         said = f"{problem.problem} They are shown from the least value to the greatest. "
         return (low, high if high > low else low + 1), said + (problem.hint or "")
+
+
+def doubts(value: Any, images: Sequence[Image]) -> tuple[str, ...]:
+    """Return a line for each thing in which pictures as they were read may be others.
+
+    Parameters
+    ----------
+    value : array, tensor, PIL image or sequence of them
+        As they were given.
+    images : sequence of uint8 arrays
+        As they were read.
+    """
+    given = value if isinstance(value, Sequence) else [value] if _is_pil(value) else ()
+    turned = sum(_is_pil(item) and foreign.is_turned(item) for item in given)
+    fourth = sum(
+        image.ndim == 3 and image.shape[2] == 4 and bool(image[..., 3].min() < 255)
+        for image, item in zip(images, given or [None] * len(images), strict=True)
+        if not _is_pil(item)
+    )
+    lines = []
+    if turned:
+        lines.append(foreign.TURNED.format(turned, len(images)))
+    if fourth:
+        lines.append(
+            f"{fourth:,} of {len(images):,} pictures have a fourth channel, which was read as "
+            "transparency; if it is another band, give the three to be shown."
+        )
+    return tuple(lines)
 
 
 def _singles(value: Any, layout: Layout | None) -> list[Array]:

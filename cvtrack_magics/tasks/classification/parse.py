@@ -20,6 +20,10 @@ AFTER_SOFTMAX = (
     "logits: every row lies within 0..1 and sums to 1, so they were read as the "
     "probabilities they are; probabilities= says so."
 )
+_ONE_VALUE = (
+    "scores: one value a sample, each within 0..1, was read as the probability of the second "
+    "class; if they are logits, say logits= (probabilities= says that they are none)."
+)
 _TORCH_IGNORE = -100
 _SOFTMAX_SLACK, _HALF_SLACK, _ROWS = 1e-5, 5e-3, 4
 
@@ -62,6 +66,7 @@ def read_classes(
     if how == "logits":
         how = _logits_or_probabilities(table, notes)
     guessed = "" if how or table.ndim > 1 else _recognise(table)
+    notes += [_ONE_VALUE] if guessed == "probabilities" else []
     probs = _probabilities(table, how or guessed or _recognise(table))
     names = class_names(classes, probs.shape[1])
     if len(names) != probs.shape[1]:

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from cvtrack_magics.errors import UsageProblem
 from cvtrack_magics.integers import whole
+from cvtrack_magics.tasks.detection.coco_doubts import given, of_points, of_twice
 from cvtrack_magics.vision import foreign
 from cvtrack_magics.vision.masks import Mask, boxes_of, encode
 
@@ -123,11 +124,11 @@ class CocoData:
         self.classes = tuple(_name_of(categories[key], key, notes) for key in ids)
         self.pictures = None if folder is None else self._read(folder, notes)
         self.sizes = self._sizes()
-        self.truth = self._by_image(data.get("annotations") or (), "truth", scored=False)
+        self.truth = self._by_image(_objects_of(data, "truth", notes), "truth", notes, scored=False)
         said = load(results, "predictions") if results is not None else ()
         if isinstance(said, Mapping):
-            said = said.get("annotations") or ()
-        self.predictions = self._by_image(said, "predictions", scored=True)
+            said = _objects_of(said, "predictions", notes)
+        self.predictions = self._by_image(said, "predictions", notes, scored=True)
 
     def _read(self, folder: Any, notes: list[str]) -> list[Any]:
         """Return the images of a folder, of the size that the file says."""
@@ -154,10 +155,7 @@ class CocoData:
                 picture = (np.asarray(picture, np.float64) / 257 + 0.5).astype(np.uint8)
             found.append(picture)
         if turned:
-            notes.append(
-                f"{turned} of {len(found)} pictures are stored turned (EXIF orientation); "
-                "they are taken as they are stored."
-            )
+            notes.append(foreign.TURNED.format(turned, len(found)))
         if deep:
             notes.append(
                 f"{deep} of {len(found)} pictures have 16 bits; 65535 is taken as white "
@@ -178,7 +176,9 @@ class CocoData:
                 )
         return np.array(said, np.int64).reshape(-1, 2)
 
-    def _by_image(self, items: Any, what: str, *, scored: bool) -> list[list[dict[str, Any]]]:
+    def _by_image(
+        self, items: Any, what: str, notes: list[str], *, scored: bool
+    ) -> list[list[dict[str, Any]]]:
         if isinstance(items, (str, bytes)) or not isinstance(items, Sequence):
             raise UsageProblem(f"{what}: expected a list of objects, saw {foreign.shown(items)}.")
         found: list[list[dict[str, Any]]] = [[] for _ in self.images]
@@ -196,7 +196,10 @@ class CocoData:
                     f"{where}: category {foreign.shown(category)} is not in the file's categories."
                 )
             at = self._places[image]
-            found[at].append(self._object(item, self._index[category], at, where, scored))
+            plain = {key: _listed(value) for key, value in item.items()}
+            found[at].append(self._object(plain, self._index[category], at, where, scored))
+        notes += [] if scored else of_twice(items)
+        notes += of_points(items, what)
         return found
 
     def _object(
@@ -206,7 +209,7 @@ class CocoData:
         made = {**item, "category_id": category, "bbox": _box_of(item, height, width, where)}
         made.pop("segmentation", None)
         if self._masks:
-            if not _given(item.get("segmentation")):
+            if not given(item.get("segmentation")):
                 raise UsageProblem(f"{where} has no segmentation, which masks=True needs.")
             made["segmentation"] = decode(item["segmentation"], height, width, where).coco()
         if scored and not _is_number(item.get("score")):
@@ -231,29 +234,60 @@ def _by_key(items: Any, what: str) -> dict[int | str, Mapping[str, Any]]:
 
 def _name_of(category: Mapping[str, Any], key: int | str, notes: list[str]) -> str:
     name = category.get("name")
-    if isinstance(name, str) and name:
-        return name
+    if (isinstance(name, str) and name) or _is_number(name):
+        return str(name)
     notes.append(f"Category {key} has no name in the file; its id stands for it.")
     return str(key)
 
 
 def _said_size(image: Mapping[str, Any]) -> tuple[int, int] | None:
-    """Return what a file says of an image's height and width, if it does."""
+    """Return what a file says of an image's height and width, if it does: 0 says nothing."""
     sides = [image.get("height"), image.get("width")]
-    if None in sides:
+    if None in sides or sides == [0, 0]:
         return None
     what = f"truth: image {foreign.shown(image['id'])}"
-    return foreign.checked_size(whole(sides[0]), whole(sides[1]), what)
+    height, width = (_side(side) for side in sides)
+    return foreign.checked_size(height, width, what)
+
+
+def _side(value: Any) -> Any:
+    """Return a side in pixels, which some tools write as text; what is none as it is."""
+    if isinstance(value, str):
+        return int(value) if value.isdecimal() else value
+    number = whole(value)
+    return value if number is None else number
+
+
+def _listed(value: Any) -> Any:
+    """Return an array or a tensor as lists and numbers, anything else as it is."""
+    tolist = getattr(value, "tolist", None)
+    return tolist() if callable(tolist) else value
+
+
+def _objects_of(data: Mapping[str, Any], what: str, notes: list[str]) -> Any:
+    """Return a file's ``annotations``.
+
+    Raises
+    ------
+    UsageProblem
+        Predictions are a dict that has none: another form, which is not without objects.
+    """
+    if "annotations" not in data and what == "predictions":
+        keys = ", ".join(str(key)[:30] for key in list(data)[:6]) or "nothing"
+        raise UsageProblem(
+            f"predictions: expected COCO's list of results, saw a dict of {keys}.",
+            "Each result is a dict with image_id, category_id, score and bbox.",
+        )
+    objects = data.get("annotations")
+    if objects is None:
+        notes.append(f"{what}: the file has no annotations, so no object is in it.")
+    return () if objects is None else objects
 
 
 def _size(picture: Any) -> tuple[int, int]:
     """Return the height and width of a PIL image or of an array."""
     height, width = np.shape(picture)[:2] if hasattr(picture, "shape") else picture.size[::-1]
     return int(height), int(width)
-
-
-def _given(value: Any) -> bool:
-    return value is not None and (not hasattr(value, "__len__") or len(value) > 0)
 
 
 def _is_number(value: Any) -> bool:
@@ -277,11 +311,11 @@ def _box_of(item: Mapping[str, Any], height: int, width: int, where: str) -> lis
         return [float(left), float(top), float(right - left), float(bottom - top)]
     xs: list[float] = []
     ys: list[float] = []
-    if _given(segmentation):
+    if given(segmentation):
         polygons = foreign.polygons(_nested(segmentation), where)
         xs = [x for polygon in polygons for x in polygon[::2]]
         ys = [y for polygon in polygons for y in polygon[1::2]]
-    elif _given(item.get("keypoints")):
+    elif given(item.get("keypoints")):
         xs, ys = _points_of(item["keypoints"], where)
     if not xs:
         raise UsageProblem(f"{where} has no bbox, and no segmentation or keypoints to find it.")
@@ -292,4 +326,6 @@ def _points_of(keypoints: Any, where: str) -> tuple[list[float], list[float]]:
     flat = isinstance(keypoints, (list, tuple)) and len(keypoints) % 3 == 0
     if not flat or not all(_is_number(one) and math.isfinite(one) for one in keypoints):
         raise UsageProblem(f"{where}: keypoints are {foreign.shown(keypoints)}, expected x, y, v.")
-    return [float(x) for x in keypoints[::3]], [float(y) for y in keypoints[1::3]]
+    points = [keypoints[at : at + 3] for at in range(0, len(keypoints), 3)]
+    placed = [one for one in points if any(one)] or points  # 0, 0, 0 is a point nobody placed
+    return [float(x) for x, _, _ in placed], [float(y) for _, y, _ in placed]

@@ -9,8 +9,14 @@ import numpy as np
 
 from cvtrack_magics.tasks.detection.ignored import unknown_flags
 from cvtrack_magics.vision.arrays import Array
+from cvtrack_magics.vision.masks import Mask
 
 _OUTSIDE = 0.1  # of the boxes; a few, or an edge beyond the picture, is usual
+_UNREAD = {
+    **dict.fromkeys(("keypoints", "gt_keypoints", "pred_keypoints", "pose_keypoints"), "points"),
+    **dict.fromkeys(("angle", "angles", "obb", "rboxes", "xyxyxyxy", "rotated_boxes"), "angles"),
+}
+"""Keys of what says more of an object than its box: Torchvision, Detectron2, supervision."""
 
 
 def doubts(
@@ -33,6 +39,8 @@ def doubts(
     """
     return [
         *_of_flags(what, items),
+        *_of_unread(what, items),
+        *_of_canvas(what, items, sizes),
         *_of_places(what, boxes, sizes),
         *_of_scores(scores),
         *_of_nothing(what, boxes),
@@ -49,6 +57,49 @@ def _of_flags(what: str, items: Sequence[Any]) -> list[str]:
         f"{what}: {', '.join(keys)} was not read; objects that do not count are said by iscrowd, "
         "difficult or ignore, 0 or 1 for each."
     ]
+
+
+def _of_unread(what: str, items: Sequence[Any]) -> list[str]:
+    """Say that objects have key points or an angle, which nothing here compares."""
+    keys = dict.fromkeys(
+        key
+        for item in items
+        for one in (item if isinstance(item, (list, tuple)) else [item])
+        for key, value in _columns(one).items()
+        if key in _UNREAD and value is not None and np.size(value)
+    )
+    if not keys:
+        return []
+    return [f"{what}: {', '.join(keys)} not read; objects are compared without them."]
+
+
+def _columns(item: Any) -> Mapping[Any, Any]:
+    """Return what an image's objects have beside their boxes."""
+    if not isinstance(item, Mapping) and hasattr(item, "xyxy"):  # supervision.Detections
+        item = getattr(item, "data", None)
+    return item if isinstance(item, Mapping) else {}
+
+
+def _of_canvas(what: str, items: Sequence[Any], sizes: Array) -> list[str]:
+    """Say that Torchvision's boxes know another size of their picture."""
+    count = 0
+    for item, size in zip(items, sizes, strict=True):
+        canvas = getattr(_columns(item).get("boxes"), "canvas_size", None)
+        count += canvas is not None and size.min() > 0 and tuple(canvas) != tuple(size.tolist())
+    if not count:
+        return []
+    return [
+        f"{what}: the boxes of {count:,} of {len(sizes):,} pictures say another size of it "
+        "(canvas_size); are they in the pixels of another size?"
+    ]
+
+
+def of_empty(what: str, masks: Sequence[Mask]) -> list[str]:
+    """Say that masks have no pixel; of predictions, some below their threshold are usual."""
+    empty = sum(mask.area == 0 for mask in masks)
+    if not empty or (what == "predictions" and empty < _OUTSIDE * len(masks)):
+        return []
+    return [f"{what}: {empty:,} of {len(masks):,} masks have no pixel, and match nothing."]
 
 
 def _of_places(what: str, boxes: Sequence[Array], sizes: Array) -> list[str]:

@@ -17,7 +17,7 @@ from cvtrack_magics.tasks.class_ids import (
     whole_labels,
 )
 from cvtrack_magics.tasks.class_names import as_indices, check_labels, class_names
-from cvtrack_magics.tasks.detection.doubts import doubts
+from cvtrack_magics.tasks.detection.doubts import doubts, of_empty
 from cvtrack_magics.tasks.detection.ignored import CROWD_KEYS, IGNORE_KEYS, flag
 from cvtrack_magics.tasks.segmentation.soft_masks import Cut, cut_of
 from cvtrack_magics.vision.arrays import Array, shape_of, to_array
@@ -125,6 +125,7 @@ def read_boxes(
     _refuse_relative(found, parts, box_format, sizes, what)
     refuse_class_first([one.table for one in found], box_format or "", sizes, what)
     notes += doubts(what, items, [part[0] for part in parts], [part[2] for part in parts], sizes)
+    notes += of_empty(what, all_masks)
     kind = np.float64 if any(p[0].dtype == np.float64 for p in parts) else np.float32
     score_kind = (
         np.float64
@@ -285,7 +286,7 @@ def _masks(stack: Any, size: Array, what: str, cut: Cut) -> list[Mask] | None:
     if not isinstance(stack, np.ndarray):
         from cvtrack_magics.tasks.detection.coco_format import decode
 
-        return [decode(one, height, width) for one in stack]
+        return [decode(one, height, width, what) for one in stack]
     if stack.ndim == 4 and stack.shape[1] == 1:
         stack = stack[:, 0]
     if stack.size == 0:

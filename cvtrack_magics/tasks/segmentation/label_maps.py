@@ -54,6 +54,9 @@ def read_segments(
     ]
     _check_sizes(true_maps, said_maps)
     _check_least(true_maps, ignore)
+    if ignore is None and (classes is None or len(class_names(classes, 0)) <= 2):
+        _refuse_white(true_maps, "truth")
+        _refuse_white(said_maps, "predictions")
     names = _names(classes, true_maps, said_maps, ignore)
     if classes is None:
         used = _used(true_maps, said_maps, len(names), ignore)
@@ -71,6 +74,17 @@ def read_segments(
         ),
         names,
     )
+
+
+def _refuse_white(maps: Sequence[Labels], what: str) -> None:
+    """Refuse maps of 0 and 255 alone: a mask's white, or pixels that do not count."""
+    seen = {label for plane in maps for label in (0, 255) if (plane == label).any()}
+    if 255 in seen and all(np.isin(plane, (0, 255, _LOST)).all() for plane in maps):
+        raise UsageProblem(
+            f"{what}: the labels are 0 and 255 alone: white of a mask, or pixels that do not "
+            "count?",
+            "Give mask > 0 for two classes, or say ignore=255.",
+        )
 
 
 def _of_two(table: Array, notes: list[str]) -> Array:
@@ -191,6 +205,8 @@ def _names(
     if highest >= len(names):
         void = highest in _VOIDS and ignore is None
         hint = f"Say ignore={highest}." if void else "Labels begin at 0."
+        if highest >= _MANY and not void:
+            hint = "Give the class of each pixel where these are ids of objects, as ids // 1000."
         raise UsageProblem(f"semantic: label {highest} is beyond the {len(names)} classes.", hint)
     return names
 
