@@ -23,6 +23,7 @@ from cvtrack_magics.errors import UnreadableArtifact
 from cvtrack_magics.release.facts import Candidate, DataFact, EvaluationFacts, Point
 from cvtrack_magics.run.current import get_session
 from cvtrack_magics.run.model_reference import Found, find
+from cvtrack_magics.store.evidence import altered_evidence
 from cvtrack_magics.store.registry import Version
 from cvtrack_magics.store.run_reader import StoredRun, read_run
 from cvtrack_magics.store.uris import absolute
@@ -69,6 +70,7 @@ def candidate_from(stored: StoredRun, place: str = "", version: Version | None =
         evaluations=dict(evaluations_of(stored.texts)),
         version=version,
         store=place,
+        altered=altered_evidence(stored.texts, stored.files, stored.tags),
     )
 
 

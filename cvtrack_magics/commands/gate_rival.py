@@ -75,11 +75,20 @@ def rival_of(store: Registry, model: Model, metric: str = "", *, without: bool =
         if not is_lost(error):
             raise StoreUnavailable(f"{why[0].upper()}{why[1:]}.", "Try again.") from error
         return Rival(now, Missing(why, accepted=without))
-    if metric and evaluation_of(facts, metric) is None:
+    lacking = _lacking(now, facts, metric, without) if metric else None
+    return Rival(now, lacking or facts, doubt_of(model))
+
+
+def _lacking(now: Version, facts: Candidate, metric: str, without: bool) -> Missing | None:
+    """Return why the champion's evaluation is none to compare with, or None."""
+    measured = evaluation_of(facts, metric)
+    if measured is None:
         why = f"no evaluation of the champion, version {now.version}, that measured {metric} is "
         why += f"among the files of its run {now.run_id[:8]}: run %mleval for it"
-        return Rival(now, Missing(why, accepted=without), doubt_of(model))
-    return Rival(now, facts, doubt_of(model))
+        return Missing(why, accepted=without)
+    if facts.altered and measured.table:  # a table that is gone is said where it is needed
+        return Missing(f"of the champion, version {now.version}, {facts.altered}")
+    return None
 
 
 def is_lost(error: Exception) -> bool:

@@ -14,7 +14,7 @@ from cvtrack_magics.commands.definition import Arg, Bar, Typed, command
 from cvtrack_magics.commands.line import usage_error
 from cvtrack_magics.commands.typed import comma_separated, expression
 from cvtrack_magics.errors import StoreUnavailable, UsageProblem
-from cvtrack_magics.records import Artifact
+from cvtrack_magics.records import Artifact, Record
 from cvtrack_magics.run import model_reference as references
 from cvtrack_magics.run.current import get_session
 from cvtrack_magics.run.recording import record, target_of
@@ -110,6 +110,7 @@ def mlbench(
         %mlbench model --example images[:1] --batch 1,8,32
     """
     from cvtrack_magics.release.latency import bench, figure, runners_of
+    from cvtrack_magics.store.evidence import evidence_tags
 
     with tempfile.TemporaryDirectory(prefix="cvtrack-") as temporary:
         model, onnx = _measured(target, run, Path(temporary), trust)
@@ -121,10 +122,11 @@ def mlbench(
         ways = runners_of(model, example, kinds=kinds, onnx_path=onnx, threads=threads)
         found = bench(ways, batches=batches, seconds=seconds, progress=_told(progress))
     picture = figure(found)
-    files = [
+    files: list[Record] = [
         Artifact(LATENCY, written(found.file())),
         Artifact(LATENCY_CHART, picture),
     ]
+    files += evidence_tags(get_session().masking().records(files))
     return listing_of(found, record(run, found.metrics(), files), {"latency": picture})
 
 

@@ -11,7 +11,7 @@ from cvtrack_magics.artifacts.paths import CARD
 from cvtrack_magics.commands.candidate_loader import gather
 from cvtrack_magics.commands.definition import Arg, command
 from cvtrack_magics.commands.mlload import check_files
-from cvtrack_magics.errors import UsageProblem
+from cvtrack_magics.errors import FilesAltered, UsageProblem
 from cvtrack_magics.records import Artifact, Record, Tag
 from cvtrack_magics.run.current import get_session
 from cvtrack_magics.run.model_reference import Found, find, registry
@@ -60,6 +60,8 @@ def mlcard(reference: str = "", *, version: str = "", edit: str = "", licence: s
     found = found_or_open(reference, version, "%mlcard")
     check_files(found.version)
     candidate = gather(found)
+    if candidate.altered:
+        raise FilesAltered(f"Of {candidate.label}, {candidate.altered}.")
     if licence:
         candidate = dataclasses.replace(candidate, tags={**candidate.tags, "licence": licence})
     previous = _before(found)

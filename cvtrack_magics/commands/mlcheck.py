@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from cvtrack_magics.commands.altered_files import checked
 from cvtrack_magics.commands.candidate_loader import gather
 from cvtrack_magics.commands.definition import Arg, command
 from cvtrack_magics.commands.mlcard import found_or_open
@@ -63,7 +64,7 @@ def _checklist(reference: str, version: str) -> Checklist:
     from cvtrack_magics.release.promotion import champion_of, look
 
     found = found_or_open(reference, version, "%mlcheck")
-    candidate = gather(found)
+    candidate = checked(gather(found))
     if found.version is None:
         return check_run(candidate)
     model = look(registry(), found.version.name)

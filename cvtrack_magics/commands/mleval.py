@@ -110,6 +110,7 @@ def mleval(
         %mleval predictions --prefix test
     """
     from cvtrack_magics.display.report import Report
+    from cvtrack_magics.store.evidence import evidence_tags
     from cvtrack_magics.tasks.evaluate import measure
     from cvtrack_magics.tasks.figures import figures as draw
 
@@ -124,6 +125,7 @@ def mleval(
         beside = _by_mlflow(made, mlflow, inputs, prefix, run)
     values = metrics_of(found, prefix)
     files = records_of(found, made, drawn, prefix)
+    files += evidence_tags(session.masking().records(files))
     where = record(run, values, files, step=step)
     target = target_of(run)
     if target is not None:

@@ -5,18 +5,16 @@ from __future__ import annotations
 import dataclasses
 import getpass
 import json
-import tempfile
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cvtrack_magics.commands.altered_files import checked
 from cvtrack_magics.commands.candidate_loader import gather
 from cvtrack_magics.commands.definition import Arg, command
 from cvtrack_magics.commands.gate_history import (
-    altered,
     gate_history,
     gate_rollback,
     in_words,
@@ -25,9 +23,8 @@ from cvtrack_magics.commands.gate_history import (
 from cvtrack_magics.commands.gate_listing import listing_of
 from cvtrack_magics.commands.gate_request import demanded, functions
 from cvtrack_magics.commands.live_evaluation import Data, measured_on
-from cvtrack_magics.commands.mlload import check_export
 from cvtrack_magics.commands.typed import expression
-from cvtrack_magics.errors import FilesAltered, GateRefused, UsageProblem
+from cvtrack_magics.errors import GateRefused, UsageProblem
 from cvtrack_magics.records import Artifact
 from cvtrack_magics.run.current import get_session
 from cvtrack_magics.run.model_reference import find, registry
@@ -203,35 +200,11 @@ def _judged(
             f"{asked.model!r} has no version yet.",
             f"%mlmodel MODEL --example X --register {asked.model} makes it one.",
         )
-    candidate = _checked(gather(found))
+    candidate = checked(gather(found))
     compared = asked.champion.metric if asked.champion and on is None else ""
     rival = rival_of(store, model, compared, without=without)
     verdict = rival.told(_verdict(candidate, rival.facts, asked, on, then.who))
     return listing_of(verdict, _record(store, found.version, rival.version, verdict, then))
-
-
-def _checked(candidate: Candidate) -> Candidate:
-    """Return a candidate with what is wrong with its files, its exports' among them."""
-    return dataclasses.replace(
-        candidate, altered=altered(candidate.version) or _altered_exports(candidate)
-    )
-
-
-def _altered_exports(candidate: Candidate) -> str:
-    from cvtrack_magics.store.model_files import EXPORT_TAG
-
-    tracking = get_session().tracking
-    run = tracking.run_of(candidate.run_id)
-    formats = [tag.removeprefix(EXPORT_TAG) for tag in candidate.tags if EXPORT_TAG in tag]
-    for format in sorted(formats):
-        with tempfile.TemporaryDirectory(prefix="cvtrack-") as folder:
-            if not tracking.files(run, format):
-                return f"the {format} export that was proved is gone"
-            try:
-                check_export(run, tracking.download(run, format, Path(folder)), format)
-            except FilesAltered as error:
-                return error.problem
-    return ""
 
 
 def _verdict(

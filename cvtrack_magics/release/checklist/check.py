@@ -86,4 +86,12 @@ def check_promotion(
 
 
 def _run_items(candidate: Candidate) -> list[Item]:
-    return [check(candidate) for check in _PER_RUN]
+    return [*_files(candidate), *(check(candidate) for check in _PER_RUN)]
+
+
+def _files(candidate: Candidate) -> list[Item]:
+    """Return the item of files that are not as they were; none where nothing is known of it."""
+    if not candidate.altered:
+        return []
+    title = "Files as they were registered and measured"
+    return [Item("run.files", title, False, one_line(candidate.altered), "%mlmodel, %mleval")]
