@@ -107,6 +107,7 @@ def mlexport(
             rtol=tolerance,
             atol=None if tolerance is None else tolerance / 10,
             seed=seed,
+            about={} if target is None else {"run": target.name, "run_id": _run_id(target)},
         )
 
     with tempfile.TemporaryDirectory(prefix="cvtrack-") as temporary:
@@ -117,6 +118,11 @@ def mlexport(
             found = exported(Path(temporary))
             where = _record(target, made, found, Path(temporary))
     return listing_of(found, where)
+
+
+def _run_id(target: Target) -> str:
+    run = target.in_store()
+    return "" if run is None else run.run_id
 
 
 def _record(target: Target, made: Making, found: Export, folder: Path) -> str:

@@ -6,7 +6,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -53,6 +53,7 @@ def export(
     atol: float | None = None,
     seed: int = 0,
     inline_limit: int = INLINE_LIMIT,
+    about: Mapping[str, str] | None = None,
 ) -> Export:
     """Export a model and keep the file if it computes what the model computes.
 
@@ -82,6 +83,8 @@ def export(
         Of the random inputs.
     inline_limit : int
         Bytes of weights above which an ONNX file keeps them in a file beside it.
+    about : mapping of str to str, optional
+        More of what an ONNX file says of itself (``metadata_props``).
 
     Returns
     -------
@@ -111,7 +114,17 @@ def export(
             with _new_folder(folder) as scratch:
                 names = function.output_names
                 path = scratch / FILE[format]
-                job = Job(format, subject.model, inputs, traced, names, path, opset, inline_limit)
+                job = Job(
+                    format,
+                    subject.model,
+                    inputs,
+                    traced,
+                    names,
+                    path,
+                    opset,
+                    inline_limit,
+                    about or {},
+                )
                 made = _first_good(Work(job, subject, function, answers, chatter, seed), scratch)
                 files = _kept(scratch, folder, format)
         except ImpureModel as error:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from cvtrack_magics.release import torchexport
 from cvtrack_magics.release.export.facts import Format
 from cvtrack_magics.release.export.inputs import Inputs
 from cvtrack_magics.release.export.pytree import leaves_of
+from cvtrack_magics.release.traceless import strip_onnx, strip_script, without_traces
 
 FILE = {"onnx": "model.onnx", "torchscript": "model.torchscript.pt", "pt2": "model.pt2"}
 INLINE_LIMIT = 1_900_000_000  # bytes of weights; a protobuf file ends at 2 GiB
@@ -48,6 +50,7 @@ class Job:
     path: Path
     opset: int | None
     inline_limit: int = INLINE_LIMIT
+    about: Mapping[str, str] = field(default_factory=dict)
 
 
 Writer = Callable[[Job], Written]
@@ -70,6 +73,7 @@ def _script(job: Job) -> Written:
     import torch
 
     torch.jit.script(job.model).save(str(job.path))
+    strip_script(job.path)
     return Written()
 
 
@@ -85,6 +89,7 @@ def _trace(job: Job) -> Written:
         strict=False,
     )
     traced.save(str(job.path))
+    strip_script(job.path)
     return Written(frozen=True)
 
 
@@ -92,7 +97,7 @@ def _pt2(job: Job) -> Written:
     import torch
 
     program = _program(job.model, *_call(job), job.inputs.dynamic_shapes(_dynamic()))
-    torch.export.save(program, str(job.path))
+    torch.export.save(without_traces(program), str(job.path))
     return Written(batches_in_guards(program))
 
 
@@ -115,6 +120,7 @@ def _onnx_dynamo(job: Job) -> Written:
     )
     weights = sum(value.const_value.nbytes for value in made.model.graph.initializers.values())
     made.save(str(job.path), external_data=weights > job.inline_limit)
+    strip_onnx(job.path, _about(job))
     return Written(batches_in_guards(program))
 
 
@@ -139,7 +145,16 @@ def _onnx_tracer(job: Job) -> Written:
         **options,
     )
     _moved(traced, job.path, job.inline_limit)
+    strip_onnx(job.path, _about(job))
     return Written(frozen=True)
+
+
+def _about(job: Job) -> dict[str, str]:
+    """Return what an ONNX file says of itself beside its graph."""
+    import torch
+
+    producer = f"cvtrack_magics {metadata.version('cvtrack_magics')}, PyTorch {torch.__version__}"
+    return {"name": type(job.model).__name__, **job.about, "producer": producer}
 
 
 def _moved(traced: Path, path: Path, inline_limit: int) -> None:

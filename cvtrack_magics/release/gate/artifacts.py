@@ -9,7 +9,7 @@ from typing import Any
 from cvtrack_magics.artifacts.codec import read_from
 from cvtrack_magics.artifacts.environment import Environment
 from cvtrack_magics.artifacts.export import Evidence
-from cvtrack_magics.artifacts.paths import CARD, ENVIRONMENT, is_evidence
+from cvtrack_magics.artifacts.paths import CARD, ENVIRONMENT, EXPORTS, is_evidence
 from cvtrack_magics.errors import UnreadableArtifact
 from cvtrack_magics.release.facts import Candidate
 from cvtrack_magics.release.gate.rules import Found, Rule, compared, missing
@@ -115,6 +115,9 @@ def _evidence(candidate: Candidate) -> Found:
 
 def _in_every_model(candidate: Candidate, word: str) -> Found:
     models = dict(_models(candidate))
+    if word == "input example":  # that of an export is its model's, and stands with it
+        own = {path: keys for path, keys in models.items() if path.split("/")[0] not in EXPORTS}
+        models = own or models
     if not models:
         return missing("there is no MLmodel: no model was logged")
     for path, keys in sorted(models.items()):

@@ -9,8 +9,10 @@ from __future__ import annotations
 import contextlib
 import copy
 import io
+import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from cvtrack_magics.errors import CvtrackError, UsageProblem
@@ -23,6 +25,7 @@ from cvtrack_magics.release.model.plain_outputs import plain_output
 from cvtrack_magics.release.model.purity import Pure, pure
 from cvtrack_magics.release.model.serving import checking, network
 from cvtrack_magics.release.model.serving.rejected import Rejected
+from cvtrack_magics.release.traceless import strip_script, without_traces
 
 RELATIVE, ABSOLUTE = 1e-3, 1e-4
 _KINDS = {"export": "pt2", "script": "torchscript", "trace": "torchscript"}
@@ -192,14 +195,7 @@ def _export(model: Any, inputs: tuple[Any, ...], free_size: bool) -> bytes:
     exported._example_inputs = None
     if hasattr(exported, "_guards_code"):
         exported._guards_code = []
-    for module in exported.graph_module.modules():
-        for node in getattr(getattr(module, "graph", None), "nodes", ()):
-            node.meta.pop("stack_trace", None)
-            node.meta.pop("nn_module_stack", None)
-            node.meta.pop("source_fn_stack", None)
-            node.meta.pop("torch_fn", None)
-            node.meta.pop("from_node", None)
-            node.meta.pop("custom", None)
+    without_traces(exported)
     buffer = io.BytesIO()
     torch.export.save(exported, buffer)
     return buffer.getvalue()
@@ -221,9 +217,11 @@ def _trace(model: Any, inputs: tuple[Any, ...]) -> bytes:
 def _jit_bytes(module: Any) -> bytes:
     import torch
 
-    buffer = io.BytesIO()
-    torch.jit.save(module, buffer)
-    return buffer.getvalue()
+    with tempfile.TemporaryDirectory(prefix="cvtrack-") as folder:
+        path = Path(folder) / "network.pt"
+        torch.jit.save(module, str(path))
+        strip_script(path)
+        return path.read_bytes()
 
 
 def _loaded(content: bytes, way: str) -> Any:

@@ -354,6 +354,12 @@ def test_a_model_without_a_signature(text: str) -> None:
     assert row("has(input example)", given).why == "model/MLmodel has no input example"
     both = replace(whole(), texts={"a/MLmodel": MLMODEL, "b/MLmodel": text})
     assert row("has(signature)", both).why == "b/MLmodel has no signature"
+    assert row("has(input example)", both).why == "b/MLmodel has no input example"
+    exported = replace(whole(), texts={"model/MLmodel": MLMODEL, "onnx/MLmodel": text})
+    assert row("has(input example)", exported).passed
+    assert row("has(signature)", exported).why == "onnx/MLmodel has no signature"
+    alone = replace(whole(), texts={"onnx/MLmodel": text})
+    assert not row("has(input example)", alone).passed
 
 
 def test_what_nobody_logged() -> None:
