@@ -26,6 +26,7 @@ Specs = Sequence[Mapping[str, Any]]
 VERSIONS_TAG = "mlflow.modelVersions"
 _NAME_FORBIDDEN = frozenset("/:\\<>&\"'`|?*#%{}[]$;")
 _NAME_LIMIT = 200
+NETWORK_PT2 = "model.pt2"  # MLflow's name of a network of torch.export
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +89,25 @@ def save_pyfunc(
                 pip_requirements=[f"mlflow=={module.__version__}", *requirements],
                 **{key: [str(code)]},
             )
+            _add_pytorch(folder, data)
         except Exception as error:
             raise CvtrackError(f"The model cannot be written: {in_one_line(error)}") from error
+
+
+def _add_pytorch(folder: Path, data: Path) -> None:
+    """Let ``mlflow.pytorch.load_model`` find the network, where it is of a kind that it reads.
+
+    It is the network alone: what is done before and after it is the Python function's.
+    """
+    if not (data / NETWORK_PT2).is_file():
+        return
+    from mlflow.models import Model
+
+    model = Model.load(str(folder))
+    model.add_flavor(
+        "pytorch", model_data=f"data/{data.name}", pytorch_version=metadata.version("torch")
+    )
+    model.save(str(folder / "MLmodel"))
 
 
 def save_onnx(onnx_path: Path, folder: Path, *, inputs: Specs = (), outputs: Specs = ()) -> None:

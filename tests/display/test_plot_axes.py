@@ -137,3 +137,38 @@ def test_the_x_axis_is_steps_or_seconds(page: Any) -> None:
     over = page.locator(".u-over")
     over.hover(position={"x": over.bounding_box()["width"] - 1, "y": 50})
     assert page.locator(".cv-where").text_content() == "1s"
+
+
+WRITTEN = """() => {
+  const own = CanvasRenderingContext2D.prototype.fillText;
+  window.written = [];
+  CanvasRenderingContext2D.prototype.fillText = function (text, ...at) {
+    window.written.push(String(text));
+    return own.call(this, text, ...at);
+  };
+}"""
+
+
+@pytest.mark.parametrize("size", [1e-9, 1.0, 1e28, 1e30, 1e38, 1e250])
+def test_values_of_any_size_have_ticks(page: Any, size: float) -> None:
+    page.evaluate(WRITTEN)
+    Plot(page).push({"a": series([size, 1.5 * size, 2 * size])})
+    settle(page)
+    steps = {str(at) for at in range(3)}
+    words = {word for word in page.evaluate("window.written") if word} - steps
+    assert len({float(word) for word in words if "e" in word} or words) >= 3
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ([float("nan")] * 3, True),
+        ([float("inf"), float("nan")], True),
+        ([float("nan"), 0.5], False),
+    ],
+)
+def test_a_panel_without_a_number_says_so(page: Any, values: list[float], said: bool) -> None:
+    page.evaluate(WRITTEN)
+    Plot(page).push({"a": series(values)})
+    settle(page)
+    assert ("no finite value" in page.evaluate("window.written")) is said

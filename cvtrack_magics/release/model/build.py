@@ -31,6 +31,7 @@ from cvtrack_magics.release.model.serving.pictures import MODES, Picture
 from cvtrack_magics.release.model.serving.preparing import Placing, Preparing, first_value
 from cvtrack_magics.release.model.serving.rejected import Rejected
 from cvtrack_magics.release.model.serving.steps import Batch
+from cvtrack_magics.store.models import NETWORK_PT2
 from cvtrack_magics.vision.networks import unwrapped
 
 _EXAMPLE_SIDE = 512  # pixels
@@ -103,7 +104,7 @@ def build(
     data, code = folder / "model", folder / _loader()
     data.mkdir(parents=True, exist_ok=True)
     _copy_code(code)
-    network_file = "network.pt2" if graph.kind == "pt2" else "network.pt"
+    network_file = NETWORK_PT2 if graph.kind == "pt2" else "network.pt"
     (data / network_file).write_bytes(graph.content)
     for carried in sources.values():
         (data / f"{_file_name(carried.name)}.py").write_text(carried.text, "utf-8")

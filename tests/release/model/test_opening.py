@@ -40,7 +40,7 @@ def copy(saved: Path, tmp_path: Path) -> Path:
 
 
 def graph_of(folder: Path) -> Path:
-    return folder / "data" / "model" / "network.pt2"
+    return folder / "data" / "model" / "model.pt2"
 
 
 def test_predict_network_and_description(saved: Path) -> None:
@@ -437,7 +437,7 @@ def test_damaged_folders(copy: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageProblem, match="no file MLmodel"):
         open_model(tmp_path)
     graph_of(copy).write_bytes(graph_of(copy).read_bytes()[:3000])
-    with pytest.raises(CvtrackError, match=r"network.pt2: the archive does not end"):
+    with pytest.raises(CvtrackError, match=r"model.pt2: the archive does not end"):
         open_model(copy)
     damaged(copy, format=99)
     with pytest.raises(CvtrackError, match="format 99"):

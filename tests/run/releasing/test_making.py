@@ -191,6 +191,18 @@ def test_a_fresh_process_that_knows_nothing_of_us_serves_it(make: Version, store
     assert ran.stdout.strip().endswith("[2, 0, 3]"), ran.stderr
 
 
+def test_the_guides_own_line_gives_the_network(make: Version, store: str) -> None:
+    import mlflow
+
+    make("first", 3)
+    client = mlflow.MlflowClient()
+    with pytest.warns(FutureWarning, match="stages"):
+        client.transition_model_version_stage("shapes", "1", "Production")
+    for where in ("Production", "1"):
+        network = mlflow.pytorch.load_model(f"models:/shapes/{where}")
+        assert torch.allclose(network(inputs()[:5]), RowSums()(inputs()[:5]))
+
+
 EXPORTED = ["model.onnx", "evidence.json", "MLmodel", "requirements.txt"]
 
 

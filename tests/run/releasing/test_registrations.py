@@ -222,7 +222,7 @@ def test_every_altered_artifact_is_noticed_at_every_door(
     door: Callable[[], None], released: Path
 ) -> None:
     files = sorted(path for path in released.rglob("*") if path.is_file())
-    assert {"MLmodel", "serving.json", "network.pt2"} <= {path.name for path in files}
+    assert {"MLmodel", "serving.json", "model.pt2"} <= {path.name for path in files}
     for at, path in enumerate(files):
         content = path.read_bytes()
         other = (_flipped(content), content[:-1], None)[at % 3]

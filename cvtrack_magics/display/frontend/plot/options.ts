@@ -163,8 +163,43 @@ export function optionsOf(look: Look, hooks: uPlot.Hooks.Arrays): uPlot.Options 
       },
     },
     series: series(look),
-    hooks,
+    hooks: {
+      ...hooks,
+      init: [...(hooks.init ?? []), reachFar],
+      draw: [...(hooks.draw ?? []), (plot) => sayNothing(plot, look)],
+    },
   };
+}
+
+/** Steps between ticks beyond those that uPlot has, which end at 1e32. */
+const FAR = Array.from({ length: 279 }, (_, power) =>
+  [1, 2, 2.5, 5].map((digit) => digit * 10 ** (power + 29)),
+).flat();
+
+/** Give the y axis ticks for values of any size: a loss that diverges is there to be read. */
+function reachFar(plot: uPlot): void {
+  const axis = plot.axes[1] as uPlot.Axis & { incrs: (...about: number[]) => number[] };
+  const usual = axis.incrs;
+  if (typeof usual !== "function") return;
+  axis.incrs = ((...about: unknown[]) => {
+    const [, , low, high] = about as number[];
+    return (high as number) - (low as number) > 1e29 ? FAR : usual(...(about as number[]));
+  }) as typeof usual;
+}
+
+/** Say in the middle of a panel that its curves have points, and none of them a number. */
+function sayNothing(plot: uPlot, look: Look): void {
+  const columns = plot.data.slice(1).filter((_, at) => plot.series[at + 1]?.show);
+  if (!plot.data[0].length || !columns.length) return;
+  if (columns.some((column) => Array.from(column).some((cell) => Number.isFinite(cell)))) return;
+  const { left, top, width, height } = plot.bbox;
+  plot.ctx.save();
+  plot.ctx.fillStyle = look.theme().text;
+  plot.ctx.font = `${12 * devicePixelRatio}px system-ui, sans-serif`;
+  plot.ctx.textAlign = "center";
+  plot.ctx.textBaseline = "middle";
+  plot.ctx.fillText("no finite value", left + width / 2, top + height / 2);
+  plot.ctx.restore();
 }
 
 /** Steps are whole numbers, so their ticks are too. */
