@@ -33,12 +33,26 @@ def charts_html(charts: Mapping[str, bytes], width: str) -> str:
     charts : mapping of str to bytes
         PNGs on white, by their names.
     width : str
-        The most that each may take, as CSS.
+        The most that each may take, as CSS. The widest takes it, others their share of it, so
+        that the letters of all are of one size.
     """
+    wide = {name: _width(png) for name, png in charts.items()}
+    most = max(wide.values(), default=0)
     images = "".join(
         f'<img class="cvtrack-chart" alt="{html_text(name.replace("_", " "))}" '
-        f'style="max-width:{width}; height:auto" '
+        f'style="max-width:{width}; {_share(wide[name], most, width)}height:auto" '
         f'src="data:image/png;base64,{base64.b64encode(png).decode("ascii")}">'
         for name, png in charts.items()
     )
     return _STYLE + images if images else ""
+
+
+def _width(png: bytes) -> int:
+    """Return how many pixels wide a PNG is; 0 of what is none."""
+    return int.from_bytes(png[16:20], "big") if png[12:16] == b"IHDR" else 0
+
+
+def _share(own: int, most: int, width: str) -> str:
+    if not 0 < own < most:
+        return ""
+    return f"width:calc(min({width}, {most}px) * {own / most:.4f}); "

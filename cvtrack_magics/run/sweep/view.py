@@ -5,13 +5,13 @@ from __future__ import annotations
 import time
 import uuid
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from cvtrack_magics.display.front_png import front_png
 from cvtrack_magics.display.table_view import Listing
-from cvtrack_magics.display.text import duration, number
+from cvtrack_magics.display.text import duration, number, numbers
 from cvtrack_magics.run.sweep.ranking import CONFIDENCE, Estimate
 from cvtrack_magics.run.sweep.spec import SweepSpec
 from cvtrack_magics.run.sweep.trials import CHOSEN, MEASURED, SECONDS
@@ -123,7 +123,7 @@ def table(study: Study, digits: int, *, chart: bool = False) -> Listing:
         title=f"Sweep {spec.name}",
         where=_aim(spec) + _bounds(spec),
         columns=("", "trial", *_heads(spec, bool(now.worth)), *names, "state", "time"),
-        rows=tuple(_row(one, names, now) for one in now.ranked()[:ROWS]),
+        rows=_rows(now.ranked()[:ROWS], names, now),
         notes=(_counts(study, now.trials), *_notes(study, now)),
         pictures=_chart(now) if chart and len(spec.metrics) == 2 else {},
     )
@@ -208,17 +208,29 @@ def _bounds(spec: SweepSpec) -> str:
     return "".join(f", {bound}" for bound in spec.bounds)
 
 
-def _row(one: Any, names: list[str], now: _Standing) -> tuple[str, ...]:
+def _rows(shown: Sequence[Any], names: list[str], now: _Standing) -> tuple[tuple[str, ...], ...]:
+    """Return the rows of some trials; the points of a column stand below each other."""
+    finished = [one.values if STATES[one.state.name] == "finished" else None for one in shown]
+    values = [
+        _column([row[at] if row else None for row in finished], now.digits)
+        for at in range(len(now.spec.metrics))
+    ]
+    params = [_column([one.params.get(name) for one in shown], now.digits) for name in names]
+    return tuple(
+        _row(one, [column[at] for column in values], [column[at] for column in params], now)
+        for at, one in enumerate(shown)
+    )
+
+
+def _row(one: Any, values: Sequence[str], params: Sequence[str], now: _Standing) -> tuple[str, ...]:
     digits, state = now.digits, STATES[one.state.name]
     done = state == "finished"
-    values = [number(value, digits) for value in one.values] if done else []
-    values = values or ["–"] * len(now.spec.metrics)
+    values = list(values)
     if now.worth:
         found = now.worth.get(one.number)
         values += _worth(found, digits) if found else ["–", "–", "1" if done else "–"]
     if done and not any(one.number == other.number for other in now.good):
         state = "breaks a rule"
-    params = [_shown(one.params.get(name), digits) for name in names]
     took = one.user_attrs.get(SECONDS)
     mark = now.marks.get(one.number, "")
     return (mark, str(one.number), *values, *params, state, duration(took) if took else "–")
@@ -229,7 +241,10 @@ def _worth(found: Estimate, digits: int) -> list[str]:
     return [number(found.mean, digits), bound, str(found.n)]
 
 
-def _shown(value: Any, digits: int) -> str:
-    if isinstance(value, float):
-        return number(value, digits)
-    return "–" if value is None else str(value)
+def _column(values: Sequence[Any], digits: int) -> list[str]:
+    """Return what a column says: numbers with as many places each, and what is none as it is."""
+    real = [value if isinstance(value, float) else None for value in values]
+    return [
+        word if one is not None else "–" if value is None else str(value)
+        for value, one, word in zip(values, real, numbers(real, digits), strict=True)
+    ]

@@ -47,6 +47,11 @@ def test_the_front_is_what_no_other_beats(store: str, capsys: pytest.CaptureFixt
     assert len(marked) == len(found)
     assert "data:image/png" in shown["text/html"]
     assert "cvtrack-chart" in shown["text/html"]  # which turns with a dark page
+    head, *rows = [line for line in shown["text/plain"].splitlines() if " finished" in f" {line}"]
+    for words in zip(
+        *(row.split("finished")[0].split()[-3:] for row in (head, *rows)), strict=True
+    ):
+        assert len({len(word.partition(".")[2]) for word in words}) == 1, words
     more = mlsweep("s", body, **TWO, trials=9, seed=1)
     assert isinstance(more, Front)
     with pytest.raises(UsageProblem, match="the metric"):
