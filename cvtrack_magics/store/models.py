@@ -274,7 +274,8 @@ def check_model_name(name: str) -> str:
 def flavour_of(mlmodel_text: str) -> str:
     """Return the flavour that an ``MLmodel`` is best opened by, such as ``onnx``.
 
-    ``python_function`` where there is no other, ``""`` where the text is none.
+    ``python_function`` where there is no other or it has a loader of its own, which does more
+    than the network beside it; ``""`` where the text is none.
     """
     try:
         about = yaml_of(mlmodel_text)
@@ -283,6 +284,10 @@ def flavour_of(mlmodel_text: str) -> str:
     flavours = about.get("flavors") if isinstance(about, dict) else None
     if not isinstance(flavours, dict):
         return ""
+    python = flavours.get("python_function")
+    loader = str(python.get("loader_module", "")) if isinstance(python, dict) else ""
+    if loader and not loader.startswith("mlflow."):
+        return "python_function"
     others = sorted(str(name) for name in flavours if name != "python_function")
     return (others or [str(name) for name in flavours] or [""])[0]
 

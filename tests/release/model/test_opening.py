@@ -292,7 +292,7 @@ def test_the_older_format_beside_a_good_graph_is_refused(copy: Path) -> None:
     with zipfile.ZipFile(path, "a") as archive:
         archive.writestr("version", "8.1")
         archive.writestr("serialized_state_dict.pt", EVIL)
-    with pytest.raises(CvtrackError, match=r"network\.pt2"):
+    with pytest.raises(CvtrackError, match=r"model\.pt2"):
         open_model(copy)
 
 
