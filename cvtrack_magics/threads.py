@@ -53,11 +53,17 @@ def wait_for_imports() -> None:
 def forget_imports_of_others() -> None:
     """Let a forked child import what another thread was importing at the fork.
 
-    That thread is not there, so the module is neither finished nor let go by anybody.
+    That thread is not there, so the module is neither finished nor let go by anybody. A lock
+    that has no owner is dropped as well: each has another one inside, which a thread holds while
+    it becomes or ceases to be the owner.
     """
     with suppress(Exception):
-        for name in _imported_by_others(threading.get_ident()):
-            _module_locks().pop(name, None)
+        me = threading.get_ident()
+        half_done = _imported_by_others(me)
+        for name, lock in _known_locks():
+            if getattr(lock, "owner", None) != me:
+                _module_locks().pop(name, None)
+        for name in half_done:
             spec = getattr(sys.modules.get(name), "__spec__", None)
             if getattr(spec, "_initializing", False):
                 sys.modules.pop(name, None)
@@ -68,7 +74,10 @@ def _module_locks() -> dict[str, Any]:
     return known
 
 
+def _known_locks() -> list[tuple[str, Any]]:
+    return [(name, reference()) for name, reference in list(_module_locks().items())]
+
+
 def _imported_by_others(me: int) -> list[str]:
     """Return the modules that other threads are in the middle of importing."""
-    locks = [(name, reference()) for name, reference in list(_module_locks().items())]
-    return [name for name, lock in locks if getattr(lock, "owner", None) not in (None, me)]
+    return [n for n, lock in _known_locks() if getattr(lock, "owner", None) not in (None, me)]

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
+from cvtrack_magics import forks
 from cvtrack_magics.commands.mcp_text import BYTES, RUNS, Inert, compact, runs_text
 from cvtrack_magics.comparison.result import CONFIDENCE, Cause, Compared
 from cvtrack_magics.comparison.sentences import in_words, labels_of, sentences
@@ -39,7 +39,7 @@ class Tools:
     """The tools, one call at a time; each answers with text of at most 8,000 bytes."""
 
     def __init__(self) -> None:
-        self._lock = threading.RLock()
+        self._lock = forks.rlock()
         self._ids: dict[str, str] = {}
 
     def list_runs(self, filter: str = "", sort: str = "", by: str = "") -> str:

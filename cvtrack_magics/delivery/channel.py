@@ -8,7 +8,6 @@ the plot and never stops the loop.
 from __future__ import annotations
 
 import os
-import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
@@ -16,6 +15,7 @@ from pathlib import Path
 from threading import get_ident
 from typing import Any
 
+from cvtrack_magics import forks
 from cvtrack_magics.delivery.children import ChildStreams
 from cvtrack_magics.delivery.naming import StoredNames
 from cvtrack_magics.delivery.numbers import as_number, as_step
@@ -76,9 +76,9 @@ class Channel:
         self._known: set[int] = set()
         self._next: dict[str, int] = {}
         self._on_device: deque[tuple[dict[str, Any], int, int]] = deque()
-        self._lock = threading.RLock()
-        self._drain_lock = threading.RLock()
-        self._drop_lock = threading.RLock()
+        self._lock = forks.rlock()
+        self._drain_lock = forks.rlock()
+        self._drop_lock = forks.rlock()
         self._shown = {MAIN: Cursor(self.main), OTHER: Cursor(self.other)}
         self._dropped = {MAIN: 0, OTHER: 0}
         self._is_new: Callable[[Mapping[str, Any], int], Mapping[str, Any]] | None = None

@@ -6,12 +6,12 @@ import os
 import queue
 import subprocess
 import sys
-import threading
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from cvtrack_magics import forks
 from cvtrack_magics.delivery import watcher
 from cvtrack_magics.plainjson import dumps
 from cvtrack_magics.threads import started
@@ -39,7 +39,7 @@ class Companion:
     def __init__(self) -> None:
         self._pid = 0
         self._waiting: queue.SimpleQueue[OpenedRun] = queue.SimpleQueue()
-        self._lock = threading.Lock()
+        self._lock = forks.rlock()
         self.process: subprocess.Popen[bytes] | None = None
 
     def tell(self, run: OpenedRun) -> None:
@@ -51,10 +51,6 @@ class Companion:
                     return  # the next load heals what nobody watches
                 self._pid = os.getpid()
         self._waiting.put(run)
-
-    def in_child(self) -> None:
-        """Begin anew after a fork."""
-        self._lock = threading.Lock()
 
     def _work(self, waiting: queue.SimpleQueue[OpenedRun]) -> None:
         while True:
@@ -84,5 +80,3 @@ def _start() -> subprocess.Popen[bytes]:
 
 
 companion = Companion()
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=companion.in_child)

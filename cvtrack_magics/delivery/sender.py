@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 
+from cvtrack_magics import forks
 from cvtrack_magics.delivery.outbox import Delivery
 from cvtrack_magics.delivery.sending_process import Outside
 from cvtrack_magics.journal import liveness
@@ -33,7 +34,7 @@ class Sender:
     def __init__(self, interval: float, outside: Callable[[], bool] | None = None) -> None:
         self._interval = interval
         self._lanes: dict[str, _Lane] = {}
-        self._changed = threading.Condition()
+        self._changed = forks.condition()
         self._stopped = False
         self._outside = Outside(outside or (lambda: False), self.open, self._changed)
 

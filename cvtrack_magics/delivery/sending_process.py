@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from cvtrack_magics import forks
 from cvtrack_magics.capture.machine.hardware import memory_left
 from cvtrack_magics.capture.machine.packages import own_version
 from cvtrack_magics.delivery import watcher
@@ -57,7 +58,7 @@ class Outsider:
     hurried: bool = False
     """Whether it was asked to hurry and has not heard that yet."""
     deliveries: dict[str, Delivery] = field(default_factory=dict)
-    lock: threading.Lock = field(default_factory=threading.Lock)
+    lock: threading.RLock = field(default_factory=forks.rlock)
 
     @property
     def lives(self) -> bool:
@@ -99,7 +100,7 @@ class Outside:
         self._allowed = allowed
         self._back = back
         self._changed = changed
-        self._lock = threading.RLock()
+        self._lock = forks.rlock()
         self._outsiders: dict[str, Outsider] = {}
         self._not_before: dict[str, float] = {}
         self._refused: dict[str, Mapping[str, str]] = {}

@@ -14,6 +14,7 @@ from typing import Any
 import anywidget
 import traitlets
 
+from cvtrack_magics import forks
 from cvtrack_magics.delivery.series import Series
 from cvtrack_magics.display.annotations import NOTE, Mark, bars_json, baselines_json, marks_json
 from cvtrack_magics.display.progress import Bar
@@ -112,7 +113,7 @@ class LivePlot:
         self._heard = False
         self._bars_due = False
         self._bars_at = 0.0
-        self._lock = threading.RLock()
+        self._lock = forks.rlock()
         self._born = time.monotonic()
         self._title = title
         self._widget: _PlotWidget | None = None

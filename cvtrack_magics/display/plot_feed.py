@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 
+from cvtrack_magics import forks
 from cvtrack_magics.delivery.channel import Channel
 from cvtrack_magics.threads import started
 
@@ -24,8 +25,8 @@ class Pump:
     def __init__(self, interval: float) -> None:
         self._interval = interval
         self._channels: dict[Channel, Callable[[], None] | None] = {}
-        self._lock = threading.RLock()
-        self._stopped = threading.Event()
+        self._lock = forks.rlock()
+        self._stopped = forks.event()
         self._thread: threading.Thread | None = None
         self._apart = time.time_ns() - time.monotonic_ns()
         self.last_error = ""

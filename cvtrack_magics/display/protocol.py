@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from array import array
 from collections.abc import Mapping
 from typing import Any
 
+from cvtrack_magics import forks
 from cvtrack_magics.delivery.series import Series
 
 REPLAY_POINTS = 24_000
@@ -31,7 +31,7 @@ class Allowance:
     def __init__(self) -> None:
         self._left = self.BURST
         self._when = time.monotonic()
-        self._lock = threading.RLock()
+        self._lock = forks.rlock()
 
     def take(self, wanted: int) -> int:
         """Return how many of the wanted points may go."""

@@ -8,12 +8,12 @@ for, in a file beside the run's points; names are few, and each process asks onc
 from __future__ import annotations
 
 import os
-import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from cvtrack_magics import forks
 from cvtrack_magics.journal import liveness
 from cvtrack_magics.plainjson import dumps
 from cvtrack_magics.text import json_object
@@ -35,7 +35,7 @@ class Claims:
         self._path = folder / FILE
         self._taken: dict[str, str] = {}
         self._at = 0
-        self._lock = threading.RLock()
+        self._lock = forks.rlock()
 
     def claim(self, wanted: Mapping[str, str]) -> dict[str, str]:
         """Claim stored names, each for a metric; return whose they are.

@@ -19,12 +19,13 @@ import contextlib
 import os
 import socket
 import sys
-import threading
 import time
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from cvtrack_magics import forks
 
 FOLDER = "alive"
 BEAT = 30.0  # seconds between two touches of the lock file
@@ -101,7 +102,7 @@ class _Held:
     """The locks of this process, by journal."""
 
     def __init__(self) -> None:
-        self._lock = threading.RLock()  # a signal's handler may ask while it is asked for
+        self._lock = forks.rlock()  # a signal's handler may ask while it is asked for
         self._holders: dict[Path, Holder] = {}
 
     def of(self, root: Path) -> Holder:
@@ -123,14 +124,8 @@ class _Held:
         for holder in list(self._holders.values()):
             holder.beat()
 
-    def in_child(self) -> None:
-        """Begin anew after a fork: the lock may be held by a thread that is not here."""
-        self._lock = threading.RLock()
-
 
 _held = _Held()
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_held.in_child)
 
 
 def hold(root: Path) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import threading
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any
 from zlib import crc32
 
+from cvtrack_magics import forks
 from cvtrack_magics.journal import contents
 from cvtrack_magics.journal.checked_lines import checked_line, read_checked
 from cvtrack_magics.journal.segments import of_the_system
@@ -88,7 +88,7 @@ class FactLog:
     def __init__(self, folder: Path | None, no_room: Callable[[OSError], None]) -> None:
         self._folder = folder
         self._no_room = no_room
-        self._lock = threading.RLock()  # a signal may come into it, and end the run
+        self._lock = forks.rlock()  # a signal may come into it, and end the run
         self._count = 0
         self._written = 0
 

@@ -20,6 +20,7 @@ from weakref import ReferenceType, WeakKeyDictionary, WeakSet, ref
 
 import psutil
 
+from cvtrack_magics import forks
 from cvtrack_magics.delivery import lanes
 from cvtrack_magics.delivery.channel import Channel
 from cvtrack_magics.delivery.children import pids_in
@@ -56,7 +57,7 @@ class AfterEnd:
     def __init__(self, scope: RunScope) -> None:
         self._scope = scope
         self._kept: KeptRun | None = None
-        self._lock = threading.RLock()
+        self._lock = forks.rlock()
         self._users: dict[int, tuple[ReferenceType[Any], ReferenceType[Any] | None]] = {}
         self._said: set[str] = set()
         self._workers: frozenset[int] = frozenset()

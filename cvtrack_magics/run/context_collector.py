@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cvtrack_magics import forks
 from cvtrack_magics.capture.code.scripts import compiled_records, script_records, unkept
 from cvtrack_magics.records import Artifact, Notice, Param, Record, Tag
 from cvtrack_magics.run import context as surroundings
@@ -51,11 +52,11 @@ class Gathering:
         self._deliver = deliver
         self._records: list[Record] = []
         self._modules: list[Path] = []
-        self._lock = threading.RLock()
+        self._lock = forks.rlock()
         self._asked_git = False
         self._git_is_slow = False
-        self._opened = threading.Event()
-        self._ended = threading.Event()
+        self._opened = forks.event()
+        self._ended = forks.event()
         self._thread: threading.Thread | None = None
         self._scripts: list[Record] = []
         self._state: NotebookState | None = None

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable
 
+from cvtrack_magics import forks
 from cvtrack_magics.display.progress import Bar
 from cvtrack_magics.run.loops import Loops
 from cvtrack_magics.run.step_axis import Loop
@@ -52,9 +52,9 @@ class Control:
         self.step_now = self._loops.step
         """Returns the step of what is logged now; None outside of all loops."""
         self._finished: list[Bar] = []
-        self._go_on = threading.Event()
+        self._go_on = forks.event()
         self._go_on.set()
-        self._lock = threading.RLock()
+        self._lock = forks.rlock()
         self._pauses: Pauses = Pauses(around._pauses if around else None)
         self.stopped_at: int | None = None
 
@@ -185,7 +185,7 @@ class Pauses:
 
     def __init__(self, around: Pauses | None = None) -> None:
         self._around = around
-        self._lock = threading.RLock()
+        self._lock = forks.rlock()
         self._waiting = 0
         self._since = 0.0
         self._before = 0.0

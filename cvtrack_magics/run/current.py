@@ -6,13 +6,13 @@ It is made when it is first needed, so that loading the extension costs next to 
 from __future__ import annotations
 
 import os
-import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
+from cvtrack_magics import forks
 from cvtrack_magics.errors import UsageProblem
 from cvtrack_magics.threads import started
 
@@ -36,7 +36,7 @@ class _Current:
     """The one reference that the package rebinds."""
 
     def __init__(self) -> None:
-        self.lock = threading.RLock()
+        self.lock = forks.rlock()
         self.make: Callable[[], Session] = _for_script
         self.session: Session | None = None
         self.making = False
@@ -48,10 +48,9 @@ class _Current:
     def in_child(self) -> None:
         """Let a forked worker begin a session of its own, with the settings of its parent's.
 
-        The threads that would send the parent's runs are not here, and their locks may be held.
+        The threads that would send the parent's runs are not here.
         """
         self.channel = None
-        self.lock = threading.RLock()
         self.making = False
         if self.session is not None:
             self.forked_from, config = self.session, self.session.config

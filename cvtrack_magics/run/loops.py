@@ -10,6 +10,7 @@ from contextvars import ContextVar
 from typing import Any
 from weakref import WeakKeyDictionary
 
+from cvtrack_magics import forks
 from cvtrack_magics.delivery.lanes import Lane, lane
 from cvtrack_magics.run.step_axis import Axis, Loop
 
@@ -38,7 +39,7 @@ class Loops:
         self._since = self._high = -1
         self._rounds: dict[str, int] = {}
         self._turns: dict[tuple[str, Lane], int] = {}
-        self._lock = threading.RLock()
+        self._lock = forks.rlock()
 
     def enter(self, desc: str, total: int | None, site: object) -> Loop:
         """Begin a pass of the loop at one place in the code."""

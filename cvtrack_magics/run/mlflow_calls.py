@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any, cast
 from urllib.parse import urlsplit
 
+from cvtrack_magics import forks
 from cvtrack_magics.errors import CvtrackError
 from cvtrack_magics.journal.record_log import FILES
 from cvtrack_magics.records import Call, End, Outcome, Param, Record, Tag
@@ -50,7 +50,7 @@ class Books:
         self._flush_timeout = flush_timeout
         self._params: dict[str, str] = {}
         self._tags: dict[str, str] = {}
-        self._lock = threading.RLock()
+        self._lock = forks.rlock()
         self._end: End | None = None
         self._artifact_uri = ""
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from cvtrack_magics import forks
 from cvtrack_magics.capture.output.printed import (
     Printed,
     PrintedMetrics,
@@ -77,7 +77,7 @@ class PrintedCurves:
         self._points = 0
         self._over = False
         self._problem = ""
-        self._lock = threading.RLock()
+        self._lock = forks.rlock()
 
     def take(self, lines: str) -> None:
         """Take whole lines, in the thread that prints them; they are read later."""

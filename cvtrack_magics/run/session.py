@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import threading
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
+from cvtrack_magics import forks
 from cvtrack_magics.config import CvTrack
 from cvtrack_magics.delivery import lanes
 from cvtrack_magics.delivery.sender import Sender
@@ -111,9 +111,9 @@ class Session:
         self._latest: dict[tuple[str, str, str], str] = {}
         self._machine: list[Record] | None = None
         self._machine_key: object = ()
-        self._machine_lock = threading.RLock()
-        self._recovery_lock = threading.RLock()
-        self._opening = threading.RLock()
+        self._machine_lock = forks.rlock()
+        self._recovery_lock = forks.rlock()
+        self._opening = forks.rlock()
         self._modules: list[Path] = []
         self._modules_key: object = ()
         self.process = ProcessEnd(self._stop_at_exit)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
+from cvtrack_magics import forks
 from cvtrack_magics.artifacts.paths import PICTURES
 from cvtrack_magics.capture.machine.meter import ResourceUse
 from cvtrack_magics.delivery.channel import UNSEEN
@@ -123,7 +124,7 @@ class Stretch:
         told : callable
             Given the curves, and whether they came in that time.
         """
-        waiting = threading.Event()
+        waiting = forks.event()
 
         def work() -> None:
             with suppress(Exception):  # the end of the run says that they are missing

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-import threading
 import time
 import uuid
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from cvtrack_magics import forks
 from cvtrack_magics.config import CvTrack
 from cvtrack_magics.delivery.channel import UNSEEN
 from cvtrack_magics.delivery.series import Series
@@ -79,7 +79,7 @@ class RunView:
         self._picture_so_far: bytes | None = None
         self._anchored = False
         self._paused = False
-        self._lock = threading.RLock()
+        self._lock = forks.rlock()
 
     def open(self, run: OpenRun | None) -> None:
         """Show the header."""

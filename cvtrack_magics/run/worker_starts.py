@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
+from cvtrack_magics import forks
 from cvtrack_magics.run import parent_run
 from cvtrack_magics.threads import forget_imports_of_others, wait_for_imports
 
@@ -25,7 +26,7 @@ class _Starts:
 
     def __init__(self) -> None:
         self.born: Callable[[], Sequence[str]] | None = None
-        self.naming = threading.RLock()  # a signal's handler may start a process
+        self.naming = forks.rlock()  # a signal's handler may start a process
         self._forking = threading.local()
 
     def before_fork(self) -> None:
@@ -36,9 +37,8 @@ class _Starts:
                 self._forking.keys = self.born()
 
     def in_child(self) -> None:
-        """Begin in that run; the thread that held the lock may not be here."""
+        """Begin in that run."""
         forget_imports_of_others()
-        self.naming = threading.RLock()
         if self.born is not None:
             look_after(None)
             parent_run.name_birth(getattr(self._forking, "keys", ()))

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import threading
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from cvtrack_magics import forks
 from cvtrack_magics.delivery import lanes
 from cvtrack_magics.delivery.channel import Channel
 from cvtrack_magics.records import Record
@@ -123,7 +123,7 @@ class Writing:
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self._lock = threading.RLock()
+        self._lock = forks.rlock()
         self._worker: Worker | None = None
         self._journals: list[Path] = []
         self.outliving = Outliving()

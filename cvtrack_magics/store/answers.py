@@ -17,6 +17,7 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
+from cvtrack_magics import forks
 from cvtrack_magics.errors import StoreUnavailable
 from cvtrack_magics.store import credentials
 from cvtrack_magics.text import json_of
@@ -106,7 +107,8 @@ def watched(request: Callable[..., Any], is_ours: Callable[[], bool]) -> Callabl
         headers = call.arguments.get("kwargs", {}).get("headers")
         if isinstance(headers, dict) and not credentials.are_meant_for(url):
             headers.pop("Authorization", None)
-        answer = request(*call.args, **call.kwargs)
+        with forks.not_waiting():  # for a server
+            answer = request(*call.args, **call.kwargs)
         _thread.problem = _judged(method, url, answer)
         if _thread.problem is not None:
             raise _thread.problem

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
+from cvtrack_magics import forks
 from cvtrack_magics.errors import CvtrackError
 from cvtrack_magics.store import answers
 from cvtrack_magics.store.uris import absolute
@@ -69,14 +70,17 @@ class _Quiet:
     """
 
     def __init__(self) -> None:
-        self._lock = threading.RLock()
+        self._lock = forks.rlock()
         self._calls = 0
         self._handlers: list[logging.Handler] = []
         self._request: Any = None
 
-    def in_child(self) -> None:
-        """Let go of a lock that a thread of the parent held at a fork."""
-        self._lock = threading.RLock()
+    def in_child(self, calls: int) -> None:
+        """Count the calls of the only thread that a forked child has."""
+        if self._calls and not calls:
+            self._calls = 1
+            self.leave()
+        self._calls = calls
 
     def enter(self) -> None:
         settings = _settings()  # imports MLflow, which may take the lock for long
@@ -146,7 +150,7 @@ _thread = threading.local()
 
 def begin_anew() -> None:
     """Begin anew in a forked child."""
-    _quiet.in_child()
+    _quiet.in_child(getattr(_thread, "calls", 0))
 
 
 def ours() -> bool:
@@ -178,6 +182,12 @@ def quietly() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _calling(*, once: bool) -> Iterator[None]:
+    with forks.waiting_for_this(), _quietly(once=once):
+        yield
+
+
+@contextlib.contextmanager
+def _quietly(*, once: bool) -> Iterator[None]:
     _quiet.enter()
     _thread.calls = getattr(_thread, "calls", 0) + 1
     before = getattr(_thread, "once", False)

@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from types import CodeType, FunctionType
 from typing import Any
 
+from cvtrack_magics import forks
 from cvtrack_magics.store.client import mlflow, ours
 
 Tell = Callable[[str, str], object]
@@ -113,7 +114,7 @@ class Detours:
         self._strays: list[Stray] = []
         self._changed: dict[str, tuple[CodeType, Any, Any]] = {}
         self._originals: dict[str, Any] = {}
-        self._lock = threading.RLock()
+        self._lock = forks.rlock()
 
     def enter(self, run_id: str, name: str, tell: Tell) -> None:
         """Hold a run that was just made the active one of this thread."""

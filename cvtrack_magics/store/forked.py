@@ -1,7 +1,9 @@
 """MLflow in a forked child: database connections are not shared with the parent.
 
 A connection that two processes use is broken for both, and a lock that a thread of the parent
-held at the fork is never released in the child.
+held at the fork is never released in the child. Nor may the child close what it inherited:
+SQLite takes a lock of the whole process for it, which a thread of the parent may have held, so
+that a child hung when it collected garbage.
 """
 
 from __future__ import annotations
@@ -18,6 +20,9 @@ _STORES = (
     "mlflow.store.tracking.sqlalchemy_store",
     "mlflow.store.model_registry.sqlalchemy_store",
 )
+
+
+_inherited: list[Any] = []
 
 
 class _Once:
@@ -47,4 +52,14 @@ def _renew(store: Any) -> None:
         setattr(store, name, threading.Lock())
     for name in [item for item in vars(store) if item.endswith("_engine_map")]:
         for engine in getattr(store, name).values():
+            _never_closed(engine.pool)
             engine.dispose(close=False)  # the connections stay the parent's
+
+
+def _never_closed(pool: Any) -> None:
+    """Let an object be there, with all it holds, to the very end of this process and behind."""
+    _inherited.append(pool)
+    with suppress(ImportError, AttributeError):  # a Python without: then to its exit
+        import ctypes
+
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(pool))

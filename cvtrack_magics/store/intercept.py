@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import functools
 import os
-import threading
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from cvtrack_magics import forks
 from cvtrack_magics.secrets.records import RecordMasker
 from cvtrack_magics.store import afterwards, artifact_reads, forked
 from cvtrack_magics.store.calls import PARENT, Calls
@@ -50,7 +50,7 @@ class Interception:
         self._pid = os.getpid()
         self._routes: dict[str, Route] = {}
         self._originals: dict[str, Any] = {}
-        self._lock = threading.RLock()
+        self._lock = forks.rlock()
         self._pid = os.getpid()
         forked.begin_anew_in_children()
         self._give_back: Callable[[], None] = lambda: None

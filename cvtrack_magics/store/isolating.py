@@ -7,10 +7,10 @@ has to fail alone, time and again, while what lies beside it is taken.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Sequence
 from typing import Any, Generic, TypeVar
 
+from cvtrack_magics import forks
 from cvtrack_magics.errors import StoreUnavailable
 from cvtrack_magics.records import Refused
 from cvtrack_magics.store import error_kinds as refusals
@@ -53,7 +53,7 @@ class Doubts:
     """Remembers between tries what failed alone, and what was taken last of each kind."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = forks.rlock()
         self._fails: dict[tuple[str, str], int] = {}
         self._taken: dict[tuple[str, str], Any] = {}
 

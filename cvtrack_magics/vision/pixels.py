@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import io
 import os
-import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from cvtrack_magics import forks
 from cvtrack_magics.errors import UsageProblem
 from cvtrack_magics.vision.images import Image
 
@@ -52,7 +52,7 @@ class Pixels:
         self._full: list[Blob | None] = [None] * len(images)
         self._tile: list[Blob | None] = [None] * len(images)
         self._digests: list[str] | None = None
-        self._lock = threading.RLock()
+        self._lock = forks.rlock()
         if sum(image.nbytes for image in images) > RAW_LIMIT:
             self.pack()
 

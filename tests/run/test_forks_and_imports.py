@@ -44,3 +44,25 @@ def test_a_child_does_not_wait_for_an_import_of_its_parent(
     code = CODE.replace("FOLDER", repr(str(tmp_path))).replace("HOW_LONG", str(patience))
     ran = run_script(code, tmp_path)
     assert "child ended with 7" in ran.stdout, ran.stderr
+
+
+INSIDE = """
+import importlib._bootstrap, sys
+sys.path.insert(0, FOLDER)
+mlrun("r", output=False)  # the hooks of forks are there
+lock = importlib._bootstrap._get_module_lock("quick_to_import")
+assert lock.owner is None and lock.lock.acquire(timeout=9)  # as whoever is about to be the owner
+pid = os.fork()
+if pid == 0:
+    signal.alarm(30)
+    import quick_to_import
+    os._exit(7)
+lock.lock.release()
+print("child ended with", os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+"""
+
+
+def test_a_child_does_not_wait_for_who_was_about_to_import(store: str, tmp_path: Path) -> None:
+    (tmp_path / "quick_to_import.py").write_text("")
+    ran = run_script(INSIDE.replace("FOLDER", repr(str(tmp_path))), tmp_path)
+    assert "child ended with 7" in ran.stdout, ran.stderr

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import os
-import threading
 import time
 from collections.abc import Callable, Sequence
 
+from cvtrack_magics import forks
 from cvtrack_magics.capture.data.hashing import OPEN, SETTLED_NS, SMALL, sha256_file, unreadable
 
 Progress = Callable[[int, int], None]
@@ -103,7 +103,7 @@ class _Board:
         self._count_files = count_files
         self._bytes = 0
         self._files = 0
-        self._lock = threading.Lock()
+        self._lock = forks.rlock()
         self._next = 0.0
 
     def add_bytes(self, count: int) -> None:

@@ -10,6 +10,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
+from cvtrack_magics import forks
 from cvtrack_magics.capture.code.loaded import loaded
 from cvtrack_magics.threads import started
 
@@ -50,7 +51,7 @@ class ResourceMeter:
     """
 
     def __init__(self) -> None:
-        self._quit = threading.Event()
+        self._quit = forks.event()
         self._thread: threading.Thread | None = None
         self._peak = 0
         self._gpu_peak: int | None = None
@@ -62,7 +63,7 @@ class ResourceMeter:
         import psutil
 
         self._process = psutil.Process()
-        self._quit = threading.Event()
+        self._quit = forks.event()
         self._peak, self._gpu_peak = 0, None
         self._sample()
         self._before = (time.perf_counter(), _cpu_seconds(), _lifetime_peak(), _gpu_lifetime())

@@ -6,11 +6,12 @@ import contextlib
 import os
 import re
 import sys
-import threading
 from collections import deque
 from collections.abc import Callable
 from typing import Any
 from weakref import WeakKeyDictionary
+
+from cvtrack_magics import forks
 
 LIMIT = 256 * 1024
 _COMPACT_AT = 64 * 1024
@@ -39,7 +40,7 @@ class StreamTee:
 
     def __init__(self, limit: int = LIMIT, lines: Callable[[str], None] | None = None) -> None:
         self._log = _Log(limit, lines)
-        self._lock = threading.RLock()  # a signal may come into it, and its handler print
+        self._lock = forks.rlock()  # a signal may come into it, and its handler print
         self._taps: list[_Tap] = []
 
     @property

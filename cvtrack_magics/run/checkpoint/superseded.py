@@ -9,10 +9,10 @@ from __future__ import annotations
 import csv
 import io
 import math
-import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
+from cvtrack_magics import forks
 from cvtrack_magics.store.writer import Point
 
 LARGEST = 1.7976931348623157e308
@@ -56,7 +56,7 @@ class Standing:
         for name, value, _, step in self._points:
             self._rest.setdefault((name, step), []).append(value)
         self._passed = passed
-        self._lock = threading.RLock()
+        self._lock = forks.rlock()
         self.changed = Superseded()
 
     def __len__(self) -> int:

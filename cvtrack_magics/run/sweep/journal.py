@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from cvtrack_magics import forks
 from cvtrack_magics.errors import UsageProblem
 from cvtrack_magics.journal import liveness
 
@@ -40,7 +41,7 @@ def alone(path: Path) -> Iterator[None]:
     JournalProblem
         The file system has no locks, or the file cannot be made.
     """
-    with _here.setdefault(path, threading.RLock()):
+    with _here.setdefault(path, forks.rlock()):
         try:
             handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
         except OSError as error:
