@@ -45,7 +45,7 @@ def beside() -> list[Beside]:
     found = []
     for process in psutil.process_iter():
         with suppress(psutil.Error, OSError):
-            kind = _kind_of(process)
+            kind = kind_of(process)
             if kind:
                 found.append(_described(process, kind))
     return sorted(found, key=lambda item: -item.seconds)
@@ -62,7 +62,7 @@ def stop(pids: Sequence[int] = ()) -> list[Beside]:
     for item in chosen:
         with suppress(psutil.Error):
             process = psutil.Process(item.pid)
-            if _kind_of(process):
+            if kind_of(process):
                 process.terminate()
                 processes.append(process)
     _, living = psutil.wait_procs(processes, timeout=PATIENCE)
@@ -72,8 +72,8 @@ def stop(pids: Sequence[int] = ()) -> list[Beside]:
     return chosen
 
 
-def _kind_of(process: psutil.Process) -> str:
-    """Return what a process does; empty for one that is not ours."""
+def kind_of(process: psutil.Process) -> str:
+    """Return what a process of this package's own does; empty for any other."""
     command = process.cmdline()
     if process.uids().real != psutil.Process().uids().real or len(command) < 2:
         return ""

@@ -12,7 +12,6 @@ import sys
 import threading
 import time
 from collections.abc import Iterable, Mapping
-from multiprocessing import active_children
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -25,7 +24,7 @@ from cvtrack_magics.delivery import lanes
 from cvtrack_magics.delivery.channel import Channel
 from cvtrack_magics.delivery.children import pids_in
 from cvtrack_magics.records import End, Notice, Record
-from cvtrack_magics.run import lives, raw_threads
+from cvtrack_magics.run import lives, raw_threads, started_processes
 from cvtrack_magics.run.recorder import KeptRun
 from cvtrack_magics.store.deferred_runs import RUN_KEY
 from cvtrack_magics.store.tracking import OpenRun
@@ -221,8 +220,8 @@ class Outliving:
     def _wait_for_workers(self, scope: RunScope, before: Before | None) -> None:
         folder = scope.kept.delivery.folder if scope.is_open else None
         wrote = pids_in(folder.path) if folder is not None else set()
-        born = {one.pid for one in active_children() if before and one.pid not in before.processes}
-        found = frozenset(pid for pid in {*wrote, *born} if pid and is_running(pid))
+        born = started_processes.of_the_user() - before.processes if before else set()
+        found = frozenset(pid for pid in {*wrote, *born} if is_running(pid))
         place = self._place(scope) if found else None
         if place is not None:
             place.wait_for(found)
@@ -300,7 +299,7 @@ class Before:
     """What went on in this process at one moment."""
 
     def __init__(self) -> None:
-        self.processes = {one.pid for one in active_children()}
+        self.processes = started_processes.of_the_user()
         self.threads = WeakSet(lives.of_the_user())
         self.at_work = WeakSet(lives.at_work())
 

@@ -10,8 +10,8 @@ NO_RUN = (
     "Start the cell with %%mlrun NAME."
 )
 NO_RUN_ABOVE = (
-    "cvtrack: log() was called in a worker process; nothing is recorded, since the "
-    "process that started it has no run open. Return the value, and log it there."
+    "cvtrack: log() was called in a worker process; nothing is recorded, since no run is open "
+    "that this was started in. Return the value, and log it in the process that opened the run."
 )
 
 

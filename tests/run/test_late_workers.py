@@ -32,16 +32,34 @@ LATE = {
             f"from tests.run import working; working.in_two_halves({FOLDER!r}, {FIRST})"])
         end = w.wait
     """,
+    "a script that a shell starts": """
+        Path(FOLDER, "worker.py").write_text(
+            f"from tests.run import working; working.in_two_halves({FOLDER!r}, {FIRST})")
+        w = subprocess.Popen(f"'{sys.executable}' '{FOLDER}/worker.py'; true", shell=True)
+        end = w.wait
+    """,
+    "forked by hand": """
+        w = os.fork()
+        if w == 0:
+            working.in_two_halves(FOLDER, FIRST)
+            os._exit(0)
+        end = lambda: os.waitpid(w, 0)
+    """,
 }
 
 
-@pytest.mark.parametrize("first", [20, 0])
-@pytest.mark.parametrize("way", LATE)
+AT_ONCE = ("a script that a shell starts", "forked by hand")
+
+
+@pytest.mark.parametrize(
+    ("way", "first"),
+    [(way, first) for way in LATE for first in (20, 0) if first == 0 or way not in AT_ONCE],
+)
 def test_what_goes_on_after_the_run_logs_to_that(
     way: str, first: int, store: str, tmp_path: Path
 ) -> None:
-    if not first and way not in ("spawned", "forked"):
-        first = 1  # nothing tells of a task, or of a process that the user starts, until it logs
+    if not first and way.startswith("a task"):
+        first = 1  # nothing tells of a task until it logs
     code = f"from pathlib import Path\nFOLDER, FIRST = {str(tmp_path)!r}, {first}\n"
     code += "with mlrun('a', output=False):\n    log({'mine': 1.0}, step=0)\n" + indented(LATE[way])
     code += "    working.wait_for(Path(FOLDER, 'half'))\n"
