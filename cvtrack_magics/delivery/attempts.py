@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -12,6 +11,7 @@ from cvtrack_magics.errors import StoreUnavailable
 from cvtrack_magics.store import answers
 from cvtrack_magics.store.error_kinds import is_denied, is_no
 from cvtrack_magics.store.writer import FilesHeld
+from cvtrack_magics.system import time
 
 
 @dataclass(frozen=True, slots=True)

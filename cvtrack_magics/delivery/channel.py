@@ -8,7 +8,6 @@ the plot and never stops the loop.
 from __future__ import annotations
 
 import os
-import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -24,6 +23,7 @@ from cvtrack_magics.errors import UsageProblem
 from cvtrack_magics.journal.claims import Claims
 from cvtrack_magics.journal.points import Cursor, MetricSet, Stream, UnixTime
 from cvtrack_magics.journal.through import stream_in
+from cvtrack_magics.system import time
 
 Refresh = Callable[[Mapping[str, Series]], None]
 """Takes just the new points."""

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import time
 from collections.abc import Mapping
 from pathlib import Path
 
 from cvtrack_magics.journal.points import Cursor
 from cvtrack_magics.journal.stored import GrowingStream, stream_files
+from cvtrack_magics.system import os, time
 
 
 def child_names() -> tuple[str, str]:

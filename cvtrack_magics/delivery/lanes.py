@@ -10,11 +10,11 @@ end is looked after by :mod:`cvtrack_magics.run.after_end`.
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
+from threading import get_ident
 from typing import Any, Protocol, TypeVar
 from weakref import ReferenceType, ref
 
@@ -79,7 +79,7 @@ def task_here() -> asyncio.Task[Any] | None:
 def lane() -> Lane:
     """Return the thread and task that this is called in."""
     task = task_here()
-    return Lane(threading.get_ident(), ref(task) if task is not None else None)
+    return Lane(get_ident(), ref(task) if task is not None else None)
 
 
 def several(open_runs: Sequence[R]) -> bool:

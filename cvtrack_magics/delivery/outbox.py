@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -27,6 +26,7 @@ from cvtrack_magics.store.logged_models import fail_pending
 from cvtrack_magics.store.probe import probe
 from cvtrack_magics.store.tracking import OpenRun, Tracking
 from cvtrack_magics.store.writer import METRICS_PER_CALL, FilesHeld, Point
+from cvtrack_magics.system import time
 
 Ending: TypeAlias = Literal["set", "kill", "leave"]
 """Set the run's status, kill it where it still counts as running, or leave that to others."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -11,6 +10,7 @@ from cvtrack_magics import forks
 from cvtrack_magics.delivery.outbox import Delivery
 from cvtrack_magics.delivery.sending_process import Outside
 from cvtrack_magics.journal import liveness
+from cvtrack_magics.system import time
 from cvtrack_magics.threads import started
 
 SOON = 1.0  # seconds of waiting at the process's end that nothing is said of
@@ -162,8 +162,8 @@ class _Lane:
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
-        """Start the thread, once there is one."""
-        if self._thread is None:
+        """Start the thread, once there is one; anew where something has ended it."""
+        if self._thread is None or not self._thread.is_alive():
             self._thread = started(self._work, name="cvtrack-sender")
 
     def _work(self) -> None:

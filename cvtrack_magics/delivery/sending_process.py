@@ -9,11 +9,9 @@ becomes of it, the thread goes on from what the journal says is sent.
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -29,6 +27,7 @@ from cvtrack_magics.delivery.outbox import Delivery
 from cvtrack_magics.journal.folder import Sent
 from cvtrack_magics.plainjson import dumps, loads
 from cvtrack_magics.store import credentials
+from cvtrack_magics.system import os, time
 from cvtrack_magics.threads import started
 
 AFTER = 3.0  # seconds that a run is open before it is handed over

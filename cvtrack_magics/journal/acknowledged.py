@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,6 +10,7 @@ from zlib import crc32
 
 from cvtrack_magics.journal.stored import read_regular
 from cvtrack_magics.plainjson import dumps, loads
+from cvtrack_magics.system import os
 
 FILE = "acknowledged.bin"
 FILE_1 = "sent.bin"

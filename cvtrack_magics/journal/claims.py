@@ -7,8 +7,6 @@ for, in a file beside the run's points; names are few, and each process asks onc
 
 from __future__ import annotations
 
-import os
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +14,7 @@ from pathlib import Path
 from cvtrack_magics import forks
 from cvtrack_magics.journal import liveness
 from cvtrack_magics.plainjson import dumps
+from cvtrack_magics.system import os, time
 from cvtrack_magics.text import json_object
 
 FILE = "names.jsonl"

@@ -7,7 +7,6 @@ that is lost only means that less is missed; it is never needed to read what is 
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ from zlib import crc32
 from cvtrack_magics.journal.checked_lines import checked_line, read_checked
 from cvtrack_magics.journal.stored import read_regular, segment_of
 from cvtrack_magics.records import End
+from cvtrack_magics.system import os
 
 FILE = "contents.jsonl"
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import sys
 import tempfile
-import time
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,6 +14,7 @@ from cvtrack_magics.journal.acknowledged import Acknowledgements, Sent
 from cvtrack_magics.journal.run_note import NOTE, RunNote, me, read_note, text_of_note
 from cvtrack_magics.journal.stored import files_by_header
 from cvtrack_magics.private import is_private
+from cvtrack_magics.system import os, time
 
 CLAIM = "claim"
 HEALED = "healed"

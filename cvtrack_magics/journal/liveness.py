@@ -16,16 +16,20 @@ as alive while its file was touched lately, by the file server's clock.
 from __future__ import annotations
 
 import contextlib
-import os
 import socket
 import sys
-import time
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from cvtrack_magics import forks
+from cvtrack_magics.system import os, time
+
+if sys.platform != "win32":
+    import fcntl
+
+    _lockf = fcntl.lockf  # as it is now, whatever code puts in its place
 
 FOLDER = "alive"
 BEAT = 30.0  # seconds between two touches of the lock file
@@ -285,9 +289,7 @@ def lock(handle: int, *, shared: bool = False) -> None:
 
         msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
     else:
-        import fcntl
-
-        fcntl.lockf(handle, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+        _lockf(handle, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
 
 
 def _tidy(folder: Path) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import struct
 import sys
-import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -24,6 +23,7 @@ from cvtrack_magics.journal.rows import (
 )
 from cvtrack_magics.journal.segments import FIRST_BYTES, MORE_BYTES, Segment, of_the_system
 from cvtrack_magics.journal.stored import StoredSegment, StoredStream
+from cvtrack_magics.system import time
 
 __all__ = ["Cursor", "MetricSet", "StoredSegment", "StoredStream", "Stream", "UnixTime"]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -28,6 +27,7 @@ from cvtrack_magics.records import (
     Replaces,
     Tag,
 )
+from cvtrack_magics.system import os
 from cvtrack_magics.text import json_object
 
 FILE = "facts.jsonl"

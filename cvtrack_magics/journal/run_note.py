@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import socket
 from collections.abc import Mapping
 from contextlib import suppress
@@ -15,6 +14,7 @@ import psutil
 
 from cvtrack_magics.journal.stored import read_regular
 from cvtrack_magics.plainjson import dumps, loads
+from cvtrack_magics.system import os
 
 CREATED_TOLERANCE = 2.0  # seconds; the clock behind a process's age is coarse
 NOTE = "run.json"

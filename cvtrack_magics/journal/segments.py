@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import mmap
-import os
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
@@ -13,6 +12,7 @@ from typing import TypeVar
 
 from cvtrack_magics.journal import contents
 from cvtrack_magics.journal.rows import SegmentReader, header
+from cvtrack_magics.system import exists, os
 
 Made = TypeVar("Made")
 
@@ -146,7 +146,12 @@ def place_of(path: Path | None) -> str:
 
 def _delete(path: Path) -> None:
     contents.note_sent(path)
-    path.unlink(missing_ok=True)
+    _unlink(path)
+
+
+def _unlink(path: Path) -> None:
+    with suppress(FileNotFoundError):
+        os.unlink(path)
 
 
 class _File:
@@ -170,7 +175,7 @@ def _reserved(path: Path, size: int, head: bytes, use: Callable[[int], Made]) ->
     full; a write of zeros says so here instead. The file gets its name last, so one without
     a header is a damaged one.
     """
-    if path.exists():
+    if exists(path):
         raise FileExistsError(path)
     new = path.with_suffix(".new")
     file = os.open(new, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
@@ -179,10 +184,10 @@ def _reserved(path: Path, size: int, head: bytes, use: Callable[[int], Made]) ->
         while left:
             left -= os.write(file, _ZEROS[:left])
         made = use(file)
-        new.rename(path)
+        os.rename(new, path)
         return made
     except BaseException:
-        new.unlink(missing_ok=True)
+        _unlink(new)
         raise
     finally:
         os.close(file)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import stat
 from collections.abc import Collection, Mapping, Sequence
@@ -10,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cvtrack_magics.journal.rows import HEADER_ROOM, VERSION, SegmentReader, header_of, version_said
+from cvtrack_magics.system import os
 
 _SEGMENT = re.compile(r"(?P<stream>[a-z][a-z0-9]*)-(?P<number>[0-9]{6,9})\.rows")
 

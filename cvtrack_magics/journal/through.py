@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 from typing import Any
 
 from cvtrack_magics.journal.points import NoRoom, Stream
 from cvtrack_magics.journal.segments import Segment, WrittenSegment, of_the_system
+from cvtrack_magics.system import os
 
 # What statfs(2) says of file systems that write a page to a place it did not have: always,
 # or once a snapshot, a shared copy (XFS, OCFS2) or a layer below (overlay) may be in the way.

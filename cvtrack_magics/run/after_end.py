@@ -7,12 +7,11 @@ their own, and never to a run that was opened since. What waits in a pool belong
 
 from __future__ import annotations
 
-import os
 import sys
 import threading
-import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from threading import current_thread
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 from weakref import ReferenceType, WeakKeyDictionary, WeakSet, ref
@@ -28,6 +27,7 @@ from cvtrack_magics.run import lives, raw_threads, started_processes
 from cvtrack_magics.run.recorder import KeptRun
 from cvtrack_magics.store.deferred_runs import RUN_KEY
 from cvtrack_magics.store.tracking import OpenRun
+from cvtrack_magics.system import os, time
 
 if TYPE_CHECKING:
     from cvtrack_magics.run.scope import RunScope
@@ -82,7 +82,7 @@ class AfterEnd:
         with self._lock:
             kept = self._kept = self._kept or self._opened()
             task = lanes.task_here()
-            thread = raw_threads.here() or threading.current_thread()
+            thread = raw_threads.here() or current_thread()
             self._users[id(task or thread)] = (ref(thread), ref(task) if task else None)
         self._tell_once(thread.name if task is None else task.get_name())
         return kept.channel
@@ -207,7 +207,7 @@ class Outliving:
     def ends(self, scope: RunScope) -> None:
         """Note what was started in a run and goes on, at its end."""
         before = self._before.pop(scope, None)
-        here = threading.current_thread()
+        here = current_thread()
         if before is not None:
             for thread in lives.of_the_user():
                 if thread is not here and thread not in before.threads:
@@ -247,8 +247,8 @@ class Outliving:
         raw = raw_threads.here()
         if raw is not None:
             raw.be_free()
-        self._of.pop(threading.current_thread(), None)
-        self._tasks.pop(threading.current_thread(), None)
+        self._of.pop(current_thread(), None)
+        self._tasks.pop(current_thread(), None)
 
     def place_of_here(self, opened_in: RunScope | None) -> AfterEnd | None:
         """Return the place of the ended run that the running code belongs to, if there is one.
@@ -268,7 +268,7 @@ class Outliving:
             return self._place_here(begun_in) if begun_in is not None and is_over else None
         if not self._of and not self._tasks:
             return None
-        thread = threading.current_thread()
+        thread = current_thread()
         scope = self._of.get(thread) or self._of_task(thread)
         return self._place(scope) if scope is not None else None
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import threading
-import time
 from contextlib import suppress
 from contextvars import ContextVar
+from threading import current_thread, get_ident
 from typing import Any
 from weakref import WeakKeyDictionary
 
 from cvtrack_magics import forks
 from cvtrack_magics.delivery.lanes import Lane, lane
 from cvtrack_magics.run.step_axis import Axis, Loop
+from cvtrack_magics.system import time
 
 _entered: ContextVar[tuple[Loop, ...]] = ContextVar("cvtrack_loops", default=())
 
@@ -31,7 +31,7 @@ class Loops:
     def __init__(self) -> None:
         self.open: list[Loop] = []
         """All, in the order in which they were entered; replaced, never cut."""
-        self._home = threading.get_ident()
+        self._home = get_ident()
         self._axis = Axis()
         self._main: Lane | None = None  # of the thread at home: whose steps that axis gives
         self._beside: WeakKeyDictionary[Any, Axis] = WeakKeyDictionary()
@@ -72,7 +72,7 @@ class Loops:
         axis = self._beside.get(_self())
         if axis is not None and not any(one.lane == loop.lane for one in self.open):
             self._axis.take(axis)
-        if threading.get_ident() == self._home:
+        if get_ident() == self._home:
             self._since = self.reached
 
     def step(self) -> int | None:
@@ -83,7 +83,7 @@ class Loops:
         if loops:
             with self._lock:
                 return self._step_beside()
-        if threading.get_ident() == self._home:
+        if get_ident() == self._home:
             self._since = self.reached
         return None
 
@@ -189,7 +189,7 @@ def _self() -> Any:
         task = asyncio.current_task()
         if task is not None:
             return task
-    return threading.current_thread()
+    return current_thread()
 
 
 def _thread(loop: Loop) -> int:

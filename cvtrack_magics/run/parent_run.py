@@ -10,9 +10,7 @@ folder, be it spawned or forked.
 
 from __future__ import annotations
 
-import os
 import threading
-import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -27,6 +25,7 @@ from cvtrack_magics.delivery.children import child_names
 from cvtrack_magics.journal import liveness
 from cvtrack_magics.journal.run_note import RunNote, read_note
 from cvtrack_magics.run import lives
+from cvtrack_magics.system import os, time
 
 VARIABLE = "CVTRACK_RUN"
 NOTE = "cvtrack_runs"  # in the settings that a process of multiprocessing gives its workers

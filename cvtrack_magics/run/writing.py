@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -18,6 +17,7 @@ from cvtrack_magics.run.after_end import AfterEnd, Outliving
 from cvtrack_magics.run.host import ScriptHost
 from cvtrack_magics.run.parent_run import above, show
 from cvtrack_magics.run.unrecorded import Unrecorded
+from cvtrack_magics.system import os
 
 if TYPE_CHECKING:
     from cvtrack_magics.journal.run_note import RunNote

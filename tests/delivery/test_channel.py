@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import threading
-import time
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from cvtrack_magics.delivery.numbers import as_number
 from cvtrack_magics.display.plot_feed import Pump
 from cvtrack_magics.errors import UsageProblem
 from cvtrack_magics.journal import points
+from cvtrack_magics.system import time
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,6 +14,7 @@ from cvtrack_magics.journal import through
 from cvtrack_magics.journal.points import Cursor, StoredStream
 from cvtrack_magics.journal.segments import FIRST_BYTES, WrittenSegment
 from cvtrack_magics.journal.stored import GrowingStream, stream_files
+from cvtrack_magics.system import os
 from tests.journal.test_nested_calls import METRICS, log
 
 ROW = 2 + 8 + 8 + 8 + 4
