@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
 
 from cvtrack_magics import forks
 from cvtrack_magics.delivery.channel import Channel
+from cvtrack_magics.system import time
 from cvtrack_magics.threads import started
 
 JUMP = 1_000_000_000  # nanoseconds that the wall clock may gain before points follow it
@@ -35,7 +35,7 @@ class Pump:
         """Start to show a run's points; ``tick`` is called each time before that."""
         with self._lock:
             self._channels[channel] = tick
-            if self._thread is None:
+            if self._thread is None or not self._thread.is_alive():
                 self._thread = started(self._work, name="cvtrack-pump")
 
     def close(self, channel: Channel) -> None:

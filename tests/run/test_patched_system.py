@@ -87,6 +87,7 @@ def combinations() -> Iterator[tuple[str, Any, str, str]]:
 
 
 @pytest.mark.usefixtures("script")
+@pytest.mark.filterwarnings("error::pytest.PytestUnhandledThreadExceptionWarning")
 def test_all_that_log_returned_of_is_in_the_store(
     store: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
