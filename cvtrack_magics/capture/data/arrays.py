@@ -16,6 +16,7 @@ from cvtrack_magics.capture.data.shapes import is_array, is_flat, is_image, is_t
 from cvtrack_magics.errors import NotIdentified, UsageProblem
 
 _STEP = 1 << 24
+_NESTED = (list, tuple, dict)
 
 
 def hash_array(value: Any) -> tuple[str, int]:
@@ -39,6 +40,11 @@ def hash_array(value: Any) -> tuple[str, int]:
     UsageProblem
         The elements are Python objects other than text.
     """
+    if getattr(value, "is_nested", False):
+        return hash_value(list(value.unbind()))
+    mask = getattr(value, "mask", None)
+    if hasattr(value, "filled") and mask is not None and mask.any():
+        return _hash_masked(value)
     hasher = hashlib.sha256()
     size = _feed_array(hasher, value)
     return hasher.hexdigest(), size
@@ -56,6 +62,13 @@ def _feed_array(hasher: Any, value: Any) -> int:
         array = array.astype(f"U{array.dtype.itemsize // 4}")
     # NumPy's name for the byte order is fixed, so big-endian data is another data set.
     return _feed_plain(hasher, array, str(np.lib.format.dtype_to_descr(array.dtype)))
+
+
+def _hash_masked(value: Any) -> tuple[str, int]:
+    """Hash an array of which parts are masked: what is under the mask is nobody's."""
+    content, size = hash_array(value.filled(0 if value.dtype.kind in "biufc" else None))
+    mask, _ = hash_array(value.mask)
+    return hashlib.sha256(f"masked\t{content}\t{mask}\n".encode()).hexdigest(), size
 
 
 def _feed_plain(hasher: Any, array: Any, dtype: str) -> int:
@@ -102,7 +115,7 @@ def _feed_objects(hasher: Any, array: Any) -> int:
     hasher.update(f"object|{tuple(array.shape)}\n".encode())
     size = 0
     for item in array.reshape(-1).tolist():
-        data = _scalar_bytes(item)
+        data = _nested(item) if isinstance(item, _NESTED) or is_array(item) else _scalar_bytes(item)
         if data is None:
             raise UsageProblem(
                 f"The array holds Python objects ({type(item).__name__}).",
@@ -111,6 +124,11 @@ def _feed_objects(hasher: Any, array: Any) -> int:
         hasher.update(len(data).to_bytes(8, "little") + data)
         size += len(data)
     return size
+
+
+def _nested(item: object) -> bytes:
+    """Return what stands for a list, dict or array in a cell of a table, such as boxes."""
+    return b"v" + hash_value(item)[0].encode()
 
 
 def _scalar_bytes(item: object) -> bytes | None:
@@ -141,7 +159,12 @@ def hash_table(table: Any) -> tuple[str, int]:
     """Hash a pandas DataFrame or Series: names, dtypes, index and every value."""
     frame = table.to_frame() if hasattr(table, "to_frame") and table.ndim == 1 else table
     hasher = hashlib.sha256()
-    size = _feed_column(hasher, "index", frame.index)
+    several = getattr(frame.index, "nlevels", 1) > 1
+    size = sum(
+        _feed_column(hasher, f"index {level}", frame.index.get_level_values(level))
+        for level in range(frame.index.nlevels if several else 0)
+    )
+    size += 0 if several else _feed_column(hasher, "index", frame.index)
     for position, name in enumerate(frame.columns):
         size += _feed_column(hasher, repr(name), frame.iloc[:, position])
     return hasher.hexdigest(), size
@@ -151,10 +174,20 @@ def _feed_column(hasher: Any, name: str, column: Any) -> int:
     import numpy as np
 
     hasher.update(f"{name}:{column.dtype}\n".encode())
+    hasher.update(_other_categories(column).encode("utf-8", "backslashreplace"))
     values = column.to_numpy()
     if values.dtype == object or values.dtype.kind in "US":
         return _feed_objects(hasher, np.asarray(values, dtype=object))
     return _feed_array(hasher, values)
+
+
+def _other_categories(column: Any) -> str:
+    """Return a column's categories where they are not those of its values, sorted."""
+    known = getattr(column.dtype, "categories", None)
+    if known is None:
+        return ""
+    usual = column.dropna().astype(known.dtype).astype("category").dtype.categories
+    return "" if list(usual) == list(known) else f"{list(map(str, known))}\n"
 
 
 def hash_value(value: object) -> tuple[str, int]:

@@ -37,11 +37,17 @@ def members_of(value: Any, indices: Sequence[int] | None) -> tuple[list[Any], li
     return bases, _open(value, list(whole), bases)
 
 
+def is_torch(value: object, name: str) -> bool:
+    """Say whether a value is of torch's own class of a name, and no user's of the same."""
+    kind = type(value)
+    return kind.__name__ == name and kind.__module__.startswith("torch.")
+
+
 def _open(value: Any, indices: list[int], bases: list[Any]) -> list[Member]:
-    if type(value).__name__ == "Subset" and hasattr(value, "indices"):
+    if is_torch(value, "Subset"):
         own = [int(index) for index in value.indices]
         return _open(value.dataset, [own[index] for index in indices], bases)
-    if type(value).__name__ == "ConcatDataset" and hasattr(value, "cumulative_sizes"):
+    if is_torch(value, "ConcatDataset"):
         return _open_parts(value, indices, bases)
     number = next((n for n, base in enumerate(bases) if base is value), len(bases))
     if number == len(bases):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,8 @@ _CLASSES = (
 )
 _ONLY_BY_NUMBER = ("names",)  # a list of these names samples as well
 _MOST_CLASSES = 30_000
+Take = Callable[[Any, list[int]], list[Any]]
+_READING = ("__getitem__", "__getitems__", "__len__")
 
 
 @dataclass(frozen=True)
@@ -54,10 +56,33 @@ class Rows:
     certain: bool = True
 
 
+def taken(dataset: Any, places: list[int]) -> list[Any]:
+    """Return samples as a loader takes those of a batch: at once where the data set can."""
+    many = getattr(dataset, "__getitems__", None)
+    return list(many(places)) if callable(many) else [dataset[place] for place in places]
+
+
+def one_by_one(dataset: Any, places: list[int]) -> list[Any]:
+    """Return samples as a loader that makes no batches takes them."""
+    return [dataset[place] for place in places]
+
+
 def rows_of(
-    base: Any, places: Sequence[int], cache: Path | None = None, progress: Progress | None = None
+    base: Any,
+    places: Sequence[int],
+    cache: Path | None = None,
+    progress: Progress | None = None,
+    take: Take = taken,
 ) -> Rows:
     """Return the samples at some places of a data set, its transforms left out if random.
+
+    Parameters
+    ----------
+    base : Dataset
+    places : sequence of int
+    cache, progress : as in `identify_files`
+    take : callable, optional
+        Gives samples of a data set; as a loader takes those of a batch by default.
 
     Raises
     ------
@@ -72,7 +97,7 @@ def rows_of(
     base = detached(base)
     if listed and _gives_its_files(base, wanted):
         return _by_files(base, wanted, cache, progress)
-    return _by_reading(base, wanted, progress)
+    return _by_reading(base, wanted, progress, take)
 
 
 def classes_of(base: Any) -> list[list[object]]:
@@ -108,12 +133,20 @@ def _pairs(known: Any, lists: bool = True) -> list[list[Any]]:
     return []
 
 
+def _is_own(method: Any) -> bool:
+    code = getattr(method, "__code__", None)
+    return code is not None and not is_foreign(code.co_filename)
+
+
 def _gives_its_files(base: Any, wanted: list[int]) -> bool:
     """Say whether samples are what ``samples`` lists: files and labels of these places."""
     get = getattr(type(base), "__getitem__", None)
     code = getattr(get, "__code__", None)
-    if code is None or is_foreign(code.co_filename):
+    many = getattr(type(base), "__getitems__", None)
+    if not _is_own(get) and not _is_own(many):
         return code is None or len(base) == len(base.samples)
+    if code is None or _is_own(many):
+        return False
     if len(base) != len(base.samples) or not {"samples", "super"} & set(code.co_names):
         return False
     change: Any = getattr(base, "target_transform", None)
@@ -162,6 +195,8 @@ def with_files(value: Any, known: dict[str, str]) -> Any:
 def array_parts(base: Any) -> dict[str, Any] | None:
     """Return the arrays a data set consists of, one row a sample; ``None`` of others."""
     torch = loaded("torch")
+    if any(_is_own(getattr(type(base), name, None)) for name in _READING):
+        return None  # of a subclass that gives something else
     if torch is not None and isinstance(base, torch.utils.data.TensorDataset):
         return {str(index): tensor for index, tensor in enumerate(base.tensors)}
     if not type(base).__module__.startswith("torchvision.datasets"):
@@ -235,21 +270,21 @@ def _row_hashes(name: str, item: Any, wanted: list[int]) -> list[bytes]:
     return [f"{name}\t{sha256(head + array[i].tobytes()).hexdigest()}\n".encode() for i in wanted]
 
 
-def _by_reading(base: Any, wanted: list[int], progress: Progress | None) -> Rows:
+def _by_reading(base: Any, wanted: list[int], progress: Progress | None, take: Take) -> Rows:
     kind = type(base).__name__
     chance = reach(base).chance
-    found = None if chance else _read(base, wanted, progress)
+    found = None if chance else _read(base, wanted, progress, take)
     if found is not None:
         return found
     below = _below_transforms(base)
-    again = None if below is None else _read(below, wanted, progress)
+    again = None if below is None else _read(below, wanted, progress, take)
     if again is not None:
         notice = (
             f"The transforms of {kind} are random, so its samples were hashed without transforms."
         )
         return Rows("samples", again.samples, "", again.schema, (notice,))
     with generators_kept(base):
-        schema: dict[str, object] = {"sample": describe_shape(_sample(base, wanted[0]))}
+        schema: dict[str, object] = {"sample": describe_shape(_sample(base, wanted[0], take))}
     notice = (
         f"{kind} gives other samples each time (random transforms), so its identity was not "
         "recorded. Give the files or arrays under it, or the data set without transforms."
@@ -275,13 +310,13 @@ def _readable(base: Any) -> bool:
     return True
 
 
-def _read(base: Any, wanted: list[int], progress: Progress | None) -> Rows | None:
+def _read(base: Any, wanted: list[int], progress: Progress | None, take: Take) -> Rows | None:
     """Read samples; ``None`` when they differ or a random number was asked for."""
     probe = wanted[:_PROBE]
     known: dict[str, str] = {}
 
     def hashed(index: int, made: Any = base) -> tuple[str, int]:
-        return hash_value(with_files(_sample(made, index), known))
+        return hash_value(with_files(_sample(made, index, take), known))
 
     with generators_kept(base) as asked:
         rows = {index: hashed(index) for index in probe}
@@ -289,7 +324,7 @@ def _read(base: Any, wanted: list[int], progress: Progress | None) -> Rows | Non
             again = {index: hashed(index, later) for index in probe}
         if rows != again or asked():
             return None
-        schema: dict[str, object] = {"sample": describe_shape(_sample(base, wanted[0]))}
+        schema: dict[str, object] = {"sample": describe_shape(_sample(base, wanted[0], take))}
         due = time.monotonic() + 0.1
         for at, index in enumerate(wanted[len(probe) :], len(probe) + 1):
             rows[index] = hashed(index)
@@ -304,9 +339,9 @@ def _read(base: Any, wanted: list[int], progress: Progress | None) -> Rows | Non
     return Rows("samples", made, "", schema)
 
 
-def _sample(value: Any, index: int) -> Any:
+def _sample(value: Any, index: int, take: Take = taken) -> Any:
     try:
-        return value[index]
+        return take(value, [index])[0]
     except Exception as error:
         raise UsageProblem(
             f"Sample {index} of {type(value).__name__} cannot be loaded: "

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any
 
+from cvtrack_magics.capture.data.batching import Batching
+from cvtrack_magics.capture.data.members import is_torch
 from cvtrack_magics.capture.data.randomness import generators_kept
 from cvtrack_magics.capture.data.reach import reach
 from cvtrack_magics.capture.data.reached_code import is_library
@@ -30,6 +32,8 @@ class Drawn:
         How they are drawn, where that is more than each once.
     weights : mapping of int to float
         Of a weighted sampler, the weight of each member.
+    batches : str
+        SHA-256 of what changes the samples when they are put into batches.
     """
 
     indices: list[int] | None = None
@@ -37,13 +41,19 @@ class Drawn:
     facts: dict[str, object] = field(default_factory=dict)
     weights: dict[int, float] = field(default_factory=dict)
     notices: tuple[str, ...] = ()
+    batches: str = ""
+
+
+def with_batches(drawn: Drawn, made: Batching) -> Drawn:
+    """Return what is drawn with what becomes of it in batches."""
+    return replace(drawn, batches=made.digest, notices=(*drawn.notices, *made.notices))
 
 
 def drawn_by(loader: Any) -> Drawn:
     """Return what a torch ``DataLoader`` over a map-style data set draws from it."""
     sampler = loader.batch_sampler if loader.batch_sampler is not None else loader.sampler
     size, drop = 0, False
-    while type(sampler).__name__ == "BatchSampler" and hasattr(sampler, "sampler"):
+    while is_torch(sampler, "BatchSampler"):
         size, drop = int(sampler.batch_size), bool(sampler.drop_last)
         sampler = sampler.sampler
     total = len(loader.dataset)
@@ -91,7 +101,7 @@ def _gives_all_to_each(stream: Any, loader: Any) -> bool:
 def shuffles(sampler: Any) -> bool:
     """Say whether a sampler gives its samples in a random order."""
     name = type(sampler).__name__
-    if name == "BatchSampler" and hasattr(sampler, "sampler"):
+    if is_torch(sampler, "BatchSampler"):
         return shuffles(sampler.sampler)
     return name in _RANDOM or "Random" in name or bool(getattr(sampler, "shuffle", False))
 

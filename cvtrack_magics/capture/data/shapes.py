@@ -9,6 +9,8 @@ from typing import Any
 
 def is_array(value: object) -> bool:
     """Say whether a value is a NumPy array, a tensor or like one."""
+    if getattr(value, "is_nested", False):  # of torch, which cannot tell its shape
+        return hasattr(value, "unbind")
     return hasattr(value, "dtype") and hasattr(value, "shape") and hasattr(value, "__array__")
 
 
@@ -49,6 +51,8 @@ def describe_shape(value: object) -> dict[str, object]:  # noqa: PLR0911
             "rows": len(value),  # type: ignore[arg-type]
             "columns": {str(k): str(v) for k, v in zip(columns, list(dtypes), strict=True)},
         }
+    if getattr(value, "is_nested", False):  # of torch, whose shape is no shape
+        return {"kind": "nested", "length": len(value.unbind())}  # type: ignore[attr-defined]
     if is_array(value):
         return {
             "kind": type(value).__name__,

@@ -2,18 +2,33 @@
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from cvtrack_magics.capture.code.loaded import loaded
 from cvtrack_magics.capture.data.arrays import entries
+from cvtrack_magics.capture.data.batching import Batching, batching_of
+from cvtrack_magics.capture.data.detached import detached
 from cvtrack_magics.capture.data.flows import is_stream, read_stream
 from cvtrack_magics.capture.data.manifest import Entry, manifest_digest, manifest_text
 from cvtrack_magics.capture.data.manyfiles import Progress
 from cvtrack_magics.capture.data.members import Member, members_of
-from cvtrack_magics.capture.data.samples import Rows, array_parts, classes_of, rows_of
-from cvtrack_magics.capture.data.sampling import Drawn, drawn_by, drawn_of_stream
+from cvtrack_magics.capture.data.randomness import generators_kept
+from cvtrack_magics.capture.data.samples import (
+    Rows,
+    Take,
+    array_parts,
+    classes_of,
+    one_by_one,
+    rows_of,
+    taken,
+)
+from cvtrack_magics.capture.data.sampling import Drawn, drawn_by, drawn_of_stream, with_batches
 from cvtrack_magics.capture.data.scheme import (
     SCHEME,
     Sample,
@@ -23,6 +38,8 @@ from cvtrack_magics.capture.data.scheme import (
 )
 from cvtrack_magics.capture.data.shapes import describe_shape, is_array
 from cvtrack_magics.errors import UsageProblem
+
+_FEW = 16
 
 
 @dataclass(frozen=True)
@@ -97,11 +114,30 @@ def identify_dataset(
     bases, members = members_of(dataset, drawn.indices)
     if not members:
         raise UsageProblem(f"{type(dataset).__name__} is empty.", "Give one that holds samples.")
+    take = taken if not loader or value.batch_sampler is not None else one_by_one
     found = [
-        rows_of(base, [at for number, at in members if number == n], cache, progress)
+        rows_of(base, [at for number, at in members if number == n], cache, progress, take)
         for n, base in enumerate(bases)
     ]
+    if loader:
+        few = partial(_few, dataset, _spread(drawn.indices or range(len(dataset))), take)
+        drawn = with_batches(drawn, batching_of(value, few))
     return _identity(dataset, bases, members, found, drawn)
+
+
+def _spread(places: Sequence[int]) -> list[int]:
+    """Return a few of some places, from all over: data is often sorted by class."""
+    return list(dict.fromkeys(places[at * len(places) // _FEW] for at in range(_FEW)))
+
+
+def _few(dataset: Any, places: list[int], take: Take) -> list[Any]:
+    with generators_kept(dataset):
+        return take(detached(dataset), places)
+
+
+def _few_of_stream(stream: Any) -> list[Any]:
+    with generators_kept(stream):
+        return list(islice(iter(copy.deepcopy(stream)), _FEW))
 
 
 def _loader_inside(value: Any) -> Any:
@@ -115,10 +151,14 @@ def _of_stream(
     stream: Any, loader: Any | None, cache: Path | None, progress: Progress | None
 ) -> Identity:
     found = read_stream(stream, cache, progress)
+    made = Batching()
+    if loader is not None:
+        made = batching_of(loader, partial(_few_of_stream, stream))
     if isinstance(found, Rows):
-        drawn = drawn_of_stream(stream, loader, len(found.samples))
+        drawn = with_batches(drawn_of_stream(stream, loader, len(found.samples)), made)
         places = range(len(found.samples)) if drawn.indices is None else drawn.indices
         return _identity(stream, [stream], [(0, at) for at in places], [found], drawn)
+    header = {**found.header, **({"batches": made.digest} if made.digest else {})}
     count = found.manifest.count("\n")
     profile: dict[str, object] = {
         "files": count,
@@ -126,14 +166,14 @@ def _of_stream(
         "identity_of": "what is behind the stream",
     }
     return Identity(
-        ordered_digest(found.samples, found.header),
+        ordered_digest(found.samples, header),
         found.manifest,
         {"class": type(stream).__name__},
         profile,
-        (found.notice,),
-        samples=samples_digest(found.samples, found.header),
+        (found.notice, *made.notices),
+        samples=samples_digest(found.samples, header),
         scheme=SCHEME,
-        listing=listing_text(found.samples, found.header),
+        listing=listing_text(found.samples, header),
     )
 
 
@@ -225,6 +265,8 @@ def _header(
         header["content"] = "files"
     if drawn.facts:
         header["draws"] = drawn.facts
+    if drawn.batches:
+        header["batches"] = drawn.batches
     return header
 
 
