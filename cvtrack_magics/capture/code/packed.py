@@ -9,9 +9,11 @@ from typing import Any
 
 from cvtrack_magics.artifacts.paths import MODULES
 from cvtrack_magics.capture.code.modules import held_by, is_foreign
+from cvtrack_magics.capture.code.replaced_code import agrees
 from cvtrack_magics.records import Artifact, Notice, Record
 
 MOST = 100
+_seen: dict[str, tuple[int, str]] = {}
 LARGEST = 1_000_000  # characters of a module that are kept
 
 
@@ -31,7 +33,7 @@ def packed_records(modules: Mapping[str, ModuleType]) -> list[Record]:
     records: list[Record] = []
     lost: list[str] = []
     for name, file, loader in list(_own(modules)):
-        source = _source(name, loader)
+        source = _as_first_seen(name, modules[name], loader)
         if not source or len(source) > LARGEST or len(records) == MOST:
             lost.append(name)
             continue
@@ -43,7 +45,7 @@ def packed_records(modules: Mapping[str, ModuleType]) -> list[Record]:
         records.append(
             Notice(
                 f"Not kept: the source of {', '.join(lost[:5])}{more}, which was imported without "
-                "it. Import it from its .py file."
+                "it, or is another one now. Import it from its .py file."
             )
         )
     return records
@@ -58,6 +60,19 @@ def _own(modules: Mapping[str, ModuleType]) -> Iterator[tuple[str, str, Any]]:
         kind = type(loader).__name__
         if kind == "zipimporter" or (kind == "SourcelessFileLoader" and file.endswith(".pyc")):
             yield name, file, loader
+
+
+def _as_first_seen(name: str, module: ModuleType, loader: Any) -> str:
+    """Return a module's source as it was when it was first asked for; the zip may be another.
+
+    Empty where the module does something else: then the text that ran is lost.
+    """
+    known, source = _seen.get(name, (0, ""))
+    if known != id(module) or not source:
+        source = _source(name, loader)
+        source = source if source and agrees(module, source.encode()) else ""
+        _seen[name] = (id(module), source)
+    return source
 
 
 def _source(name: str, loader: Any) -> str:

@@ -42,37 +42,42 @@ def replaced_in(module: ModuleType, source: bytes, path: Path) -> list[str]:
     try:
         functions, constants = _said(source)
         wrapped = _wrapped(source)
-        written = _written(source)
+        texts = written(source)
     except (SyntaxError, ValueError, RecursionError):
         return []
     found = []
     for name in wrapped:
         value = _innermost(_value(module, name))
         if _is_of_notebook(value) and not _is_of(value, path):  # a script's are of both
-            found.append(f"{module.__name__}.{name} ({_origin(value)})")
+            found.append(f"{module.__name__}.{name} ({origin(value)})")
     for name in functions:
         value = _value(module, name)
-        if not _is_of(value, path) and not _means(value, written.get(name)):
-            found.append(f"{module.__name__}.{name} ({_origin(value)})")
+        if not _is_of(value, path) and not _means(value, texts.get(name)):
+            found.append(f"{module.__name__}.{name} ({origin(value)})")
     for name, value in constants:
         now = _constant_now(module, name)
         if not _holds(now, value):
             # not the value itself, which may be a secret
             known = isinstance(now, _PLAIN) or type(now) is type(value)
-            what = "another value" if known else _origin(now)
+            what = "another value" if known else origin(now)
             found.append(f"{module.__name__}.{name} ({what})")
     return found[:_MOST]
+
+
+def plain_functions(source: bytes) -> tuple[str, ...]:
+    """Return the functions and methods that a text defines once and does not wrap."""
+    return _said(source)[0]
 
 
 def agrees(module: ModuleType, source: bytes) -> bool:
     """Say whether all functions and constants that can be compared are those of a text."""
     try:
         functions, constants = _said(source)
-        written = _written(source)
+        texts = written(source)
     except (SyntaxError, ValueError, RecursionError):
         return False
     return all(
-        value is _OTHER or _means(value, written.get(name))
+        value is _OTHER or _means(value, texts.get(name))
         for name, value in ((name, _value(module, name)) for name in functions)
     ) and all(_holds(_constant_now(module, name), value) for name, value in constants)
 
@@ -151,7 +156,7 @@ def _means(value: Any, written: object) -> bool:
 
 
 @lru_cache(maxsize=4096)  # modules: each is read once, not at each run
-def _written(source: bytes) -> dict[str, object]:
+def written(source: bytes) -> dict[str, object]:
     """Return what each function and method of a text does, by its name."""
     found: dict[str, object] = {}
     for item in compile(source, "text", "exec", dont_inherit=True).co_consts:
@@ -166,9 +171,12 @@ def _same(code: CodeType, path: Path) -> bool:
     return code.co_filename == str(path) or Path(code.co_filename).name == path.name
 
 
-def _origin(value: Any) -> str:
+def origin(value: Any) -> str:
+    """Return what is in place of something, and where it is from."""
     if value is _GONE:
         return "deleted"
+    if isinstance(value, type):
+        return f"class {value.__qualname__} of {value.__module__}"
     if not isinstance(value, FunctionType):
         return f"now a {type(value).__name__}"
     file = value.__code__.co_filename
@@ -180,11 +188,11 @@ def _origin(value: Any) -> str:
 def _wrapped(source: bytes) -> tuple[str, ...]:
     """Return the functions and methods that a text defines once and wraps, and its lambdas."""
     tree = ast.parse(source)
-    bound = Counter(name for node in ast.walk(tree) for name in _bound(node))
+    bound = Counter(name for node in ast.walk(tree) for name in bound_by(node))
     found = [name for name in (*_decorated(tree), *_lambdas(tree)) if bound[name] == 1]
     for node in tree.body:
         if isinstance(node, ast.ClassDef):
-            own = Counter(name for each in node.body for name in _bound(each))
+            own = Counter(name for each in node.body for name in bound_by(each))
             inner = [*_decorated(node), *_lambdas(node)]
             if node.decorator_list or node.keywords:
                 inner += _methods(node)
@@ -209,12 +217,12 @@ def _lambdas(node: ast.Module | ast.ClassDef) -> Iterator[str]:
 def _said(source: bytes) -> tuple[tuple[str, ...], tuple[tuple[str, Any], ...]]:
     """Return the functions and the plain constants that a module's text defines once."""
     tree = ast.parse(source)
-    bound = Counter(name for node in ast.walk(tree) for name in _bound(node))
+    bound = Counter(name for node in ast.walk(tree) for name in bound_by(node))
     # a name of a module is bound again by what has the same name anywhere in it
     functions = []
     for node in tree.body:
         if isinstance(node, ast.ClassDef) and not node.decorator_list and not node.keywords:
-            own = Counter(name for each in node.body for name in _bound(each))
+            own = Counter(name for each in node.body for name in bound_by(each))
             functions += [f"{node.name}.{name}" for name in _methods(node) if own[name] == 1]
     functions += [name for name in _methods(tree) if bound[name] == 1]
     places = [("", node) for node in tree.body]
@@ -239,7 +247,7 @@ def _methods(node: ast.Module | ast.ClassDef) -> Iterator[str]:
                 yield item.name
 
 
-def _bound(node: ast.AST) -> Iterator[str]:
+def bound_by(node: ast.AST) -> Iterator[str]:
     """Yield the names that a statement binds; twice where it may bind them at any time."""
     if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
         yield node.name
@@ -287,5 +295,11 @@ def _constant(node: ast.stmt) -> Iterator[tuple[str, Any]]:
 
 def meaning(code: CodeType) -> tuple[object, ...]:
     """Return what a function does, wherever it stands in a file."""
-    consts = tuple(meaning(c) if isinstance(c, CodeType) else repr(c) for c in code.co_consts)
-    return code.co_name, code.co_code, code.co_names, consts
+    return code.co_name, code.co_code, code.co_names, tuple(map(_const, code.co_consts))
+
+
+def _const(value: object) -> object:
+    if isinstance(value, CodeType):
+        return meaning(value)
+    # the order of a set is that in which it was filled, and its compiled file fills it anew
+    return sorted(map(repr, value)) if isinstance(value, frozenset) else repr(value)

@@ -12,6 +12,7 @@ from typing import Any
 from weakref import WeakValueDictionary
 
 from cvtrack_magics.artifacts.paths import MODULES
+from cvtrack_magics.capture.code.bindings import Binding, bindings, disagrees, rebound
 from cvtrack_magics.capture.code.loaded import was_loaded
 from cvtrack_magics.capture.code.modules import import_root, user_modules
 from cvtrack_magics.capture.code.replaced_code import agrees, meaning, replaced_in
@@ -21,6 +22,7 @@ from cvtrack_magics.records import Artifact, Notice, Record, Tag
 _LIMIT = 1_000_000  # bytes of a module that are kept
 _texts: dict[str, bytes] = {}
 _executed: WeakValueDictionary[str, ModuleType] = WeakValueDictionary()
+_bindings: dict[str, dict[str, Binding]] = {}
 _loads: list[str] = []
 """The own files that were loaded, in order: a module may be gone while its function lives."""
 _inherited = SourceFileLoader.exec_module
@@ -47,6 +49,15 @@ def _exec_module(self: SourceFileLoader, module: ModuleType) -> None:
     _loads.extend(read)
     was_loaded(module)
     _texts.update(read)  # not before: what a failed reload leaves is the old code
+    for file in read:
+        _note(file, module)
+
+
+def _note(file: str, module: ModuleType | None) -> None:
+    """Note what a module's names stand for now; an import never fails for our sake."""
+    with suppress(Exception):
+        if module is not None:
+            _bindings[file] = bindings(module)
 
 
 def _read(path: Path) -> bytes:
@@ -99,14 +110,16 @@ def stale_records(paths: Iterable[Path], modules: dict[str, Any]) -> list[Record
             name = path.relative_to(import_root(path)).as_posix()
             if ran is not None and ran != now and _is_in_place(module, ran, now):
                 ran = _texts[str(path)] = now
-            if ran is None and module is not None and _is_other(module, now, path):
+                _note(str(path), module)
+            if module is not None and _is_lost(module, ran, now, path):
                 said.append(f"{name} (the text that ran is lost)")
             elif ran is not None and ran != now:
                 said.append(name)
                 text = ran.decode("utf-8", "replace")
                 records.append(Artifact(f"{MODULES}/{name}", text))
-            else:
+            elif ran is None:
                 _texts[str(path)] = now
+                _note(str(path), module)
     for path in _gone(loaded):
         name = path.relative_to(import_root(path)).as_posix()
         said.append(f"{name} (its file is gone)")
@@ -129,13 +142,21 @@ def _replaced(loaded: dict[str, Any]) -> list[Record]:
         each
         for file, module in sorted(loaded.items())
         if file in _texts
-        for each in replaced_in(module, _texts[file], Path(file))
+        for each in _replaced_in(module, file)
     ]
     if not found:
         return []
     names = ", ".join(found)
     notice = f"Replaced in memory, the run used other code than its module's file: {names}."
     return [Tag("code.replaced_in_memory", names), Notice(notice)]
+
+
+def _replaced_in(module: ModuleType, file: str) -> list[str]:
+    told = replaced_in(module, _texts[file], Path(file))
+    names = {each.partition(" ")[0] for each in told}
+    more = rebound(module, _bindings.get(file, {}), _texts[file])
+    others = [(f"{module.__name__}.{name}", what) for name, what in more.items()]
+    return [*told, *(f"{name} ({what})" for name, what in others if name not in names)]
 
 
 def _is_in_place(module: ModuleType | None, ran: bytes, now: bytes) -> bool:
@@ -147,10 +168,21 @@ def _plain(module: object) -> bool:
     return type(module) is ModuleType
 
 
-def _is_other(module: ModuleType, now: bytes, path: Path) -> bool:
-    spec = getattr(module, "__spec__", None)
-    if type(getattr(spec, "loader", None)) is not SourceFileLoader:
+def _is_lost(module: ModuleType, ran: bytes | None, now: bytes, path: Path) -> bool:
+    """Say whether a module's text is not what was compiled, so that nobody has it."""
+    if not _is_of_python(module):
         return False  # what others load, as pytest does, they may have compiled otherwise
+    if ran is not None:
+        return ran == now and disagrees(_bindings.get(str(path), {}), now)
+    return _is_other(module, now, path)
+
+
+def _is_of_python(module: ModuleType) -> bool:
+    spec = getattr(module, "__spec__", None)
+    return spec is None or type(getattr(spec, "loader", None)) is SourceFileLoader
+
+
+def _is_other(module: ModuleType, now: bytes, path: Path) -> bool:
     return rewritten(module, path) or differs(module, now, path)
 
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import functools
 import importlib
+import os
+import py_compile
 import sys
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
@@ -14,13 +17,15 @@ from unittest import mock
 import pytest
 
 from cvtrack_magics.capture.code import stale
+from cvtrack_magics.capture.code.packed import packed_records
 from cvtrack_magics.capture.code.replaced_code import replaced_in
 from cvtrack_magics.records import Artifact, Notice, Tag
 from tests.conftest import Shell
 from tests.store_views import artifact, runs_of
 
 TEXT = """
-import dataclasses, enum, functools, typing
+import dataclasses, enum, functools, json, typing
+from math import sqrt
 
 RATE = 0.1
 NAME = "flip"
@@ -33,6 +38,13 @@ MEANS = (0.4, 0.5)
 LATER = 1
 
 def read(): return 1
+
+def write(): return 2
+
+def scale(value, by=1, *, plus=0): return value * by + plus
+
+def times(by): return lambda value: value * by
+double = times(2)
 
 def twice(): return 1
 twice = functools.lru_cache(twice)
@@ -71,6 +83,10 @@ class Model:
     def loss(): return 2
     @classmethod
     def make(cls): return cls()
+    def length(self): return len("ab")
+
+class Small(Model):
+    def grow(self): return sqrt(4)
 
 LATER = LATER + 1
 """
@@ -130,6 +146,40 @@ PATCHES: dict[str, tuple[Callable[[Any], Any], str]] = {
     "in a list": (lambda m: m.SIZES.__setitem__(0, 9), "SIZES (another value)"),
     "a tuple": (lambda m: setattr(m, "MEANS", (0, 0)), "MEANS (another value)"),
 }
+
+
+def swap_code(module: Any) -> None:
+    module.read.__code__ = module.write.__code__
+
+
+class Alien:
+    pass
+
+
+PATCHES |= {
+    "one of its own": (lambda m: setattr(m, "read", m.write), "read (write of patched_module.py)"),
+    "the code of one of its own": (swap_code, "read (other code)"),
+    "a default": (lambda m: setattr(m.scale, "__defaults__", (2,)), "scale (other defaults)"),
+    "a named default": (lambda m: m.scale.__kwdefaults__.update(plus=2), "scale (other defaults)"),
+    "a method of its own": (
+        lambda m: setattr(m.Model, "forward", m.Model.length),
+        "Model.forward (Model.length of",
+    ),
+    "one that is inherited": (
+        lambda m: setattr(m.Small, "forward", typed),
+        "Small.forward (typed of ",
+    ),
+    "one that Python calls": (
+        lambda m: setattr(m.Small, "__call__", typed),
+        "Small.__call__ (typed of ",
+    ),
+    "the class above": (lambda m: setattr(m.Small, "__bases__", (m.Made,)), "Small (other bases)"),
+    "a class by another": (lambda m: setattr(m, "Settings", Alien), "Settings (class Alien of "),
+    "what is imported": (lambda m: setattr(m, "sqrt", typed), "sqrt (typed of "),
+    "a module": (lambda m: setattr(m, "json", mock.MagicMock()), "json (now a MagicMock)"),
+    "what is built in": (lambda m: setattr(m, "len", typed), "len (typed of "),
+    "made by a function": (lambda m: setattr(m, "double", m.times(3)), "double (times.<locals>."),
+}
 MEANT: dict[str, Callable[[Any], Any]] = {
     "nothing": lambda m: None,
     "called": lambda m: (m.read(), m.twice(), m.cached(), m.Model().forward()),
@@ -140,6 +190,10 @@ MEANT: dict[str, Callable[[Any], Any]] = {
     "a table that it changes": lambda m: m.fill(),
     "more of a dict": lambda m: m.SETTINGS.update(new=1),
     "more of a list": lambda m: m.SIZES.append(3),
+    "made again": lambda m: setattr(m, "double", m.times(2)),
+    "a method that nothing has": lambda m: setattr(m.Small, "extra", typed),
+    "put back": lambda m: (old := m.read, setattr(m, "read", other), setattr(m, "read", old)),
+    "a default put back": lambda m: setattr(m.scale, "__defaults__", (1,)),
 }
 
 
@@ -179,6 +233,69 @@ def test_what_a_module_does_itself_is_no_alarm(module: ModuleType, patch: str) -
     assert said(module) == ""
 
 
+@pytest.mark.parametrize("unchecked", [False, True], ids=["time and size", "unchecked"])
+def test_a_compiled_file_that_is_not_of_its_source(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, unchecked: bool
+) -> None:
+    path = tmp_path / "compiled_otherwise.py"
+    path.write_text("def read(): return 1\n")
+    os.utime(path, (1000, 1000))
+    modes = py_compile.PycInvalidationMode
+    mode = modes.UNCHECKED_HASH if unchecked else modes.TIMESTAMP
+    py_compile.compile(str(path), invalidation_mode=mode)
+    path.write_text("def read(): return 2\n")
+    os.utime(path, (1000, 1000))
+    monkeypatch.syspath_prepend(str(tmp_path))
+    stale.install()
+    try:
+        module = importlib.import_module("compiled_otherwise")
+        assert module.read() == 1
+        records = stale.stale_records([path], {"compiled_otherwise": module})
+    finally:
+        stale.remove()
+        sys.modules.pop("compiled_otherwise", None)
+    assert [item.value for item in records if isinstance(item, Tag)] == [
+        "compiled_otherwise.py (the text that ran is lost)"
+    ]
+
+
+def test_a_module_of_a_zip_that_is_replaced_is_the_one_that_ran(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def pack(text: str) -> None:
+        with zipfile.ZipFile(tmp_path / "packed.zip", "w") as file:
+            file.writestr("inside_zip.py", text)
+            file.writestr("later_in_zip.py", text)
+
+    def kept(name: str) -> list[object]:
+        found = packed_records({name: sys.modules[name]})
+        return [item.content if isinstance(item, Artifact) else type(item) for item in found]
+
+    old = "def read(): return 1\n"
+    pack(old)
+    monkeypatch.syspath_prepend(str(tmp_path / "packed.zip"))
+    try:
+        importlib.import_module("inside_zip")
+        importlib.import_module("later_in_zip")
+        assert kept("inside_zip") == [old]
+        pack("def read(): return 2\n")
+        assert kept("inside_zip") == [old]
+        assert kept("later_in_zip") == [Notice]
+    finally:
+        for name in ("inside_zip", "later_in_zip"):
+            sys.modules.pop(name, None)
+
+
+def test_a_reload_that_stops_half_way_is_said(module: ModuleType) -> None:
+    path = Path(str(module.__file__))
+    path.write_text(TEXT.replace("def read(): return 1", "def read(): return 5") + "raise EOFError")
+    os.utime(path, (1, 1))
+    with pytest.raises(EOFError):
+        importlib.reload(module)
+    path.write_text(TEXT)
+    assert said(module).startswith("patched_module.read (read of patched_module.py)")
+
+
 def test_a_module_whose_file_is_gone_is_kept(module: ModuleType) -> None:
     path = Path(str(module.__file__))
     path.unlink()
@@ -206,8 +323,6 @@ AUTORELOAD = [
 
 
 def test_autoreload_is_followed(shell: Shell, store: str, tmp_path: Path) -> None:
-    import os
-
     path = tmp_path / "auto_module.py"
     path.write_text(AUTORELOAD[0])
     shell.run(f"import sys; sys.path.insert(0, {str(tmp_path)!r})\nimport auto_module")
