@@ -23,7 +23,7 @@ _ORDER = {"train": 0, "": 1, "val": 2, "test": 3}
 _DASH: dict[str, tuple[int, ...]] = {"train": (), "": (), "val": (6, 4), "test": (2, 3)}
 
 _OF_WHAT = re.compile(r"^(?:per_class|mask|box|bbox|segm)_", re.I)
-_AT = re.compile(r"(?<=.)_at_")  # what follows says where it was measured
+_AT = re.compile(r"(?<=.)(?:_at_|@)")  # what follows says where it was measured
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _WORD = re.compile(r"[^a-zA-Z0-9]+")
 _FREE = re.compile(r"(?:error|loss)s?[^a-z0-9]*free")
@@ -136,7 +136,7 @@ def direction_of(name: str) -> Literal["min", "max", ""]:
     (``loss_giou``), and words of all kinds of measures (``distance``, ``score``) decide only
     where no other does (``distance_iou``, ``fid_score``). Settings of a loss (``loss_scale``,
     ``loss_coef``) have no direction, nor has what is told about a measure (``dice_std``,
-    ``acc_gap``). What follows ``_at_`` is not looked at, nor what follows a
+    ``acc_gap``). What follows ``_at_`` or ``@`` is not looked at, nor what follows a
     measure and a slash: it is a class, whatever it is called (``per_class_f1/print error``).
 
     Parameters

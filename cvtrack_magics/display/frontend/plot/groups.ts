@@ -86,7 +86,7 @@ export function overlayColor(at: number): string {
 /** Whether less or more of a metric is better, as far as its name tells; see groups.py. */
 export function directionOf(name: string): "min" | "max" | "" {
   const group = name.replace(SPLIT, "");
-  const bare = group.split(/(?<=.)_at_/)[0] as string;
+  const bare = group.split(/(?<=.)(?:_at_|@)/)[0] as string;
   const around = bare.split("/").slice(0, -1).find(isMeasure) ?? "";
   const last = around ? [] : [bare.split("/").pop() as string];
   const ways = [group, bare, around, ...last].map((whole) => WHOLE.get(plain(whole)));
