@@ -63,27 +63,58 @@ def labels_of(item: Mapping[str, Any], what: str) -> Any:
     )
 
 
-def refuse_unlabelled(items: Any, what: str, count: int) -> None:
+def refuse_unlabelled(found: Sequence[tuple[Any, int]], classes: Any, what: str) -> None:
     """Refuse objects without a class where there is more than one.
+
+    Parameters
+    ----------
+    found : sequence of (labels, int)
+        Of each image what it says of the classes, and how many objects it has.
+    classes : sequence of str, mapping, int or None
+        As given beside them.
+    what : str
+        Whose they are, for the message.
 
     Raises
     ------
     UsageProblem
-        Boxes or masks of one image have no labels, and there are ``count`` classes.
+        Objects have no labels, and there are several classes, or other images have labels:
+        all of them would be of class 0.
     """
-    entries = [items] if isinstance(items, Mapping) else items
-    for at, item in enumerate(entries if count > 1 else ()):
-        if isinstance(item, Mapping):
-            objects = item.get("boxes") if item.get("boxes") is not None else item.get("masks")
-            lacking = objects is not None and labels_of(item, what) is None
-        else:  # supervision.Detections
-            objects = getattr(item, "xyxy", None)
-            lacking = objects is not None and getattr(item, "class_id", 0) is None
-        if lacking and objects is not None and len(objects):
-            raise UsageProblem(
-                f"{what} of image {at}: the boxes have no labels, and there are {count} classes.",
-                "Give the class of each object as labels (class_id of supervision's).",
-            )
+    bare = next((at for at, (labels, count) in enumerate(found) if labels is None and count), None)
+    if bare is None:
+        return
+    known = classes if isinstance(classes, int) else 0 if classes is None else len(classes)
+    others = any(labels is not None and count for labels, count in found)
+    if known > 1 or others:
+        why = f"there are {known} classes" if known > 1 else "other images have them"
+        raise UsageProblem(
+            f"{what} of image {bare}: its objects have no labels, and {why}.",
+            "Give the class of each object as labels.",
+        )
+
+
+def refuse_bare_truth(items: Sequence[Any], labels: Array, said: Array) -> None:
+    """Refuse a truth of boxes alone where several classes are predicted.
+
+    Parameters
+    ----------
+    items : sequence
+        What each image has.
+    labels, said : int array
+        The labels of all objects, and of all predictions.
+
+    Raises
+    ------
+    UsageProblem
+        All objects would be of class 0, though there are more.
+    """
+    if not labels.size or labels.any() or not said.size or said.max() <= 0:
+        return
+    for at, item in enumerate(items):
+        has = isinstance(item, Mapping) and item.get("boxes") is not None and len(item["boxes"])
+        if has and labels_of(item, "truth") is None:
+            refuse_unlabelled([*[(None, 0)] * at, (None, 1)], int(said.max()) + 1, "truth")
 
 
 def scores_of(item: Mapping[str, Any], what: str) -> Any:

@@ -127,6 +127,8 @@ def test_ids_follow_the_content_and_stay_unique() -> None:
 
 
 BOX = {"boxes": np.array([[1.0, 2.0, 3.0, 4.0]]), "labels": [0]}
+BARE = {"boxes": BOX["boxes"]}
+FOUND = {**BARE, "labels": [2], "scores": [0.5]}
 
 
 @pytest.mark.parametrize(
@@ -201,6 +203,18 @@ BOX = {"boxes": np.array([[1.0, 2.0, 3.0, 4.0]]), "labels": [0]}
                 p, np.full((2, 4, 4), 255), np.zeros((2, 4, 4)), classes=3
             ),
             "label 255 is beyond the 3 classes. Say ignore=255",
+        ),
+        (
+            lambda p: Predictions.detection(p, [BARE] * 2, [FOUND] * 2),
+            "truth of image 0: its objects have no labels, and there are 3 classes",
+        ),
+        (
+            lambda p: Predictions.detection(p, [{"boxes": []}, BARE], [FOUND] * 2, classes=2),
+            "truth of image 1: its objects have no labels, and there are 2 classes",
+        ),
+        (
+            lambda p: Predictions.detection(p, [BOX, BARE], [[], []]),
+            "truth of image 1: its objects have no labels, and other images have them",
         ),
         (
             lambda p: Predictions.semantic(p, np.zeros((2, 4, 4)), np.zeros((2, 5, 4))),

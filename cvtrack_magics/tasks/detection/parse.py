@@ -12,6 +12,7 @@ from cvtrack_magics.errors import UsageProblem
 from cvtrack_magics.tasks.class_ids import (
     labels_of,
     refuse_class_first,
+    refuse_unlabelled,
     refuse_yolo,
     scores_of,
     whole_labels,
@@ -122,6 +123,9 @@ def read_boxes(
         parts.append((boxes, labels, scores, crowd, ignored))
         if one.table is not None:
             refuse_yolo(one.table, boxes, box_format or "", size, where)
+    refuse_unlabelled(
+        [(one.labels, n) for one, n in zip(found, counts, strict=True)], classes, what
+    )
     _refuse_relative(found, parts, box_format, sizes, what)
     refuse_class_first([one.table for one in found], box_format or "", sizes, what)
     notes += doubts(what, items, [part[0] for part in parts], [part[2] for part in parts], sizes)

@@ -159,7 +159,7 @@ def test_objects_without_a_class_are_not_of_the_first(found: Any, classes: Any) 
     truth = [{"boxes": BOXES, "masks": MASK, "labels": [1]}]
     make = Predictions.instance if "masks" in getattr(found, "keys", list)() else None
     make = make or Predictions.detection
-    with pytest.raises(UsageProblem, match="predictions of image 0: the boxes have no labels"):
+    with pytest.raises(UsageProblem, match="predictions of image 0: its objects have no labels"):
         make(None, truth, [found], classes=classes, sizes=[SIZE])
 
 
