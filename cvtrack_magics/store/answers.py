@@ -40,6 +40,8 @@ _EXPECTED: dict[str, frozenset[str]] = {
     ),
 }
 """What a tracking server's answers have in them; those to most writes are empty objects."""
+_REQUIRED = frozenset({"run", "run_info", "experiment", "experiment_id"})
+"""Of those, what is never left out: JSON leaves out what is empty, such as a list of no runs."""
 _UPLOAD = "/mlflow-artifacts/artifacts/"
 
 
@@ -142,7 +144,7 @@ def _retry_after(answer: Any) -> float | None:
         return None
     with contextlib.suppress(ValueError):
         return max(0.0, float(said))
-    with contextlib.suppress(ValueError, TypeError):
+    with contextlib.suppress(ValueError, TypeError, OverflowError, OSError):
         return max(0.0, email.utils.parsedate_to_datetime(said).timestamp() - time.time())
     return None
 
@@ -157,11 +159,13 @@ def _is_expected(method: str, path: str, answer: Any) -> bool:
         _thread.silent = getattr(_thread, "silent", False) or not answer.content
         return method.upper() == "GET" or not answer.content or _json(answer) == {}
     _, found, call = path.partition("/api/2.0/mlflow/")
-    expected = _EXPECTED.get(call) if found else None
-    if expected is None:
+    if not found:
         return True
     said = _json(answer)
-    return isinstance(said, dict) and set(said) <= expected
+    expected = _EXPECTED.get(call)
+    if not isinstance(said, dict) or expected is None:
+        return isinstance(said, dict)
+    return set(said) <= expected and all(said.get(key) for key in expected & _REQUIRED)
 
 
 def _json(answer: Any) -> Any:

@@ -6,6 +6,7 @@ import json
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -119,6 +120,38 @@ def test_what_is_not_the_servers_own_answer_is_neither_taken_nor_refused(
     assert front.took == set(range(8))
 
 
+CALLS = {
+    "runs/create": "run",
+    "runs/get": "run",
+    "runs/update": "run_info",
+    "experiments/get": "experiment",
+    "experiments/get-by-name": "experiment",
+    "experiments/create": "experiment_id",
+    "model-versions/create": "",
+    "artifacts/list": "",
+    "runs/search": "",
+    "logged-models/search": "",
+}
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_a_page_or_an_empty_answer_is_none_to_what_makes_or_reads(call: str) -> None:
+    def told(body: bytes) -> object:
+        answer = SimpleNamespace(status_code=200, headers={}, content=body)
+        ask = answers.watched(lambda method, url: answer, lambda: True)
+        try:
+            return ask("POST", f"http://h/api/2.0/mlflow/{call}")
+        except answers.NotTheStore:
+            return None
+
+    key = CALLS[call]
+    for body in (b"<html>Log in</html>", b"", b"[]", b"null", b'"{}"', b"0"):
+        assert told(body) is None
+    for empty in (b"{}", json.dumps({key: {}}).encode(), json.dumps({key: None}).encode()):
+        assert not key or told(empty) is None
+    assert told(json.dumps({key: "1"} if key else {}).encode()) is not None
+
+
 @pytest.mark.parametrize("bad", [{0}, {7}, {3, 4}, {0, 2, 4, 6}, {1}, {5, 7}, {2, 3, 6}, {4}, {6}])
 def test_what_the_server_itself_refuses_is_refused_alone(front: Front, bad: set[int]) -> None:
     front.refuses = bad
@@ -160,7 +193,10 @@ def test_a_server_that_asks_to_wait_is_asked_once_and_not_waited_for(
     assert answers.seconds_to_wait(seen.value) == seconds
 
 
-@pytest.mark.parametrize("said", ["", "soon", "-", "1 hour"])
+FAR = "Mon, 01 Jan 99999999999999999999 00:00:00 GMT"
+
+
+@pytest.mark.parametrize("said", ["", "soon", "-", "1 hour", "nan", "9, 9", "0x10", FAR])
 def test_a_retry_after_that_cannot_be_read_says_nothing(front: Front, said: str) -> None:
     front.status, front.kind, front.body = 503, JSON, b"{}"
     front.headers = {"Retry-After": said}
