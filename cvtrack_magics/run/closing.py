@@ -40,7 +40,7 @@ class Closing:
         self._scope = scope
         self._outcome = outcome
         self._error = error
-        self._ended = End(outcome, int(time.time() * 1000))
+        self._ended = End(outcome, _now())
 
     def summary(self) -> RunSummary:
         """Close the run; whatever happens on the way, it has its end afterwards."""
@@ -169,3 +169,11 @@ class Closing:
             scope.notices[scope.notices.index(scope.away)] = (
                 "The store did not answer when the run was opened; it has all of the run now."
             )
+
+
+def _now() -> int:
+    """Return the time in milliseconds, also where a cell has patched the clock and left it so."""
+    try:
+        return int(time.time() * 1000)
+    except Exception:
+        return time.time_ns() // 1_000_000

@@ -220,6 +220,8 @@ PLACES: dict[str, Callable[[], Any]] = {
     "a stdout without write": lambda: patched(sys, "stdout", object()),
     "no descriptors": no_descriptors,
     "no folder": no_folder,
+    "time.time": lambda: patched(time, "time"),
+    "a time that is none": lambda: patched(time, "time", lambda: "noon"),
     "time.perf_counter": lambda: patched(time, "perf_counter"),
     "traceback": lambda: patched(__import__("traceback"), "format_exception"),
     "the meter": scope_part("meter.stop"),
