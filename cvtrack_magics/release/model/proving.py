@@ -85,6 +85,7 @@ def _prove(step: Mapping[str, Any], proof: _Proof) -> None:
     value = built_in.main(proof.value)
     names = tuple(step.get("names") or proof.batch.names)
     single = is_single(value, proof.batch.sizes)
+    _classes_first(value, proof.batch.sizes)
     if value.dtype.is_floating_point and name != "probability":
         _fits(_count(name, value, single), names, name)
     if name in ("softmax", "sigmoid"):
@@ -118,6 +119,18 @@ def _prove(step: Mapping[str, Any], proof: _Proof) -> None:
         proof.state = {"exp": "softmax", "probability": "softmax"}.get(name, name)
     else:
         proof.steps.append(dict(step))
+
+
+def _classes_first(value: Any, sizes: Sequence[tuple[int, int]]) -> None:
+    """Refuse masks whose classes are the last axis: the first is taken for them."""
+    if value.ndim != 4 or not sizes:
+        return
+    shape, size = tuple(map(int, value.shape)), tuple(sizes[0])
+    if shape[1:3] == size != shape[2:4]:
+        raise UsageProblem(
+            f"post: the network gives {'×'.join(map(str, shape))}, its classes last.",
+            "Serving takes N×K×H×W: let forward end with .permute(0, 3, 1, 2).",
+        )
 
 
 def is_single(value: Any, sizes: Sequence[tuple[int, int]]) -> bool:

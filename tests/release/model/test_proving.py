@@ -104,6 +104,8 @@ REFUSED: dict[str, tuple[str, Any, Any, str]] = {
     "several of logits": ("multilabel:0.5", THREE, "abc", "sigmoid.multilabel"),
     "logit or probability": ("labels", LOGITS.sigmoid(), PAIR, "probability.labels"),
     "sigmoid after softmax": ("sigmoid|multilabel", THREE.softmax(1), "abc", "second one"),
+    "classes last": ("argmax|original", torch.randn(2, SIDE, SIDE, 3), (), "its classes last"),
+    "softmax of classes last": ("softmax", torch.randn(2, SIDE, SIDE, 1), (), "its classes last"),
     "no steps": ("", THREE, PAIR, "2 names for 3 classes"),
 }
 
