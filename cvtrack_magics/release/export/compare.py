@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -72,12 +72,21 @@ def compared(
     checks: list[Check] = []
     rest = dict.fromkeys(range(len(names)))
     for group in detection_groups(names):
+        if not all(_of_one_image(group, side) for side in (wanted, found)):
+            continue
         image, other = ({key: side[at] for key, at in group.items()} for side in (wanted, found))
         checks.append(compared_detections(case, ", ".join(group), image, other, tolerance))
         for at in group.values():
             del rest[at]
     checks += [compared_output(case, names[at], wanted[at], found[at], tolerance) for at in rest]
     return checks
+
+
+def _of_one_image(group: Mapping[str, int], side: Sequence[Array]) -> bool:
+    """Say whether boxes are M×4 with a label and a score each: a batch is B×M×4."""
+    boxes = side[group["boxes"]]
+    lists = [side[group[key]].shape for key in ("labels", "scores")]
+    return boxes.ndim == 2 and boxes.shape[1] == 4 and lists == [boxes.shape[:1]] * 2
 
 
 def detection_groups(names: Sequence[str]) -> list[dict[str, int]]:

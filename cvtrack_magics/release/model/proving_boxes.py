@@ -10,6 +10,7 @@ from cvtrack_magics.release.model.serving import boxes, layouts
 from cvtrack_magics.release.model.serving.rejected import Rejected
 from cvtrack_magics.release.model.serving.steps import Batch
 
+_FEW_TURNED = 0.25  # of what a network trained little gives
 _NO_OBJECT = frozenset(("noobject", "background", "none", "nothing", "∅", "n/a"))
 
 
@@ -50,10 +51,12 @@ def _proved(
         else:
             _count(got.shape[-1], names, tuple(found.shape))
         _unit(step, places, batch)
+        _corners(step, places)
         return step, ()
     if found.shape[-1] != 4:
         raise Rejected(f"the boxes are {_shape(found.shape)}, expected B×Q×4.")
     _unit(step, found, batch)
+    _corners(step, found)
     if labels is not None and scores.ndim == 2:
         step = {**step, "activation": step.get("activation", "")}
         _checked(layouts.activated(scores, str(step["activation"])), f"boxes:{_said(step)}")
@@ -229,6 +232,19 @@ def _unit(step: Mapping[str, Any], places: Any, batch: Batch) -> None:
         raise UsageProblem(
             "post: boxes: they lie within 0..1: shares of the picture, not pixels.",
             f"Say boxes:{_said({**step, 'relative': True})}.",
+        )
+
+
+def _corners(step: Mapping[str, Any], places: Any) -> None:
+    """Raise where boxes are said to be corners, and the second is before the first."""
+    flat = places.reshape(-1, 4).float()
+    if step["format"] != "xyxy" or not len(flat):
+        return
+    if float((flat[:, 2:] < flat[:, :2]).any(1).float().mean()) > _FEW_TURNED:
+        others = [_said({**step, "format": form}) for form in ("cxcywh", "xywh")]
+        raise UsageProblem(
+            "post: boxes: they end before they begin: their last two numbers are no corner.",
+            f"Say {' or '.join(f'boxes:{other}' for other in others)}.",
         )
 
 

@@ -96,3 +96,14 @@ def test_equal_scores_do_not_excuse_everything() -> None:
     assert not check.ok
     assert check.agreement is not None
     assert check.agreement < 0.5
+
+
+def test_boxes_of_a_batch_are_compared_as_they_are() -> None:
+    boxes, labels = np.arange(24.0).reshape(2, 3, 4), np.zeros((2, 3), np.int64)
+    wanted = [boxes, labels, np.linspace(0, 1, 6).reshape(2, 3)]
+    names = ["boxes", "labels", "scores"]
+    found = [boxes, labels, wanted[2] + 0.5]
+    assert [c.ok for c in compared("case", names, wanted, wanted, USUAL)] == [True] * 3
+    assert [c.ok for c in compared("case", names, wanted, found, USUAL)] == [True, True, False]
+    fewer = [one[:, :2] for one in wanted]
+    assert not any(c.ok for c in compared("case", names, wanted, fewer, USUAL))

@@ -117,6 +117,7 @@ def test_the_box_that_the_network_says(case: str) -> None:
 REFUSED: dict[str, tuple[str, Any, tuple[str, ...], str]] = {
     "rows, two names": ("boxes:cxcywh", ROWS, ("a", "b"), "3 classes of which one has no name"),
     "YOLOX": ("boxes:cxcywh", OBJECTNESS, NAMES, "boxes:cxcywh,objectness"),
+    "sizes for corners": ("boxes:xyxy", ROWS, NAMES, "boxes:cxcywh,rows or boxes:xywh,rows"),
     "v8, four names": ("boxes:cxcywh", ROWS.mT, tuple("abcd"), "does not fit 4 names"),
     "v5, five names": ("boxes:cxcywh", OBJECTNESS, tuple("abcde"), "does not fit 5 names"),
     "v8, no names": ("boxes:cxcywh", ROWS.mT, (), "boxes:cxcywh,columns"),
