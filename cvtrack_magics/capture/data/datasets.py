@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from cvtrack_magics.artifacts.paths import manifest_path, samples_listing_path
-from cvtrack_magics.capture.data import arrays, handles, scheme, shapes, tables
+from cvtrack_magics.capture.data import arrays, arrow_tables, handles, scheme, shapes, tables
 from cvtrack_magics.capture.data.folders import identify_files, identify_folder
 from cvtrack_magics.capture.data.hashing import sha256_file
 from cvtrack_magics.capture.data.manifest import (
@@ -164,7 +164,7 @@ def _identify(
     if isinstance(value, range):
         value = list(value)
     kind = f"{type(value).__module__}.{type(value).__name__}"
-    table = tables.as_table(value)
+    table = tables.as_table(value) or arrow_tables.of_arrow(value)
     if table is not None and tables.path_columns(table):
         return tables.identify_table(table, cache, progress), kind
     if isinstance(value, (list, tuple)) and any(isinstance(v, os.PathLike) for v in value):
@@ -317,7 +317,7 @@ def _identify_path(
         raise UsageProblem(f"There is no file or folder {name!r}.{near(path)}", looked(path))
     if not path.is_file():
         raise UsageProblem(f"{name!r} is neither a file nor a folder.", "Give a regular file.")
-    table = tables.read_csv(path) or tables.read_list(path)
+    table = tables.read_csv(path) or tables.read_list(path) or arrow_tables.read_parquet(path)
     if table is not None and tables.path_columns(table):
         made = tables.identify_table(table, cache, progress)
         own_digest = sha256_file(str(path)).sha256

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
@@ -240,6 +241,12 @@ def table_file(paths: list[str]) -> str:
     return str(path)
 
 
+def parquet_file(paths: list[str]) -> str:
+    path = Path(paths[0]).parent / "table.parquet"
+    pd.DataFrame({"file": [Path(p).name for p in paths], "label": LABELS}).to_parquet(path)
+    return str(path)
+
+
 FORMS: list[Callable[[list[str]], Any]] = [
     list,
     lambda p: [Path(each) for each in p],
@@ -252,6 +259,9 @@ FORMS: list[Callable[[list[str]], Any]] = [
     lambda p: [[each, label] for each, label in zip(p, LABELS, strict=True)],
     lambda p: [{"path": each, "y": label} for each, label in zip(p, LABELS, strict=True)],
     table_file,
+    parquet_file,
+    lambda p: pa.table({"path": p, "label": LABELS}),
+    lambda p: pa.RecordBatch.from_pydict({"path": p, "label": LABELS}),
 ]
 
 
