@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from cvtrack_magics.capture.code.modules import is_foreign
-from cvtrack_magics.capture.data.own_code import texts_of_code
+from cvtrack_magics.capture.data.own_code import LARGE, texts_of_code
 from cvtrack_magics.capture.data.randomness import generators_kept
 from cvtrack_magics.capture.data.reach import reach
 from cvtrack_magics.capture.data.shapes import is_array
 from cvtrack_magics.capture.params.values import object_text
 
+_MANY = 2000
 _TORCH = "torch.utils.data._utils.collate"
 
 
@@ -53,13 +54,15 @@ def batching_of(loader: Any, take: Callable[[], list[Any]]) -> Batching:
     name = object_text(type(loader) if iterates else collate)
     with generators_kept(collate) as asked:
         regroups = not iterates and _only_regroups(collate, take)
-        random = bool(reach(collate).chance) or asked()
+        texts = texts_of_code(collate, *([type(loader)] if iterates else []))
+        # what holds vocabularies and models takes too long to be walked through twice
+        small = len(texts) < _MANY and not any(text.startswith(LARGE) for text in texts)
+        random = asked() or (small and bool(reach(collate).chance))
     if random:
         said = f"{name} makes batches with random numbers: the samples were hashed before it."
         return Batching(notices=(said,))
     if regroups:
         return Batching()
-    texts = texts_of_code(collate, *([type(loader)] if iterates else []))
     whole = hashlib.sha256("\n".join(texts).encode("utf-8", "surrogatepass"))
     return Batching(whole.hexdigest(), name)
 

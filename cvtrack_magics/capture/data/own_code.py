@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import functools
+import hashlib
 import linecache
 import re
 from collections import deque
@@ -22,6 +23,8 @@ from cvtrack_magics.secrets.records import HIDDEN
 from cvtrack_magics.secrets.stored import lasting
 
 _MOST = 100_000
+_LARGE = 200
+LARGE = "large"  # how the text of a long list or dict begins
 _STATE = re.compile(r"(^|_)(epoch|step|count|call|seen|rank|worker)s?(_|$)|cache|memo|history")
 _Node = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 
@@ -65,6 +68,8 @@ def _inside(name: str, item: Any) -> tuple[str, list[tuple[str, Any]]]:  # noqa:
         return f"{name}: a random generator", []
     if is_array(item) or is_image(item) or is_table(item):
         return f"{lasting(name)}: {_digest(item)}", []
+    if isinstance(item, (Mapping, list, tuple)) and len(item) > _LARGE:
+        return f"{LARGE} {lasting(name)}: {_whole(item)}", []
     if isinstance(item, Mapping):
         return name, [(f"{name}.{key}", each) for key, each in item.items()]
     if isinstance(item, (list, tuple)):
@@ -81,6 +86,14 @@ def _inside(name: str, item: Any) -> tuple[str, list[tuple[str, Any]]]:  # noqa:
         return item.__qualname__, _methods(item)
     kind = type(item)
     return kind.__qualname__, [*getattr(item, "__dict__", {}).items(), *_methods(kind)]
+
+
+def _whole(item: Any) -> str:
+    """Return what stands for a large list or dict: its content where that is plain."""
+    parts = [*item, *item.values()] if isinstance(item, Mapping) else item
+    plain = all(each is None or isinstance(each, (bool, int, float, str, bytes)) for each in parts)
+    text = repr(item) if plain else str(len(item))
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _digest(item: Any) -> str:
