@@ -15,6 +15,7 @@ from typing import Any
 from cvtrack_magics.capture.code.modules import is_foreign
 from cvtrack_magics.capture.data.arrays import hash_value
 from cvtrack_magics.capture.data.randomness import is_generator
+from cvtrack_magics.capture.data.reach import slots_of
 from cvtrack_magics.capture.data.reached_code import globals_of, is_library, source_of
 from cvtrack_magics.capture.data.shapes import is_array, is_image, is_table
 from cvtrack_magics.errors import UsageProblem
@@ -68,6 +69,8 @@ def _inside(name: str, item: Any) -> tuple[str, list[tuple[str, Any]]]:  # noqa:
         return f"{name}: a random generator", []
     if is_array(item) or is_image(item) or is_table(item):
         return f"{lasting(name)}: {_digest(item)}", []
+    if isinstance(item, (set, frozenset)):
+        item = sorted(item, key=repr)
     if isinstance(item, (Mapping, list, tuple)) and len(item) > _LARGE:
         return f"{LARGE} {lasting(name)}: {_whole(item)}", []
     if isinstance(item, Mapping):
@@ -85,7 +88,8 @@ def _inside(name: str, item: Any) -> tuple[str, list[tuple[str, Any]]]:  # noqa:
     if isinstance(item, type):
         return item.__qualname__, _methods(item)
     kind = type(item)
-    return kind.__qualname__, [*getattr(item, "__dict__", {}).items(), *_methods(kind)]
+    slots = [(name, getattr(item, name, None)) for base in kind.__mro__ for name in slots_of(base)]
+    return kind.__qualname__, [*slots, *getattr(item, "__dict__", {}).items(), *_methods(kind)]
 
 
 def _whole(item: Any) -> str:

@@ -280,7 +280,7 @@ def _of_object(item: Any, found: Reached) -> list[tuple[str, Any]]:
     if not hasattr(item, "__dict__") and not any(vars(b).get("__slots__") for b in kind.__mro__):
         _of_closed(item, found)
         return []
-    slots = [name for base in kind.__mro__ for name in _slots(base)]
+    slots = [name for base in kind.__mro__ for name in slots_of(base)]
     held = {**{n: getattr(item, n, None) for n in slots}, **getattr(item, "__dict__", {})}
     functions = [] if is_library(kind) else functions_of(kind)
     if kind.__module__.startswith("webdataset.") and _passes(held):
@@ -298,7 +298,8 @@ def _passes(held: Mapping[str, Any]) -> bool:
     )
 
 
-def _slots(base: type) -> list[str]:
+def slots_of(base: type) -> list[str]:
+    """Return the names of the slots that a class itself adds."""
     slots = vars(base).get("__slots__", ())
     names = [slots] if isinstance(slots, str) else list(slots)
     return [name for name in names if name not in ("__dict__", "__weakref__")]

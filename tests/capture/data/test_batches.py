@@ -56,6 +56,16 @@ def _times(batch: Any, by: int) -> Any:
     return Times(by)(batch)
 
 
+class Slotted:
+    __slots__ = ("by",)
+
+    def __init__(self, by: int) -> None:
+        self.by = by
+
+    def __call__(self, batch: Any) -> Any:
+        return _times(batch, self.by)
+
+
 class Mapped:
     def __init__(self, names: list[int]) -> None:
         self.names = names
@@ -125,6 +135,8 @@ def test_what_a_collate_function_changes_counts(form: str) -> None:
     "make",
     [
         Times,
+        Slotted,
+        lambda by: lambda batch, chosen=frozenset({by, 9}): _times(batch, min(chosen)),
         lambda by: Times(by).made,
         lambda by: functools.partial(_times, by=by),
         lambda by: lambda batch: _times(batch, by),
