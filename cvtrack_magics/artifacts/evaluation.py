@@ -68,6 +68,8 @@ class Measured:
         Threshold, IoU, the catalogue's version, the resamples' seed and first draw …
     replicates : tuple of float or None
         The headline in each resample, in canonical draws.
+    other_replicates : mapping of str to tuple of float or None
+        The same of other metrics, in the same draws, or in the first of them.
     """
 
     SCHEMA: ClassVar[int] = 1
@@ -86,6 +88,7 @@ class Measured:
     notes: tuple[str, ...] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
     replicates: tuple[float | None, ...] = ()
+    other_replicates: Mapping[str, tuple[float | None, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from cvtrack_magics.tasks.predictions import Predictions
     from cvtrack_magics.vision.evaluation import Evaluation
 
+DIGITS = 7  # of replicates of metrics beside the headline: there may be many
 DIGEST_LENGTH = 36  # what MLflow takes of a data set's digest
 
 
@@ -111,6 +112,7 @@ def mleval(
     """
     from cvtrack_magics.display.report import Report
     from cvtrack_magics.store.evidence import evidence_tags
+    from cvtrack_magics.store.measured_alike import alike_tag
     from cvtrack_magics.tasks.evaluate import measure
     from cvtrack_magics.tasks.figures import figures as draw
 
@@ -126,6 +128,7 @@ def mleval(
     values = metrics_of(found, prefix)
     files = records_of(found, made, drawn, prefix)
     files += evidence_tags(session.masking().records(files))
+    files.append(alike_tag(prefix.strip("/"), data_digest(made)))
     where = record(run, values, files, step=step)
     target = target_of(run)
     if target is not None:
@@ -234,6 +237,10 @@ def records_of(
             "first_draw": None if replicates is None else replicates.first,
         },
         replicates=() if replicates is None else tuple(map(float, replicates.values)),
+        other_replicates={
+            name: tuple(map(float, values.round(DIGITS)))
+            for name, values in (replicates.others if replicates else {}).items()
+        },
     )
     columns = tuple(found.samples)
     rows = zip(*(_column(found.samples[name]) for name in columns), strict=True)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from cvtrack_magics.commands.altered_files import checked
 from cvtrack_magics.commands.candidate_loader import gather
 from cvtrack_magics.commands.definition import Arg, command
+from cvtrack_magics.commands.gate_candidates import candidates_beside
 from cvtrack_magics.commands.gate_history import (
     gate_history,
     gate_rollback,
@@ -80,7 +81,9 @@ def mlgate(
     A rule has its direction: 'val/mAP50>=0.85', 'p95_latency_ms<=50', 'has(card)',
     'tag(env)==staging', 'min(val/AP50/*)>=0.6', 'check(run)'. What is missing, NaN, stale or
     measured differently fails. The champion is compared on the same held-out data, by a paired
-    interval. The verdict is kept on the version for good.
+    interval; where several runs were measured on that data since the champion's, the best of
+    them must be better by more than luck gives the best of so many. The verdict is kept on the
+    version for good.
 
     Parameters
     ----------
@@ -203,7 +206,8 @@ def _judged(
     candidate = checked(gather(found))
     compared = asked.champion.metric if asked.champion and on is None else ""
     rival = rival_of(store, model, compared, without=without)
-    verdict = rival.told(_verdict(candidate, rival.facts, asked, on, then.who))
+    beside = partial(candidates_beside, candidate, metric=compared) if compared else None
+    verdict = rival.told(_verdict(candidate, rival.facts, asked, on, who=then.who, beside=beside))
     return listing_of(verdict, _record(store, found.version, rival.version, verdict, then))
 
 
@@ -212,15 +216,20 @@ def _verdict(
     rival: Candidate | Missing | None,
     asked: GateFile,
     data: Data | None,
+    *,
     who: str,
+    beside: Callable[[Candidate], int] | None = None,
 ) -> Verdict:
     from cvtrack_magics.release.gate import Missing, compare, judge
+
+    there = rival if beside and rival is not None and not isinstance(rival, Missing) else None
 
     judged_as = partial(
         judge,
         functions=functions(),
         demands=asked.demands,
         unproved=asked.unproved,
+        candidates=beside(there) if beside and there else 1,
         when=int(time.time() * 1000),
         who=who,
     )

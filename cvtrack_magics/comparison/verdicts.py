@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from cvtrack_magics.comparison.result import CONFIDENCE, Outcome, Verdict
 from cvtrack_magics.release.facts import Candidate
-from cvtrack_magics.release.gate.champion import bound_of_gain
 from cvtrack_magics.release.gate.comparability import Refusal, direction, side
+from cvtrack_magics.release.gate.gain import bound_of_gain
 from cvtrack_magics.release.gate.metric_rules import Setting
 
 _NOISE = 1e-9  # sums in another order differ by less

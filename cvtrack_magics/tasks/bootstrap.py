@@ -114,8 +114,8 @@ def ratio_of_sums(parts: Array, wholes: Array) -> Statistic:
     return statistic
 
 
-def mean_iou(hits: Array, truth: Array, prediction: Array) -> Statistic:
-    """Return the mean over the classes that occur of their IoU.
+def class_iou(hits: Array, truth: Array, prediction: Array) -> Statistic:
+    """Return the IoU of each class, NaN of one that does not occur.
 
     Parameters
     ----------
@@ -126,8 +126,7 @@ def mean_iou(hits: Array, truth: Array, prediction: Array) -> Statistic:
     def statistic(weights: Floats) -> Floats:
         right = weights @ hits
         union = weights @ truth + weights @ prediction - right
-        iou = np.nan_to_num(divided(right, union))
-        return divided(iou.sum(axis=1), (union > 0).sum(axis=1))
+        return divided(right, union)
 
     return statistic
 

@@ -47,12 +47,15 @@ class Replicates:
         Digest of the first resample, since generators may change from one NumPy to the next.
     terms : float64, R × K, or None
         The terms that the values are means of, where the headline is a mean of some.
+    others : mapping of str to float64 array
+        Other metrics in the same draws, or in the first of them.
     """
 
     values: npt.NDArray[np.float64]
     seed: int
     first: str
     terms: npt.NDArray[np.float64] | None = None
+    others: Mapping[str, npt.NDArray[np.float64]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,12 +61,18 @@ def direction(evaluation: EvaluationFacts, metric: str, said: str) -> str:
     from cvtrack_magics.vision.metric_catalog import SCHEME
 
     name, task = inner(evaluation, metric), evaluation.measured.task
-    known = next((row.better for row in SCHEME if row.name == name and task in row.tasks), "")
+    known = next((row.better for row in SCHEME if task in row.tasks and _named(name, row.name)), "")
     if known and said and known != said:
         raise Refusal(f"of {plain(name, 60)} {known} is better, not {said}")
     if not (known or said):
         raise Refusal(f"it is not known which way {plain(name, 60)} is better; say so")
     return known or said
+
+
+def _named(name: str, pattern: str) -> bool:
+    """Whether a metric is the one of a pattern, ``AP50/<class>``."""
+    start = pattern.removesuffix("<class>")
+    return name == pattern or (start != pattern and name.startswith(start) and name != start)
 
 
 def same_data(one: Side, other: Side) -> None:

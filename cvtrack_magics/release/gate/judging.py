@@ -26,6 +26,7 @@ def judge(
     functions: Mapping[str, Function] | None = None,
     demands: Mapping[str, Mapping[str, object]] | None = None,
     unproved: bool = False,
+    candidates: int = 1,
     when: int = 0,
     who: str = "",
 ) -> Verdict:
@@ -47,6 +48,8 @@ def judge(
         For a prefix, with which ``task``, ``threshold``, ``iou`` it must have been evaluated.
     unproved : bool
         Judge a version too whose served answers were not compared with what was measured.
+    candidates : int
+        How many were measured on what the champion is compared on; see :func:`compare`.
     when : int
         Unix milliseconds.
     who : str
@@ -73,7 +76,7 @@ def judge(
     rows = [_row(candidate, rule, known) for rule in rules]
     comparison = None
     if champion_rule is not None:
-        row, comparison = compare(candidate, champion, champion_rule, setting)
+        row, comparison = compare(candidate, champion, champion_rule, setting, candidates)
         rows.append(row)
     why = "" if unproved else _unproved(candidate)
     if why:

@@ -88,12 +88,13 @@ def _outcome(verdict: Verdict) -> str:
 def _compared(verdict: Verdict) -> str:
     found = verdict.comparison
     assert found is not None
+    chosen = f", as the best of {found.candidates:,}" if found.candidates > 1 else ""
     return (
         f"{plain(found.metric, 80)}: {number(found.challenger_value)}, that of "
         f"{plain(found.champion, 80)} is {number(found.champion_value)}; on the same "
         f"{found.samples:,} samples better by {signed(found.difference)}, "
         f"with {found.confidence:.4g} confidence by more than {signed(found.low)} "
-        f"({plain(found.method)})"
+        f"({plain(found.method)}{chosen})"
     )
 
 

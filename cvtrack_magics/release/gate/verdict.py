@@ -60,6 +60,8 @@ class Comparison:
         How ``low`` was found.
     data_sha256 : str
         What both were measured on.
+    candidates : int
+        How many runs were measured on it that could have been chosen, the challenger counted.
     """
 
     metric: str
@@ -75,6 +77,7 @@ class Comparison:
     resamples: int
     method: str
     data_sha256: str
+    candidates: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from cvtrack_magics.tasks.detection.detection_counts import (
     objects,
     samples,
 )
-from cvtrack_magics.tasks.detection.precision_interval import precision_interval
+from cvtrack_magics.tasks.detection.precision_interval import precision_interval, with_others
 from cvtrack_magics.tasks.predictions import Predictions
 from cvtrack_magics.tasks.units import sampling_of
 from cvtrack_magics.vision.boxes import Boxes
@@ -103,6 +103,7 @@ def _measure(predictions: Predictions, options: Options, *, masks: bool) -> Eval
         names=names,
         cost=len(matches.row) * len(ious),
     )
+    replicates = with_others(replicates, matches, truth, parts, sampling, masks=masks)
     return Evaluation(
         predictions.task,
         metrics,

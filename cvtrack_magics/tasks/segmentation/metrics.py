@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import numpy.typing as npt
 
 from cvtrack_magics.errors import UsageProblem
 from cvtrack_magics.tasks.base import Segments
-from cvtrack_magics.tasks.bootstrap import mean_iou, resampled
+from cvtrack_magics.tasks.bootstrap import class_iou, mean_of_terms, ratio_of_sums, resampled
 from cvtrack_magics.tasks.class_names import check_labels
-from cvtrack_magics.tasks.counting import NAN, Options, class_names, counted, divided, mean, need
+from cvtrack_magics.tasks.counting import (
+    MAX_CURVES,
+    NAN,
+    Options,
+    class_names,
+    counted,
+    divided,
+    mean,
+    need,
+)
 from cvtrack_magics.tasks.intervals import interval, of_ratios
 from cvtrack_magics.tasks.predictions import Predictions
 from cvtrack_magics.tasks.units import Sampling, sampling_of
 from cvtrack_magics.vision.arrays import Array, shape_of
-from cvtrack_magics.vision.evaluation import Evaluation, Interval
+from cvtrack_magics.vision.evaluation import Evaluation, Interval, Replicates
 from cvtrack_magics.vision.metric_catalog import metric_parts
 
 
@@ -54,7 +65,7 @@ def measure_semantic(predictions: Predictions, options: Options) -> Evaluation:
     parts = metric_parts(names)
     metrics |= {f"per_class_IoU/{part}": float(iou[k]) for k, part in enumerate(parts)}
     sampling = sampling_of(predictions, options, notes)
-    replicates = resampled(sampling, mean_iou(hits, true, said))
+    replicates = _replicates(hits, true, said, parts, sampling)
     around = _interval(metrics["mIoU"], (hits, true, said), names, sampling)
     return Evaluation(
         "semantic",
@@ -72,6 +83,24 @@ def measure_semantic(predictions: Predictions, options: Options) -> Evaluation:
         notes=tuple(notes),
         replicates=replicates,
     )
+
+
+def _replicates(
+    hits: Array, true: Array, said: Array, parts: list[str], sampling: Sampling
+) -> Replicates | None:
+    """Return the mean IoU in each resample; beside it Dice, accuracy and the classes' IoU."""
+    made = resampled(sampling, class_iou(hits, true, said))
+    if made is None or made.terms is None:
+        return made
+    quiet = replace(sampling, notes=[])
+    right = resampled(quiet, ratio_of_sums(hits.sum(axis=1), true.sum(axis=1)))
+    others = {
+        "mean_dice": mean_of_terms(2 * made.terms / (1 + made.terms)),
+        **({"pixel_acc": right.values} if right else {}),
+    }
+    if len(parts) <= MAX_CURVES:
+        others |= {f"per_class_IoU/{part}": made.terms[:, k] for k, part in enumerate(parts)}
+    return replace(made, others=others)
 
 
 def _interval(

@@ -13,12 +13,12 @@ from xml.etree import ElementTree
 import pytest
 import yaml
 
-from cvtrack_magics import mlgate, mlload
+from cvtrack_magics import Predictions, mleval, mlgate, mlload, mlrun
 from cvtrack_magics.cli import main
 from cvtrack_magics.errors import CvtrackError, GateRefused, UsageProblem
 from cvtrack_magics.run.model_reference import find
 from tests.documents import check
-from tests.run.releasing.conftest import Version, inputs, truth
+from tests.run.releasing.conftest import Version, inputs, predicted, truth
 
 ROOT = Path(__file__).resolve().parents[3]
 DOCS = ROOT / "docs" / "gate"
@@ -59,6 +59,34 @@ def test_from_the_first_champion_to_a_rollback(make: Version, store: str) -> Non
     ]
     assert "Version 3 of 'shapes' was promoted by" in repr(past)
     assert "a fault in the field" in repr(past)
+
+
+def test_the_best_of_several_on_the_same_data_is_said_and_recorded(
+    make: Version, store: str
+) -> None:
+    import mlflow
+
+    make("earlier", 60)
+    make("first", 30)
+    mlgate("shapes", run="first", require=["test/top1_acc >= 0.85"], promote=True)
+    alone = make("alone", 2)
+    found = mlgate("shapes", run="alone", dry_run=True, **BETTER).result
+    assert found.comparison.candidates == 1  # those of before the champion had their chance
+    other = make("other", 20, seed=3)
+    mlflow.MlflowClient().delete_run(other)  # it was looked at all the same
+    made = Predictions.classification(
+        inputs().numpy()[:50], truth()[:50], probabilities=predicted(3)[:50], ids=range(50)
+    )
+    with mlrun("elsewhere", plot=False, code=False):
+        mleval(made, prefix="test", figures=False)
+    found = mlgate("shapes", run="alone", promote=True, **BETTER).result
+    assert found.run_id == alone
+    assert found.comparison.candidates == 2
+    assert found.rows[-1].wanted == "gain > 0.005 (95 % lower bound, best of 2)"
+    assert "as the best of 2" in found.as_text()
+    kept = mlflow.MlflowClient().list_artifacts(alone, "governance/gate")[-1].path
+    verdict = json.loads(mlflow.artifacts.load_text(f"runs:/{alone}/{kept}"))
+    assert verdict["comparison"]["candidates"] == 2
 
 
 def test_the_verdict_is_kept_with_the_run(make: Version, store: str) -> None:

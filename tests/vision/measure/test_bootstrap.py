@@ -8,7 +8,7 @@ import pytest
 
 from cvtrack_magics.tasks import bootstrap
 from cvtrack_magics.tasks.anomaly import metrics as anomaly
-from cvtrack_magics.tasks.bootstrap import area_under_roc, draws, halves, mean_iou, mean_of_terms
+from cvtrack_magics.tasks.bootstrap import area_under_roc, class_iou, draws, halves, mean_of_terms
 from cvtrack_magics.tasks.detection.coco_metrics import IOUS, evaluate
 from cvtrack_magics.tasks.detection.detection_counts import mean_precision
 from cvtrack_magics.tasks.units import numbered
@@ -177,7 +177,7 @@ def test_a_resample_without_a_value_is_none() -> None:
     truth, scores = np.arange(20) < 2, np.arange(20.0)
     value = area_under_roc(truth, scores)(np.array([[0.0, 0.0] + [1.0] * 18, [1.0] * 20]))
     assert np.isnan(value).tolist() == [True, False]
-    empty = mean_iou(np.zeros((2, 3)), np.zeros((2, 3)), np.zeros((2, 3)))(np.ones((1, 2)))
+    empty = class_iou(np.zeros((2, 3)), np.zeros((2, 3)), np.zeros((2, 3)))(np.ones((1, 2)))
     assert np.isnan(empty).all()
     terms = np.array([[0.2, np.nan], [np.nan, np.nan], [0.2, 0.4]])
     assert mean_of_terms(terms) == pytest.approx([0.2, np.nan, 0.3], nan_ok=True)
