@@ -37,6 +37,7 @@ class _Forks:
         self.locks: WeakSet[threading.RLock | threading.Condition | threading.Event] = WeakSet()
         self.calls: dict[int, _Call] = {}
         self.forking: set[int] = set()
+        self.done = 0
 
     def made(self, lock: Made) -> Made:
         self.locks.add(lock)
@@ -72,6 +73,7 @@ class _Forks:
         return [call for thread, call in calls if thread != me and not call.is_long]
 
     def in_parent(self) -> None:
+        self.done += 1
         self.forking.discard(get_ident())
 
     def in_child(self) -> None:
@@ -96,6 +98,11 @@ if hasattr(os, "register_at_fork"):
         after_in_parent=_forks.in_parent,
         after_in_child=_forks.in_child,
     )
+
+
+def so_far() -> int:
+    """Return how often this process was forked by Python, and not only to start a program."""
+    return _forks.done
 
 
 def rlock() -> threading.RLock:

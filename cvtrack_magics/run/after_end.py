@@ -220,7 +220,7 @@ class Outliving:
     def _wait_for_workers(self, scope: RunScope, before: Before | None) -> None:
         folder = scope.kept.delivery.folder if scope.is_open else None
         wrote = pids_in(folder.path) if folder is not None else set()
-        born = started_processes.of_the_user() - before.processes if before else set()
+        born = before.started_since() if before else set()
         found = frozenset(pid for pid in {*wrote, *born} if is_running(pid))
         place = self._place(scope) if found else None
         if place is not None:
@@ -299,9 +299,15 @@ class Before:
     """What went on in this process at one moment."""
 
     def __init__(self) -> None:
+        self.forks = forks.so_far()
         self.processes = started_processes.of_the_user()
         self.threads = WeakSet(lives.of_the_user())
         self.at_work = WeakSet(lives.at_work())
+
+    def started_since(self) -> set[int]:
+        """Return the user's processes that were started since, and go on."""
+        forked = forks.so_far() > self.forks
+        return started_processes.of_the_user(forked=forked) - self.processes
 
 
 def _is_the_kernels() -> bool:

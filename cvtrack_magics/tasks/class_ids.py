@@ -94,27 +94,36 @@ def refuse_unlabelled(found: Sequence[tuple[Any, int]], classes: Any, what: str)
         )
 
 
-def refuse_bare_truth(items: Sequence[Any], labels: Array, said: Array) -> None:
-    """Refuse a truth of boxes alone where several classes are predicted.
+def refuse_bare(items: Any, what: str, labels: Array, others: Array) -> None:
+    """Refuse boxes or masks alone where what they are compared with is of several classes.
 
     Parameters
     ----------
     items : sequence
         What each image has.
-    labels, said : int array
-        The labels of all objects, and of all predictions.
+    what : str
+        Whose they are: ``truth`` or ``predictions``.
+    labels, others : int array
+        The labels of all of them, and of what they are compared with.
 
     Raises
     ------
     UsageProblem
         All objects would be of class 0, though there are more.
     """
-    if not labels.size or labels.any() or not said.size or said.max() <= 0:
+    if not labels.size or labels.any() or not others.size or others.max() <= 0:
         return
-    for at, item in enumerate(items):
-        has = isinstance(item, Mapping) and item.get("boxes") is not None and len(item["boxes"])
-        if has and labels_of(item, "truth") is None:
-            refuse_unlabelled([*[(None, 0)] * at, (None, 1)], int(said.max()) + 1, "truth")
+    for at, item in enumerate([items] if isinstance(items, Mapping) else items):
+        if _is_bare(item, what):
+            refuse_unlabelled([*[(None, 0)] * at, (None, 1)], int(others.max()) + 1, what)
+
+
+def _is_bare(item: Any, what: str) -> bool:
+    if isinstance(item, Mapping):
+        objects = item.get("boxes") if item.get("boxes") is not None else item.get("masks")
+        return objects is not None and len(objects) > 0 and labels_of(item, what) is None
+    objects = getattr(item, "xyxy", None)  # supervision.Detections
+    return objects is not None and len(objects) > 0 and getattr(item, "class_id", 0) is None
 
 
 def scores_of(item: Mapping[str, Any], what: str) -> Any:

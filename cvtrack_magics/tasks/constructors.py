@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 from cvtrack_magics.errors import UsageProblem
 from cvtrack_magics.tasks.assembling import length, made
 from cvtrack_magics.tasks.base import Detections, Task
-from cvtrack_magics.tasks.class_ids import refuse_bare_truth
+from cvtrack_magics.tasks.class_ids import refuse_bare
 from cvtrack_magics.tasks.class_names import class_names
 from cvtrack_magics.tasks.classification.parse import read_anomalies, read_classes
 from cvtrack_magics.tasks.detection.parse import Form, read_boxes, read_names
@@ -339,7 +339,8 @@ def _objects(
     theirs = read_boxes(
         said, common.sizes, "predictions", form, scored=True, notes=notes, classes=classes
     )
-    refuse_bare_truth(truth, mine.labels, theirs.labels)
+    refuse_bare(truth, "truth", mine.labels, theirs.labels)
+    refuse_bare(said, "predictions", theirs.labels, mine.labels)
     names = read_names(classes, mine, theirs)
     task: Task = "instance" if form.masked else "detection"
     return made(cls, common, task, names, Detections(mine, theirs), notes=notes)

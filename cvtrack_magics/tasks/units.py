@@ -225,8 +225,10 @@ def _with_copies(predictions: Predictions, keys: list[Any]) -> list[Any]:
         return key
 
     first: dict[tuple[str, bytes], Any] = {}
-    # of another truth it is another sample: blank pictures, or one picture in several tasks
-    content = zip(pixels.digests(), truths(predictions), strict=True)
+    # of another truth it is another sample
+    content = list(zip(pixels.digests(), truths(predictions), strict=True))
+    if len(set(content)) > 1 == len({picture for picture, _ in content}):
+        return keys  # one picture of several truths stands for pictures that were not given
     for key, picture in zip(keys, content, strict=True):
         known[root(key)] = root(first.setdefault(picture, key))
     return [root(key) for key in keys]

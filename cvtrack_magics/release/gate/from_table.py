@@ -22,14 +22,12 @@ _FOUND = ("precision", "recall", "F1")
 
 
 def statistic_of(
-    task: str, name: str, table: Mapping[str, Sequence[Any]], classes: Sequence[str]
+    name: str, table: Mapping[str, Sequence[Any]], classes: Sequence[str]
 ) -> Statistic | None:
     """Return what computes a figure of weighted samples, or None where the table does not say it.
 
     Parameters
     ----------
-    task : str
-        Which of the tasks.
     name : str
         The figure, without prefix.
     table : mapping of str to sequence
@@ -42,13 +40,13 @@ def statistic_of(
     callable or None
         Takes weights, float64 R × N, and returns the figure of each row.
     """
-    if task == "classification" and {"truth", "pred"} <= table.keys():
+    if {"truth", "pred"} <= table.keys():
         return _of_classes(name, table, classes)
     if name in _FOUND and {"tp", "fp", "fn"} <= table.keys():
         return _of_counts(name, *(_column(table, key) for key in ("tp", "fp", "fn")))
-    if task == "anomaly" and name in _FOUND and {"truth", "correct"} <= table.keys():
+    if name in _FOUND and {"truth", "score", "correct"} <= table.keys():
         return _of_alarms(name, table)
-    if task == "depth" and {"RMSE", "delta_1", "valid"} <= table.keys():
+    if {"RMSE", "delta_1", "valid"} <= table.keys():
         return _of_depth(name, table)
     return None
 

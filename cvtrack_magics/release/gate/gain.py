@@ -187,7 +187,7 @@ def _ordered(whose: Side, name: str) -> tuple[list[str], Statistic | None]:
         for key, values in table.items()
         if len(values) == len(names)
     }
-    made = statistic_of(measured.task, name, columns, measured.classes)
+    made = statistic_of(name, columns, measured.classes)
     return [names[row] for row in order], made
 
 

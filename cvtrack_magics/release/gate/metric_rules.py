@@ -92,7 +92,7 @@ def doubt(candidate: Candidate, name: str, setting: Setting) -> str:
     evaluation = evaluation_of(candidate, name)
     if point is None:
         if evaluation is not None and value_in(evaluation, name) is None:
-            return "the evaluation found no value for it"
+            return _without_value(evaluation, name)
         return _no_interval(candidate, name) or _unknown(candidate, name)
     if not math.isfinite(point.value):
         return f"its value is {point.value}"
@@ -102,6 +102,13 @@ def doubt(candidate: Candidate, name: str, setting: Setting) -> str:
     if evaluation is not None:
         why = contradiction(point.value, value_in(evaluation, name))
     return why or differently(candidate, name, setting)
+
+
+def _without_value(evaluation: EvaluationFacts, name: str) -> str:
+    """Say why an evaluation has no value: of a class that its data lacks nothing is known."""
+    if "/" in name.removeprefix(evaluation.start):
+        return "undecided: the data it was measured on has nothing of this class"
+    return "the evaluation found no value for it"
 
 
 def _unknown(candidate: Candidate, name: str) -> str:

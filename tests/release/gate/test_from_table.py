@@ -59,7 +59,7 @@ def test_a_sample_counts_as_often_as_it_was_drawn(task: str, name: str, seed: in
     data = maker(task, name)(seed)
     options = {"threshold": 0.4} if task not in ("classification", "depth") else {}
     found = measured(data, **options)
-    statistic = statistic_of(task, name, table_of(found), found.classes)
+    statistic = statistic_of(name, table_of(found), found.classes)
     assert statistic is not None
     times = np.random.default_rng(seed).integers(0, 3, len(data))
     again = measured(data[np.repeat(np.arange(len(data)), times)], **options)
@@ -123,10 +123,10 @@ def test_a_table_that_says_otherwise_is_refused() -> None:
 
 def test_what_no_table_says_has_no_statistic() -> None:
     table = table_of(measured(random_classes(0, 20, 3)))
-    assert statistic_of("classification", "ECE", table, ["a", "b", "c"]) is None
-    assert statistic_of("classification", "macro_f1", {"id": []}, []) is None
-    assert statistic_of("semantic", "mIoU", {"iou": [1.0]}, []) is None
-    assert statistic_of("depth", "delta_2", table_of(measured(random_depths(0))), []) is None
+    assert statistic_of("ECE", table, ["a", "b", "c"]) is None
+    assert statistic_of("macro_f1", {"id": []}, []) is None
+    assert statistic_of("mIoU", {"iou": [1.0]}, []) is None
+    assert statistic_of("delta_2", table_of(measured(random_depths(0))), []) is None
 
 
 def test_draws_are_of_clusters_and_alike_for_both() -> None:

@@ -39,6 +39,12 @@ def test_the_same_picture_of_the_same_truth_is_one() -> None:
     assert units(without) == ([0, 1], [])
 
 
+def test_one_picture_for_all_stands_for_none() -> None:
+    assert units(shown([0, 0, 0, 0], [0, 1, 0, 1])) == ([0, 1, 2, 3], [])
+    # but one sample is not many because it is given often
+    assert units(shown([0, 0, 0, 0], [1, 1, 1, 1]))[0] == [0, 0, 0, 0]
+
+
 def test_a_copy_joins_the_clusters_that_it_is_in() -> None:
     data = shown([1, 2, 3, 1, 4], [0] * 5)
     of, notes = units(data, ["a", "a", "b", "b", "c"])
