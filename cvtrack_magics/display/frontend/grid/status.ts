@@ -1,7 +1,7 @@
 // How many samples are shown, which filters are on, and what a change did.
 
 import { h } from "preact";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { CHANGES, CHANGE_NAMES, type Change } from "./compare";
 import { clip, grouped } from "./parts";
 import type { State } from "./state";
@@ -21,7 +21,7 @@ function CopyIds({ state }: { state: State }): VNode {
   const [said, say] = useState("");
   const [text, setText] = useState<string | null>(null);
   const box = useRef<HTMLTextAreaElement>(null);
-  useEffect(() => box.current?.select(), [text]);
+  useLayoutEffect(() => box.current?.select(), [text]);
   const copy = async () => {
     const ids = state.rows.value.map((sample) => state.sheet.ids[sample]).join("\n");
     if (await copied(ids)) {
