@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from cvtrack_magics.commands.candidate_loader import evaluations_of
-from cvtrack_magics.commands.mleval import records_of
+from cvtrack_magics.commands.mleval import data_digest, records_of
 from cvtrack_magics.commands.mlload import fetched
 from cvtrack_magics.errors import UsageProblem
 from cvtrack_magics.records import Artifact
@@ -67,7 +67,7 @@ def measured_on(candidate: Candidate, data: Data, prefix: str) -> Candidate:
         output = model.predict(pair[0])
     made = Predictions.of((pair[0], pair[1], output), task)
     found = measure(made)
-    files = records_of(found, made, {}, prefix)
+    files = records_of(found, made, {}, prefix, data_digest(made))
     texts = {file.path: str(file.content) for file in files if isinstance(file, Artifact)}
     start = f"{prefix}/"
     return dataclasses.replace(

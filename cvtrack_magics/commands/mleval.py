@@ -126,27 +126,27 @@ def mleval(
     if mlflow:
         beside = _by_mlflow(made, mlflow, inputs, prefix, run)
     values = metrics_of(found, prefix)
-    files = records_of(found, made, drawn, prefix)
+    digest = data_digest(made)
+    files = records_of(found, made, drawn, prefix, digest)
     files += evidence_tags(session.masking().records(files))
-    files.append(alike_tag(prefix.strip("/"), data_digest(made)))
+    files.append(alike_tag(prefix.strip("/"), digest))
     where = record(run, values, files, step=step)
     target = target_of(run)
     if target is not None:
-        points = figures_of(target, values, made, prefix)
+        points = figures_of(target, values, prefix, digest)
         session.evidence.keep(target, f"%mleval {prefix.strip('/')}".strip(), made, points)
         _tell_model(target, made, points)
     return Report(found, drawn, where, beside, session.config.digits)
 
 
 def figures_of(
-    target: Target, values: Mapping[str, float], predictions: Predictions, prefix: str
+    target: Target, values: Mapping[str, float], prefix: str, digest: str
 ) -> list[Metric]:
     """Return what was measured as the run has it, with the data set that it was measured on."""
-    name, digest = target.dataset(prefix.strip("/").split("/")[0])
-    digest = digest or data_digest(predictions)
-    name = name or prefix.strip("/") or "data"
+    name, known = target.dataset(prefix.strip("/").split("/")[0])
+    name, known = name or prefix.strip("/") or "data", known or digest
     return [
-        dataclasses.replace(point, dataset_name=name, dataset_digest=digest[:DIGEST_LENGTH])
+        dataclasses.replace(point, dataset_name=name, dataset_digest=known[:DIGEST_LENGTH])
         for point in target.last_points(values)
     ]
 
@@ -199,9 +199,13 @@ def metrics_of(found: Evaluation, prefix: str) -> dict[str, float]:
 
 
 def records_of(
-    found: Evaluation, predictions: Predictions, pictures: Mapping[str, bytes], prefix: str
+    found: Evaluation,
+    predictions: Predictions,
+    pictures: Mapping[str, bytes],
+    prefix: str,
+    digest: str,
 ) -> list[Record]:
-    """Return the files of an evaluation."""
+    """Return the files of an evaluation; ``digest`` is that of :func:`data_digest`."""
     from cvtrack_magics.tasks.picture_sketch import sketch
     from cvtrack_magics.vision.metric_catalog import VERSION
 
@@ -213,7 +217,7 @@ def records_of(
         task=found.task,
         headline=found.headline,
         samples=len(predictions),
-        data_sha256=data_digest(predictions),
+        data_sha256=digest,
         pictures=sketch(predictions),
         metrics={name: float(value) for name, value in found.metrics.items()},
         interval=None

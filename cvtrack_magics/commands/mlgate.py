@@ -206,8 +206,8 @@ def _judged(
     candidate = checked(gather(found))
     compared = asked.champion.metric if asked.champion and on is None else ""
     rival = rival_of(store, model, compared, without=without)
-    beside = partial(candidates_beside, candidate, metric=compared) if compared else None
-    verdict = rival.told(_verdict(candidate, rival.facts, asked, on, who=then.who, beside=beside))
+    count = candidates_beside(candidate, rival.facts, compared) if compared else 1
+    verdict = rival.told(_verdict(candidate, rival.facts, asked, on, who=then.who, count=count))
     return listing_of(verdict, _record(store, found.version, rival.version, verdict, then))
 
 
@@ -218,18 +218,16 @@ def _verdict(
     data: Data | None,
     *,
     who: str,
-    beside: Callable[[Candidate], int] | None = None,
+    count: int,
 ) -> Verdict:
     from cvtrack_magics.release.gate import Missing, compare, judge
-
-    there = rival if beside and rival is not None and not isinstance(rival, Missing) else None
 
     judged_as = partial(
         judge,
         functions=functions(),
         demands=asked.demands,
         unproved=asked.unproved,
-        candidates=beside(there) if beside and there else 1,
+        candidates=count,
         when=int(time.time() * 1000),
         who=who,
     )

@@ -7,11 +7,10 @@ from collections.abc import Callable
 import pytest
 
 from cvtrack_magics import log, mlrun, track
-from tests.store_views import points, runs_of
+from tests.run.loops import Wanted, steps_of
+from tests.store_views import runs_of
 
 pytestmark = pytest.mark.usefixtures("script")
-
-Wanted = dict[str, list[int]]
 
 
 def inner_and_outer() -> Wanted:
@@ -264,10 +263,8 @@ LOOPS = (
 
 @pytest.mark.parametrize("loops", LOOPS)
 def test_all_that_is_logged_shares_one_axis(loops: Callable[[], Wanted], store: str) -> None:
-    with mlrun("r", output=False, code=False):
-        wanted = loops()
-    run = runs_of(store)["r"]
-    assert {key: [s for s, _ in points(store, run, key)] for key in wanted} == wanted
+    found, wanted = steps_of(loops, store)
+    assert found == wanted
 
 
 def test_what_asks_for_the_step_agrees_with_log(store: str) -> None:

@@ -7,12 +7,10 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from cvtrack_magics import log, mlrun, track
-from tests.store_views import points, runs_of
+from cvtrack_magics import log, track
+from tests.run.loops import Wanted, steps_of
 
 pytestmark = pytest.mark.usefixtures("script")
-
-Wanted = dict[str, list[int]]
 
 
 def a_loader_wrapped_once() -> Wanted:
@@ -91,10 +89,8 @@ LOOPS = (
 
 @pytest.mark.parametrize("loops", LOOPS)
 def test_all_that_is_logged_shares_one_axis(loops: Callable[[], Wanted], store: str) -> None:
-    with mlrun("r", output=False, code=False):
-        wanted = loops()
-    run = runs_of(store)["r"]
-    assert {key: [s for s, _ in points(store, run, key)] for key in wanted} == wanted
+    found, wanted = steps_of(loops, store)
+    assert found == wanted
 
 
 def test_a_wrapped_iterable_has_its_length_and_ends_where_the_iterable_does() -> None:

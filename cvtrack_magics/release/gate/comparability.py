@@ -106,12 +106,9 @@ def same_clusters(one: Side, other: Side) -> dict[str, Any]:
         The two put samples together that the other does not.
     """
     ours, theirs = (_clusters(side.evaluation) for side in (one, other))
-    if (
-        ours.keys() != theirs.keys()
-        or len(set(ours.values()))
-        != len({(cluster, theirs[name]) for name, cluster in ours.items()})
-        or len(set(ours.values())) != len(set(theirs.values()))
-    ):
+    pairs = {(cluster, theirs.get(name)) for name, cluster in ours.items()}
+    alike = len(pairs) == len(set(ours.values())) == len(set(theirs.values()))
+    if not alike or ours.keys() != theirs.keys():
         raise Refusal(
             "their samples were put into clusters differently; run %mleval again for both"
         )

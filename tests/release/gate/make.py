@@ -10,7 +10,7 @@ from typing import Any
 from cvtrack_magics.artifacts.codec import read_object, written
 from cvtrack_magics.artifacts.evaluation import Measured
 from cvtrack_magics.commands.candidate_loader import evaluations_of
-from cvtrack_magics.commands.mleval import metrics_of, records_of
+from cvtrack_magics.commands.mleval import data_digest, metrics_of, records_of
 from cvtrack_magics.names import safe_key
 from cvtrack_magics.release.facts import Candidate, EvaluationFacts, Point
 from cvtrack_magics.store.registry import Version
@@ -66,7 +66,8 @@ def classifier(name: str, right: Any, ids: Any = None, **facts: Any) -> Any:
 def evaluated(name: str, predictions: Predictions, prefix: str = "val", **options: Any) -> Any:
     """Return a run with what ``%mleval`` records of predictions, read back from its files."""
     found = measured(predictions, resamples=options.pop("resamples", 200), **options)
-    files = {file.path: file.content for file in records_of(found, predictions, {}, prefix)}
+    kept = records_of(found, predictions, {}, prefix, data_digest(predictions))
+    files = {file.path: file.content for file in kept}
     [(_, made)] = evaluations_of(files)
     return candidate(name, metrics_of(found, prefix), evaluations={prefix: made})
 
