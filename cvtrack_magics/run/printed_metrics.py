@@ -54,6 +54,8 @@ class PrintedCurves:
         Says whether what is printed now is this run's, and is to be read.
     least_step : callable
         Returns the step from which on a metric has no points, by its name.
+    will_log : callable
+        Says whether the code is about to log something itself: lines then wait for it.
     """
 
     def __init__(
@@ -61,10 +63,13 @@ class PrintedCurves:
         channel: Callable[[], Channel],
         is_asked: Callable[[], bool],
         least_step: Callable[[str], int],
+        will_log: Callable[[], bool] = lambda: False,
     ) -> None:
         self._channel = channel
         self._is_asked = is_asked
         self._least_step = least_step
+        self._will_log = will_log
+        self._expects: bool | None = None
         self._waiting: deque[tuple[float, str | _Given]] = deque()
         self._left_out = 0
         self._reader = PrintedMetrics()
@@ -126,6 +131,8 @@ class PrintedCurves:
     def _read(self, *, last: bool) -> None:
         if last:
             self._channel().drain()
+        elif self._is_early():
+            return
         if last or time.monotonic() - self._tables_read > HOLD:
             self._tables_read = time.monotonic()
             self._read_tables(last=last)
@@ -138,6 +145,20 @@ class PrintedCurves:
                 return
             at, line = self._waiting.popleft()
             self._read_one(line, int(at * 1000))
+
+    def _is_early(self) -> bool:
+        """Whether the code may still log itself: the first line has waited, and it has not yet.
+
+        One look is enough, after the imports and definitions of the cell; it costs some
+        milliseconds. Many lines wait no longer: it seems not to log after all.
+        """
+        if len(self._waiting) > WAITING // 2:
+            return False
+        if self._expects is None:
+            if self._waiting and self._waiting[0][0] > time.time() - HOLD:
+                return True
+            self._expects = self._will_log()
+        return self._expects and not self._logs_itself()
 
     def _read_one(self, line: str | _Given, unix_ms: int) -> None:
         if isinstance(line, _Given):

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from cvtrack_magics.capture.code.logging_calls import logs_metrics
 from cvtrack_magics.capture.machine.meter import ResourceMeter
 from cvtrack_magics.capture.output.tee import StreamTee
 from cvtrack_magics.delivery import lanes
@@ -119,7 +120,10 @@ class RunScope:
         self.gathering = Gathering(session, cell, spec.code, self._take_gathered)
         self.albums = Albums(self.name, self._put, session.config.page_limit * 1_000_000)
         self.printed = PrintedCurves(
-            lambda: self.channel, self._prints_alone, lambda name: self.stretch.next_step(name) or 0
+            lambda: self.channel,
+            self._prints_alone,
+            lambda name: self.stretch.next_step(name) or 0,
+            lambda: logs_metrics(cell.source, session.host.names()),
         )
         self.tee = StreamTee(lines=self.printed.take if spec.auto else None)
         self.meter = ResourceMeter()

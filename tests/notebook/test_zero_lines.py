@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from cvtrack_magics import log, mlrun
+from cvtrack_magics.run import printed_metrics
 from tests.conftest import Shell
 from tests.kernels import Kernel
 from tests.store_views import points, runs_of
@@ -64,6 +65,43 @@ def test_a_run_that_logs_itself_is_left_as_it_is(shell: Shell, store: str) -> No
     run = runs_of(store)["a"]
     assert not [key for key in run.data.metrics if key.startswith("printed/")]
     assert "printed/" not in said
+
+
+WAYS = {
+    "log": "log({'loss': 0.5})",
+    "a module's": "import cvtrack_magics as cv; cv.log({'loss': 0.5})",
+    "MLflow's": "import mlflow; mlflow.log_metric('loss', 0.5)",
+    "a function's of an earlier cell": "once(0.5)",
+    "a method's of an earlier cell": "Trainer().fit()",
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_code_that_logs_after_a_long_while_is_waited_for(
+    way: str, shell: Shell, store: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(printed_metrics, "HOLD", 0.0)
+    shell.run(
+        "from cvtrack_magics import log\ndef once(value):\n    log({'loss': value})\n"
+        "class Trainer:\n    def fit(self):\n        [once(v) for v in (0.5,)]"
+    )
+    shell.run(f"%%mlrun a\nimport time\nprint('epoch 1 loss 7.5')\ntime.sleep(0.8)\n{WAYS[way]}")
+    found = runs_of(store)["a"].data.metrics
+    assert [name for name in found if not name.startswith("resources/")] == ["loss"]
+
+
+def test_code_that_takes_logarithms_shows_at_once_what_it_prints(
+    shell: Shell, store: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(printed_metrics, "HOLD", 0.0)
+    shell.run("from cvtrack_magics.run import current")
+    said = shell.run(
+        "%%mlrun a\nimport math, time\n"
+        "print('epoch 1 loss', math.log(math.e))\ntime.sleep(0.8)\n"
+        "print('now', *current.get_session().scopes[-1].channel.history.series)"
+    )
+    assert "now printed/loss" in said
+    assert points(store, runs_of(store)["a"], "printed/loss") == [(1, 1.0)]
 
 
 def test_a_run_that_says_params_is_left_as_it_is(shell: Shell, store: str) -> None:
