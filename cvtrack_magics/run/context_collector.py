@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +13,7 @@ from cvtrack_magics.records import Artifact, Notice, Param, Record, Tag
 from cvtrack_magics.run import context as surroundings
 from cvtrack_magics.run.host import CellFacts
 from cvtrack_magics.run.notebook_state import NotebookState
+from cvtrack_magics.system import time
 from cvtrack_magics.threads import started
 
 if TYPE_CHECKING:
@@ -57,6 +57,8 @@ class Gathering:
         self._git_is_slow = False
         self._opened = forks.event()
         self._ended = forks.event()
+        self._looked_at_git = forks.event()
+        self._done = forks.event()
         self._thread: threading.Thread | None = None
         self._scripts: list[Record] = []
         self._state: NotebookState | None = None
@@ -82,7 +84,7 @@ class Gathering:
         if self._thread is None:  # there was none to be had
             self._work()
         else:
-            self._thread.join(timeout)
+            self._done.wait(timeout)
         records = self._taken()
         if self._code and not self._asked_git:
             self._git_is_slow = True
@@ -178,6 +180,12 @@ class Gathering:
         return self._machine
 
     def _work(self) -> None:
+        try:
+            self._gather()
+        finally:
+            self._done.set()
+
+    def _gather(self) -> None:
         # beside each other, because git may hang where a file server does
         git = started(self._look_at_git, name="cvtrack-git-state") if self._code else None
         if self._state is not None:  # first of all: the notebook may be saved again soon
@@ -191,14 +199,17 @@ class Gathering:
         self._keep(records)
         self._hand_over()
         if git is not None:
-            git.join()
+            self._looked_at_git.wait()  # joining would ask Python's threads, which code may patch
             self._hand_over()
 
     def _look_at_git(self) -> None:
         start = time.monotonic()
-        self._keep(surroundings.safely("git state", self._describe_repository))
-        self._git_is_slow = time.monotonic() - start > SLOW
-        self._asked_git = True
+        try:
+            self._keep(surroundings.safely("git state", self._describe_repository))
+            self._git_is_slow = time.monotonic() - start > SLOW
+            self._asked_git = True
+        finally:
+            self._looked_at_git.set()
 
     def _keep(self, records: list[Record]) -> None:
         with self._lock:

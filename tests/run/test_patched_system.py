@@ -80,6 +80,13 @@ def a_moment(clock: Any = time.perf_counter) -> None:
         pass
 
 
+def all_looked_around() -> None:
+    """Wait for threads that end: Python itself prints what a replaced ``get_ident`` raises then."""
+    for thread in threading.enumerate():
+        if thread.name in ("cvtrack-gather", "cvtrack-git-state"):
+            thread.join()
+
+
 def combinations() -> Iterator[tuple[str, Any, str, str]]:
     for name, (where, what) in REPLACED.items():
         for effect in EFFECTS:
@@ -93,6 +100,7 @@ def test_all_that_log_returned_of_is_in_the_store(
 ) -> None:
     raised = {}
     with mlrun("r", output=False):
+        all_looked_around()
         for name, where, what, effect in combinations():
             with mock.patch.object(where, what, side_effect=EFFECTS[effect]):
                 try:
