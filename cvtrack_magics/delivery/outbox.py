@@ -4,28 +4,29 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 from cvtrack_magics.delivery.attempts import Tried
+from cvtrack_magics.delivery.fact_batches import files_of, of_one_write, without_files
+from cvtrack_magics.delivery.points_to_send import PointsToSend
 from cvtrack_magics.delivery.refused import set_aside
+from cvtrack_magics.delivery.sent_journals import dispose
 from cvtrack_magics.errors import StoreUnavailable
 from cvtrack_magics.journal.acknowledged import Place
 from cvtrack_magics.journal.folder import RunFolder, Sent
-from cvtrack_magics.journal.liveness import boot_id
 from cvtrack_magics.journal.points import Cursor
 from cvtrack_magics.journal.record_log import Batch
-from cvtrack_magics.journal.rows import Rows
 from cvtrack_magics.journal.run_note import RunNote, read_note
-from cvtrack_magics.records import Artifact, End, LoggedModel, Notice, Record
+from cvtrack_magics.records import End, LoggedModel, Notice, Record
 from cvtrack_magics.store import deferred_runs as late
 from cvtrack_magics.store.logged_models import fail_pending
 from cvtrack_magics.store.probe import probe
 from cvtrack_magics.store.tracking import OpenRun, Tracking
-from cvtrack_magics.store.writer import METRICS_PER_CALL, FilesHeld, Point
+from cvtrack_magics.store.writer import FilesHeld
 from cvtrack_magics.system import time
 
 Ending: TypeAlias = Literal["set", "kill", "leave"]
@@ -34,15 +35,6 @@ Ending: TypeAlias = Literal["set", "kill", "leave"]
 BEHIND_MS = 3_000.0  # how long after its end a run may have been resumed meanwhile
 HELD_PAUSE = 30.0  # seconds after which files that the store did not take are tried again
 PAUSES = (0.5, 30.0)  # seconds between two tries: the first, and the longest
-
-
-@dataclass(slots=True)
-class Part:
-    """Rows that were read and not yet sent, and where they come from."""
-
-    stream: str
-    segment: int
-    rows: Rows
 
 
 class Delivery:
@@ -120,8 +112,7 @@ class Delivery:
         """What another process was told of the run, and is to write into its note."""
         self._note = note
         self._uri = uri
-        self._cursors = dict(cursors)
-        self._parts: deque[Part] = deque()
+        self._points = PointsToSend(cursors)
         self._held: list[Batch] = []
         self._why_held: FilesHeld | None = None
         self._try_held = 0.0
@@ -175,14 +166,13 @@ class Delivery:
             with suppress(OSError):  # it may have ended before it wrote what it was told
                 self.folder.change(**self._told)
         self._told = {}  # later changes are written here
-        self._cursors = dict(self.cursors_from(self.sent.streams))
-        self._parts.clear()
+        self._points = PointsToSend(self.cursors_from(self.sent.streams))
         self._held.clear()
         self.elsewhere = None  # from now on a thread may send it
 
     def read_also(self, cursors: Mapping[str, Cursor]) -> None:
         """Send the points of more streams."""
-        self._cursors.update(cursors)
+        self._points.read_also(cursors)
 
     def knows(self, records: Iterable[Record]) -> None:
         """Learn which models the run began; each has come to its end when the run has."""
@@ -276,10 +266,10 @@ class Delivery:
 
     def _send_facts(self, run: OpenRun) -> None:
         while self.facts:
-            batches = _of_one_write(list(self.facts))
+            batches = of_one_write(list(self.facts))
             # a file never overtakes an earlier one, which may be of the same name
             files_wait = bool(self._held)
-            now = [_without_files(batch) for batch in batches] if files_wait else batches
+            now = [without_files(batch) for batch in batches] if files_wait else batches
             records = [item for batch in now for item in batch.records]
             self.knows(records)
             folders = [batch.files for batch in now if batch.files is not None]
@@ -291,7 +281,7 @@ class Delivery:
                 self._try_held = time.monotonic() + HELD_PAUSE
                 files_wait = True
             if files_wait:
-                self._held += _files_of(batches)
+                self._held += files_of(batches)
             for _ in batches:
                 self.facts.popleft()
             if not self._held:
@@ -300,60 +290,17 @@ class Delivery:
     def _send_points(self, run: OpenRun, until: float = math.inf) -> bool:
         """Send points until there are no more, or it is another run's turn; say which."""
         while True:
-            points, taken = self._next_points()
+            self._points.read_also(self.more_cursors())
+            points, taken = self._points.next()
             if not points:
                 return False
             self._tell(self.tracking.write_points(run, points))
-            self._take_off(taken)
-            self.on_sent({name: self.sent.place(name)[0] for name in self._cursors})
+            count, places = self._points.take_off(taken)
+            streams = {**self.sent.streams, **places}
+            self._acknowledge(points=self.sent.points + count, streams=streams)
+            self.on_sent({name: self.sent.place(name)[0] for name in self._points.streams})
             if time.monotonic() > until:
                 return True
-
-    def _next_points(self) -> tuple[list[Point], list[tuple[Part, int]]]:
-        """Return at most one call's worth of points, and how many rows of which parts."""
-        self._read(METRICS_PER_CALL)
-        points: list[Point] = []
-        taken: list[tuple[Part, int]] = []
-        for part in self._parts:
-            rows = part.rows
-            count = min(len(rows), (METRICS_PER_CALL - len(points)) // len(rows.names))
-            if not points:
-                count = max(count, 1)  # a row of more than a call's worth is cut by the store
-            if count == 0:
-                break
-            some = (rows.steps[:count], rows.times[:count] // 1_000_000, rows.values[:count])
-            columns = [column.tolist() for column in some]
-            for step, time_ms, values in zip(*columns, strict=True):
-                for name, value in zip(rows.names, values, strict=True):
-                    points.append((name, value, time_ms, step))
-            taken.append((part, count))
-            if count < len(rows):
-                break
-        return points, taken
-
-    def _read(self, least: int) -> None:
-        self._cursors.update(self.more_cursors())
-        have = sum(part.rows.points for part in self._parts)
-        for stream, cursor in self._cursors.items():
-            if have >= least:
-                return
-            for rows in cursor.read():
-                self._parts.append(Part(stream, cursor.passed, rows))
-                have += rows.points
-
-    def _take_off(self, taken: list[tuple[Part, int]]) -> None:
-        points = self.sent.points
-        places = dict(self.sent.streams)
-        for part, count in taken:
-            rows = part.rows
-            points += count * len(rows.names)
-            offset = rows.end - (len(rows) - count) * rows.size
-            places[part.stream] = (part.segment, offset)
-            if count == len(rows):
-                self._parts.popleft()
-            else:
-                part.rows = rows.after(offset)
-        self._acknowledge(points=points, streams=places)
 
     def _acknowledge(self, **values: Any) -> None:
         self.sent = replace(self.sent, **values)
@@ -384,27 +331,9 @@ class Delivery:
         if self._models:  # what a process that died was making stays unfinished for ever
             fail_pending(run.uri, run.run_id, self._models)
         if self.folder is not None:
-            self._dispose(self.folder)
+            self.aside, lines = dispose(self.folder, self.damage())
+            self.notices += lines
         self.done = True
-
-    def _dispose(self, folder: RunFolder) -> None:
-        """Delete what is sent; keep what could not be read, or is another machine's."""
-        lines = self.damage()
-        if folder.note.boot and folder.note.boot != boot_id():
-            folder.leave()
-        elif not lines:
-            folder.remove()
-        else:
-            root = folder.path.parent.parent / "damaged"
-            try:
-                self.aside = folder.set_aside(root, lines)
-            except OSError:  # the disk takes nothing; it stays where it is
-                self.aside = folder.path
-            what = "; ".join(lines[:3]) + (f"; and {len(lines) - 3} more" if lines[3:] else "")
-            self.notices.append(
-                f"Part of the journal of run {self._note.name!r} could not be read ({what}); "
-                f"the rest was sent, and the journal is kept in {self.aside}."
-            )
 
     def _tell(self, notices: list[Notice]) -> None:
         for line in set_aside(self.folder, notices):
@@ -415,26 +344,3 @@ class Delivery:
     def waiting(self) -> int:
         """How many points the store does not have yet."""
         return max(0, self.logged() - self.sent.points)
-
-
-def _of_one_write(batches: list[Batch]) -> list[Batch]:
-    """Return the first batches up to one with a model, or that alone: its files are its own."""
-    for at, batch in enumerate(batches):
-        if any(isinstance(item, LoggedModel) for item in batch.records):
-            return batches[: max(at, 1)]
-    return batches
-
-
-def _is_of_files(item: Record) -> bool:
-    return isinstance(item, Artifact) or (isinstance(item, LoggedModel) and item.is_final)
-
-
-def _without_files(batch: Batch) -> Batch:
-    records = tuple(item for item in batch.records if not _is_of_files(item))
-    return replace(batch, records=records, files=None)
-
-
-def _files_of(batches: Sequence[Batch]) -> list[Batch]:
-    """Return what is left of batches when all but their files was written."""
-    some = [replace(batch, records=tuple(filter(_is_of_files, batch.records))) for batch in batches]
-    return [batch for batch in some if batch.records or batch.files is not None]
