@@ -11,7 +11,6 @@ from cvtrack_magics.delivery.outbox import Delivery
 from cvtrack_magics.journal.folder import RunFolder, read_journal
 from cvtrack_magics.run.current import get_session
 from cvtrack_magics.run.session import Session
-from cvtrack_magics.run.unsent import sent_elsewhere
 
 LOOK = 0.25  # seconds between two looks at what another process sends
 LARGE = 1_000_000_000  # bytes on disk from which on the journal is said to be large
@@ -99,7 +98,7 @@ def mlsync(
         %mlsync
     """
     session = get_session()
-    session.recover()
+    session.left.recover()
     until = time.monotonic() + (0.0 if show else timeout)
     deliveries = _ended(session)
     while True:
@@ -112,14 +111,14 @@ def mlsync(
         if time.monotonic() > until or all(item.state == "open" for item in rest):
             break  # nobody died since it was looked for the dead
     items += rest
-    others = list({item.path: item for item in [*session.unreadable, *others]}.values())
+    others = list({item.path: item for item in [*session.left.unreadable, *others]}.values())
     unreadable = [f"{item.path.name}: {item.why}; the folder is left as it is" for item in others]
     aside = [line for delivery in deliveries for line in delivery.notices if delivery.aside]
     return Report(tuple(items), str(session.journal), (*unreadable, *aside))
 
 
 def _ended(session: Session) -> list[Delivery]:
-    every = [*session.backlog.deliveries, *session.sender.deliveries]
+    every = [*session.left.sender.deliveries, *session.sender.deliveries]
     return [item for item in every if item.end is not None]
 
 
@@ -129,9 +128,9 @@ def _send(
     """Wait for what is sent here, and for what another process sends at this moment."""
     began = looked = time.monotonic()
     found = {item.note.key: item for item in _ended(session)}
-    elsewhere = sent_elsewhere(session)
+    elsewhere = session.left.sent_elsewhere()
     session.sender.hurry()
-    session.backlog.hurry()
+    session.left.sender.hurry()
     while time.monotonic() < began + timeout:
         deliveries = found.values()
         total = sum(item.logged() for item in deliveries)
@@ -143,8 +142,8 @@ def _send(
         time.sleep(0.05)
         if elsewhere and time.monotonic() > looked + LOOK:
             looked = time.monotonic()
-            found |= {item.note.key: item for item in session.recover()}
-            elsewhere = sent_elsewhere(session)
+            found |= {item.note.key: item for item in session.left.recover()}
+            elsewhere = session.left.sent_elsewhere()
     return list(found.values())
 
 

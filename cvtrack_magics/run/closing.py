@@ -103,8 +103,9 @@ class Closing:
         whole = scope.stretch.curves(curves) or curves
         for label, others in scope.under.items():
             scope.view.overlay(label, others)
-        scope.view.close(summary, whole, brief=scope.session.has_many_cards(scope))
-        scope.session.remember(scope, whole)
+        scope.view.close(summary, whole, brief=scope.session.child_cards.is_one_too_many(scope))
+        if scope.session.host.interactive_display:
+            scope.session.other_curves.remember(scope, whole)
 
     def _end_at_once(self) -> None:
         """End the run with what is known of it already."""

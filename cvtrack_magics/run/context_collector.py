@@ -137,7 +137,7 @@ class Gathering:
         return self._state.minimal_records() if self._state is not None else []
 
     def _own_modules(self) -> list[Path]:
-        return surroundings.own_modules_since(self._session.own_modules(), self._loads)
+        return surroundings.own_modules_since(self._session.machine.own_modules(), self._loads)
 
     def _replayable(self) -> list[Record]:
         from cvtrack_magics.replay.plan import why_not
@@ -166,7 +166,7 @@ class Gathering:
         return [*fresh, *more, *unkept(self._cell.source, names, kept)]
 
     def _packages_now(self) -> list[Record]:
-        now = self._session.machine_records()
+        now = self._session.machine.records()
         if not self._machine or now is self._machine:
             return []
         return [
@@ -176,7 +176,7 @@ class Gathering:
         ]
 
     def _machine_now(self) -> list[Record]:
-        self._machine = self._session.machine_records()
+        self._machine = self._session.machine.records()
         return self._machine
 
     def _work(self) -> None:
@@ -230,7 +230,7 @@ class Gathering:
             self._deliver(records)
 
     def _describe_repository(self) -> list[Record]:
-        self._modules = self._session.own_modules()
+        self._modules = self._session.machine.own_modules()
         notebook = self._session.host.notebook()
         return surroundings.repository_records(notebook, self._modules)
 

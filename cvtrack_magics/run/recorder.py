@@ -96,7 +96,7 @@ class KeptRun:
             boot=liveness.boot_id(),
             tags=self.masking.tags(tags or {}),
         )
-        session.keys.add(self.note.key)
+        session.left.keys.add(self.note.key)
         folder = None
         try:
             folder = RunFolder.make(session.journal, self.note)

@@ -75,7 +75,7 @@ def refuse_open(session: Session, name: str) -> None:
     left = {f.note.key for f in recovery.left_behind(session.journal, _open_here(session))}
     for folder in read_folders(session.journal):
         key = folder.note.key
-        if key not in left and key not in session.keys and _is_at(folder.note, *place):
+        if key not in left and key not in session.left.keys and _is_at(folder.note, *place):
             raise UsageProblem(
                 f"Run {name!r} is still open in process {folder.note.pid} on {folder.note.host}.",
                 "End it there, or give this run another name.",
@@ -181,16 +181,14 @@ def marks_of(tags: Mapping[str, str]) -> list[tuple[int, str]]:
 
 def _finish_sending(session: Session, name: str) -> None:
     """Wait, for some seconds, until what was left of a run is in the store, whoever sends it."""
-    from cvtrack_magics.run.unsent import sent_elsewhere
-
     until = time.monotonic() + BEFORE
     while True:
-        session.recover()
-        for sender in (session.sender, session.backlog):
+        session.left.recover()
+        for sender in (session.sender, session.left.sender):
             for delivery in sender.deliveries:
                 if delivery.note.name == name and delivery.end is not None:
                     sender.wait(delivery, until - time.monotonic())
-        if not sent_elsewhere(session, name) or time.monotonic() > until:
+        if not session.left.sent_elsewhere(name) or time.monotonic() > until:
             return
         time.sleep(AGAIN)
 

@@ -212,7 +212,7 @@ class RunScope:
         with self.attempt("show the run"):
             self.view.open(self.run)
             opening.draw_earlier(self)
-            for label, curves in self.session.beside(self):
+            for label, curves in self.session.other_curves.behind(self):
                 self.view.overlay(label, curves)
         if self.spec.baseline:
             started(self._find_baseline, name="cvtrack-baseline")
@@ -403,7 +403,10 @@ class RunScope:
         config = self.session.config
         if config.record_usage and time.monotonic() - self._used_at > config.usage_interval:
             self._used_at = time.monotonic()
-            used = {SYSTEM + name: value for name, value in self.session.usage().items()}
+            used = {
+                SYSTEM + name: value
+                for name, value in self.session.machine.usage(config.usage_interval).items()
+            }
             if used:
                 self.channel.log_at(used, self._used, int(time.time() * 1000))
                 self._used += 1

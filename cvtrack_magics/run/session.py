@@ -3,30 +3,29 @@
 from __future__ import annotations
 
 import os
-import sys
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
-from weakref import WeakKeyDictionary
 
 from cvtrack_magics import forks
 from cvtrack_magics.config import CvTrack
 from cvtrack_magics.delivery import lanes
 from cvtrack_magics.delivery.sender import Sender
-from cvtrack_magics.delivery.series import Series
 from cvtrack_magics.delivery.thread_switching import ShortSwitches
 from cvtrack_magics.display.plot_feed import Pump
-from cvtrack_magics.errors import UsageProblem
 from cvtrack_magics.lazy import Lazy
 from cvtrack_magics.records import Notice, Outcome, Param, Record, Replaces, RunSummary, Tag
-from cvtrack_magics.run import unopened
+from cvtrack_magics.run import placing, unopened
+from cvtrack_magics.run.child_cards import ChildCards
 from cvtrack_magics.run.code_secrets import CodeSecrets
 from cvtrack_magics.run.evaluation_inputs import Evidence
 from cvtrack_magics.run.host import CellFacts, Host
+from cvtrack_magics.run.left_runs import LeftRuns
+from cvtrack_magics.run.machine_facts import MachineFacts
 from cvtrack_magics.run.made_models import MadeModels
+from cvtrack_magics.run.other_curves import OtherCurves, place_of
 from cvtrack_magics.run.outcome import outcome_of
 from cvtrack_magics.run.process import ProcessEnd
 from cvtrack_magics.run.seeding import Seeding
@@ -38,32 +37,19 @@ from cvtrack_magics.store.detours import Detours
 from cvtrack_magics.store.tracking import Tracking
 
 if TYPE_CHECKING:
-    from cvtrack_magics.capture.machine.usage import UsageSampler
-    from cvtrack_magics.delivery import recovery
-    from cvtrack_magics.delivery.outbox import Delivery
-    from cvtrack_magics.journal.folder import Unreadable
     from cvtrack_magics.run import context as surroundings
     from cvtrack_magics.run import precedence, resume
     from cvtrack_magics.run import scope as scopes
     from cvtrack_magics.run.foreign_runs import Guests
     from cvtrack_magics.run.resume import Known
     from cvtrack_magics.run.scope import RunScope
-    from cvtrack_magics.store import active_run as fluent
 else:
     precedence = Lazy("cvtrack_magics.run.precedence")
-    recovery = Lazy("cvtrack_magics.delivery.recovery")
     resume = Lazy("cvtrack_magics.run.resume")
     scopes = Lazy("cvtrack_magics.run.scope")
     surroundings = Lazy("cvtrack_magics.run.context")
-    fluent = Lazy("cvtrack_magics.store.active_run")
 
-SIBLINGS = 5  # curves of how many nested runs are drawn behind the next one's
-EARLIER = 50  # places in the notebook whose last curves are kept
-MOST_CARDS = 3  # cards of child runs of one run under one cell
-LEFT = 10.0  # seconds after which it is said what becomes of runs that others left
 GRACE = 5.0  # seconds that a process waits that is told to go; many are killed ten after that
-LEFT_TO_OTHERS, AGAIN = 300.0, 2.0  # seconds that another process's runs are looked after
-CURVE = 1000  # points that are kept of a curve for the plots of later runs
 
 
 class Session:
@@ -90,46 +76,33 @@ class Session:
         )
         self.pump = Pump(config.plot_interval)
         self.sender = Sender(config.send_interval, lambda: config.sender == "process")
-        self.backlog = Sender(config.send_interval)
-        """Sends what other processes left: a run that is open never waits for that."""
+        self.left = LeftRuns(self.tracking, lambda: self.journal, Sender(config.send_interval))
         self.scopes: list[RunScope] = []
         self.tags: dict[str, str] = {}
         self.parameters: list[Param] = []
         """What the notebook is run with: params of every run."""
         self.seeding = Seeding()
         self.pending: list[Record] = []
-        self.unreadable: list[Unreadable] = []
-        """Folders in the journal that could not be made ready to be sent."""
         self.ended: list[Known] = []
         """What is known of the last runs that have ended, in case they go on."""
         self.swept: dict[tuple[str, str, str], None] = {}
         """Store, experiment and name of the sweeps that this process ran or joined."""
         self.followed: dict[str, object] = {}
         """Of each kind of output that is kept up to date the newest one."""
-        self.keys: set[str] = set()
-        """Keys of the runs in the journal that this session sends."""
         self._latest: dict[tuple[str, str, str], str] = {}
-        self._machine: list[Record] | None = None
-        self._machine_key: object = ()
-        self._machine_lock = forks.rlock()
-        self._recovery_lock = forks.rlock()
+        self.machine = MachineFacts()
         self._opening = forks.rlock()
-        self._modules: list[Path] = []
-        self._modules_key: object = ()
         self.process = ProcessEnd(self._stop_at_exit)
         self.switches = ShortSwitches()
-        self._before: dict[tuple[str, str, str], tuple[str, dict[str, Series]]] = {}
+        self.other_curves = OtherCurves()
         self._guests: Guests | None = None
-        self._sampler: UsageSampler | None = None
-        self._used: tuple[float, dict[str, float]] = (0.0, {})
         self.evidence = Evidence()
         self.made_models = MadeModels()
         self.looked_at = ""
         """The id of the last run that ended with predictions logged."""
         self._told_of_state = ""
         self.writing = Writing(self)
-        self._cards: WeakKeyDictionary[RunScope, int] = WeakKeyDictionary()
-        """How many cards of child runs the running cell, or the script, has, by their parent."""
+        self.child_cards = ChildCards()
 
     # -- life
 
@@ -158,38 +131,9 @@ class Session:
         with suppress(Exception):
             self.writing.show()
             mlflow().tracking.fluent  # noqa: B018 (the import is what is wanted)
-            self._send_what_was_left()
-            self.machine_records()
-            self._look_after_others()
-
-    def _send_what_was_left(self) -> None:
-        from cvtrack_magics.run.unsent import in_words
-
-        found = self.recover()
-        if found:
-            for delivery in found:
-                self.backlog.wait(delivery, LEFT)
-            self.host.say(in_words(found))
-
-    def _look_after_others(self) -> None:
-        """Take up what another process was sending when that is gone before all is sent."""
-        from cvtrack_magics.run.unsent import sent_elsewhere
-
-        until = time.monotonic() + LEFT_TO_OTHERS
-        while sent_elsewhere(self) and time.monotonic() < until:
-            time.sleep(AGAIN)
-            self.recover()
-
-    def recover(self) -> list[Delivery]:
-        """Take up the runs that no living process holds, and begin to send them."""
-        with self._recovery_lock:
-            self.unreadable = []
-            left = recovery.left_behind(self.journal, self.keys)
-            found = recovery.claim(self.tracking, left, self.unreadable)
-            for delivery in found:
-                self.keys.add(delivery.note.key)
-                self.backlog.open(delivery)
-        return found
+            self.left.send(self.host.say)
+            self.machine.records()
+            self.left.look_after_others()
 
     def stop(self) -> None:
         """End what is open and give everything back."""
@@ -198,10 +142,9 @@ class Session:
         self.process.forget()
         with suppress(Exception):
             self.tracking.release()
-        if self._sampler is not None:
-            self._sampler.close()
+        self.machine.close()
         self.sender.stop()
-        self.backlog.stop()
+        self.left.sender.stop()
         self.pump.stop()
 
     def _close_all(self) -> None:
@@ -248,7 +191,7 @@ class Session:
         missed = unopened.innermost()
         if spec.nested and missed is not None and self.current is None:
             spec = replace(spec, nested=False)
-        parent = self._parent_of(spec)
+        parent = placing.parent_of(spec, self.current, self.scopes, self.writing.above)
         above = self.writing.above() if spec.nested and parent is None else None
         self.masking()  # by the settings of now
         with suppress(Exception):
@@ -256,13 +199,13 @@ class Session:
         scope = scopes.RunScope(self, spec, cell, parent, above)
         if spec.resume:
             resume.refuse_open(self, spec.name)
-        scope.notices += self._beside(spec)
+        scope.notices += placing.beside(spec, self.scopes)
         if missed is not None and parent is None and missed.is_held:
             scope.notices.append(
                 f"Run {missed.name!r}, which is around this one, could not be opened: this one is "
                 "nested in none."
             )
-        key = _place_of(scope)
+        key = place_of(scope)
         replaced = "" if spec.resume else self._latest.get(key, "")
         opening = precedence.opening_of(
             spec,
@@ -302,46 +245,6 @@ class Session:
             self._latest[key] = scope.run_id
         scope.enter_cell()
         return scope
-
-    def _parent_of(self, spec: RunSpec) -> RunScope | None:
-        current = self.current
-        if spec.nested:
-            above = self.writing.above() is not None
-            if current is None and not above and self._foreign_run() is None:
-                raise UsageProblem(
-                    f"--nested has no open run to put {spec.name!r} under.",
-                    "Open one with '%mlrun NAME' in a cell above, or leave out --nested.",
-                )
-            return current
-        if current is not None:
-            raise UsageProblem(
-                f"Run {current.name!r} is still open.",
-                f"Write '%%mlrun {spec.name} --nested' to put this one under it, "
-                "or type %mlend first.",
-            )
-        return None
-
-    def _beside(self, spec: RunSpec) -> list[str]:
-        """Say that a run of other code stays open beside one that is opened now."""
-        foreign = None if self.scopes or spec.nested else self._foreign_run()
-        if foreign is None:
-            return []
-        name, run_id = foreign
-        if spec.resume and spec.name == name:
-            raise UsageProblem(
-                f"Run {name!r} ({run_id[:8]}) is open already: other code opened it.",
-                "Type mlflow.end_run() to end it, then resume it.",
-            )
-        return [
-            f"MLflow run {name!r} ({run_id[:8]}), which other code left open, stays open beside "
-            "this one; mlflow.end_run() in a cell of its own ends it."
-        ]
-
-    def _foreign_run(self) -> tuple[str, str] | None:
-        try:
-            return fluent.foreign_run(scope.run.run_id for scope in self.scopes if scope.run)
-        except Exception:  # an MLflow that cannot even be imported shows when the run is opened
-            return None
 
     def close(
         self, scope: RunScope, outcome: Outcome, error: BaseException | None = None
@@ -396,38 +299,6 @@ class Session:
         self.pending += [item for item in records if not isinstance(item, Notice)]
         return "", [item.text for item in records if isinstance(item, Notice)]
 
-    def machine_records(self) -> list[Record]:
-        """Return environment and hardware, gathered once for the process."""
-        with self._machine_lock:
-            if self._machine is None or self._machine_is_stale():
-                self._machine = surroundings.machine_records()
-                self._machine_key = self._machine_state()
-            return self._machine
-
-    def _machine_is_stale(self) -> bool:
-        return self._machine_key != self._machine_state()
-
-    @staticmethod
-    def _machine_state() -> object:
-        return _loaded_frameworks(), surroundings.installed_key()
-
-    def usage(self) -> dict[str, float]:
-        """Return what this process uses now; runs that ask at the same moment get the same."""
-        from cvtrack_magics.capture.machine.usage import UsageSampler
-
-        now = time.monotonic()
-        if now - self._used[0] > self.config.usage_interval / 2:
-            self._sampler = self._sampler or UsageSampler()
-            self._used = now, self._sampler.sample()
-        return self._used[1]
-
-    def own_modules(self) -> list[Path]:
-        """Return the user's own imported modules; looked up again when one was imported."""
-        key = surroundings.loaded_key()
-        if self._modules_key != key:
-            self._modules, self._modules_key = surroundings.own_modules(), key
-        return self._modules
-
     @property
     def guests(self) -> Guests:
         """Takes MLflow's own calls for the open runs our way."""
@@ -442,62 +313,9 @@ class Session:
         for scope in self.scopes:
             scope.guard.chosen(experiment)
 
-    # -- curves of other runs
-
-    def beside(self, scope: RunScope) -> list[tuple[str, dict[str, Series]]]:
-        """Return the curves to draw behind a run's own: of its last time, and its siblings'."""
-        found = list(scope.parent.under.items())[-SIBLINGS:] if scope.parent else []
-        before = self._before.get(_place_of(scope))
-        own = _label_of(scope)  # a resumed run draws its earlier curves as its own
-        siblings = any(label.startswith(scope.name) for label, _ in found)
-        if before is not None and before[0] != own and not siblings:
-            found.append(before)
-        return found
-
-    def remember(self, scope: RunScope, curves: Mapping[str, Series]) -> None:
-        """Keep a run's curves, thinned, for the runs after it."""
-        if not self.host.interactive_display:
-            return
-        thin = {name: s.decimated(CURVE) for name, s in curves.items() if len(s) > 1}
-        if thin:
-            label = _label_of(scope)
-            self._before.pop(_place_of(scope), None)
-            self._before[_place_of(scope)] = (label, thin)
-            while len(self._before) > EARLIER:
-                del self._before[next(iter(self._before))]
-            if scope.parent is not None:
-                scope.parent.under[label] = thin
-
-    def has_many_cards(self, scope: RunScope) -> bool:
-        """Whether a child run that ends now is told in a line, since the cell has many.
-
-        They are counted under the outermost run: children of children are cards as well.
-        """
-        top = scope
-        while top.parent is not None:
-            top = top.parent
-        if top is scope:
-            return False
-        shown = self._cards.get(top, 0)
-        self._cards[top] = shown + 1
-        return shown >= MOST_CARDS
-
-    # -- metrics
+    # -- cells
 
     def begin_cell(self) -> None:
         """Show cards of child runs again, and say again when nothing is recorded."""
         self.writing.begin_cell()
-        self._cards.clear()
-
-
-def _label_of(scope: RunScope) -> str:
-    return f"{scope.name} {scope.run_id[:6]}".strip()
-
-
-def _place_of(scope: RunScope) -> tuple[str, str, str]:
-    """Return what two runs share when one is the other again."""
-    return scope.cell.cell_id, scope.parent.name if scope.parent else "", scope.name
-
-
-def _loaded_frameworks() -> tuple[bool, ...]:
-    return tuple(name in sys.modules for name in ("torch", "torchvision"))
+        self.child_cards.begin_cell()

@@ -6,20 +6,9 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from cvtrack_magics.journal.folder import read_folders
-
 if TYPE_CHECKING:
     from cvtrack_magics.delivery.outbox import Delivery
     from cvtrack_magics.run.session import Session
-
-
-def sent_elsewhere(session: Session, name: str = "") -> bool:
-    """Whether runs that nobody writes any more, of a name or of any, are another one's to send."""
-    return any(
-        not (folder.note.key in session.keys or folder.left or folder.alive)
-        for folder in read_folders(session.journal)
-        if name in ("", folder.note.name)
-    )
 
 
 def send_what_ended(session: Session, timeout: float) -> bool:
@@ -38,7 +27,7 @@ def send_what_ended(session: Session, timeout: float) -> bool:
         False where one still waits.
     """
     until, sent = time.monotonic() + timeout, True
-    for sender in (session.sender, session.backlog):
+    for sender in (session.sender, session.left.sender):
         for delivery in list(sender.deliveries):
             if delivery.end is not None and not delivery.done:
                 sent &= sender.wait(delivery, max(0.0, until - time.monotonic()))

@@ -59,8 +59,8 @@ def test_a_session_sees_its_modules_while_others_are_imported(busy: threading.Th
     session = get_session()
     busy.start()
     while busy.is_alive():
-        session.own_modules()
-    assert any(path.name == "small_0.py" for path in session.own_modules())
+        session.machine.own_modules()
+    assert any(path.name == "small_0.py" for path in session.machine.own_modules())
 
 
 def test_functions_are_compared_while_their_module_grows(tmp_path: Path) -> None:
