@@ -30,6 +30,7 @@ from cvtrack_magics.store.tracking import OpenRun
 from cvtrack_magics.system import os, time
 
 if TYPE_CHECKING:
+    from cvtrack_magics.delivery.outbox import Delivery
     from cvtrack_magics.run.scope import RunScope
 
 
@@ -142,16 +143,18 @@ class AfterEnd:
             for thread, task in list(self._users.values())
         )
 
-    def end(self) -> None:
-        """End the journal; what is logged later has another one."""
+    def end(self) -> Delivery | None:
+        """End the journal; what is logged later has another one. Return what sends it."""
         with self._lock:
             kept, self._kept = self._kept, None
             self._users.clear()
             self._workers = frozenset()
             if kept is not None:  # what has another journal later counts on, and not again
                 self._scope.channel.go_back(kept.channel.next_steps())
-        if kept is not None:
-            kept.end([], End("FINISHED", int(time.time() * 1000)))  # the run has its own end
+        if kept is None:
+            return None
+        kept.end([], End("FINISHED", int(time.time() * 1000)))  # the run has its own end
+        return kept.delivery
 
     # -- what takes the rest of a call
 
@@ -235,12 +238,14 @@ class Outliving:
                 found.setdefault(at[0], {})[scope.kept.note.key] = at[1]
         return found
 
-    def settle(self, *, all_of_it: bool = False) -> None:
-        """End the journals that nothing goes on to log to."""
+    def settle(self, *, all_of_it: bool = False) -> list[Delivery]:
+        """End the journals that nothing goes on to log to; return what sends them."""
+        ended = []
         for scope, place in list(self._places.items()):
             if all_of_it or not place.is_needed:
                 self._places.pop(scope, None)
-                place.end()
+                ended.append(place.end())
+        return [delivery for delivery in ended if delivery is not None]
 
     def free_here(self) -> None:
         """Let the code that runs now follow the run that is open: it is a cell of the user's."""

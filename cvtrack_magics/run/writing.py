@@ -17,7 +17,7 @@ from cvtrack_magics.run.after_end import AfterEnd, Outliving
 from cvtrack_magics.run.host import ScriptHost
 from cvtrack_magics.run.parent_run import above, show
 from cvtrack_magics.run.unrecorded import Unrecorded
-from cvtrack_magics.system import os
+from cvtrack_magics.system import os, time
 
 if TYPE_CHECKING:
     from cvtrack_magics.journal.run_note import RunNote
@@ -141,9 +141,15 @@ class Writing:
         self._unrecorded.begin_cell()
 
     def end_cell(self) -> None:
-        """Say how often ``log()`` was called in the cell with no run open."""
+        """Say how often ``log()`` was called with no run open; bring what came late to the store.
+
+        Who awaits a task of an earlier cell reads the whole curve in the next one.
+        """
         self._unrecorded.end_cell()
-        self.outliving.settle()
+        late, until = self.outliving.settle(), time.monotonic() + self._session.config.close_timeout
+        with suppress(KeyboardInterrupt):
+            for delivery in late:
+                self._session.sender.wait(delivery, until - time.monotonic())
 
     def goes_to(self, scope: RunScope | None) -> None:
         """Let ``log()`` write into a run from now on."""
