@@ -6,6 +6,8 @@ import posixpath
 import re
 from functools import lru_cache
 
+from cvtrack_magics.text import utf8
+
 KEY_LIMIT = 250
 _KEY_FORBIDDEN = re.compile(r"[^\w\-. /:]")
 _PROJECT_SIGNS = re.compile(r"[-_.]+")
@@ -40,7 +42,7 @@ def safe_key(key: str) -> str:
     if len(clean) > KEY_LIMIT:
         import hashlib
 
-        clean = f"{clean[: KEY_LIMIT - 9]}-{hashlib.sha256(key.encode()).hexdigest()[:8]}"
+        clean = f"{clean[: KEY_LIMIT - 9]}-{hashlib.sha256(utf8(key)).hexdigest()[:8]}"
     return clean
 
 
@@ -55,4 +57,4 @@ def file_part(name: str) -> str:
         return clean
     import hashlib
 
-    return f"{clean}-{hashlib.sha256(name.encode()).hexdigest()[:8]}".lstrip("-")
+    return f"{clean}-{hashlib.sha256(utf8(name)).hexdigest()[:8]}".lstrip("-")

@@ -29,6 +29,11 @@ def visible(text: str) -> str:
     return _COMMANDS.sub(" ", text)
 
 
+def utf8(text: str) -> bytes:
+    """Return the bytes of any text, for a digest: a lone surrogate has three of its own."""
+    return text.encode("utf-8", "surrogatepass")
+
+
 def text_of(thing: Any) -> str:
     """Return ``str(thing)`` whatever its class does; never raises but for an interrupt.
 

@@ -22,6 +22,7 @@ from cvtrack_magics.run.current import get_session
 from cvtrack_magics.run.model_making import measured
 from cvtrack_magics.run.recording import Target, needed, record, stored, target_of
 from cvtrack_magics.secrets.stored import stored_part
+from cvtrack_magics.text import utf8
 
 if TYPE_CHECKING:
     from cvtrack_magics.display.report import Report
@@ -264,7 +265,7 @@ def data_digest(predictions: Predictions) -> str:
 
     whole = hashlib.sha256(f"{predictions.task}\n{len(predictions)}\n".encode())
     for name, truth in sorted(zip(predictions.ids, truths(predictions), strict=True)):
-        whole.update(f"{name}\0{hashlib.sha256(truth).hexdigest()}\n".encode())
+        whole.update(utf8(f"{name}\0{hashlib.sha256(truth).hexdigest()}\n"))
     return whole.hexdigest()
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from cvtrack_magics.delivery.numbers import as_name
 from cvtrack_magics.journal.claims import Claims
 from cvtrack_magics.names import KEY_LIMIT, safe_key
+from cvtrack_magics.text import utf8
 
 NAME = "cvtrack.name."
 """A tag that begins so says the name that a run's code gives to the metric stored as the rest."""
@@ -82,7 +83,7 @@ class StoredNames:
         stored = safe_key(name)
         if self._owner(stored, name) == name:
             return stored
-        apart = f"{stored[: KEY_LIMIT - 9]}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+        apart = f"{stored[: KEY_LIMIT - 9]}-{hashlib.sha256(utf8(name)).hexdigest()[:8]}"
         self._owner(apart, name)
         self._tell(name, apart)
         return apart

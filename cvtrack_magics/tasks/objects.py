@@ -10,6 +10,7 @@ import numpy as np
 from cvtrack_magics.tasks.base import Detections
 from cvtrack_magics.tasks.kind import Kind, Placed, Rows
 from cvtrack_magics.tasks.npz_members import of_boxes, to_boxes
+from cvtrack_magics.text import utf8
 from cvtrack_magics.vision.arrays import Array
 from cvtrack_magics.vision.blending import rectangle
 from cvtrack_magics.vision.boxes import Boxes, counted_objects
@@ -40,7 +41,7 @@ class Objects(Kind):
             # Nothing is added for an object that counts, so that older digests stay the same.
             ignored = "|ignored" if truth.ignored is not None and truth.ignored[at] else ""
             found.append(f"{classes[int(truth.labels[at])]}|{corners}|{crowd}|{mask}{ignored}")
-        return "\n".join(sorted(found)).encode()
+        return utf8("\n".join(sorted(found)))
 
     def members(self, data: Detections) -> dict[str, Array]:
         """Return both sets of boxes."""

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from cvtrack_magics.tasks.predictions import Predictions
+from cvtrack_magics.text import utf8
 from cvtrack_magics.vision.images import rgb
 
 MOST = 64  # samples, the same of one data set whatever model was measured
@@ -31,7 +32,7 @@ def sketch(predictions: Predictions) -> dict[str, str]:
 
 
 def _rank(name: str) -> str:
-    return hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()
+    return hashlib.sha256(utf8(name)).hexdigest()
 
 
 def _grey(image: Any) -> str:

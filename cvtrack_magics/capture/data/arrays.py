@@ -14,6 +14,7 @@ from typing import Any
 from cvtrack_magics.capture.data.manifest import Entry
 from cvtrack_magics.capture.data.shapes import is_array, is_flat, is_image, is_table, named_items
 from cvtrack_magics.errors import NotIdentified, UsageProblem
+from cvtrack_magics.text import utf8
 
 _STEP = 1 << 24
 _NESTED = (list, tuple, dict)
@@ -133,7 +134,7 @@ def _nested(item: object) -> bytes:
 
 def _scalar_bytes(item: object) -> bytes | None:
     if isinstance(item, str):
-        return b"s" + item.encode("utf-8", "surrogatepass")
+        return b"s" + utf8(item)
     if isinstance(item, (bytes, bytearray)):
         return b"b" + bytes(item)
     if item is None or isinstance(item, (bool, numbers.Number)):
@@ -173,7 +174,7 @@ def hash_table(table: Any) -> tuple[str, int]:
 def _feed_column(hasher: Any, name: str, column: Any) -> int:
     import numpy as np
 
-    hasher.update(f"{name}:{column.dtype}\n".encode())
+    hasher.update(utf8(f"{name}:{column.dtype}\n"))
     hasher.update(_other_categories(column).encode("utf-8", "backslashreplace"))
     values = column.to_numpy()
     if values.dtype == object or values.dtype.kind in "US":
@@ -212,7 +213,7 @@ def hash_value(value: object) -> tuple[str, int]:
         size = 0
         for name, item in named_items(value):
             digest, count = hash_value(item)
-            hasher.update(f"{name}\t{digest}\n".encode("utf-8", "surrogatepass"))
+            hasher.update(utf8(f"{name}\t{digest}\n"))
             size += count
         return hasher.hexdigest(), size
     data = _scalar_bytes(value)
@@ -264,7 +265,7 @@ def content_of_file(value: Any) -> bytes | None:
             value.seek(place)
     except (OSError, ValueError):
         return None
-    return data.encode("utf-8", "surrogatepass") if isinstance(data, str) else bytes(data)
+    return utf8(data) if isinstance(data, str) else bytes(data)
 
 
 def entries(value: object, name: str = "") -> Iterator[Entry]:

@@ -13,6 +13,7 @@ from cvtrack_magics.capture.data.randomness import generators_kept
 from cvtrack_magics.capture.data.reach import reach
 from cvtrack_magics.capture.data.shapes import is_array
 from cvtrack_magics.capture.params.values import object_text
+from cvtrack_magics.text import utf8
 
 _MANY = 2000
 _TORCH = "torch.utils.data._utils.collate"
@@ -63,7 +64,7 @@ def batching_of(loader: Any, take: Callable[[], list[Any]]) -> Batching:
         return Batching(notices=(said,))
     if regroups:
         return Batching()
-    whole = hashlib.sha256("\n".join(texts).encode("utf-8", "surrogatepass"))
+    whole = hashlib.sha256(utf8("\n".join(texts)))
     return Batching(whole.hexdigest(), name)
 
 

@@ -22,6 +22,7 @@ from cvtrack_magics.errors import UsageProblem
 from cvtrack_magics.secrets import looks_secret
 from cvtrack_magics.secrets.records import HIDDEN
 from cvtrack_magics.secrets.stored import lasting
+from cvtrack_magics.text import utf8
 
 _MOST = 100_000
 _LARGE = 200
@@ -97,7 +98,7 @@ def _whole(item: Any) -> str:
     parts = [*item, *item.values()] if isinstance(item, Mapping) else item
     plain = all(each is None or isinstance(each, (bool, int, float, str, bytes)) for each in parts)
     text = repr(item) if plain else str(len(item))
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+    return hashlib.sha256(utf8(text)).hexdigest()
 
 
 def _digest(item: Any) -> str:

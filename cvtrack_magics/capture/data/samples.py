@@ -22,6 +22,7 @@ from cvtrack_magics.capture.data.reach import reach
 from cvtrack_magics.capture.data.scheme import Sample, label_text
 from cvtrack_magics.capture.data.shapes import describe_shape, is_array
 from cvtrack_magics.errors import UsageProblem
+from cvtrack_magics.text import utf8
 
 _PROBE = 8
 _CLASSES = (
@@ -260,14 +261,14 @@ def _row_hashes(name: str, item: Any, wanted: list[int]) -> list[bytes]:
         try:
             array = tensor.numpy()
         except (TypeError, RuntimeError):  # types that NumPy does not have
-            return [f"{name}\t{hash_value(tensor[i])[0]}\n".encode() for i in wanted]
+            return [utf8(f"{name}\t{hash_value(tensor[i])[0]}\n") for i in wanted]
     if array.dtype.kind not in "biufc":
         rows = [array[i] for i in wanted]
         plain = [row.item() if hasattr(row, "item") and row.ndim == 0 else row for row in rows]
-        return [f"{name}\t{hash_value(row)[0]}\n".encode() for row in plain]
+        return [utf8(f"{name}\t{hash_value(row)[0]}\n") for row in plain]
     head = f"{np.lib.format.dtype_to_descr(array.dtype)}|{tuple(array.shape[1:])}\n".encode()
     sha256 = hashlib.sha256
-    return [f"{name}\t{sha256(head + array[i].tobytes()).hexdigest()}\n".encode() for i in wanted]
+    return [utf8(f"{name}\t{sha256(head + array[i].tobytes()).hexdigest()}\n") for i in wanted]
 
 
 def _by_reading(base: Any, wanted: list[int], progress: Progress | None, take: Take) -> Rows:

@@ -13,11 +13,12 @@ from cvtrack_magics.capture.data.handles import kind_of_handle, members_of_handl
 from cvtrack_magics.capture.data.scheme import Sample, label_text
 from cvtrack_magics.capture.data.shapes import is_array, is_image, is_table
 from cvtrack_magics.errors import UsageProblem
+from cvtrack_magics.text import utf8
 
 
 def sha256_of(texts: Iterable[str]) -> str:
     """Return the SHA-256 of lines, in hexadecimal."""
-    return hashlib.sha256("\n".join(texts).encode("utf-8", "surrogatepass")).hexdigest()
+    return hashlib.sha256(utf8("\n".join(texts))).hexdigest()
 
 
 def rows_of(

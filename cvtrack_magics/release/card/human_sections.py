@@ -12,6 +12,7 @@ from cvtrack_magics.artifacts.paths import CARD
 from cvtrack_magics.capture.params.values import hide_tokens
 from cvtrack_magics.errors import UsageProblem
 from cvtrack_magics.release.card.escape import one_line
+from cvtrack_magics.text import utf8
 
 CARD_PATH = CARD  # the name by which others import it
 """Where the card lies among a run's artifacts."""
@@ -86,7 +87,7 @@ def mark_of(words: Words) -> str:
     whole = "\n".join(words.of(prompt.key) for prompt in PROMPTS)
     mark = hashlib.sha256(whole.encode("utf-8", "replace")).hexdigest()[:12]
     while mark in whole:
-        mark = hashlib.sha256(mark.encode()).hexdigest()[:12]
+        mark = hashlib.sha256(utf8(mark)).hexdigest()[:12]
     return mark
 
 

@@ -20,7 +20,7 @@ from cvtrack_magics.errors import UnreadableArtifact
 from cvtrack_magics.limits import yaml_of
 from cvtrack_magics.release.facts import Candidate
 from cvtrack_magics.store.logged_models import FOLDER_TAG
-from cvtrack_magics.text import json_object
+from cvtrack_magics.text import json_object, utf8
 
 LATENCY_METRICS = ("p50_latency_ms", "p95_latency_ms", "p99_latency_ms", "throughput_imgs_per_sec")
 GATE_TAG = "cvtrack.gate."
@@ -194,7 +194,7 @@ def verdicts_of(candidate: Candidate) -> tuple[Verdict, ...]:
 def _whole_verdict(candidate: Candidate, tag: str, facts: Mapping[str, Any]) -> Mapping[str, Any]:
     path = verdict_path(tag.removeprefix(GATE_TAG))
     text = candidate.texts.get(path, "")
-    same = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+    same = hashlib.sha256(utf8(text)).hexdigest()
     return json_object(text) if same == facts.get("sha256") else {}
 
 

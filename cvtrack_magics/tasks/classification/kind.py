@@ -10,6 +10,7 @@ import numpy as np
 from cvtrack_magics.tasks.base import Classes
 from cvtrack_magics.tasks.classification.metrics import measure_classification
 from cvtrack_magics.tasks.kind import Kind, Placed, Rows, pick, scores_said
+from cvtrack_magics.text import utf8
 from cvtrack_magics.vision.arrays import Array
 from cvtrack_magics.vision.columns import Json, column
 
@@ -41,7 +42,7 @@ class Classification(Kind):
     def truth(self, predictions: Predictions, row: int) -> bytes:
         """Return the name of the true class; nothing where it is unknown."""
         label = int(predictions.labels.truth[row])
-        return (predictions.classes[label] if label >= 0 else "").encode()
+        return utf8(predictions.classes[label] if label >= 0 else "")
 
     def members(self, data: Classes) -> dict[str, Array]:
         """Return labels and probabilities."""
