@@ -440,3 +440,16 @@ def test_the_frames_of_other_threads_are_never_walked() -> None:
     sources = {path: path.read_text(encoding="utf-8") for path in package.rglob("*.py")}
     assert len(sources) > 100
     assert [path.name for path, text in sources.items() if "_current_frames" in text] == []
+
+
+def test_who_awaits_a_task_of_an_earlier_cell_reads_its_whole_curve(
+    shell: Shell, store: str
+) -> None:
+    shell.run(
+        "%%mlrun a\nimport asyncio\nfrom cvtrack_magics import log\n"
+        "async def work():\n    for at in range(3):\n        await asyncio.sleep(0.1)\n"
+        "        log({'late': float(at)}, step=at)\n"
+        "job = asyncio.create_task(work())\nawait asyncio.sleep(0.15)"
+    )
+    shell.run("await job")
+    assert points(store, runs_of(store)["a"], "late") == [(0, 0.0), (1, 1.0), (2, 2.0)]
