@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from cvtrack_magics.journal.record_log import Batch
+from cvtrack_magics.journal.fact_lines import Batch
 from cvtrack_magics.records import Artifact, LoggedModel, Record
 
 

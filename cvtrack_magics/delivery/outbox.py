@@ -17,9 +17,9 @@ from cvtrack_magics.delivery.refused import set_aside
 from cvtrack_magics.delivery.sent_journals import dispose
 from cvtrack_magics.errors import StoreUnavailable
 from cvtrack_magics.journal.acknowledged import Place
+from cvtrack_magics.journal.fact_lines import Batch
 from cvtrack_magics.journal.folder import RunFolder, Sent
 from cvtrack_magics.journal.points import Cursor
-from cvtrack_magics.journal.record_log import Batch
 from cvtrack_magics.journal.run_note import RunNote, read_note
 from cvtrack_magics.records import End, LoggedModel, Notice, Record
 from cvtrack_magics.store import deferred_runs as late

@@ -4,61 +4,19 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
-from zlib import crc32
 
 from cvtrack_magics import forks
 from cvtrack_magics.journal import contents
-from cvtrack_magics.journal.checked_lines import checked_line, read_checked
+from cvtrack_magics.journal.batch_files import FILES, lay_out
+from cvtrack_magics.journal.fact_lines import Batch, batch_of, ends_of, entry_of, line_of, why
 from cvtrack_magics.journal.segments import of_the_system
 from cvtrack_magics.journal.stored import Damage, read_regular
-from cvtrack_magics.records import (
-    Artifact,
-    Call,
-    Dataset,
-    End,
-    LoggedModel,
-    Metric,
-    Param,
-    Record,
-    Replaces,
-    Tag,
-)
+from cvtrack_magics.records import Artifact, End, LoggedModel, Record
 from cvtrack_magics.system import os
-from cvtrack_magics.text import json_object
 
 FILE = "facts.jsonl"
-FILES = "files"
-
-_KINDS: dict[str, Callable[..., Record | End]] = {
-    "param": Param,
-    "tag": Tag,
-    "metric": Metric,
-    "dataset": Dataset,
-    "replaces": Replaces,
-    "call": Call,
-    "model": LoggedModel,
-    "end": End,
-}
-_NAMES = {kind: name for name, kind in _KINDS.items()}
-
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """Facts that were recorded together.
-
-    ``number`` counts the batches of a run from 1. ``files`` is a folder whose content is
-    laid out as the run's artifacts are to be; an artifact that found no room on disk is
-    among ``records`` instead.
-    """
-
-    number: int
-    records: tuple[Record, ...]
-    files: Path | None = None
-    end: End | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,15 +96,9 @@ class FactLog:
         ends: Mapping[str, tuple[int, int]],
     ) -> None:
         assert self._folder is not None
-        entry = {
-            "batch": number,
-            "run": self._folder.name,
-            "files": files.name if files else "",
-            "checks": dict(checks),
-            "ends": dict(ends),
-            "records": [[_NAMES[type(item)], asdict(item)] for item in items],
-        }
-        line = memoryview(checked_line(entry))
+        line = memoryview(
+            line_of(self._folder, number, items, files=files, checks=checks, ends=ends)
+        )
         handle = os.open(self._folder / FILE, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         try:
             start = os.fstat(handle).st_size
@@ -160,33 +112,6 @@ class FactLog:
                 raise
         finally:
             os.close(handle)
-
-
-def lay_out(artifacts: Iterable[Artifact], folder: Path) -> dict[str, int]:
-    """Write artifacts into a folder, by their paths in the run; return each one's CRC-32."""
-    checks = {}
-    for artifact in artifacts:
-        target = folder.joinpath(*artifact.path.split("/"))
-        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if artifact.source is not None:
-            check = _copy(Path(artifact.source), target)
-        else:
-            content = artifact.content or b""
-            if isinstance(content, str):
-                content = content.encode("utf-8", "replace")
-            target.write_bytes(content)
-            check = crc32(content)
-        checks[artifact.path] = check
-    return checks
-
-
-def _copy(source: Path, target: Path) -> int:
-    check = 0
-    with open(source, "rb") as read, open(target, "wb") as write:
-        while chunk := read.read(1 << 20):
-            write.write(chunk)
-            check = crc32(chunk, check)
-    return check
 
 
 def read_batches(folder: Path) -> list[Batch]:
@@ -213,11 +138,11 @@ def read_facts(folder: Path, after: int = 0) -> FactsRead:
     ends: dict[str, tuple[int, int]] = {}
     *lines, last = data.split(b"\n")
     for line in lines:
-        entry = _entry_of(line)
-        ends = _ends_of(folder, entry) or ends
-        batch = None if entry is None else _batch_of(folder, entry, after, damage)
+        entry = entry_of(line)
+        ends = ends_of(folder, entry) or ends
+        batch = None if entry is None else batch_of(folder, entry, after, damage)
         if batch is None:
-            damage.append(Damage(FILE, len(line), _why(folder, entry)))
+            damage.append(Damage(FILE, len(line), why(folder, entry)))
         else:  # a line that is there twice is the same batch
             batches.setdefault(batch.number, batch)
     if last:  # a line is added by one write, so this is no kill's doing
@@ -267,13 +192,13 @@ class GrowingFacts:
         """Return the batches that were added since the last time."""
         found: list[Batch] = []
         for line in self._lines():
-            entry = _entry_of(line)
-            self.ends = _ends_of(self._folder, entry) or self.ends
+            entry = entry_of(line)
+            self.ends = ends_of(self._folder, entry) or self.ends
             batch = None
             if entry is not None:
-                batch = _batch_of(self._folder, entry, self._after, self.damage)
+                batch = batch_of(self._folder, entry, self._after, self.damage)
             if batch is None:
-                self.damage.append(Damage(FILE, len(line), _why(self._folder, entry)))
+                self.damage.append(Damage(FILE, len(line), why(self._folder, entry)))
                 continue
             self.end = batch.end or self.end
             self.models += [item for item in batch.records if isinstance(item, LoggedModel)]
@@ -318,98 +243,3 @@ def _files_without_line(folder: Path, expected: int) -> list[Damage]:
     if late in ([], [expected]):
         return []
     return [Damage(FILE, 0, f"lacks the lines of {len(late)} batches or more")]
-
-
-def _is_of_another(folder: Path, entry: Mapping[str, Any]) -> bool:
-    """Whether a line was written into another run's folder; before format 3 it does not say."""
-    return str(entry.get("run", folder.name)) != folder.name
-
-
-def _why(folder: Path, entry: Mapping[str, Any] | None) -> str:
-    if entry is not None and _is_of_another(folder, entry):
-        return f"are of another run ({entry['run']})"
-    return "are damaged"
-
-
-def _ends_of(folder: Path, entry: Mapping[str, Any] | None) -> dict[str, tuple[int, int]]:
-    if entry is not None and _is_of_another(folder, entry):
-        return {}
-    try:
-        ends = dict((entry or {}).get("ends") or {})
-        return {str(name): (int(at[0]), int(at[1])) for name, at in ends.items()}
-    except (ValueError, TypeError, IndexError):
-        return {}
-
-
-def _entry_of(line: bytes) -> dict[str, Any] | None:
-    """Return what a line says; one of format 1 begins with its brace and has no check."""
-    entry = json_object(line) if line.startswith(b"{") else read_checked(line)
-    return entry or None
-
-
-def _batch_of(
-    folder: Path, entry: Mapping[str, Any], after: int, damage: list[Damage]
-) -> Batch | None:
-    if _is_of_another(folder, entry):
-        return None
-    try:
-        items = [_revive(str(kind), fields) for kind, fields in entry["records"]]
-        number, name = int(entry["batch"]), str(entry["files"])
-        checks = dict(entry.get("checks") or {})
-    except (ValueError, KeyError, TypeError):
-        return None
-    files = folder / FILES / Path(name).name if name else None
-    if files is not None and number > after:
-        damage += _keep_apart(folder, files, checks)
-    return Batch(
-        number,
-        tuple(item for item in items if item is not None and not isinstance(item, End)),
-        files,
-        next((item for item in items if isinstance(item, End)), None),
-    )
-
-
-def _keep_apart(folder: Path, files: Path, checks: Mapping[str, int]) -> list[Damage]:
-    """Take files that are not as they were written out of what is sent."""
-    found = []
-    for path, check in checks.items():
-        file = files.joinpath(*[part for part in path.split("/") if part not in ("", "..")])
-        seen = _check_of(file)
-        if seen is None:
-            found.append(Damage(f"file {path}", 0, "is missing"))
-        elif seen != check:
-            found.append(Damage(f"file {path}", 0, "is damaged"))
-            _put_aside(folder, file)
-    for file in sorted(files.rglob("*")) if checks else ():  # format 1 does not say which
-        path = file.relative_to(files).as_posix()
-        if path not in checks and not (file.is_dir() and not file.is_symlink()):
-            found.append(Damage(f"file {path}", 0, "was not put there by the run"))
-            _put_aside(folder, file)
-    return found
-
-
-def _put_aside(folder: Path, file: Path) -> None:
-    aside = folder / "damaged" / file.relative_to(folder / FILES)
-    with suppress(OSError):
-        aside.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        file.replace(aside)
-
-
-def _check_of(file: Path) -> int | None:
-    """Return a file's CRC-32, or None where there is no such file."""
-    check = 0
-    try:
-        if not file.is_file() or file.is_symlink():
-            return None
-        with open(file, "rb") as read:
-            while chunk := read.read(1 << 20):
-                check = crc32(chunk, check)
-    except OSError:
-        return None
-    return check
-
-
-def _revive(kind: str, fields: dict[str, Any]) -> Record | End | None:
-    """Make a record again; one of a kind that this version does not know is passed over."""
-    make = _KINDS.get(kind)
-    return make(**fields) if make is not None else None

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from cvtrack_magics import forks
 from cvtrack_magics.errors import CvtrackError
-from cvtrack_magics.journal.record_log import FILES
+from cvtrack_magics.journal.batch_files import FILES
 from cvtrack_magics.records import Call, End, Outcome, Param, Record, Tag
 from cvtrack_magics.run.recorder import KeptRun
 from cvtrack_magics.store import active_run as fluent

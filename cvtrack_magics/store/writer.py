@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from cvtrack_magics.errors import StoreUnavailable
-from cvtrack_magics.journal.record_log import lay_out
+from cvtrack_magics.journal.batch_files import lay_out
 from cvtrack_magics.names import safe_key
 from cvtrack_magics.records import (
     Artifact,

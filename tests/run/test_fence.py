@@ -15,8 +15,8 @@ import pytest
 
 from cvtrack_magics import log, mlrun
 from cvtrack_magics.delivery.outbox import Delivery
+from cvtrack_magics.journal.fact_lines import Batch
 from cvtrack_magics.journal.folder import RunNote, me, read_folders
-from cvtrack_magics.journal.record_log import Batch
 from cvtrack_magics.records import End
 from cvtrack_magics.run import resume
 from cvtrack_magics.store.deferred_runs import goes_on_as
