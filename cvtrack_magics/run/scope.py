@@ -28,9 +28,11 @@ from cvtrack_magics.run.host import CellFacts
 from cvtrack_magics.run.mlflow_guard import Guard
 from cvtrack_magics.run.printed_metrics import PrintedCurves
 from cvtrack_magics.run.recorder import KeptRun
+from cvtrack_magics.run.said_params import SaidParams
 from cvtrack_magics.run.seeding import SEED_PARAMS
 from cvtrack_magics.run.spec import RunSpec
 from cvtrack_magics.run.stretch import Stretch
+from cvtrack_magics.run.usage_points import UsagePoints
 from cvtrack_magics.run.view import SYSTEM, RunView
 from cvtrack_magics.run.watch.monitor import Monitor
 from cvtrack_magics.store.deferred_runs import RUN_KEY
@@ -80,8 +82,6 @@ class RunScope:
         self.run: OpenRun | None = None
         self.outcome: Outcome | None = None
         self.notices: list[str] = []
-        self.params: dict[str, str] = {}
-        self._implied: set[str] = set()
         self.tags: dict[str, str] = {}
         self.seeds: tuple[Record, ...] = ()
         """The seed in force, as it is recorded; nested runs begin with it."""
@@ -89,6 +89,8 @@ class RunScope:
         self.children = 0
         self.ended_children: list[RunSummary] = []
         self.stretch = Stretch()
+        self._said = SaidParams(self.stretch)
+        self.params = self._said.values
         self.guard = Guard(session, self.notices)
         self.channel = Channel()
         self.kept: KeptRun
@@ -113,8 +115,7 @@ class RunScope:
         self.monitor = Monitor(self._warn, watch=spec.watch, begun=not spec.resume)
         self._way: Way | None = None
         self.away = ""
-        self._used_at = time.monotonic()
-        self._used = 0
+        self._usage = UsagePoints(session.machine)
         self._marks = 0
         self.recorded: list[Record] = []
         self.gathering = Gathering(session, cell, spec.code, self._take_gathered)
@@ -129,8 +130,6 @@ class RunScope:
         self.meter = ResourceMeter()
         self.figures: list[bytes] = []
         self.checkpoint: Checkpoint | None = None
-        self._changed: list[str] = []
-        """Params that are not what an earlier stretch had, until they are noted."""
         self._went_on = False
 
     @property
@@ -310,7 +309,7 @@ class RunScope:
 
     def add(self, records: Iterable[Record]) -> list[str]:
         """Record more facts; return the lines to tell the user."""
-        items = self._new_params(list(records))
+        items = self._said.fresh(self.name, records)
         said = [item.text for item in items if isinstance(item, Notice)]
         kept = [item for item in items if not isinstance(item, Notice)]
         self.tags.update({item.key: item.value for item in kept if isinstance(item, Tag)})
@@ -325,34 +324,19 @@ class RunScope:
         """Note at this step, with the date, the params that are not what they were before."""
         self._went_on = True
         now = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime())
-        changed, self._changed = self._changed, []
-        for text in changed:
+        for text in self._said.take_changes():
             self._mark(self.last_step, f"{now}: {text}")
-
-    def _new_params(self, records: list[Record], *, quietly: bool = False) -> list[Record]:
-        """Replace a param that was recorded with another value before by one clear line."""
-        kept: list[Record] = []
-        for record in records:
-            if isinstance(record, Param):
-                before = self.params.setdefault(record.key, record.value)
-                if before != record.value:
-                    kept += self.stretch.instead(record, before, self.name, quietly=quietly)
-                    if self.stretch.resumed and not quietly:
-                        self._changed.append(f"{record.key} was {before}, is {record.value}")
-                    continue
-            kept.append(record)
-        return kept
 
     @property
     def says_params(self) -> bool:
         """Whether the user has given the run params: by a call, an option or MLflow's own."""
-        given = {*self.params, *(self._way.said_params if self._way else ())}
-        return bool(given - self._implied - self.gathering.machine_params - SEED_PARAMS)
+        elsewhere = self._way.said_params if self._way else ()
+        return self._said.are_given({*elsewhere}, but=self.gathering.machine_params | SEED_PARAMS)
 
     def imply(self, records: Iterable[Record]) -> None:
         """Record settings that a library reports, but where the user says otherwise."""
         fresh = self.not_said_otherwise([*records])
-        self._implied |= {record.key for record in fresh if isinstance(record, Param)}
+        self._said.imply(fresh)
         self.notices += self.add(fresh)
 
     def shown(self, values: Mapping[str, float], step: int | None = None) -> None:
@@ -366,7 +350,7 @@ class RunScope:
         records = [r for r in records if not (isinstance(r, Param) and r.key in params)]
         return [
             record
-            for record in self._new_params(records, quietly=True)
+            for record in self._said.fresh(self.name, records, quietly=True)
             if not (isinstance(record, Tag) and record.key in said)
         ]
 
@@ -400,16 +384,8 @@ class RunScope:
         done, paused = [bar.done for bar in bars], any(bar.paused for bar in bars)
         self._look(lambda: self.monitor.tick(time.time(), done, paused=paused))
         self.printed.read()
-        config = self.session.config
-        if config.record_usage and time.monotonic() - self._used_at > config.usage_interval:
-            self._used_at = time.monotonic()
-            used = {
-                SYSTEM + name: value
-                for name, value in self.session.machine.usage(config.usage_interval).items()
-            }
-            if used:
-                self.channel.log_at(used, self._used, int(time.time() * 1000))
-                self._used += 1
+        if self.session.config.record_usage:
+            self._usage.take(self.channel, self.session.config.usage_interval)
 
     def _say_control(self, state: str, note: str) -> None:
         self.view.control(state, note)
@@ -421,7 +397,7 @@ class RunScope:
 
     def go_on_after(self, used: int, marks: Sequence[tuple[int, str]]) -> None:
         """Count on the samples of what is used and the notes, and show the earlier notes."""
-        self._used, self._marks = used + 1, len(marks)
+        self._usage.count, self._marks = used + 1, len(marks)
         for step, text in marks:
             self.view.mark(step, text)
 

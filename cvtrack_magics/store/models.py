@@ -10,8 +10,6 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from cvtrack_magics.errors import CvtrackError, UsageProblem
 from cvtrack_magics.limits import yaml_of
 from cvtrack_magics.redact import in_one_line
@@ -19,10 +17,10 @@ from cvtrack_magics.store.client import client_of, creating, mlflow, quietly, re
 from cvtrack_magics.store.logged_models import FOLDER_TAG, StoredModel
 from cvtrack_magics.store.registry import Version
 from cvtrack_magics.store.run_files import RunFiles
+from cvtrack_magics.store.signatures import Specs, example_of, schema_of
 from cvtrack_magics.store.uris import absolute
 from cvtrack_magics.text import json_of
 
-Specs = Sequence[Mapping[str, Any]]
 VERSIONS_TAG = "mlflow.modelVersions"
 _NAME_FORBIDDEN = frozenset("/:\\<>&\"'`|?*#%{}[]$;")
 _NAME_LIMIT = 200
@@ -74,7 +72,7 @@ def save_pyfunc(
     with quietly():
         module = mlflow()
         signature = module.models.ModelSignature(
-            inputs=_schema(inputs), outputs=_schema(outputs) if outputs else None
+            inputs=schema_of(inputs), outputs=schema_of(outputs) if outputs else None
         )
         save = module.pyfunc.save_model
         # the name of MLflow before 2.12
@@ -85,7 +83,7 @@ def save_pyfunc(
                 loader_module=loader,
                 data_path=str(data),
                 signature=signature,
-                input_example=_example(inputs, example),
+                input_example=example_of(inputs, example),
                 pip_requirements=[f"mlflow=={module.__version__}", *requirements],
                 **{key: [str(code)]},
             )
@@ -136,7 +134,7 @@ def save_onnx(onnx_path: Path, folder: Path, *, inputs: Specs = (), outputs: Spe
         signature = None
         if inputs:
             signature = module.models.ModelSignature(
-                inputs=_schema(inputs), outputs=_schema(outputs) if outputs else None
+                inputs=schema_of(inputs), outputs=schema_of(outputs) if outputs else None
             )
         save = module.onnx.save_model
         # MLflow before 2.5 always writes one file
@@ -306,55 +304,3 @@ def load_trusted(folder: Path) -> Trusted:
         except Exception:
             unwrapped = None  # not every kind has one
     return Trusted(unwrapped, model.predict)
-
-
-def _schema(specs: Specs) -> Any:
-    """Return MLflow's schema.
-
-    An image is a column of any type: it alone takes base64 text, arrays and images of several
-    sizes from all of the server's input formats. Before MLflow 2.19 there is none, and it is
-    a column of text, which takes all but arrays of several sizes under ``inputs``.
-    """
-    from mlflow.types import ColSpec, Schema, TensorSpec
-
-    columns: list[Any] = []
-    tensors = [spec for spec in specs if spec["kind"] == "tensor"]
-    for spec in specs:
-        if spec["kind"] == "tensor":
-            name = spec["name"] if len(tensors) > 1 else None
-            columns.append(TensorSpec(np.dtype(spec["dtype"]), tuple(spec["shape"]), name))
-        elif spec["kind"] == "image":
-            columns.append(ColSpec(_any_type(), spec["name"]))
-        else:
-            columns.append(ColSpec(_column_type(spec["type"]), spec["name"]))
-    return Schema(columns)
-
-
-def _any_type() -> Any:
-    from mlflow.types import schema
-
-    found = getattr(schema, "AnyType", None)
-    return found() if found is not None else "string"
-
-
-def _column_type(said: str) -> Any:
-    """Return a column's type: ``double[]`` is a list of numbers where MLflow knows lists."""
-    from mlflow.types import DataType, schema
-
-    depth, word = said.count("[]"), said.replace("[]", "")
-    array: Any = getattr(schema, "Array", None)
-    if depth and array is None:
-        return DataType.string
-    kind: Any = DataType[word]
-    for _ in range(depth if array is not None else 0):
-        kind = array(kind)
-    return kind
-
-
-def _example(inputs: Specs, example: Any) -> Any:
-    """Return the example in the form whose JSON the server takes."""
-    if inputs[0]["kind"] != "image":
-        return example
-    import pandas
-
-    return pandas.DataFrame({inputs[0]["name"]: [example]})
