@@ -6,13 +6,13 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
 from cvtrack_magics.commands.json_answer import Answers, answers, document
+from cvtrack_magics.commands.line_session import LineSession
 from cvtrack_magics.commands.processes_beside import add_processes
 from cvtrack_magics.commands.table import commands as table
 from cvtrack_magics.console import any_encoding, say, settle
@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser = _Parser(prog="cvtrack", description=__doc__, answer=answer)
         _add_commands(parser, answer, given)
         options = parser.parse_args(given)
-        options.answer = answer
+        options.answer, options.session = answer, LineSession()
         code = int(options.perform(options))
         for stream in (sys.stdout, sys.stderr):
             settle(stream)
@@ -121,7 +121,7 @@ def _sweep(options: argparse.Namespace) -> int:
     except Exception as error:
         return _failed("sweep", error, options)
     _answer("sweep", text, options)
-    _stop()
+    options.session.end()
     return code
 
 
@@ -205,7 +205,7 @@ def _mcp(options: argparse.Namespace) -> int:
         serve(options.store, options.experiment, options.allow_run)
     except Exception as error:
         return _failed("mcp", error, options)
-    _stop()
+    options.session.end()
     return PASSED
 
 
@@ -227,12 +227,10 @@ def _exec(options: argparse.Namespace) -> int:
 
 def _sync(options: argparse.Namespace) -> int:
     from cvtrack_magics.commands.mlsync import mlsync
-    from cvtrack_magics.run.current import get_session
 
     try:
-        session = get_session()
         if options.state:
-            session.config.state_folder = str(Path(options.state).expanduser())
+            options.session.use_state(options.state)
         report = mlsync(show=options.show, timeout=options.timeout)
     except Exception as error:
         return _failed("sync", error, options)
@@ -242,7 +240,7 @@ def _sync(options: argparse.Namespace) -> int:
     }
     found["left"] = list(report.unreadable)
     _answer("sync", json.dumps(found, indent=2) if options.json else report, options)
-    _stop()
+    options.session.end()
     return 1 if report.waiting else 0
 
 
@@ -254,7 +252,7 @@ def _gate(options: argparse.Namespace) -> int:
     values = table()["mlgate"].understood(vars(options), {}).values
     judged = not (values.get("history") or values.get("rollback"))
     try:
-        _use_store(options)
+        options.session.use_store(options.store, options.experiment)
         values["name"] = model_of(values.get("name", ""), values.get("file", ""))
         found = mlgate(**values, soft=True)
     except Exception as error:  # an exit code of 1 would read as a refusal
@@ -263,7 +261,7 @@ def _gate(options: argparse.Namespace) -> int:
     if judged:
         write_reports(found.result, options.junit, options.summary)
     _answer("gate", _gate_json(found.result) if options.json else found, options)
-    _stop()
+    options.session.end()
     return REFUSED if judged and not found.result.passed else PASSED
 
 
@@ -277,13 +275,13 @@ def _read(options: argparse.Namespace) -> int:
     name = options.reads
     command = table()[f"ml{name}"]
     try:
-        _use_store(options)
+        options.session.use_store(options.store, options.experiment)
         found = command.call(command.understood(vars(options), {}).values)
         said = found.to_json() if options.json else repr(found)
     except Exception as error:
         return _failed(name, error, options)
     _answer(name, said, options)
-    _stop()
+    options.session.end()
     return PASSED
 
 
@@ -300,25 +298,8 @@ def _failed(command: str, error: Exception, options: argparse.Namespace) -> int:
     known = isinstance(error, CvtrackError)
     say(f"cvtrack {command}: {error if known else kind_and_line(error)}", sys.stderr)
     options.answer.give_up(error, ERROR)
-    _stop()
+    options.session.end()
     return ERROR
-
-
-def _stop() -> None:
-    from cvtrack_magics.run.current import get_session
-
-    with suppress(Exception):
-        get_session().stop()
-
-
-def _use_store(options: argparse.Namespace) -> None:
-    from cvtrack_magics.commands.mlexperiment import mlexperiment
-    from cvtrack_magics.store.client import mlflow
-
-    if options.store:
-        mlflow().set_tracking_uri(options.store)
-    if options.experiment:
-        mlexperiment(options.experiment)
 
 
 if __name__ == "__main__":

@@ -70,6 +70,21 @@ def use(make: Callable[[], Session] | None) -> None:
         _current.channel = None
 
 
+def is_unused() -> bool:
+    """Whether nobody has a session in this process, and it would be one of a plain script."""
+    return _current.session is None and _current.make is _for_script
+
+
+def end() -> None:
+    """End the session in force; who asks for one afterwards gets a new one."""
+    session = _current.session
+    if session is not None:
+        try:
+            session.stop()
+        finally:
+            use(None)
+
+
 def log_to(channel: Channel | None) -> None:
     """Say where log() writes from now on."""
     if channel is not None:  # before a signal's handler can come in between
