@@ -49,7 +49,7 @@ def mlseed(seed: int, *, deterministic: bool = False) -> SeedReport:
         %mlseed 42 --deterministic
     """
     session = get_session()
-    report = session.seeding.apply(seed, deterministic=deterministic)
+    report = session.seeding.apply_to_runs(seed, deterministic=deterministic)
     records = seed_records(report)
     session.seeding.every_run = list(records)
     for scope in session.scopes:

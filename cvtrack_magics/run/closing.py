@@ -118,6 +118,8 @@ class Closing:
     def _end(self, last: Sequence[Record]) -> None:
         """Keep the last facts and the end, and let go of what was taken for the run."""
         scope = self._scope
+        with scope.attempt("choose algorithms as before the run"):
+            scope.session.seeding.algorithms.end(scope.algorithms)
         if scope.run is not None:
             self._leave(scope.run)
             with scope.attempt("let MLflow's calls be"):

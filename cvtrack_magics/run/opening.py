@@ -14,7 +14,9 @@ from cvtrack_magics.run.spec import RunSpec
 def open_run(spec: RunSpec, **cell: Any) -> RunScope:
     """Seed when asked to, then open a run."""
     session = get_session()
-    if spec.seed is not None:
-        report = session.seeding.apply(spec.seed, deterministic=spec.deterministic)
-        spec = replace(spec, seeds=tuple(seed_records(report)))
-    return session.open(spec, **cell)
+    if spec.seed is None:
+        return session.open(spec, **cell)
+    with session.seeding.for_run(spec.seed, deterministic=spec.deterministic) as (report, hold):
+        scope = session.open(replace(spec, seeds=tuple(seed_records(report))), **cell)
+        scope.algorithms = hold
+    return scope

@@ -40,6 +40,7 @@ from cvtrack_magics.store.tracking import OpenRun
 from cvtrack_magics.threads import started
 
 if TYPE_CHECKING:
+    from cvtrack_magics.capture.params.algorithms import Hold
     from cvtrack_magics.journal.run_note import RunNote
     from cvtrack_magics.run.checkpoint.checkpoint import Checkpoint
     from cvtrack_magics.run.foreign_runs import Way
@@ -85,6 +86,8 @@ class RunScope:
         self.tags: dict[str, str] = {}
         self.seeds: tuple[Record, ...] = ()
         """The seed in force, as it is recorded; nested runs begin with it."""
+        self.algorithms: Hold | None = None
+        """What the run's own seed chose of torch's algorithms, until its end."""
         self.failures: dict[str, BaseException] = {}
         self.children = 0
         self.ended_children: list[RunSummary] = []

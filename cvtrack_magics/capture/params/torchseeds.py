@@ -7,11 +7,10 @@ import random
 from typing import Any
 
 from cvtrack_magics.capture.code.loaded import loaded
+from cvtrack_magics.capture.params.algorithms import CUBLAS
 
 Row = tuple[str, str, bool]
 """Generator, what was done, and whether its numbers now repeat."""
-
-_CUBLAS = "CUBLAS_WORKSPACE_CONFIG"
 
 
 def apply_torch_seed(seed: int, *, deterministic: bool = False) -> tuple[Row, ...]:
@@ -71,10 +70,10 @@ def _device_row(torch: Any, name: str, seed: int) -> Row | None:
 def set_cublas(wanted: bool, late: bool = False) -> Row:
     """Fix cuBLAS's workspace, which it reads when CUDA starts (``late``: it has)."""
     if wanted:
-        os.environ.setdefault(_CUBLAS, ":4096:8")
-    value = os.environ.get(_CUBLAS, "unset")
+        os.environ.setdefault(CUBLAS, ":4096:8")
+    value = os.environ.get(CUBLAS, "unset")
     note = "; CUDA is already running, restart the kernel if results differ" if late else ""
-    return ("cuBLAS", f"{_CUBLAS}={value}{note}", not late)
+    return ("cuBLAS", f"{CUBLAS}={value}{note}", not late)
 
 
 def seed_worker(worker_id: int) -> None:  # noqa: ARG001
