@@ -16,6 +16,8 @@ from cvtrack_magics.delivery import watcher
 from cvtrack_magics.plainjson import dumps
 from cvtrack_magics.threads import started
 
+TRIES = 2  # it may end between a look and a word
+
 
 @dataclass(frozen=True, slots=True)
 class OpenedRun:
@@ -46,6 +48,7 @@ class Companion:
         """Tell of a run; returns at once."""
         with self._lock:
             if self._pid != os.getpid():  # the first run, or a forked child's
+                self.process = None  # a child has its parent's, and not who waits for its end
                 self._waiting = queue.SimpleQueue()
                 if started(self._work, self._waiting, name="cvtrack-companion") is None:
                     return  # the next load heals what nobody watches
@@ -54,14 +57,21 @@ class Companion:
 
     def _work(self, waiting: queue.SimpleQueue[OpenedRun]) -> None:
         while True:
-            run = waiting.get()
-            with suppress(OSError, ValueError):
-                if self.process is None or self.process.poll() is not None:
-                    self.process = _start()
-                pipe = self.process.stdin
-                assert pipe is not None
-                pipe.write(dumps(asdict(run)).encode() + b"\n")
-                pipe.flush()
+            line = dumps(asdict(waiting.get())).encode() + b"\n"
+            for _ in range(TRIES):
+                with suppress(OSError, ValueError):
+                    self._tell(line)
+                    break
+
+    def _tell(self, line: bytes) -> None:
+        if self.process is None or self.process.poll() is not None:
+            self.process = _start()
+            # one that has ended stays in the list of processes until somebody has waited for it
+            started(self.process.wait, name="cvtrack-companion-end")
+        pipe = self.process.stdin
+        assert pipe is not None
+        pipe.write(line)
+        pipe.flush()
 
 
 def _start() -> subprocess.Popen[bytes]:

@@ -15,6 +15,7 @@ import psutil
 import pytest
 
 from cvtrack_magics.delivery import watcher
+from cvtrack_magics.delivery.companion import Companion, OpenedRun
 
 SCRIPT = """
 import multiprocessing, os, sys, time
@@ -118,3 +119,21 @@ def test_the_companion_needs_nothing_but_the_standard_library() -> None:
         [sys.executable, "-I", "-S", "-c", code], capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("by", [signal.SIGTERM, signal.SIGKILL], ids=["terminated", "killed"])
+def test_one_that_is_ended_is_waited_for_by_its_kernel_and_the_next_run_has_another(
+    by: signal.Signals, tmp_path: Path
+) -> None:
+    companion = Companion()
+    run = OpenedRun("a", str(tmp_path), "nobody", "", "sqlite://", {})
+    companion.tell(run)
+    assert wait_for(lambda: companion.process is not None)
+    assert companion.process is not None
+    first = companion.process.pid
+    os.kill(first, by)
+    assert wait_for(lambda: not psutil.pid_exists(first)), "it is a zombie yet"
+    companion.tell(run)
+    assert wait_for(lambda: companion.process is not None and companion.process.pid != first)
+    companion.process.kill()
+    assert wait_for(lambda: companion.process is None or companion.process.poll() is not None)
