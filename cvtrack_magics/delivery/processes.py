@@ -75,12 +75,17 @@ def stop(pids: Sequence[int] = ()) -> list[Beside]:
 def kind_of(process: psutil.Process) -> str:
     """Return what a process of this package's own does; empty for any other."""
     command = process.cmdline()
-    if process.uids().real != psutil.Process().uids().real or len(command) < 2:
+    if process.uids().real != psutil.Process().uids().real:
         return ""
-    ours = any("cvtrack_magics" in part for part in command[1:])
+    return kind_of_line(command)
+
+
+def kind_of_line(command: Sequence[str]) -> str:
+    """Return what a command line of this package's own is for; empty for any other."""
+    if not any("cvtrack_magics" in part for part in command[1:]):
+        return ""
     return next(
-        (kind for mark, kind in KINDS.items() if ours and any(p.endswith(mark) for p in command)),
-        "",
+        (kind for mark, kind in KINDS.items() if any(p.endswith(mark) for p in command)), ""
     )
 
 

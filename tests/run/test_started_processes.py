@@ -74,3 +74,34 @@ def test_what_frees_the_memory_of_workers_logs_nothing() -> None:
     finally:
         tracker.kill()
         tracker.communicate()
+
+
+def test_they_are_found_below_threads_and_shells_as_by_a_look_at_all_processes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    known = started_processes.of_the_user()
+    python = f"{sys.executable} -c 'input()'"
+    lines = [f"{python}; true", f"({python}; true) & wait", "read x", f"exec {python}"]
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start(line: str) -> None:
+        pipes = {"stdin": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+        started.append(subprocess.Popen(["sh", "-c", line], **pipes))
+
+    over = threading.Event()
+    thread = threading.Thread(target=lambda: (start(lines[0]), over.wait(60)))
+    thread.start()
+    try:
+        for line in lines[1:]:
+            start(line)
+        until = time.monotonic() + 60
+        while len(found := started_processes.of_the_user() - known) < 3:
+            assert time.monotonic() < until, found
+            time.sleep(0.01)
+        monkeypatch.setattr(started_processes, "_PROC", "/nowhere")
+        assert started_processes.of_the_user() - known == found
+    finally:
+        over.set()
+        thread.join()
+        for one in started:
+            one.communicate()
