@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from cvtrack_magics.secrets import connectors, markup, pairs, settings
+from cvtrack_magics.secrets import blocks, connectors, markup, pairs, settings
 from cvtrack_magics.secrets.names import Strength, strength
 from cvtrack_magics.secrets.placeholders import is_placeholder
 from cvtrack_magics.secrets.spans import Span
@@ -166,9 +166,9 @@ def _default(text: str, named: Named) -> int:
 
 def _given(text: str, named: Named, tail: re.Match[str], strict: bool) -> Iterator[Span]:
     """Yield what is assigned to a name, stands under it as a key, or is compared with it."""
-    block = connectors.BLOCK.match(text, named.end)
-    if block is not None:
-        yield from _bare(text, block.end(), named, "setting")
+    below = blocks.below(text, named)
+    if below:
+        yield from _counted(below, named, strict)
         return
     at, opened = tail.end(), bool(tail["opened"])
     broken = "\n" in tail.group()
@@ -293,6 +293,9 @@ def _bare(text: str, at: int, named: Named, place: Place) -> Iterator[Span]:
     default = connectors.DEFAULTED.match(text, at)
     at = default.end() if default is not None else at
     match = connectors.BARE.match(text, at)
+    whole = connectors.SETTING.match(text, at) if place == "setting" else None
+    if whole is not None and named.kind == "password" and any(map(str.isdigit, whole.group())):
+        match = whole
     if match is None:
         return
     if len(named.name) > 4 and named.name.lower() in match.group().lower():  # self.ai21_api_key

@@ -23,6 +23,7 @@ _SENT = (
 )
 _TYPED = r"[bruf]?[\"'](?P<v>[^\s\"'\\$(){}=/.,:;]{6,200})(?:\\{1,2}[rn]){0,2}[\"']"
 _HASH = r"(?P<v>[\w./]{22,86})"
+_BASE32 = r"[A-Z2-7]{16,128}={0,6}"
 
 Form = tuple[str, str, str, bool]
 """Anchor, label, pattern at the anchor, and whether the value has to look like a key."""
@@ -79,10 +80,11 @@ FORMS: tuple[Form, ...] = (
     (
         "ConvertTo-SecureString",
         "password",
-        r"ConvertTo-SecureString[ \t]{1,4}(?:-String[ \t]{1,4})?"
-        rf"{STRING}[^\n]{{0,80}}?-AsPlain",
+        r"ConvertTo-SecureString(?=[^\n]{0,400}-AsPlain)(?:[ \t]{1,4}-\w{1,16}){0,6}[ \t]{1,4}"
+        rf"{_WORDS}",
         False,
     ),
+    ("Credential(", "password", rf"Credential\({GAP}{_ARGUMENT}{STRING}", True),
     (
         "key_set_with_value(",
         "password",
@@ -140,6 +142,67 @@ FORMS: tuple[Form, ...] = (
         for call in ("AI(", "Client(", "Api(", "API(", "Roboflow(", "Experiment(", "WandbApi(")
     ),
     ("Basic ", "authorization", r"Basic (?P<v>[A-Za-z0-9+/]{16,2048}={0,2})(?!\w)", True),
+    # what a header or an address is signed with
+    ("response=", "authorization", r"response=\\?\"(?P<v>[0-9a-f]{32,128})\\?\"", False),
+    ("mac=", "authorization-mac", r"mac=\\?\"(?P<v>[\w+/=]{16,128})\\?\"", True),
+    ("ignature=", "signature", r"ignature=\\?[\"']?(?P<v>[\w%+/~=\-]{27,1024})", True),
+    *(
+        (f"{way} ", "negotiated", rf"(?<![\w ]){way} (?P<v>[A-Za-z0-9+/]{{24,8192}}={{0,2}})", True)
+        for way in ("Negotiate", "NTLM")
+    ),
+    *(
+        (f": {way} ", "negotiated", rf": {way} (?P<v>[A-Za-z0-9+/]{{24,8192}}={{0,2}})", True)
+        for way in ("Negotiate", "NTLM")
+    ),
+    ("code=4/", "code", r"code=(?P<v>4/[\w\-]{20,200})", True),
+    (
+        "Access Key [",
+        "secret",
+        r"Access Key \[[^\]\n]{0,40}\]:[ \t]{0,4}(?P<v>[\w/+]{16,128})",
+        True,
+    ),
+    # seeds of one-time passwords
+    *(
+        (
+            f"{call}(",
+            "otp-seed",
+            rf"{call}\({GAP}(?:s[ \t]?=[ \t]?)?[\"'](?P<v>{_BASE32})[\"']",
+            False,
+        )
+        for call in ("TOTP", "HOTP")
+    ),
+    ("--totp", "otp-seed", rf"--totp[^\n]{{0,60}}?[ \t][\"']?(?P<v>{_BASE32})(?!\w)", False),
+    *(
+        (
+            seed,
+            "otp-seed",
+            rf"{seed}\\?[\"']?[ \t]{{0,4}}[:=][ \t]{{0,4}}\\?[\"']?(?P<v>{_BASE32})(?!\w)",
+            True,
+        )
+        for seed in ("seed", "SEED", "Seed")
+    ),
+    ('"d"', "private-key", r"\"d\"[ \t]{0,4}:[ \t]{0,4}\"(?P<v>[\w\-]{40,2048})\"", True),
+    (
+        "jdbc:oracle:",
+        "password",
+        r"jdbc:oracle:\w{2,8}:[\w.]{1,64}/(?P<v>[^\s\"'@/]{4,200})@",
+        False,
+    ),
+    *(  # of ODBC, where a sign in them has a meaning
+        (
+            f"{name}={{",
+            "password",
+            rf"{name}=\{{(?=[^{{}}\n]{{0,200}}[^\w{{}}.()\[\]\"':!])(?P<v>[^{{}}\n]{{4,200}})\}}",
+            True,
+        )
+        for name in ("PWD", "Pwd", "pwd", "Password", "PASSWORD")
+    ),
+    (
+        "AUTH ",
+        "password",
+        r"(?<![\w \-])AUTH (?:\w{1,32} )?(?P<v>[^\s\"'{}()]{6,200})(?=[ \t]{0,4}(?:\r?\n|\Z))",
+        True,
+    ),
     # lines of files
     ("machine ", "password", rf"machine [ \t]{{0,8}}[^\s\"']{{1,200}}{_LOGIN}", False),  # .netrc
     ("default login", "password", rf"default(?= ){_LOGIN}", False),
@@ -174,6 +237,19 @@ FORMS: tuple[Form, ...] = (
             False,
         )
         for n in "56"
+    ),
+    *(
+        (f"{{{kind}}}", "password-hash", rf"\{{{kind}\}}(?P<v>[\w+/]{{20,128}}={{0,2}})", False)
+        for kind in ("SHA", "SSHA", "MD5", "SMD5", "SHA256", "SSHA256", "SHA512", "SSHA512")
+    ),
+    *(
+        (
+            f"${n}$",
+            "password-hash",
+            rf"\${n}\$[\w./]{{1,20}}\$[\w./]{{1,40}}\$(?P<v>[\w./]{{30,90}})",
+            False,
+        )
+        for n in ("y", "gy", "7")
     ),
     *((f"$2{n}$", "password-hash", rf"\$2{n}\$\d\d\$(?P<v>[\w./]{{53}})", False) for n in "aby"),
     (

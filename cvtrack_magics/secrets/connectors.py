@@ -16,7 +16,7 @@ _CALLS = (
     r"MD5|SHA1|SHA2|SHA256|PASSWORD|crypt|decode)\(|[\"'][^\"'\w\n]{0,3}[\"']\.join\("
 )
 _OPENED = (
-    rf"(?P<opened>(?:(?:{_CALLS}|[(\[]){GAP}"
+    rf"(?P<opened>(?:(?:{_CALLS}|[(\[]|\$(?=[\"'])){GAP}"
     r"(?:default[ \t]{0,4}=[ \t]{0,4})?){0,3})"
 )
 _PREFIX = r"[rRbBuUfF]{0,2}"
@@ -29,7 +29,7 @@ TAIL = re.compile(
     r"(?:[ \t]{0,2}[:=]{1,2}[ \t]{0,2}(?=\\?[\"'][ \t]{0,4},))?"  # print("password:", "…")
     rf"(?P<close>{_ESCAPED}[\"'])?"
     r"[ \t]{0,4}(?:\]{1,2}|\[\d{0,5}\])?[ \t]{0,40}"
-    rf"(?P<op>=>|<{{1,2}}-|{_TYPED}(?::=|[=!]?=(?!=?[ \t]{{0,8}}(?:\r?\n|\Z)))|"
+    rf"(?P<op>=>|<<<|<{{1,2}}-|{_TYPED}(?::=|[=!]?=(?!=?[ \t]{{0,8}}(?:\r?\n|\Z)))|"
     r"[=!]?=|:=|:(?![:=])|,|in(?![\w])|value=)"
     rf"{GAP}{_OPENED}(?:<<(?=\"))?"
 )
@@ -80,8 +80,6 @@ LINE_START = re.compile(r"(?:\A|\n)[ \t]{0,16}(?:- )?\Z")
 IN_TEXT = re.compile(r"(?:[\"']|\\n)[ ]{0,8}(?:- )?\Z")
 """Where a line begins in the source of a text of lines: ``"password: …\\n"``."""
 LINE_END = re.compile(r"[ \t]{0,8}(?:#[^\n]{0,200}|(?<=[ \t]);[^\n]{0,200})?(?:\r?\n|\Z)")
-BLOCK = re.compile(r":[ \t]{0,4}(?:[>|][+\-]?[ \t]{0,4}\r?\n[ \t]{1,40}|&\w{1,30}[ \t]{1,4}(?=\w))")
-"""From a name to a value on the next line, as YAML has it."""
 ENTRY = re.compile(
     r"(?:\A|[\s{,<-])[\"']?(?:[Nn]ame|[Kk]ey|[Vv]ariable)[\"']?[ \t]{0,2}:[ \t]{0,4}[\"']?\Z"
 )
@@ -102,7 +100,7 @@ DEFAULTED = re.compile(r"\$\{[\w.\-]{1,60}:-?(?=[^\s{}]{4,200}\})")
 """Before what a shell, Compose or Spring takes where a variable is not set."""
 TEMPLATE = re.compile(r"[ \t]{0,8}<%=[^\n%]{0,120}?(?:\|\||\bor\b|,|\{)[ \t]{0,4}(?=[\"'])")
 """From an assignment to what stands in a template of Ruby's where nothing else is given."""
-HEREDOC = re.compile(r"<<[-~]?[\"']?\w{1,20}[\"']?[ \t]{0,8}\r?\n[ \t]{0,40}")
+HEREDOC = re.compile(r"(?:\$\(cat[ \t]{1,4})?<<[-~]?[\"']?\w{1,20}[\"']?[ \t]{0,8}\r?\n[ \t]{0,40}")
 CONTINUED = re.compile(r"[ \t]{0,2}=[ \t]{0,2}\\\r?\n[ \t]{0,40}")
 ASSIGNED = re.compile(
     r"(?P<quote>[\"'])(?P<v>[^\"'\n]{1,400})(?P=quote)[ \t]{0,4}->{1,2}[ \t]{0,4}\Z"
@@ -110,6 +108,8 @@ ASSIGNED = re.compile(
 """What R assigns to the name behind it."""
 REST = re.compile(r"[^\n#;\"'=]{8,200}")
 """The words to the end of a line or to its comment."""
+SETTING = re.compile(r"[^\s\"'`(){}\[\]<>]{3,400}[^\s\"'`(){}\[\]<>,;](?=[ \t]{0,8}(?:\r?\n|\Z))")
+"""A word that is all of a line of settings behind a name."""
 BARE = re.compile(r"[^\s\"'`,;&)(\[\]{}<>|\\]{4,1024}")
 
 _QUOTED = re.compile(

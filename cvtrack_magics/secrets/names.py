@@ -35,7 +35,7 @@ _PASSWORDS |= {
     "passord",
     "palavrapasse",
     *("storepass", "keypass", "keystorepass", "truststorepass", "bindpw"),
-    *("requirepass", "masterauth"),
+    *("requirepass", "masterauth", "authtok"),
 }
 FOREIGN = (
     *("парол", "密码", "密碼", "口令", "パスワード", "暗証番号", "비밀번호", "पासवर्ड", "סיסמה"),
@@ -46,6 +46,7 @@ RARE = (
     *("kennwort", "contraseña", "contrasena", "contrasenya", "senha", "wachtwoord", "lösenord"),
     *("losenord", "hasło", "haslo", "mdp", "clave", "heslo", "sifre", "şifre", "parola", "psk"),
     *("lozinka", "jelszo", "jelszó", "salasana", "adgangskode", "kodeord", "masterauth"),
+    *("authtok", "_pin"),
 )
 """Names of passwords without ``pass`` or another usual word in them."""
 _LATIN = str.maketrans("ñöłÑÖŁşŞóÓ", "nolNOLsSoO")
@@ -70,6 +71,11 @@ _PAIRS = {
     *(("storage", "key"), ("shared", "access")),
     *(("refresh", "token"), ("session", "token"), ("client", "secret"), ("pass", "word")),
 }
+_PINS = {
+    *("card", "sim", "user", "bank", "atm", "debit", "credit", "account", "login", "door"),
+    *("security", "hsm", "token", "smartcard", "unlock", "secret", "admin"),
+}
+"""Whose ``pin`` is a number that is a password; that of a board, and a postal code, is none."""
 # What may stand behind the word that counts: DB_PASSWORD_PROD, AWS_ACCESS_KEY_ID, apiKeyValue.
 _TAILS = {"id", "value", "str", "prod", "dev", "test", "staging", "default", "b", "v", "raw"}
 _TAILS |= {"base", "plain", "plaintext", "old", "new"}
@@ -115,7 +121,7 @@ def strength(key: str) -> Strength:  # noqa: PLR0911
         words.pop()
     if words[-1] in _PASSWORDS or words[-1].endswith(_ENDINGS):
         return "password"
-    if _is_pass_of_owner(words):
+    if is_pin(words) or _is_pass_of_owner(words):
         return "password"
     if words[-1] in _KEYS or tuple(words[-2:]) in _PAIRS:
         return "key"
@@ -126,6 +132,11 @@ def strength(key: str) -> Strength:  # noqa: PLR0911
         if parents and (parents[-1] in _KEYS - {"credentials"} or parents[-1] == "passwords"):
             return "key"
     return ""
+
+
+def is_pin(words: list[str]) -> bool:
+    """Say whether the words of a name are those of a person's number."""
+    return words[-1:] == ["pin"] and bool(_PINS.intersection(words[-2:-1]))
 
 
 def _is_pass_of_owner(words: Sequence[str]) -> bool:

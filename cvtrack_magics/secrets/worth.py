@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 from cvtrack_magics.secrets import connectors
-from cvtrack_magics.secrets.names import Strength, speaks_of_secrets, strength
+from cvtrack_magics.secrets.names import Strength, is_pin, speaks_of_secrets, strength, words_of
 from cvtrack_magics.secrets.placeholders import is_mixed, is_placeholder, is_random
 
 _SEGMENTS = re.compile(r"[a-z][a-z0-9_.\-]{0,60}(?:/[a-z0-9][a-z0-9_.\-]{0,60}){1,12}")
 """A name in a store of secrets, as in ``SecretId="prod/db/wandb2"``."""
 _SHORTEST = 4
 _LEAST_DIGITS = 6  # digits of a number that is a password; fewer are counts
+_LEAST_PIN = 4
 _LEAST_LOOSE = 8  # characters of a value that nothing but its nearness to a name gives away
 _LEAST_PHRASE = 8
 _WORD = re.compile(r"[A-Za-z][\w!@#$%^&*+\-]{5,100}")
@@ -122,8 +123,10 @@ def is_name(value: str) -> bool:
 
 def is_number(value: str, named: Named, place: Place) -> bool:
     """Say whether a bare number is a password."""
-    digits = value.isdigit() and place in ("code", "setting")
-    return digits and named.kind == "password" and len(value) >= _LEAST_DIGITS
+    pin = is_pin(words_of(named.name))
+    digits = value.isdigit() and (place in ("code", "setting") or pin)
+    least = _LEAST_PIN if pin else _LEAST_DIGITS
+    return digits and named.kind == "password" and len(value) >= least
 
 
 def is_bare_secret(text: str, value: str, end: int, named: Named, place: Place) -> bool:
