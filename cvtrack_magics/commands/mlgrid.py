@@ -194,6 +194,7 @@ def mlgrid(
         compare=pair,
         settings={key: value for key, value in settings.items() if value not in (None, "")},
         where_all=f"The page among the artifacts of {kept} has more." if kept else "",
+        digits=session.config.digits,
     )
     shown = mine.predictions
     picture = compose(shown, rows) if rows and shown.pixels is not None else b""

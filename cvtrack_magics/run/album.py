@@ -92,12 +92,12 @@ class Album:
         while len(self.frames) > 3 and sum(self._sizes[f.step or 0] for f in self.frames) > MEMORY:
             self.frames = [*self.frames[:-1:2], self.frames[-1]]
 
-    def page(self, limit: int) -> Artifact:
+    def page(self, limit: int, digits: int) -> Artifact:
         """Return the frames as one page that needs neither a kernel nor a network."""
         from cvtrack_magics.display.page import page_html
 
         title = f"{self.run} · {self.name}" if self.run else self.name
-        sheet = build_sheet(self.frames, title=title, limit=limit)
+        sheet = build_sheet(self.frames, title=title, limit=limit, digits=digits)
         return Artifact(self.page_path, page_html(sheet.document, sheet.packs))
 
     def _agree(self, predictions: Predictions) -> None:

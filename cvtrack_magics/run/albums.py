@@ -28,12 +28,17 @@ class Albums:
         Keeps records; called from the thread.
     limit : int
         Bytes of pictures in a page.
+    digits : int
+        Significant digits of a figure in it.
     """
 
-    def __init__(self, run: str, put: Callable[[Sequence[Record]], None], limit: int) -> None:
+    def __init__(
+        self, run: str, put: Callable[[Sequence[Record]], None], limit: int, digits: int
+    ) -> None:
         self._run = run
         self._put = put
         self._limit = limit
+        self._digits = digits
         self._albums: dict[str, Album] = {}
         self._counted: dict[str, int] = {}
         self._pool: ThreadPoolExecutor | None = None
@@ -126,7 +131,7 @@ class Albums:
             if not album.frames:
                 continue
             try:
-                records.append(album.page(self._limit))
+                records.append(album.page(self._limit, self._digits))
             except Exception as error:
                 records.append(Notice(f"The page of {name!r} was not made: {_said(error)}"))
 

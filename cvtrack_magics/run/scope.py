@@ -122,7 +122,8 @@ class RunScope:
         self._marks = 0
         self.recorded: list[Record] = []
         self.gathering = Gathering(session, cell, spec.code, self._take_gathered)
-        self.albums = Albums(self.name, self._put, session.config.page_limit * 1_000_000)
+        config = session.config
+        self.albums = Albums(self.name, self._put, config.page_limit * 1_000_000, config.digits)
         self.printed = PrintedCurves(
             lambda: self.channel,
             self._prints_alone,

@@ -15,7 +15,7 @@ from cvtrack_magics.vision.arrays import Array
 from cvtrack_magics.vision.blending import rectangle
 from cvtrack_magics.vision.boxes import Boxes, counted_objects
 from cvtrack_magics.vision.colours import colours
-from cvtrack_magics.vision.columns import Json, column
+from cvtrack_magics.vision.columns import Json, column, exact
 
 if TYPE_CHECKING:
     from cvtrack_magics.tasks.predictions import Predictions
@@ -91,8 +91,10 @@ def boxes_json(boxes: Boxes, rows: Rows) -> Json:
     sizes = np.diff(boxes.offsets)
     counts = np.where(rows >= 0, sizes[np.maximum(rows, 0)], 0)
     part = boxes.take(rows[rows >= 0])
-    # The viewer knows one kind of object that does not count.
-    uncounted = part.crowd if part.ignored is None else ~counted_objects(part)
+    uncounted: Array | None = part.crowd
+    if part.ignored is not None:
+        left_out = ~counted_objects(part)
+        uncounted = 2 * left_out if part.crowd is None else np.where(part.crowd, 1, 2 * left_out)
     runs = None
     if part.masks is not None:
         lengths = [len(mask.counts) for mask in part.masks]
@@ -103,9 +105,9 @@ def boxes_json(boxes: Boxes, rows: Rows) -> Json:
         }
     return {
         "offsets": column(np.concatenate(([0], np.cumsum(counts))), "u4"),
-        "xyxy": column(part.xyxy, "f4"),
+        "xyxy": exact(part.xyxy),
         "labels": column(part.labels, "i4"),
-        "scores": None if part.scores is None else column(part.scores, "f4"),
+        "scores": None if part.scores is None else exact(part.scores),
         "crowd": None if uncounted is None else column(uncounted, "u1"),
         "runs": runs,
     }

@@ -18,6 +18,7 @@ KINDS: Mapping[str, Any] = {
     "u4": np.uint32,
     "i4": np.int32,
     "f4": np.float32,
+    "f8": np.float64,
 }
 PACK = 1 << 20
 
@@ -27,6 +28,18 @@ def column(values: Any, kind: str) -> Json:
     array = np.ascontiguousarray(np.asarray(values).reshape(-1), dtype=KINDS[kind])
     little = array.astype(array.dtype.newbyteorder("<"), copy=False)
     return {"dtype": kind, "data": base64.b64encode(little.tobytes()).decode("ascii")}
+
+
+def exact(values: Any) -> Json:
+    """Return real numbers as a column of four bytes each, or of eight where four would round.
+
+    A score that is rounded may fall below a threshold that it lies on.
+    """
+    array = np.asarray(values)
+    with np.errstate(over="ignore"):
+        short = array.astype(np.float32)
+    kept = array.dtype.itemsize <= 4 or np.array_equal(short, array, equal_nan=True)
+    return column(array, "f4" if kept else "f8")
 
 
 def read_column(value: Mapping[str, str]) -> Array:

@@ -63,7 +63,7 @@ def test_a_bar_shows_where_its_class_is_wrong(show: Any) -> None:
     viewer.settle()
     assert viewer.filters() == []
     viewer.choose("Bars show", "recall")
-    assert viewer.bars() == {"dog": "0.000", "bike": "0.667", "car": "1.000"}
+    assert viewer.bars() == {"dog": "0.0000", "bike": "0.6667", "car": "1.0000"}
 
 
 def test_a_point_takes_its_threshold_and_shows_what_is_positive(show: Any) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from cvtrack_magics.display.text import number, numbers
 from tests.display import sheets
 from tests.display.viewer import needs_viewer, opener
 
@@ -20,17 +21,22 @@ def show(browser: Any, tmp_path: Path) -> Iterator[Any]:
     yield from opener(browser, tmp_path, "light")
 
 
-def f3(value: float) -> str:
-    return f"{value:.3f}" if np.isfinite(value) else "–"
+def written(value: float) -> str:
+    """Return a figure as %mleval writes it."""
+    return number(float(value)) if np.isfinite(value) else "–"
+
+
+def column(values: dict[str, float]) -> dict[str, str]:
+    return dict(zip(values, numbers(map(float, values.values())), strict=True))
 
 
 def test_detection_counts_each_box_once(show: Any) -> None:
     viewer = show(sheets.detection())
     counts = {name: viewer.figures()[name] for name in ("TP", "FP", "FN")}
     assert counts == {"TP": "5", "FP": "3", "FN": "2"}
-    assert viewer.figures()["Precision"] == f3(5 / 8)
-    assert viewer.figures()["Recall"] == f3(5 / 7)
-    assert viewer.figures()["F1"] == f3(10 / 15)
+    assert viewer.figures()["Precision"] == written(5 / 8)
+    assert viewer.figures()["Recall"] == written(5 / 7)
+    assert viewer.figures()["F1"] == written(10 / 15)
     assert viewer.matrix() == {
         ("car", "car"): 3,
         ("bike", "bike"): 2,
@@ -65,7 +71,7 @@ def test_average_precision_is_cocos(show: Any) -> None:
     precision = hits / np.arange(1, 9)
     recall = hits / 7
     marks = [max(precision[recall >= mark - 1e-12], default=0) for mark in np.linspace(0, 1, 101)]
-    assert viewer.page.locator(".area").inner_text() == f"AP {f3(np.mean(marks))}"
+    assert viewer.page.locator(".area").inner_text() == f"micro AP {written(np.mean(marks))}"
 
 
 def test_masks_are_compared_by_their_pixels(show: Any) -> None:
@@ -93,13 +99,16 @@ def test_many_classes_answer_only_when_sure(show: Any, threshold: float) -> None
         wanted[names[one], names[other]] = wanted.get((names[one], names[other]), 0) + 1
     assert viewer.matrix() == wanted
     right = (pred == truth).sum()
-    assert viewer.figures()["Precision"] == f3(right / (pred < 4).sum())
-    assert viewer.figures()["Recall"] == f3(right / len(truth))
-    assert viewer.figures()["Accuracy"] == f3(right / len(truth))
+    assert viewer.figures()["Micro precision"] == written(right / (pred < 4).sum())
+    assert viewer.figures()["Micro recall"] == written(right / len(truth))
+    assert viewer.figures()["Accuracy"] == written(right / len(truth))
+    f1 = {}
     for at, name in enumerate(sheets.ANIMALS):
         tp = ((truth == at) & (pred == at)).sum()
         wrong = ((truth == at) ^ (pred == at)).sum()
-        assert viewer.bars()[name] == f3(2 * tp / (2 * tp + wrong))
+        f1[name] = 2 * tp / (2 * tp + wrong)
+    assert viewer.bars() == column(f1)
+    assert viewer.figures()["Macro F1"] == written(np.mean(list(f1.values())))
 
 
 def test_two_classes_begin_at_one_half_of_the_second(show: Any) -> None:
@@ -119,25 +128,30 @@ def test_areas_agree_with_scikit_learn(show: Any) -> None:
     truth, probs = sheets.class_numbers(40, 2, seed=5)
     area = viewer.page.locator(".area")
     ap = metrics.average_precision_score(truth, probs[:, 1])
-    assert area.inner_text() == f"AP {f3(ap)}"
+    assert area.inner_text() == f"AP {written(ap)}"
     viewer.choose("Curve", "ROC")
     auroc = metrics.roc_auc_score(truth, probs[:, 1])
-    assert area.inner_text() == f"AUROC {f3(auroc)}"
+    assert area.inner_text() == f"AUROC {written(auroc)}"
     viewer = show(sheets.classification())
     truth, probs = sheets.class_numbers()
     viewer.choose("Curve of", "horse")
     ap = metrics.average_precision_score(truth == 2, probs[:, 2])
-    assert viewer.page.locator(".area").inner_text() == f"AP {f3(ap)}"
+    assert viewer.page.locator(".area").inner_text() == f"AP {written(ap)}"
     viewer.choose("Bars show", "AP")
-    assert viewer.bars()["horse"] == f3(ap)
+    assert viewer.bars() == column(
+        {
+            name: metrics.average_precision_score(truth == at, probs[:, at])
+            for at, name in enumerate(sheets.ANIMALS)
+        }
+    )
 
 
 def test_an_anomaly_begins_at_the_best_f1(show: Any) -> None:
     viewer = show(sheets.anomaly())
     assert viewer.figures() == {
-        "Precision": "1.000",
+        "Precision": "1",
         "Recall": "0.875",
-        "F1": "0.933",
+        "F1": "0.9333",
         "TP": "7",
         "FP": "0",
         "FN": "1",
@@ -177,11 +191,14 @@ def test_a_semantic_matrix_sums_pixels(show: Any) -> None:
             if count:
                 wanted[row, name] = count
     assert viewer.matrix() == wanted
-    assert viewer.figures() == {"Pixel accuracy": f3((truth == pred)[known].mean())}
+    assert viewer.figures()["Pixel accuracy"] == written((truth == pred)[known].mean())
+    iou = {}
     for at, name in enumerate(sheets.LAND):
         both = ((truth == at) & (pred == at) & known).sum()
         either = (((truth == at) | (pred == at)) & known).sum()
-        assert viewer.bars()[name] == f3(both / either)
+        iou[name] = both / either
+    assert viewer.bars() == column(iou)
+    assert viewer.figures()["mIoU"] == written(np.mean(list(iou.values())))
     assert viewer.page.get_by_label("Threshold").count() == 0
 
 
@@ -193,7 +210,7 @@ def test_samples_that_a_frame_does_not_know_are_not_counted(show: Any) -> None:
     viewer = show((document, packs), frames=frames)
     assert viewer.showing() == "32 of 32 shown"
     right = (probs.argmax(1) == truth)[known].mean()
-    assert viewer.figures()["Accuracy"] == f3(right)
+    assert viewer.figures()["Accuracy"] == written(right)
     assert sum(viewer.matrix().values()) == 32
 
 
@@ -202,10 +219,10 @@ def test_without_all_probabilities_the_top_ones_do(show: Any) -> None:
     truth, probs = sheets.class_numbers()
     viewer = show((document, packs), frames=[sheets.class_frame(truth, probs, carry=False)])
     right = (probs.argmax(1) == truth).mean()
-    assert viewer.figures()["Accuracy"] == f3(right)
+    assert viewer.figures()["Accuracy"] == written(right)
     viewer.slide("Threshold", 0.6)
     sure = probs.max(1) >= 0.6
-    assert viewer.figures()["Recall"] == f3(((probs.argmax(1) == truth) & sure).mean())
+    assert viewer.figures()["Micro recall"] == written(((probs.argmax(1) == truth) & sure).mean())
 
 
 def test_an_unknown_truth_is_shown_and_not_counted(show: Any) -> None:

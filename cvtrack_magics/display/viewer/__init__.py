@@ -2,8 +2,9 @@
 
 The widget, the saved notebook and the HTML artifact are all fed by this. Format
 ``cvtrack-sheet/1``; numbers lie in columns, ``{"dtype": "f4", "data": base64}``, little
-endian, with dtype ``u1 i1 u2 u4 i4 f4``; pictures lie in packs (byte strings, about 1 MB each)
-and are named by three columns ``{"pack", "start", "size"}``, where size 0 means "not here".
+endian, with dtype ``u1 i1 u2 u4 i4 f4 f8`` (f8 where f4 would round a score); pictures lie in
+packs (byte strings, about 1 MB each) and are named by three columns ``{"pack", "start", "size"}``,
+where size 0 means "not here".
 
 ::
 
@@ -20,6 +21,7 @@ and are named by three columns ``{"pack", "start", "size"}``, where size 0 means
      "metrics": {name: float or null},                # of the last frame; empty so far
      "frames": [frame],                               # steps of one run, or runs to compare
      "compare": null or [a, b],                       # indices of frames: a is before, b after
+     "digits": int,                                   # significant digits of figures; 4
      "settings": {"sort", "only", "truth", "pred", "threshold", "text", "worst"}}  # optional each
 
 A frame::
@@ -31,7 +33,7 @@ A frame::
 
 Data of a classification::
 
-    {"truth": i4 (-1: unknown), "pred": i4 (argmax),
+    {"truth": i4 (-1: unknown), "pred": i4 (argmax; -1: not all probabilities are numbers),
      "top": {"k": int, "classes": i4 N*k, "probs": f4 N*k},
      "probs": f4 N*K or null}                         # null where there are too many to carry
 
@@ -39,7 +41,8 @@ of a detection or instance segmentation::
 
     {"truth": boxes, "pred": boxes, "iou": 0.5}
     boxes: {"offsets": u4 N+1, "xyxy": f4 M*4 (native pixels), "labels": i4 M,
-            "scores": f4 M or null, "crowd": u1 M or null,
+            "scores": f4 M or null,
+            "crowd": u1 M or null,             # 1 in a crowd, 2 left out of account
             "runs": null or {"offsets": u4 M+1, "counts": u4}}   # COCO run lengths, column-major
 
 of a semantic segmentation::
@@ -47,7 +50,8 @@ of a semantic segmentation::
     {"truth": pictures, "pred": pictures,             # PNG: grey value = class, 255 = no class;
                                                       # beyond 254 classes red + 256 * green
      "wide": bool,                                    # which of the two; no class is then 65535
-     "cells": {"offsets": u4 N+1, "index": u4 (truth * K + pred), "count": u4}}
+     "cells": {"offsets": u4 N+1, "index": u4 (truth * side + pred), "count": u4,
+               "side": int}}                      # K, or K + 1 where some are of no class
 
 of an anomaly detection::
 

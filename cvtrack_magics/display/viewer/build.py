@@ -59,6 +59,7 @@ def build_sheet(
     compare: tuple[int, int] | None = None,
     settings: Mapping[str, object] | None = None,
     where_all: str = "",
+    digits: int = 4,
 ) -> Sheet:
     """Build the sheet of frames that show the same samples, or some of them.
 
@@ -78,6 +79,8 @@ def build_sheet(
         The state that the viewer begins with.
     where_all : str
         Where all pictures are, for the note when some do not fit.
+    digits : int
+        Significant digits of a figure.
 
     Raises
     ------
@@ -158,6 +161,7 @@ def build_sheet(
             for frame, row, layer in zip(frames, rows, layers, strict=True)
         ],
         "compare": None if compare is None else list(compare),
+        "digits": digits,
         "settings": {**_usual(frames[-1]), **(settings or {})},
     }
     return Sheet(document, tuple(done))

@@ -13,7 +13,7 @@ from cvtrack_magics.tasks.kind import Kind, Layers, Placed, Rows, pick
 from cvtrack_magics.tasks.npz_members import of_maps, to_maps
 from cvtrack_magics.vision.arrays import Array
 from cvtrack_magics.vision.blending import fit, mix, ramp
-from cvtrack_magics.vision.columns import Json, column
+from cvtrack_magics.vision.columns import Json, column, exact
 from cvtrack_magics.vision.images import Image
 from cvtrack_magics.vision.map_png import grey_png
 from cvtrack_magics.vision.maps import range_of
@@ -116,7 +116,7 @@ class Anomaly(Kind):
         found = predictions.anomalies
         return {
             "truth": column(pick(found.truth, rows, -1), "i4"),
-            "score": column(pick(found.scores, rows, np.nan), "f4"),
+            "score": exact(pick(found.scores, rows, np.nan)),
             "heat": placed.json("heat"),
             "heat_range": list(placed.layers.ranges.get("heat", (0.0, 1.0))),
             "mask": placed.json("mask"),

@@ -12,7 +12,7 @@ from cvtrack_magics.tasks.classification.metrics import measure_classification
 from cvtrack_magics.tasks.kind import Kind, Placed, Rows, pick, scores_said
 from cvtrack_magics.text import utf8
 from cvtrack_magics.vision.arrays import Array
-from cvtrack_magics.vision.columns import Json, column
+from cvtrack_magics.vision.columns import Json, column, exact
 
 if TYPE_CHECKING:
     from cvtrack_magics.tasks.counting import Options
@@ -79,13 +79,13 @@ class Classification(Kind):
         best = np.argsort(-known, axis=1, kind="stable")[:, :top]
         return {
             "truth": column(pick(data.truth, rows, -1), "i4"),
-            "pred": column(best[:, 0], "i4"),
+            "pred": column(np.where(np.isfinite(probs).all(axis=1), best[:, 0], -1), "i4"),
             "top": {
                 "k": top,
                 "classes": column(best, "i4"),
-                "probs": column(np.take_along_axis(probs, best, axis=1), "f4"),
+                "probs": exact(np.take_along_axis(probs, best, axis=1)),
             },
-            "probs": column(probs, "f4") if probs.size <= PROBABILITIES else None,
+            "probs": exact(probs) if probs.size <= PROBABILITIES else None,
         }
 
 

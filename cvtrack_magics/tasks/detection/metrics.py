@@ -86,6 +86,9 @@ def _measure(predictions: Predictions, options: Options, *, masks: bool) -> Eval
     metrics |= {f"{key}/{part}": float(ap50[k]) for k, part in enumerate(parts)}
 
     threshold = options.threshold
+    if threshold is not None and prediction.scores is not None:
+        # A score of 0.7 lies on 0.7, in however few bits it came.
+        threshold = float(prediction.scores.dtype.type(threshold))
     if threshold is None:
         threshold = best_threshold(matches, truth, options.iou)
         metrics["best_threshold"] = threshold

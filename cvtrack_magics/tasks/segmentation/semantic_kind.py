@@ -115,24 +115,31 @@ class Semantic(Kind):
                 "offsets": column(offsets, "u4"),
                 "index": column(index, "u4"),
                 "count": column(counts, "u4"),
+                "side": _side(predictions),
             },
         }
 
 
+def _side(predictions: Predictions) -> int:
+    """Return the number of classes that may be predicted, none being one where it occurs."""
+    return len(predictions.classes) + (predictions.segments.lost is not None)
+
+
 def _cells(predictions: Predictions, rows: Rows) -> tuple[Array, Array, Array]:
-    """Return the pixel confusion of each sample: offsets, cells (truth · K + predicted), counts."""
+    """Return the pixel confusion of each sample: offsets, cells and their counts.
+
+    A cell is truth · side + predicted; a pixel of no predicted class is predicted as K.
+    """
     data, count = predictions.segments, len(predictions.classes)
     offsets, cells, counts = [0], [], []
     for place in rows:
         if place >= 0:
             truth, said = data.truth[int(place)], data.prediction[int(place)]
-            cell = truth.astype(np.int64) * count + said
-            shown = np.ones(truth.shape, bool)
-            if data.ignore is not None:
-                shown &= truth != data.ignore
             if data.lost is not None:
-                shown &= said != data.lost
-            cell = cell[shown]
+                said = np.where(said == data.lost, count, said)
+            cell = truth.astype(np.int64) * _side(predictions) + said
+            if data.ignore is not None:
+                cell = cell[truth != data.ignore]
             found, times = np.unique(cell, return_counts=True)
             cells.append(found)
             counts.append(times)

@@ -3,14 +3,15 @@
 import { h } from "preact";
 import { useState } from "preact/hooks";
 import { curveOf } from "./curves";
-import { countsOf } from "./judged";
-import { Choice, percent, Section } from "./parts";
+import { countsOf, partOf } from "./judged";
+import { Choice, Section } from "./parts";
+import { aligned } from "../shared/format";
 import type { State } from "./state";
 import type { VNode } from "./vnode";
 
 const SHOWN = 20;
 /** A curve for each of more classes would make a threshold's slider stutter. */
-const CURVES = 200;
+export const CURVES = 200;
 
 type Figure = "f1" | "precision" | "recall" | "ap" | "iou";
 
@@ -33,9 +34,9 @@ export function Bars({ state }: { state: State }): VNode | null {
   const valueOf = (one: number): number => {
     const [t, p, n] = [tp[one]!, fp[one]!, fn[one]!];
     if (figure === "ap") return curveOf(state.current.value, "pr", one, classes)?.area ?? Number.NaN;
-    if (figure === "f1") return (2 * t) / (2 * t + p + n);
-    if (figure === "precision") return t / (t + p);
-    return figure === "recall" ? t / (t + n) : t / (t + p + n);
+    const parts = { f1: [2 * t, 2 * t + p + n], precision: [t, t + p], recall: [t, t + n] };
+    const [part, whole] = figure === "iou" ? [t, t + p + n] : parts[figure];
+    return sheet.task === "classification" && t + p + n > 0 ? partOf(part!, whole!) : part! / whole!;
   };
   const bars = sheet.classes.map((each, one) => ({ ...each, one, value: valueOf(one) }));
   bars.sort((a, b) => {
@@ -43,6 +44,7 @@ export function Bars({ state }: { state: State }): VNode | null {
     return x === y ? a.one - b.one : x - y;
   });
   const shown = all ? bars : bars.slice(0, SHOWN);
+  const texts = aligned(shown.map(({ value }) => value), sheet.digits);
   const figures: Figure[] = ["f1", "precision", "recall"];
   const { data } = state.current.value;
   const curves = classes <= CURVES && (data.kind === "boxes" || classes > 2);
@@ -63,11 +65,12 @@ export function Bars({ state }: { state: State }): VNode | null {
       h(
         "ul",
         { class: "bars" },
-        shown.map(({ name, colour, one, value }) => {
+        shown.map(({ name, colour, one, value }, at) => {
+          const text = texts[at]!;
           const pick = state.pick.value;
           const on = pick?.kind === "class" && pick.one === one;
           const wrong = fp[one]! + fn[one]!;
-          const title = `${name}: ${NAMES[figure]} ${percent(value)}; click: where it is wrong`;
+          const title = `${name}: ${NAMES[figure]} ${text}; click: where it is wrong`;
           return h(
             "li",
             { key: one },
@@ -77,7 +80,7 @@ export function Bars({ state }: { state: State }): VNode | null {
                 type: "button",
                 class: "row-button bar",
                 "aria-pressed": on ? "true" : "false",
-                "aria-label": `${name}, ${NAMES[figure]} ${percent(value)}, ${wrong} wrong`,
+                "aria-label": `${name}, ${NAMES[figure]} ${text}, ${wrong} wrong`,
                 title,
                 "data-class": one,
                 onClick: () => state.togglePick({ kind: "class", one }),
@@ -89,7 +92,7 @@ export function Bars({ state }: { state: State }): VNode | null {
                 { class: "groove" },
                 h("span", { class: "fill", style: { width: `${100 * (value || 0)}%` } }),
               ),
-              h("b", null, percent(value)),
+              h("b", null, text),
             ),
           );
         }),

@@ -6,7 +6,8 @@ export type Numbers =
   | Uint16Array
   | Uint32Array
   | Int32Array
-  | Float32Array;
+  | Float32Array
+  | Float64Array;
 
 export interface Column {
   dtype: string;
@@ -20,6 +21,7 @@ const KINDS = {
   u4: Uint32Array,
   i4: Int32Array,
   f4: Float32Array,
+  f8: Float64Array,
 };
 
 /** Newer browsers decode base64 themselves, ten times as fast. */
@@ -38,6 +40,11 @@ export function numbers(column: Column): Numbers {
   const kind = KINDS[column.dtype as keyof typeof KINDS];
   if (!kind) throw new Error(`a column of ${column.dtype}`);
   return new kind(bytesOf(column.data).buffer);
+}
+
+/** A threshold as it is compared with a column: as exactly as the column's own numbers are. */
+export function asExactAs(column: Numbers, threshold: number): number {
+  return column instanceof Float32Array ? Math.fround(threshold) : threshold;
 }
 
 export function maybe(column: Column | null | undefined): Numbers | null {

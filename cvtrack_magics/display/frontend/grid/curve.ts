@@ -5,7 +5,8 @@ import { h } from "preact";
 import { useState } from "preact/hooks";
 import { number4 } from "../shared/format";
 import { ALL, classOfCurve, curveOf, hasCurve, hasRoc, pointsOf, type Curve } from "./curves";
-import { Choice, percent, Section } from "./parts";
+import { LIKELIER } from "./judge";
+import { Choice, share, Section } from "./parts";
 import type { State } from "./state";
 import type { VNode } from "./vnode";
 
@@ -39,7 +40,7 @@ function placeOf({ swept }: Curve, threshold: number): number {
 function Plot({ state, curve, one }: { state: State; curve: Curve; one: number }): VNode {
   const [near, setNear] = useState<number | null>(null);
   const points = pointsOf(curve);
-  const now = placeOf(curve, state.threshold.value);
+  const now = placeOf(curve, state.threshold.value === LIKELIER ? 0.5 : state.threshold.value);
   const take = (at: number) => {
     const threshold = curve.swept.thresholds[at]!;
     const picked = state.pick.value;
@@ -77,7 +78,7 @@ function Plot({ state, curve, one }: { state: State; curve: Curve; one: number }
   const words = (at: number): string => {
     const [x, y] = points[at]!;
     const t = number4(Number(curve.swept.thresholds[at]!.toPrecision(3)));
-    return `t ${t}   ${names[1]} ${percent(y)}   ${names[0]} ${percent(x)}`;
+    return `t ${t}   ${names[1]} ${share(y, state.sheet.digits)}   ${names[0]} ${share(x, state.sheet.digits)}`;
   };
   const ticks = [0, 0.25, 0.5, 0.75, 1];
   return h(
@@ -140,7 +141,7 @@ export function Curves({ state }: { state: State }): VNode | null {
   const one = classOfCurve(frame, frame.data.kind === "anomaly" ? 1 : state.curveClass.value, classes);
   const curve = curveOf(frame, kind, one, classes);
   if (!curve) return null;
-  const name = kind === "pr" ? "AP" : "AUROC";
+  const name = kind === "roc" ? "AUROC" : one === ALL ? "micro AP" : "AP";
   const choose = roc
     ? h(Choice, {
         label: "Curve",
@@ -160,7 +161,7 @@ export function Curves({ state }: { state: State }): VNode | null {
         ],
         pick: (value) => (state.curveClass.value = Number(value)),
       });
-  const area = h("b", { class: "area", title: "Area under the curve" }, `${name} ${percent(curve.area)}`);
+  const area = h("b", { class: "area", title: one === ALL ? "Area under the curve of all classes together" : "Area under the curve" }, `${name} ${share(curve.area, state.sheet.digits)}`);
   return h(Section, {
     title: kind === "pr" ? "Precision – recall" : "ROC",
     side: area,

@@ -15,6 +15,9 @@ import {
 /** All classes together. */
 export const ALL = -1;
 
+/** COCO's average precision looks at the best of a class in an image only. */
+const MOST = 100;
+
 export interface Curve {
   swept: Sweep;
   kind: "pr" | "roc";
@@ -26,13 +29,15 @@ type Present = Frame["present"];
 function sweepClasses(data: ClassData, one: number, present: Present, classes: number): Sweep {
   const { length } = data.truth;
   // All classes together may be a million numbers; growing lists would take most of the time.
-  const good = new Float32Array(length);
-  const bad = new Float32Array(length * (one === ALL ? classes : 1));
+  const Kind = data.probs instanceof Float64Array ? Float64Array : Float32Array;
+  const good = new Kind(length);
+  const bad = new Kind(length * (one === ALL ? classes : 1));
   let [hits, rest] = [0, 0];
   const [from, to] = one === ALL ? [0, classes] : [one, one + 1];
   for (let sample = 0; sample < data.truth.length; sample += 1) {
     const truth = data.truth[sample]!;
     if ((present && !present[sample]) || truth === UNKNOWN_TRUTH) continue;
+    if (data.pred[sample]! < 0) continue; // no numbers, so no place in an order
     for (let each = from; each < to; each += 1) {
       const part = probabilityOf(data, sample, each, classes);
       if (truth === each) good[hits++] = part;
@@ -58,7 +63,35 @@ function sweepBoxes(data: BoxData, one: number, present: Present): Sweep {
       else if (match[row] === NONE) bad.push(scoreOf(pred, row));
     }
   }
-  return sweep(Float32Array.from(good), Float32Array.from(bad), positives);
+  return sweep(Float64Array.from(good), Float64Array.from(bad), positives);
+}
+
+/** COCO's average precision, in whose order equal scores stand as their images do. */
+function precisionOf(data: BoxData, one: number, present: Present): number {
+  const { order, match } = matchingOf(data);
+  const { truth, pred } = data;
+  const scores: number[] = [];
+  const hits: boolean[] = [];
+  let positives = 0;
+  for (let image = 0; image + 1 < truth.offsets.length; image += 1) {
+    if (present && !present[image]) continue;
+    for (let row = truth.offsets[image]!; row < truth.offsets[image + 1]!; row += 1) {
+      if (!truth.crowd?.[row] && (one === ALL || truth.labels[row] === one)) positives += 1;
+    }
+    const seen = new Map<number, number>();
+    for (let at = pred.offsets[image]!; at < pred.offsets[image + 1]!; at += 1) {
+      const row = order[at]!;
+      const label = pred.labels[row]!;
+      const score = scoreOf(pred, row);
+      if ((one !== ALL && label !== one) || Number.isNaN(score)) continue;
+      seen.set(label, (seen.get(label) ?? 0) + 1);
+      if (seen.get(label)! > MOST || (match[row]! < 0 && match[row] !== NONE)) continue;
+      scores.push(score);
+      hits.push(match[row]! >= 0);
+    }
+  }
+  const falling = scores.map((_, at) => at).sort((a, b) => scores[b]! - scores[a]! || a - b);
+  return averagePrecision101(falling.map((at) => hits[at]!), positives);
 }
 
 export function sweepAnomalies(data: AnomalyData, present: Present): Sweep {
@@ -67,7 +100,7 @@ export function sweepAnomalies(data: AnomalyData, present: Present): Sweep {
     if ((present && !present[sample]) || truth === UNKNOWN_TRUTH) return;
     (truth === 1 ? good : bad).push(data.score[sample]!);
   });
-  return sweep(Float32Array.from(good), Float32Array.from(bad));
+  return sweep(Float64Array.from(good), Float64Array.from(bad));
 }
 
 /** The class whose curve is drawn: with two of them the second is the positive one. */
@@ -101,16 +134,28 @@ function thinned(swept: Sweep, kind: Curve["kind"]): Sweep {
     kept.push(at);
     [x, y] = [along, other];
   });
-  const take = <T extends Float32Array | Float64Array>(values: T, empty: T): T => {
-    kept.forEach((at, place) => (empty[place] = values[at]!));
-    return empty;
-  };
+  const take = (values: Float64Array) => Float64Array.from(kept, (at) => values[at]!);
   return {
     ...swept,
-    thresholds: take(swept.thresholds, new Float32Array(kept.length)),
-    tp: take(tp, new Float64Array(kept.length)),
-    fp: take(fp, new Float64Array(kept.length)),
+    thresholds: take(swept.thresholds),
+    tp: take(tp),
+    fp: take(fp),
   };
+}
+
+function areaOf(frame: Frame, swept: Sweep, kind: Curve["kind"], one: number): number {
+  const { data, present } = frame;
+  // Of one kind of samples only there is no order to speak of.
+  if (data.kind !== "boxes" && !(swept.positives && swept.negatives)) return Number.NaN;
+  if (kind === "roc") return rocArea(swept);
+  return data.kind === "boxes" ? precisionOf(data, one, present) : averagePrecision(swept);
+}
+
+/** The mean over the classes that have objects. */
+export function meanPrecision(frame: Frame, classes: number): number {
+  const areas = Array.from({ length: classes }, (_, one) => curveOf(frame, "pr", one, classes)!.area);
+  const known = areas.filter((area) => !Number.isNaN(area));
+  return known.reduce((sum, area) => sum + area, 0) / known.length;
 }
 
 const known = new WeakMap<Frame, Map<string, Curve | null>>();
@@ -126,9 +171,8 @@ export function curveOf(
   const key = `${kind}${one}`;
   if (!curves.has(key)) {
     const swept = sweepOf(frame, one, classes);
-    const precision = frame.data.kind === "boxes" ? averagePrecision101 : averagePrecision;
-    const area = swept && (kind === "pr" ? precision(swept) : rocArea(swept));
-    curves.set(key, swept && { swept: thinned(swept, kind), kind, area: area! });
+    if (swept) curves.set(key, { swept: thinned(swept, kind), kind, area: areaOf(frame, swept, kind, one) });
+    else curves.set(key, null);
   }
   return curves.get(key)!;
 }

@@ -1,5 +1,6 @@
 // From predictions and a threshold to outcomes, for each task.
 
+import { asExactAs } from "./columns";
 import { sumsOf, UNKNOWN_TRUTH } from "./known";
 import {
   figuresOf,
@@ -17,6 +18,9 @@ import type { AnomalyData, BoxData, ClassData, Frame, LabelData } from "./sheet"
 
 type Present = Frame["present"];
 
+/** No threshold, but the likelier of two classes; below every score. */
+export const LIKELIER = -Infinity;
+
 export const isBinary = (data: ClassData, classes: number): boolean =>
   classes === 2 && data.probs !== null;
 
@@ -32,7 +36,10 @@ export function probabilityOf(data: ClassData, sample: number, one: number, clas
 
 function twoWays(judged: Judged, sample: number, truth: number, score: number, t: number): void {
   // What is not a number is wrong at any threshold.
-  const positive = Number.isNaN(score) ? truth === 0 : score >= t;
+  decide(judged, sample, truth, Number.isNaN(score) ? truth === 0 : score >= t);
+}
+
+function decide(judged: Judged, sample: number, truth: number, positive: boolean): void {
   judged.chosen![sample] = positive ? 1 : 0;
   const right = positive === (truth === 1);
   const outcome = right ? (positive ? judged.tp : judged.tn) : positive ? judged.fp : judged.fn;
@@ -49,6 +56,7 @@ function sumUp(judged: Judged): Judged {
   return judged;
 }
 
+/** `LIKELIER` takes the likelier of two classes, which two equal ones tell apart. */
 export function judgeClasses(
   data: ClassData,
   threshold: number,
@@ -59,30 +67,38 @@ export function judgeClasses(
   const judged = unjudged(count, classes);
   const binary = isBinary(data, classes);
   const chosen = (judged.chosen = new Int32Array(count));
+  const from = asExactAs(data.probs ?? data.top.probs, threshold);
   let [right, answered, asked] = [0, 0, 0];
   for (let sample = 0; sample < count; sample += 1) {
     const argmax = data.pred[sample]!;
-    if (binary) chosen[sample] = data.probs![sample * 2 + 1]! >= threshold ? 1 : 0;
-    else {
-      const sure = probabilityOf(data, sample, argmax, classes) >= threshold;
+    // A sample without numbers for probabilities is of no class.
+    const lost = argmax < 0;
+    if (binary) {
+      const positive =
+        threshold === LIKELIER ? argmax === 1 : data.probs![sample * 2 + 1]! >= from;
+      chosen[sample] = lost ? classes : positive ? 1 : 0;
+    } else {
+      const sure = !lost && probabilityOf(data, sample, argmax, classes) >= from;
       chosen[sample] = sure ? argmax : classes;
     }
     const truth = data.truth[sample]!;
     if ((present && !present[sample]) || truth === UNKNOWN_TRUTH) continue;
-    if (binary) {
-      twoWays(judged, sample, truth, data.probs![sample * 2 + 1]!, threshold);
-      continue;
-    }
     const pred = chosen[sample]!;
     asked += 1;
+    if (binary && !lost) {
+      decide(judged, sample, truth, pred === 1);
+      if (pred === truth) right += 1;
+      continue;
+    }
+    if (binary) judged.fn[sample] = truth;
     if (pred < classes) answered += 1;
     if (pred === truth) right += 1;
     judged.verdict[sample] = pred === truth ? RIGHT : WRONG;
     judged.pairSample.push(sample);
     judged.pairCell.push(truth * judged.side + pred);
   }
-  if (binary) return sumUp(judged);
-  judged.figures = figuresOf(right, answered - right, asked - right);
+  if (binary) sumUp(judged);
+  else judged.figures = figuresOf(right, answered - right, asked - right);
   judged.accuracy = right / asked;
   return judged;
 }
@@ -91,11 +107,12 @@ export function judgeAnomalies(data: AnomalyData, threshold: number, present: Pr
   const count = data.truth.length;
   const judged = unjudged(count, 2);
   const chosen = (judged.chosen = new Int32Array(count));
+  const from = asExactAs(data.score, threshold);
   for (let sample = 0; sample < count; sample += 1) {
-    chosen[sample] = data.score[sample]! >= threshold ? 1 : 0;
+    chosen[sample] = data.score[sample]! >= from ? 1 : 0;
     const truth = data.truth[sample]!;
     if ((present && !present[sample]) || truth === UNKNOWN_TRUTH) continue;
-    twoWays(judged, sample, truth, data.score[sample]!, threshold);
+    twoWays(judged, sample, truth, data.score[sample]!, from);
   }
   return sumUp(judged);
 }
@@ -111,6 +128,7 @@ export function judgeBoxes(
   const judged = unjudged(count, classes);
   const { order, match } = matchingOf(data);
   const { side, pairSample, pairCell } = judged;
+  const from = pred.scores ? asExactAs(pred.scores, threshold) : threshold;
   const boxes = (judged.boxes = {
     pred: new Uint8Array(pred.labels.length),
     truth: new Uint8Array(truth.labels.length),
@@ -130,7 +148,7 @@ export function judgeBoxes(
     for (let at = pred.offsets[image]!; at < pred.offsets[image + 1]!; at += 1) {
       const row = order[at]!;
       const found = match[row]!;
-      if (!(scoreOf(pred, row) >= threshold)) boxes.pred[row] = HIDDEN;
+      if (!(scoreOf(pred, row) >= from)) boxes.pred[row] = HIDDEN;
       else if (found === CROWD) boxes.pred[row] = IGNORED;
       else if (found === NONE) {
         boxes.pred[row] = MISS;
@@ -178,9 +196,10 @@ export function judgeLabels(data: LabelData, present: Present, classes: number):
   for (let image = 0; image < count; image += 1) {
     if (present && !present[image]) continue;
     for (let at = data.cells.offsets[image]!; at < data.cells.offsets[image + 1]!; at += 1) {
+      const { side } = data.cells;
       const [truth, pred] = [
-        Math.floor(data.cells.index[at]! / classes),
-        data.cells.index[at]! % classes,
+        Math.floor(data.cells.index[at]! / side),
+        data.cells.index[at]! % side,
       ];
       const pixels = data.cells.count[at]!;
       judged.pairSample.push(image);

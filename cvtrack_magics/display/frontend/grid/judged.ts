@@ -37,6 +37,30 @@ export interface Judged {
   boxes: { pred: Uint8Array; truth: Uint8Array; partner: Int32Array } | null;
 }
 
+/** Of a class that occurs: what nothing was predicted or true of is 0. */
+export const partOf = (part: number, whole: number): number => (whole ? part / whole : 0);
+
+/** Means over the classes that occur in truth or prediction. */
+export function macroOf({ tp, fp, fn }: ClassCounts): Figures {
+  const sums = { precision: 0, recall: 0, f1: 0 };
+  let classes = 0;
+  tp.forEach((t, one) => {
+    const [p, n] = [fp[one]!, fn[one]!];
+    if (!(t + p + n)) return;
+    classes += 1;
+    sums.precision += partOf(t, t + p);
+    sums.recall += partOf(t, t + n);
+    sums.f1 += partOf(2 * t, 2 * t + p + n);
+  });
+  const mean = (sum: number) => sum / classes;
+  return { precision: mean(sums.precision), recall: mean(sums.recall), f1: mean(sums.f1) };
+}
+
+export function meanIou({ tp, fp, fn }: ClassCounts): number {
+  const known = [...tp].map((t, one) => t / (t + fp[one]! + fn[one]!)).filter((iou) => !Number.isNaN(iou));
+  return known.reduce((sum, iou) => sum + iou, 0) / known.length;
+}
+
 export function figuresOf(tp: number, fp: number, fn: number): Figures {
   return {
     precision: tp / (tp + fp),

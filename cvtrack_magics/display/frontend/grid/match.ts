@@ -7,6 +7,9 @@ import type { BoxData, Boxes } from "./sheet";
 export const NONE = -1;
 export const CROWD = -2;
 
+/** Of what does not count: a part of a crowd is enough, of another object it is not. */
+const IN_CROWD = 1;
+
 export interface Matching {
   /** Rows of the predictions, image by image, each by falling score. */
   order: Int32Array;
@@ -56,21 +59,27 @@ export function matchBoxes(data: BoxData): Matching {
     const [from, to] = [pred.offsets[image]!, pred.offsets[image + 1]!];
     const [first, last] = [truth.offsets[image]!, truth.offsets[image + 1]!];
     const rows = Array.from({ length: to - from }, (_, at) => from + at);
-    rows.sort((a, b) => scoreOf(pred, b) - scoreOf(pred, a) || a - b);
+    // A score that is no number comes last and finds nothing.
+    const score = (row: number) => (Number.isNaN(scoreOf(pred, row)) ? -Infinity : scoreOf(pred, row));
+    const falls = (a: number, b: number) => (score(a) === score(b) ? a - b : score(b) - score(a));
+    rows.sort(falls);
     order.set(rows, from);
     for (const row of rows) {
+      if (Number.isNaN(scoreOf(pred, row))) continue;
       let best = NONE;
       let most = 0;
       let crowded = false;
       for (let other = first; other < last; other += 1) {
         if (truth.labels[other] !== pred.labels[row]) continue;
         if (truth.crowd?.[other]) {
-          crowded ||= within(data, row, other) >= data.iou;
+          const inside = truth.crowd[other] === IN_CROWD ? within : iouOf;
+          crowded ||= inside(data, row, other) >= data.iou;
           continue;
         }
         if (taken[other]) continue;
         const iou = iouOf(data, row, other);
-        if (iou >= data.iou && iou > most) [best, most] = [other, iou];
+        // Of equal ones the last, as COCO has it.
+        if (iou >= data.iou && iou >= most) [best, most] = [other, iou];
       }
       if (best >= 0) taken[best] = 1;
       match[row] = best >= 0 ? best : crowded ? CROWD : NONE;

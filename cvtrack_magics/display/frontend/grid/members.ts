@@ -1,7 +1,8 @@
 // Which samples have to do with a class.
 
+import { asExactAs, type Numbers } from "./columns";
 import { HIDDEN, type Judged } from "./judged";
-import { probabilityOf } from "./judge";
+import { LIKELIER, probabilityOf } from "./judge";
 import { scoreOf } from "./match";
 import type { Frame, LabelData } from "./sheet";
 
@@ -25,7 +26,7 @@ export function hasTruth(
       return false;
     }
     case "labels":
-      return anyCell(data, sample, judged.side - 1, (cell, k) => one(Math.floor(cell / k)));
+      return anyCell(data, sample, (cell, side) => one(Math.floor(cell / side)));
     case "depth":
       return false;
   }
@@ -51,7 +52,7 @@ export function hasPred(
       return false;
     }
     case "labels":
-      return anyCell(data, sample, judged.side - 1, (cell, k) => one(cell % k));
+      return anyCell(data, sample, (cell, side) => one(cell % side));
     case "depth":
       return false;
   }
@@ -60,12 +61,11 @@ export function hasPred(
 function anyCell(
   data: LabelData,
   sample: number,
-  classes: number,
-  test: (cell: number, classes: number) => boolean,
+  test: (cell: number, side: number) => boolean,
 ): boolean {
-  const { offsets, index, count } = data.cells;
+  const { offsets, index, count, side } = data.cells;
   for (let at = offsets[sample]!; at < offsets[sample + 1]!; at += 1) {
-    if (count[at]! > 0 && test(index[at]!, classes)) return true;
+    if (count[at]! > 0 && test(index[at]!, side)) return true;
   }
   return false;
 }
@@ -82,18 +82,25 @@ export function positives(
   const has = new Uint8Array(count);
   for (let sample = 0; sample < has.length; sample += 1) {
     if (frame.present && !frame.present[sample]) continue;
-    if (data.kind === "anomaly") has[sample] = data.score[sample]! >= threshold ? 1 : 0;
+    const least = (scores: Numbers | null) => (scores ? asExactAs(scores, threshold) : threshold);
+    if (data.kind === "anomaly") {
+      has[sample] = data.score[sample]! >= least(data.score) ? 1 : 0;
+    }
     if (data.kind === "classes") {
       const [from, to] = one < 0 ? [0, classes] : [one, one + 1];
       for (let each = from; each < to; each += 1) {
-        if (probabilityOf(data, sample, each, classes) >= threshold) has[sample] = 1;
+        const chosen =
+          threshold === LIKELIER
+            ? data.pred[sample] === each
+            : probabilityOf(data, sample, each, classes) >= least(data.probs ?? data.top.probs);
+        if (chosen) has[sample] = 1;
       }
     }
     if (data.kind === "boxes") {
       const { offsets, labels } = data.pred;
       for (let row = offsets[sample]!; row < offsets[sample + 1]!; row += 1) {
         if (one >= 0 && labels[row] !== one) continue;
-        if (scoreOf(data.pred, row) >= threshold) has[sample] = 1;
+        if (scoreOf(data.pred, row) >= least(data.pred.scores)) has[sample] = 1;
       }
     }
   }

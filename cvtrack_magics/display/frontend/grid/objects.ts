@@ -9,6 +9,7 @@ import type { Spot } from "./raster";
 import type { BoxData, ClassData, Frame, LabelData } from "./sheet";
 import type { State } from "./state";
 import { grouped } from "./parts";
+import { thresholdText } from "./thresholds";
 import type { VNode } from "./vnode";
 
 interface Props {
@@ -117,12 +118,13 @@ function labelItems({ state, sample }: Props, data: LabelData): VNode[] {
     return counts.get(one)!;
   };
   for (let at = data.cells.offsets[sample]!; at < data.cells.offsets[sample + 1]!; at += 1) {
-    const [truth, pred] = [Math.floor(data.cells.index[at]! / classes), data.cells.index[at]! % classes];
+    const { index, side } = data.cells;
+    const [truth, pred] = [Math.floor(index[at]! / side), index[at]! % side];
     const pixels = data.cells.count[at]!;
     if (truth === pred) of(truth)[0] += pixels;
     else {
       of(truth)[1] += pixels;
-      of(pred)[2] += pixels;
+      if (pred < classes) of(pred)[2] += pixels;
     }
   }
   return [...counts]
@@ -155,7 +157,7 @@ export function Objects(props: Props): VNode {
         colour: state.colour(over ? 1 : 0),
         name: state.className(over ? 1 : 0),
         figure: number4(Number(data.score[sample]!.toPrecision(4))),
-        outcome: `threshold ${number4(Number(state.threshold.value.toPrecision(4)))}`,
+        outcome: `threshold ${thresholdText(state.threshold.value)}`,
         tone: "",
       }),
     ];

@@ -1,33 +1,86 @@
 // The charts beside the samples.
 
 import { h } from "preact";
-import { Bars } from "./bars";
+import { Bars, CURVES } from "./bars";
 import { Curves } from "./curve";
+import { meanPrecision } from "./curves";
 import { Histogram } from "./histogram";
 import { isBinary } from "./judge";
+import { countsOf, macroOf, meanIou, type Figures } from "./judged";
 import { sumsOf } from "./known";
 import { Matrix } from "./matrix";
-import { percent, grouped } from "./parts";
+import { clip, grouped, share } from "./parts";
 import type { State } from "./state";
 import type { VNode } from "./vnode";
 
-function figuresOf(state: State): [string, string, string][] {
-  const { figures, accuracy, tp, fp, fn } = state.judged.value;
-  if (state.sheet.task === "semantic") {
-    return [["Pixel accuracy", percent(accuracy), "of the pixels that have a class"]];
-  }
+type Row = readonly [name: string, value: number, meaning: string];
+
+const ratesOf = (start: string, { precision, recall, f1 }: Figures, of: string): Row[] => [
+  [`${start} precision`, precision, `of what is predicted, the share that is right; ${of}`],
+  [`${start} recall`, recall, `of what is there, the share that is found; ${of}`],
+  [`${start} F1`, f1, `harmonic mean of precision and recall; ${of}`],
+];
+
+const MACRO = "mean over the classes that occur, %mleval's precision, recall and macro_f1";
+
+function classFigures(state: State): Row[] {
+  const { figures, accuracy } = state.judged.value;
   const { data } = state.current.value;
-  const classes = state.sheet.classes.length;
-  const list: [string, string, string][] = [
-    ["Precision", percent(figures.precision), "of what is predicted, the share that is right"],
-    ["Recall", percent(figures.recall), "of what is there, the share that is found"],
-    ["F1", percent(figures.f1), "harmonic mean of precision and recall"],
+  const counts = countsOf(state.matrix.value, state.judged.value.side);
+  const two = data.kind === "classes" && isBinary(data, state.sheet.classes.length);
+  const name = clip(state.className(1), 16);
+  return [
+    ["Accuracy", accuracy, "share of samples that are right, %mleval's top1_acc"],
+    ...ratesOf("Macro", macroOf(counts), MACRO),
+    ...(two
+      ? ratesOf(`${name}:`, figures, "of this class")
+      : ratesOf("Micro", figures, "of all samples together")),
   ];
-  if (data.kind === "boxes" || data.kind === "anomaly" || (data.kind === "classes" && isBinary(data, classes))) {
-    const [t, p, n] = sumsOf(tp, fp, fn);
-    const one = (value: number) => grouped(value);
-    list.push(["TP", one(t), "true positives"], ["FP", one(p), "false positives"], ["FN", one(n), "false negatives"]);
-  } else list.push(["Accuracy", percent(accuracy), "share of samples that are right"]);
+}
+
+function objectFigures(state: State): Row[] {
+  const { figures } = state.judged.value;
+  const of = "over all classes together";
+  const rates = ratesOf("", figures, of).map(([name, ...rest]): Row => [capital(name.trim()), ...rest]);
+  const classes = state.sheet.classes.length;
+  const { data } = state.current.value;
+  if (data.kind !== "boxes" || classes > CURVES) return rates;
+  const name = state.sheet.task === "instance" ? "Mask mAP50" : "mAP50";
+  const value = meanPrecision(state.current.value, classes);
+  return [[name, value, "mean AP of the classes that have objects, IoU 0.50"], ...rates];
+}
+
+const capital = (text: string): string => text[0]!.toUpperCase() + text.slice(1);
+
+function pixelFigures(state: State): Row[] {
+  const counts = countsOf(state.matrix.value, state.judged.value.side);
+  return [
+    ["mIoU", meanIou(counts), "mean IoU of the classes that occur"],
+    ["Pixel accuracy", state.judged.value.accuracy, "of the pixels that have a class"],
+    ["Mean Dice", macroOf(counts).f1, "mean Dice (F1) of the classes that occur"],
+  ];
+}
+
+function figuresOf(state: State): [string, string, string][] {
+  const { task, digits } = state.sheet;
+  const rows =
+    task === "semantic"
+      ? pixelFigures(state)
+      : task === "classification"
+        ? classFigures(state)
+        : objectFigures(state);
+  const list = rows.map(([name, value, meaning]): [string, string, string] => [
+    name,
+    share(value, digits),
+    meaning,
+  ]);
+  const { tp, fp, fn } = state.judged.value;
+  const { data } = state.current.value;
+  const two = data.kind === "classes" && isBinary(data, state.sheet.classes.length);
+  if (data.kind === "boxes" || data.kind === "anomaly" || two) {
+    const [t, p, n] = sumsOf(tp, fp, fn).map(grouped) as [string, string, string];
+    list.push(["TP", t, "true positives"], ["FP", p, "false positives"], ["FN", n, "false negatives"]);
+  }
   return list;
 }
 

@@ -1,6 +1,7 @@
 // Small pieces of the user interface.
 
 import { h, type ComponentChildren } from "preact";
+import { number4 } from "../shared/format";
 import type { VNode } from "./vnode";
 
 export function Toggle(props: {
@@ -84,8 +85,9 @@ export function clip(name: string, most = 40): string {
 /** A count with its thousands set apart; a formatter made once is many times as fast. */
 export const grouped = new Intl.NumberFormat("en-US").format;
 
-export function percent(value: number): string {
-  return Number.isFinite(value) ? value.toFixed(3) : "–";
+/** A figure as an evaluation's report writes it. */
+export function share(value: number, digits: number): string {
+  return Number.isFinite(value) ? number4(value, digits) : "–";
 }
 
 export function Section(props: { title: string; side?: ComponentChildren; children: ComponentChildren }): VNode {

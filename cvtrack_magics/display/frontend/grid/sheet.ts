@@ -32,6 +32,7 @@ export interface Boxes {
   xyxy: Numbers;
   labels: Numbers;
   scores: Numbers | null;
+  /** What does not count: 1 in a crowd, 2 left out of account. */
   crowd: Numbers | null;
   runs: Runs | null;
 }
@@ -56,7 +57,8 @@ export interface LabelData {
   truth: Pictures;
   pred: Pictures;
   wide: boolean;
-  cells: { offsets: Numbers; index: Numbers; count: Numbers };
+  /** Index = truth * side + prediction. */
+  cells: { offsets: Numbers; index: Numbers; count: Numbers; side: number };
 }
 
 export interface AnomalyData {
@@ -111,6 +113,8 @@ export interface Sheet {
   frames: Frame[];
   compare: [number, number] | null;
   settings: Settings;
+  /** Significant digits of a figure, as in an evaluation's report. */
+  digits: number;
 }
 
 // What lies in the file; its Python builder is the one place that writes it.
@@ -135,7 +139,7 @@ function boxes(raw: Raw): Boxes {
   };
 }
 
-function dataOf(task: Task, raw: Raw): Data {
+function dataOf(task: Task, raw: Raw, classes: number): Data {
   switch (task) {
     case "classification":
       return {
@@ -167,6 +171,7 @@ function dataOf(task: Task, raw: Raw): Data {
           offsets: numbers(raw.cells.offsets),
           index: numbers(raw.cells.index),
           count: numbers(raw.cells.count),
+          side: raw.cells.side ?? classes,
         },
       };
     case "anomaly":
@@ -191,7 +196,7 @@ function dataOf(task: Task, raw: Raw): Data {
 }
 
 /** A frame's numbers are decoded when it is first looked at. */
-function frameOf(task: Task, raw: Raw, index: number): Frame {
+function frameOf(task: Task, raw: Raw, index: number, classes: number): Frame {
   let data: Data | undefined;
   let scores: Map<string, Numbers> | undefined;
   return {
@@ -207,7 +212,7 @@ function frameOf(task: Task, raw: Raw, index: number): Frame {
       return scores;
     },
     get data() {
-      data ??= dataOf(task, raw.data);
+      data ??= dataOf(task, raw.data, classes);
       return data;
     },
   };
@@ -236,8 +241,9 @@ export function readSheet(raw: Raw): Sheet {
     full: pictures(raw.full),
     shown: raw.shown ?? { tiles: raw.count, of: raw.count, note: "" },
     metrics: Object.entries(raw.metrics ?? {}) as [string, number | null][],
-    frames: (raw.frames as Raw[]).map((one, index) => frameOf(task, one, index)),
+    frames: (raw.frames as Raw[]).map((one, index) => frameOf(task, one, index, classes.length)),
     compare: raw.compare ?? null,
     settings: raw.settings ?? {},
+    digits: raw.digits ?? 4,
   };
 }

@@ -1,9 +1,10 @@
 // The scores from which on something counts.
 
 import { sweepAnomalies } from "./curves";
-import { isBinary } from "./judge";
+import { isBinary, LIKELIER } from "./judge";
 import type { Frame, Sheet } from "./sheet";
 import { bestF1 } from "./sweep";
+import { number4 } from "../shared/format";
 
 /** The scores that the slider goes over; null where a task has no threshold. */
 export function thresholdRange(sheet: Sheet): [number, number] | null {
@@ -21,13 +22,19 @@ export function thresholdRange(sheet: Sheet): [number, number] | null {
   return low <= high ? [low, high] : [0, 1];
 }
 
-/** Where the slider begins: of an anomaly the best F1, of two classes a half. */
+/** Where it begins: of an anomaly at the best F1, of two classes with the likelier. */
 export function defaultThreshold(sheet: Sheet, frame: Frame): number {
   const { data } = frame;
   if (data.kind === "anomaly") {
-    const best = bestF1(sweepAnomalies(data, frame.present));
-    return best ?? (sheet.frames.length ? thresholdRange(sheet)![1] : 0.5);
+    return bestF1(sweepAnomalies(data, frame.present)) ?? Infinity;
   }
-  if (data.kind === "classes" && isBinary(data, sheet.classes.length)) return 0.5;
+  if (data.kind === "classes" && isBinary(data, sheet.classes.length)) return LIKELIER;
   return 0;
 }
+
+/** Where the slider stands. */
+export const placeOnSlider = (threshold: number, [low, high]: readonly [number, number]): number =>
+  threshold === LIKELIER ? 0.5 : Math.min(high, Math.max(low, threshold));
+
+export const thresholdText = (threshold: number): string =>
+  threshold === LIKELIER ? "likelier" : number4(Number(threshold.toPrecision(4)));

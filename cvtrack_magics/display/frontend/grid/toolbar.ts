@@ -6,6 +6,7 @@ import { gradient, inferno, viridis } from "./palette";
 import { Choice, Slider, Toggle } from "./parts";
 import { ONLY_NAMES, type Layers, type Only, type View } from "./choices";
 import { type State } from "./state";
+import { placeOnSlider, thresholdText } from "./thresholds";
 import type { VNode } from "./vnode";
 
 const LAYERS: readonly [keyof Layers, string, string][] = [
@@ -132,10 +133,10 @@ function Threshold({ state }: { state: State }): VNode | null {
     { class: "group" },
     h(Slider, {
       label: "Threshold",
-      value,
+      value: placeOnSlider(value, state.thresholdRange),
       min,
       max,
-      say: number4(Number(value.toPrecision(4))),
+      say: thresholdText(value),
       change: (to) => (state.threshold.value = to),
     }),
     value !== state.defaultThreshold
@@ -145,7 +146,7 @@ function Threshold({ state }: { state: State }): VNode | null {
             type: "button",
             class: "plain",
             "aria-label": "Reset the threshold",
-            title: `Back to ${number4(state.defaultThreshold)}`,
+            title: `Back to ${thresholdText(state.defaultThreshold)}`,
             onClick: () => (state.threshold.value = state.defaultThreshold),
           },
           "↺",

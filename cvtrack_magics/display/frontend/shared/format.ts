@@ -1,16 +1,32 @@
 // Numbers as a person would write them.
 
-export function number4(value: number | null | undefined): string {
+export function number4(value: number | null | undefined, digits = 4): string {
   if (value === null || value === undefined) return "–";
   if (Number.isNaN(value)) return "NaN";
   if (!Number.isFinite(value)) return value > 0 ? "+∞" : "−∞";
   const size = Math.abs(value);
   if (size !== 0 && (size < 1e-4 || size >= 1e7)) {
-    const [mantissa, exponent] = value.toExponential(3).split("e") as [string, string];
+    const [mantissa, exponent] = value.toExponential(digits - 1).split("e") as [string, string];
     return `${Number(mantissa)}e${Number(exponent)}`;
   }
   if (Number.isInteger(value)) return String(value);
-  return String(size >= 1e4 ? Math.round(value) : Number(value.toPrecision(4)));
+  return String(size >= 10 ** digits ? Math.round(value) : Number(value.toPrecision(digits)));
+}
+
+/** Shares of more unequal size are not written with the same number of decimals. */
+const APART = 100;
+
+/** A column of figures, their points below each other. `numbers` of `display/text.py` does the same. */
+export function aligned(values: readonly number[], digits: number): string[] {
+  const shown = values.map((value) => (Number.isFinite(value) ? number4(value, digits) : "–"));
+  const plain = shown.filter((_, at) => Number.isFinite(values[at]));
+  const sizes = values.filter((value) => Number.isFinite(value) && value !== 0).map(Math.abs);
+  const most = Math.max(...sizes);
+  if (!sizes.length || most > APART * Math.min(...sizes) || plain.some((text) => text.includes("e"))) {
+    return shown;
+  }
+  const decimals = Math.max(...plain.map((text) => text.split(".")[1]?.length ?? 0));
+  return values.map((value, at) => (Number.isFinite(value) ? value.toFixed(decimals) : shown[at]!));
 }
 
 /** Characters of a tick's label that leave room beside a small plot. */

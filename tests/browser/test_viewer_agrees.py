@@ -1,0 +1,290 @@
+"""What the viewer shows is what %mleval says: the same figure, under a name that says which one."""
+
+from __future__ import annotations
+
+import base64
+import json
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+from cvtrack_magics.display.page import _BUNDLE, page_html
+from cvtrack_magics.display.text import number, numbers
+from cvtrack_magics.display.viewer.build import Frame, build_sheet
+from cvtrack_magics.tasks.evaluate import measure
+from cvtrack_magics.tasks.predictions import Predictions
+from cvtrack_magics.vision.evaluation import Evaluation
+from tests.display.pages import needs_chromium
+from tests.lab import chromium
+
+pytestmark = [pytest.mark.lab, *needs_chromium]
+
+SETS = 48
+NAMES = ("ant", "bee", "cat", "dog", "elk", "fox", "gnu")
+SHAPE = (12, 16)
+
+# One page stays open; each set is put into it as a page of its own would begin.
+FEED = """async ([sheet, packs, bundle]) => {
+  document.head.querySelectorAll("style").forEach((one) => one.remove());
+  const body = document.body;
+  body.replaceChildren();
+  const add = (name, fields, text) => {
+    const node = Object.assign(document.createElement(name), fields);
+    node.textContent = text;
+    body.append(node);
+    return node;
+  };
+  add("div", { id: "grid" }, "");
+  add("script", { type: "application/json", id: "sheet" }, sheet);
+  packs.forEach((pack, at) => {
+    add("script", { type: "text/plain" }, pack).dataset.pack = String(at);
+  });
+  add("script", {}, bundle);
+  const frame = () => new Promise((done) => requestAnimationFrame(done));
+  for (let at = 0; at < 300; at += 1) {
+    await frame();
+    const panel = document.querySelector(".panel");
+    if (panel && panel.childElementCount) break;
+  }
+  await frame();
+}"""
+READ = """() => {
+  const texts = (css) => [...document.querySelectorAll(css)].map((one) => one.textContent);
+  const names = texts(".figures dt"), values = texts(".figures dd");
+  const bars = [...document.querySelectorAll(".bar")].map(
+    (one) => [one.querySelector(".bar-name").textContent, one.querySelector("b").textContent]);
+  return {
+    figures: Object.fromEntries(names.map((name, at) => [name, values[at]])),
+    bars: Object.fromEntries(bars),
+    area: texts(".area")[0] ?? "",
+    cells: texts(".cell title").length,
+  };
+}"""
+CHOOSE = """async ([label, option]) => {
+  const found = [...document.querySelectorAll("select")].find(
+    (one) => one.getAttribute("aria-label") === label);
+  found.value = [...found.options].find((one) => one.textContent === option).value;
+  found.dispatchEvent(new Event("change", { bubbles: true }));
+  await new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
+}"""
+
+
+class Opened:
+    """The viewer with a set in it."""
+
+    def __init__(self, page: Any) -> None:
+        self.page = page
+        self.bundle = _BUNDLE.read_text(encoding="utf-8")
+        empty = build_sheet([Frame(classes(np.random.default_rng(0), 3, np.float32))], limit=10**6)
+        page.set_content(page_html(empty.document, empty.packs))
+
+    def show(self, predictions: Predictions, threshold: float | None) -> None:
+        settings = {} if threshold is None else {"threshold": threshold}
+        sheet = build_sheet([Frame(predictions)], limit=10**7, settings=settings)
+        packs = [base64.b64encode(pack).decode() for pack in sheet.packs]
+        self.page.evaluate(FEED, [json.dumps(sheet.document), packs, self.bundle])
+
+    def read(self) -> dict[str, Any]:
+        return dict(self.page.evaluate(READ))
+
+    def choose(self, label: str, option: str) -> None:
+        self.page.evaluate(CHOOSE, [label, option])
+
+
+@pytest.fixture(scope="module")
+def opened() -> Iterator[Opened]:
+    with chromium() as browser:
+        yield Opened(browser.new_page(viewport={"width": 1280, "height": 800}))
+
+
+# -- sets
+
+
+def pictures(count: int) -> Any:
+    return np.zeros((count, *SHAPE, 3), np.uint8)
+
+
+def coarse(rng: Any, values: Any, kind: Any) -> Any:
+    """Return values of which half are tenths: many are equal, and some lie on a threshold."""
+    values = np.asarray(values, np.float64)
+    rounded = np.round(values, 1)
+    return np.where(rng.random(values.shape) < 0.5, rounded, values).astype(kind)
+
+
+def classes(rng: Any, count: int, kind: Any) -> Predictions:
+    size = int(rng.integers(12, 40))
+    truth = rng.integers(0, max(2, count - 1), size)  # often a class has no sample
+    table = rng.random((size, count)) + 0.6 * np.eye(count)[truth]
+    table /= table.sum(axis=1, keepdims=True)
+    if count == 2:
+        table[:, 1] = coarse(rng, table[:, 1], np.float64)
+        table[:, 0] = 1 - table[:, 1]
+        table[:3] = 0.5
+    table = table.astype(kind)
+    if rng.random() < 0.4:
+        table[-2:] = np.nan
+    truth[3] = -1
+    return Predictions.classification(
+        pictures(size), truth, probabilities=table, classes=NAMES[:count]
+    )
+
+
+def some_boxes(rng: Any, count: int, kind: Any) -> Any:
+    low = rng.integers(0, 9, (count, 2))
+    return np.concatenate((low, low + rng.integers(2, 6, (count, 2))), axis=1).astype(kind)
+
+
+def masks_of(boxes: Any) -> Any:
+    masks = np.zeros((len(boxes), *SHAPE), bool)
+    for mask, (left, top, right, bottom) in zip(masks, boxes.astype(int), strict=True):
+        mask[top:bottom, left:right] = True
+        mask[top, left] = False
+    return masks
+
+
+def objects(rng: Any, kind: Any, instance: bool) -> Predictions:
+    truths, found = [], []
+    for _ in range(int(rng.integers(4, 12))):
+        true = some_boxes(rng, int(rng.integers(0, 6)), kind)
+        labels = rng.integers(0, 3, len(true))
+        moved = np.clip(true + rng.integers(-1, 2, true.shape), 0, 15)
+        moved[:, 2:] = np.maximum(moved[:, 2:], moved[:, :2] + 1)
+        moved[:, 3] = np.minimum(moved[:, 3], 12)
+        moved[:, 1] = np.minimum(moved[:, 1], 11)
+        many = 120 if rng.random() < 0.05 else 4  # COCO looks at the first 100 of a class
+        extra = some_boxes(rng, int(rng.integers(0, many)), kind)
+        said = np.concatenate((moved, moved[:1], extra)).astype(kind)
+        named = np.concatenate(
+            (labels, labels[:1], rng.integers(0, 4 if many == 4 else 1, len(extra)))
+        )
+        truths.append({"boxes": true, "labels": labels})
+        scores = coarse(rng, rng.random(len(said)), kind)
+        scores[rng.random(len(said)) < 0.05] = np.nan
+        found.append({"boxes": said, "labels": named, "scores": scores})
+        if not instance:
+            truths[-1]["iscrowd"] = rng.random(len(true)) < 0.15
+            truths[-1]["ignore"] = rng.random(len(true)) < 0.15
+    if instance:
+        for one in (*truths, *found):
+            one["masks"] = masks_of(one["boxes"])
+    make = Predictions.instance if instance else Predictions.detection
+    return make(pictures(len(truths)), truths, found, classes=NAMES[:4], box_format="xyxy")
+
+
+def labels(rng: Any) -> Predictions:
+    size = int(rng.integers(3, 8))
+    truth = rng.integers(0, 4, (size, *SHAPE))
+    truth[truth == 3] = 255
+    logits = rng.random((size, 5, *SHAPE)) + 0.5 * np.moveaxis(np.eye(5)[truth % 5], -1, 1)
+    logits[:, 4] -= 1  # a class that nobody predicts
+    if rng.random() < 0.5:
+        logits[0, :, :2] = np.nan
+    return Predictions.semantic(pictures(size), truth, logits=logits, classes=NAMES[:5], ignore=255)
+
+
+def anomalies(rng: Any, kind: Any) -> Predictions:
+    size = int(rng.integers(8, 40))
+    truth = rng.integers(0, 2, size)
+    truth[:2] = 0, 1
+    if rng.random() < 0.2:
+        truth[:] = 0
+    scores = coarse(rng, np.clip(0.4 * truth + 0.7 * rng.random(size), 0, 1), kind)
+    scores[rng.random(size) < 0.05] = np.nan
+    scores[rng.random(size) < 0.05] = np.inf
+    return Predictions.anomaly(pictures(size), truth, scores)
+
+
+def made(at: int) -> tuple[Predictions, float | None]:
+    """Return a set and the threshold that somebody asked for."""
+    rng = np.random.default_rng(at)
+    kind = (np.float32, np.float64)[at // 6 % 2]
+    threshold = (None, 0.7, None, 0.5)[at // 12 % 4]
+    make = (
+        lambda: classes(rng, 2, kind),
+        lambda: classes(rng, int(rng.integers(3, 8)), kind),
+        lambda: objects(rng, kind, False),
+        lambda: objects(rng, kind, True),
+        lambda: labels(rng),
+        lambda: anomalies(rng, kind),
+    )[at % 6]
+    predictions = make()
+    # Of more than two classes, and of pixels, a threshold decides nothing.
+    return predictions, threshold if at % 6 not in (1, 4) else None
+
+
+# -- what is expected
+
+
+def written(value: float) -> str:
+    return number(float(value)) if math.isfinite(value) else "–"
+
+
+def column(values: dict[str, float]) -> dict[str, str]:
+    texts = numbers([None if math.isnan(value) else value for value in values.values()])
+    return {name: text or "–" for name, text in zip(values, texts, strict=True)}
+
+
+COUNTS = {"Precision": "precision", "Recall": "recall", "F1": "F1"}
+FIGURES = {
+    "classification": {
+        "Accuracy": "top1_acc",
+        "Macro precision": "precision",
+        "Macro recall": "recall",
+        "Macro F1": "macro_f1",
+    },
+    "detection": {"mAP50": "mAP50", **COUNTS},
+    "instance": {"Mask mAP50": "mask_AP50", **COUNTS},
+    "anomaly": COUNTS,
+    "semantic": {"mIoU": "mIoU", "Pixel accuracy": "pixel_acc", "Mean Dice": "mean_dice"},
+}
+
+
+def differences(opened: Opened, predictions: Predictions, threshold: float | None) -> list[str]:
+    found = measure(predictions, threshold=threshold, resamples=0)
+    opened.show(predictions, threshold)
+    seen = opened.read()
+    wrong = []
+
+    def expect(what: str, shown: Any, wanted: Any) -> None:
+        if shown != wanted:
+            wrong.append(f"{what}: the viewer has {shown}, %mleval {wanted}")
+
+    for name, metric in FIGURES[found.task].items():
+        expect(name, seen["figures"].get(name), written(found.metrics[metric]))
+    curves(opened, found, expect)
+    if found.task != "anomaly":
+        bars(opened, found, expect)
+    return wrong
+
+
+def curves(opened: Opened, found: Evaluation, expect: Any) -> None:
+    for curve in found.curves:
+        if curve.kind == "reliability":
+            continue
+        if found.task == "anomaly" or len(found.classes) == 2:
+            opened.choose("Curve", curve.kind.upper())
+        else:
+            opened.choose("Curve of", curve.name)
+        name = "AUROC" if curve.kind == "roc" else "AP"
+        expect(
+            f"{curve.kind} of {curve.name}", opened.read()["area"], f"{name} {written(curve.area)}"
+        )
+
+
+def bars(opened: Opened, found: Evaluation, expect: Any) -> None:
+    names = {"IoU": "IoU", "f1": "F1", "precision": "precision", "recall": "recall", "AP50": "AP"}
+    for figure, values in found.per_class.items():
+        if figure not in names:
+            continue
+        if found.task != "semantic":
+            opened.choose("Bars show", names[figure])
+        wanted = column(dict(zip(found.classes, map(float, values), strict=True)))
+        expect(figure, opened.read()["bars"], wanted)
+
+
+def test_48_random_sets_have_the_figures_of_mleval(opened: Opened) -> None:
+    wrong = {at: differences(opened, *made(at)) for at in range(SETS)}
+    assert {at: found for at, found in wrong.items() if found} == {}
