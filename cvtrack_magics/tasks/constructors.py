@@ -10,6 +10,7 @@ from cvtrack_magics.tasks.base import Detections, Task
 from cvtrack_magics.tasks.class_ids import refuse_bare
 from cvtrack_magics.tasks.class_names import class_names
 from cvtrack_magics.tasks.classification.parse import read_anomalies, read_classes
+from cvtrack_magics.tasks.detection.doubts import of_other_form
 from cvtrack_magics.tasks.detection.parse import Form, read_boxes, read_names
 from cvtrack_magics.tasks.kind import task_named
 from cvtrack_magics.tasks.samples import Samples
@@ -342,5 +343,6 @@ def _objects(
     refuse_bare(truth, "truth", mine.labels, theirs.labels)
     refuse_bare(said, "predictions", theirs.labels, mine.labels)
     names = read_names(classes, mine, theirs)
+    notes += of_other_form(mine, theirs)
     task: Task = "instance" if form.masked else "detection"
     return made(cls, common, task, names, Detections(mine, theirs), notes=notes)

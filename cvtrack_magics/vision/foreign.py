@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import math
 import stat
 import warnings
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +26,7 @@ ORIENTATION = 0x0112  # EXIF's tag: 1 is upright
 TURNED = (
     "{:,} of {:,} pictures are stored turned (EXIF orientation); they are taken as they are stored."
 )
+_GZIP = b"\x1f\x8b"
 TEXT_LIMIT = 4_000_000_000
 """Bytes of a JSON file; may be set higher."""
 COORDINATE_LIMIT = 1e6
@@ -83,17 +86,29 @@ def read_json(path: Path, what: str) -> Any:
     Raises
     ------
     UsageProblem
-        There is none, it is no JSON, or nested too deeply.
+        There is none, it is no JSON (nor JSON within gzip), or nested too deeply.
     """
     if regular(path, what).stat().st_size > TEXT_LIMIT:
         raise UsageProblem(f"{what}: {shown(str(path))} is over {TEXT_LIMIT / 1e9:g} GB.")
     try:
-        return json.loads(path.read_text(encoding="utf-8-sig"))
+        return json.loads(_content(path, what).decode("utf-8-sig"))
     except RecursionError:
         raise UsageProblem(f"{what}: {shown(str(path))} is nested too deeply.") from None
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, EOFError, zlib.error) as error:
         said = str(error).split("\n", 1)[0][:120]
         raise UsageProblem(f"{what}: {shown(str(path))} is no JSON file ({said}).") from None
+
+
+def _content(path: Path, what: str) -> bytes:
+    """Return a file's bytes, unpacked where they are gzip's, whatever the file is called."""
+    with path.open("rb") as file:
+        if file.read(2) != _GZIP:
+            return path.read_bytes()
+    with gzip.open(path) as packed:
+        content = packed.read(TEXT_LIMIT + 1)
+    if len(content) > TEXT_LIMIT:
+        raise UsageProblem(f"{what}: {shown(str(path))} is over {TEXT_LIMIT / 1e9:g} GB unpacked.")
+    return content
 
 
 def below(folder: Path, name: Any, what: str) -> Path:

@@ -9,9 +9,12 @@ import numpy as np
 
 from cvtrack_magics.tasks.detection.ignored import unknown_flags
 from cvtrack_magics.vision.arrays import Array
+from cvtrack_magics.vision.boxes import Boxes
 from cvtrack_magics.vision.masks import Mask
 
 _OUTSIDE = 0.1  # of the boxes; a few, or an edge beyond the picture, is usual
+_FEW, _MANY = 5, 2000  # true boxes to tell a form by
+_NEAR, _NEARER = 0.4, 0.15  # mean IoU in the other form, and how much more than as read
 _UNREAD = {
     **dict.fromkeys(("keypoints", "gt_keypoints", "pred_keypoints", "pose_keypoints"), "points"),
     **dict.fromkeys(("angle", "angles", "obb", "rboxes", "xyxyxyxy", "rotated_boxes"), "angles"),
@@ -117,6 +120,59 @@ def _of_places(what: str, boxes: Sequence[Array], sizes: Array) -> list[str]:
         f"{what}: {outside:,} of {count:,} boxes have their centre outside of their picture; are "
         "they in the pixels of another size?"
     ]
+
+
+def of_other_form(truth: Boxes, said: Boxes) -> list[str]:
+    """Say that boxes lie on each other only where those of one side are read in another form.
+
+    Corners and a corner with a size are told apart by nothing else where all stay in the picture.
+    """
+    near = _nearness(truth, said.xyxy, truth.xyxy, said)
+    if near is None:
+        return []
+    for what, boxes in (("predictions", said), ("truth", truth)):
+        for name, form in (("x, y, width, height", _as_sizes), ("corners", _as_corners)):
+            other = form(boxes.xyxy)
+            pair = (other, truth.xyxy) if what == "predictions" else (said.xyxy, other)
+            found = _nearness(truth, *pair, said)
+            if found is not None and found >= max(_NEAR, near + _NEARER):
+                return [
+                    f"{what}: read as {name}, the boxes lie on those of the other side (mean "
+                    f"IoU {found:.2f}), as they were read they do not ({near:.2f}); is "
+                    "box_format right?"
+                ]
+    return []
+
+
+def _nearness(truth: Boxes, said_corners: Array, true_corners: Array, said: Boxes) -> float | None:
+    """Return the mean of each true box's best IoU, or None where there is little to tell by."""
+    best: list[float] = []
+    for image in range(len(truth)):
+        mine = true_corners[truth.rows(image)].astype(np.float64)
+        theirs = said_corners[said.rows(image)].astype(np.float64)
+        if not len(mine) or not len(theirs):
+            continue
+        low = np.maximum(mine[:, None, :2], theirs[None, :, :2])
+        high = np.minimum(mine[:, None, 2:], theirs[None, :, 2:])
+        both = np.prod(np.clip(high - low, 0, None), axis=2)
+        areas = [
+            np.prod(np.clip(part[:, 2:] - part[:, :2], 0, None), axis=1) for part in (mine, theirs)
+        ]
+        either = areas[0][:, None] + areas[1][None] - both
+        best += (both / np.where(either > 0, either, 1)).max(axis=1).tolist()
+        if len(best) >= _MANY:
+            break
+    return float(np.mean(best)) if len(best) >= _FEW else None
+
+
+def _as_sizes(corners: Array) -> Array:
+    """Return boxes whose last two numbers were sizes, and were read as corners."""
+    return np.concatenate((corners[:, :2], corners[:, :2] + corners[:, 2:]), axis=1)
+
+
+def _as_corners(corners: Array) -> Array:
+    """Return boxes whose last two numbers were corners, and were read as sizes."""
+    return np.concatenate((corners[:, :2], corners[:, 2:] - corners[:, :2]), axis=1)
 
 
 def _of_scores(scores: Sequence[Any]) -> list[str]:

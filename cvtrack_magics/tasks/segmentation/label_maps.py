@@ -19,6 +19,8 @@ Labels = npt.NDArray[np.int64]
 _LOST = -(2**31)  # of a prediction while it is read; no data set has such a label
 _FAR = 50  # labels that nothing has before the next: void, an id, grey values
 _MANY = 1000  # classes that no data set has without names
+_UNUSUAL = (254, 253, 99, 100)
+"""Labels that some tools and data sets give to such pixels."""
 _VOIDS = (255, 65535)
 """Labels that data sets give to pixels of no class (an unsigned -1)."""
 
@@ -61,7 +63,7 @@ def read_segments(
     if classes is None:
         used = _used(true_maps, said_maps, len(names), ignore)
         _refuse_ids(used)
-        notes += _of_gaps(used) if ignore is None else []
+        notes += _of_gaps(used, ignore)
     void = 255 if len(names) <= 255 and (ignore or 0) < 256 else 65535
     lost = any((plane == _LOST).any() for plane in said_maps)
     stored = void if ignore is not None and ignore < 0 else ignore
@@ -121,14 +123,15 @@ def _refuse_ids(used: Sequence[int]) -> None:
         )
 
 
-def _of_gaps(used: Sequence[int]) -> list[str]:
+def _of_gaps(used: Sequence[int], ignore: int | None) -> list[str]:
     """Say which labels lie so far above all others that they may be no classes."""
     last = max((at for at in range(1, len(used)) if used[at] - used[at - 1] > _FAR), default=0)
     if not last:
         return []
     if last == len(used) - 1:
         high = used[last]
-        return [f"Label {high} was read as a class; if its pixels do not count, say ignore={high}."]
+        how = f"say ignore={high}" if ignore is None else f"give them the label {ignore} too"
+        return [f"Label {high} was read as a class; if its pixels do not count, {how}."]
     return [
         f"Labels from {used[last]} on were read as classes, {used[last - 1]} comes before; "
         "if they are none, give the class of each pixel."
@@ -203,8 +206,10 @@ def _names(
     highest = max(highest, predicted)
     names = class_names(classes, highest + 1)
     if highest >= len(names):
-        void = highest in _VOIDS and ignore is None
-        hint = f"Say ignore={highest}." if void else "Labels begin at 0."
+        lone = not any((plane == highest - 1).any() for plane in true_maps)
+        void = highest in _VOIDS or (highest in _UNUSUAL and lone)
+        how = f"Say ignore={highest}." if ignore is None else f"Give its pixels the label {ignore}."
+        hint = how if void else "Labels begin at 0."
         if highest >= _MANY and not void:
             hint = "Give the class of each pixel where these are ids of objects, as ids // 1000."
         raise UsageProblem(f"semantic: label {highest} is beyond the {len(names)} classes.", hint)
