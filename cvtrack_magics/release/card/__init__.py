@@ -3,8 +3,10 @@
 from cvtrack_magics.release.card.build import Card, blanks_of, card_of, known_words
 from cvtrack_magics.release.card.human_sections import (
     CARD_PATH,
+    FACTS_TAG,
     PROMPTS,
     Words,
+    digests_of_facts,
     edited_words,
     questions,
     read_words,
@@ -12,11 +14,13 @@ from cvtrack_magics.release.card.human_sections import (
 
 __all__ = [
     "CARD_PATH",
+    "FACTS_TAG",
     "PROMPTS",
     "Card",
     "Words",
     "blanks_of",
     "card_of",
+    "digests_of_facts",
     "edited_words",
     "known_words",
     "questions",

@@ -10,11 +10,14 @@ from cvtrack_magics.release.card.escape import code, one_line, text
 from cvtrack_magics.release.card.front_matter import front_matter
 from cvtrack_magics.release.card.human_sections import (
     BLANK,
+    FACTS_TAG,
     OPTIONAL,
     PROMPTS,
     Words,
     mark_of,
     read_words,
+    stray_of,
+    with_notes,
     without_secrets,
     wrapped,
 )
@@ -109,6 +112,8 @@ def known_words(
     for holder in (candidate, previous):
         if holder is not None and CARD in holder.texts:
             found = found.over(read_words(holder.texts[CARD]))
+    own = stray_of(candidate.texts.get(CARD, ""), candidate.tags.get(FACTS_TAG, ""))
+    found = with_notes(found, own)
     return found
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import NamedTuple
@@ -36,6 +37,7 @@ PROMPTS: tuple[Prompt, ...] = (
 )
 OPTIONAL = "notes"
 BLANK = "*Not yet written.*"
+FACTS_TAG = "cvtrack.card_facts"  # of a run: which lines of its card are facts
 _TOP = (
     "# In your words: ",
     "<!-- Write between the markers of each section, then type the same %mlcard again. -->",
@@ -126,13 +128,55 @@ def read_words(text: str, *, strict: bool = False) -> Words:
     UsageProblem
         A section has lost its end or occurs twice, or what ``strict`` refuses.
     """
-    lines = text.removeprefix("\ufeff").replace("\r\n", "\n").split("\n")
-    first = next((found for line in lines if (found := _BEGIN.match(line))), None)
+    lines = _lines(text)
+    first = next((found for line in lines if (found := _BEGIN.match(line.strip()))), None)
     words, outside = _marked(lines, first["mark"]) if first else (_headed(lines, strict), [])
     if strict:
         _refuse_stray(outside)
         _refuse_open_code(words)
     return words
+
+
+def _lines(text: str) -> list[str]:
+    return text.removeprefix("\ufeff").replace("\r\n", "\n").split("\n")
+
+
+def digests_of_facts(card: str) -> str:
+    """Return a short digest of each line of a card that no person wrote, beside each other."""
+    return " ".join(dict.fromkeys(_short(line) for line in _outside(card) if line.strip()))
+
+
+def stray_of(card: str, digests: str) -> str:
+    """Return what a person wrote into a card beside the sections that are there for it.
+
+    Parameters
+    ----------
+    card : str
+        As it is now.
+    digests : str
+        Of the lines that were written of facts, as :func:`digests_of_facts` gave them; without
+        them nothing is known.
+    """
+    known = set(digests.split())
+    lines = [line if _short(line) not in known else "" for line in _outside(card)]
+    return re.sub(r"\n{3,}", "\n\n", _trimmed(lines)) if known else ""
+
+
+def with_notes(words: Words, stray: str) -> Words:
+    """Return words with what was written beside them among the notes, once."""
+    if not stray or stray in words.notes:
+        return words
+    return replace(words, notes="\n\n".join(part for part in (words.notes, stray) if part))
+
+
+def _outside(card: str) -> list[str]:
+    lines = _lines(card)
+    first = next((found for line in lines if (found := _BEGIN.match(line.strip()))), None)
+    return _marked(lines, first["mark"])[1] if first else []
+
+
+def _short(line: str) -> str:
+    return hashlib.sha256(line.strip().encode("utf-8", "replace")).hexdigest()[:8]
 
 
 def _marked(lines: list[str], mark: str) -> tuple[Words, list[str]]:
@@ -141,14 +185,16 @@ def _marked(lines: list[str], mark: str) -> tuple[Words, list[str]]:
     known = {prompt.key: prompt for prompt in PROMPTS}
     at = 0
     while at < len(lines):
-        begin = _BEGIN.match(lines[at])
+        begin = _BEGIN.match(lines[at].strip())
         if begin is None or begin["mark"] != mark or begin["key"] not in known:
+            _refuse_lone_end(lines[at], mark, known)
             outside.append(lines[at])
             at += 1
             continue
         prompt = known[begin["key"]]
         end = f"<!-- cvtrack:end {prompt.key} {mark} -->"
-        if end not in lines[at:]:
+        ends = [place for place in range(at, len(lines)) if lines[place].strip() == end]
+        if not ends:
             raise UsageProblem(
                 f"The section {prompt.title!r} of the card has no end.", f"Put back: {end}"
             )
@@ -156,10 +202,19 @@ def _marked(lines: list[str], mark: str) -> tuple[Words, list[str]]:
             raise UsageProblem(
                 f"The section {prompt.title!r} occurs twice in the card.", "Leave one of them."
             )
-        stop = lines.index(end, at)
+        stop = ends[0]
         found[prompt.key] = _written(lines[at + 1 : stop], prompt)
         at = stop + 1
     return Words(**found), outside
+
+
+def _refuse_lone_end(line: str, mark: str, known: Mapping[str, Prompt]) -> None:
+    found = re.fullmatch(rf"<!-- cvtrack:end ([a-z_]+) {mark} -->", line.strip())
+    if found and found[1] in known:
+        raise UsageProblem(
+            f"The section {known[found[1]].title!r} of the card has no beginning.",
+            f"Put back: <!-- cvtrack:begin {found[1]} {mark} -->",
+        )
 
 
 def _written(inside: list[str], prompt: Prompt) -> str:
@@ -240,7 +295,7 @@ def _refuse_open_code(words: Words) -> None:
             )
 
 
-def edited_words(path: Path, name: str, known: Words) -> Words | None:
+def edited_words(path: Path, name: str, known: Words, digests: str = "") -> Words | None:
     """Read the file that a person edits; write it with the questions where there is none.
 
     Parameters
@@ -251,6 +306,8 @@ def edited_words(path: Path, name: str, known: Words) -> Words | None:
         What the card is of, for the file's first line.
     known : Words
         What an earlier card says; the new file holds it, to be edited.
+    digests : str
+        Of the card's lines of facts, where the file is a whole card.
 
     Returns
     -------
@@ -274,7 +331,8 @@ def edited_words(path: Path, name: str, known: Words) -> Words | None:
         raise UsageProblem(
             f"{str(path)!r} cannot be used: {error.strerror}.", "Name another file with --edit."
         ) from None
-    return read_words(text, strict=True)
+    words = read_words(text, strict=True)
+    return with_notes(words, stray_of(text, digests)) if text.startswith("---") else words
 
 
 def without_secrets(words: Words) -> Words:

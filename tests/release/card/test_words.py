@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import fields
 from pathlib import Path
 
@@ -10,7 +11,15 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from cvtrack_magics.errors import UsageProblem
-from cvtrack_magics.release.card import Words, card_of, edited_words, questions, read_words
+from cvtrack_magics.release.card import (
+    FACTS_TAG,
+    Words,
+    card_of,
+    digests_of_facts,
+    edited_words,
+    questions,
+    read_words,
+)
 from cvtrack_magics.release.card.human_sections import BLANK, PROMPTS, mark_of
 from tests.release.card.candidates import WORDS, good, with_card
 
@@ -129,3 +138,76 @@ def test_a_whole_card_can_be_edited_too(tmp_path: Path) -> None:
 
 def test_every_section_is_a_field() -> None:
     assert [prompt.key for prompt in PROMPTS] == [field.name for field in fields(Words)]
+
+
+KEPT = Words(limitations="Not at night.", notes="See the wiki.")
+
+
+def _changed(text: str, how: str) -> str:
+    """Return a card as an editor or a person leaves it."""
+    begin, end = (f"<!-- cvtrack:{at} limitations {mark_of(KEPT)} -->" for at in ("begin", "end"))
+    line = "A person's line."
+    return {
+        "nothing": text,
+        "CRLF": text.replace("\n", "\r\n"),
+        "BOM": f"\ufeff{text}",
+        "spaces": text.replace(begin, f"  {begin} ").replace(end, f"{end}\t"),
+        "between": text.replace("## Performance\n", f"## Performance\n\n{line}\n"),
+        "between, CRLF": text.replace("## Data\n", f"## Data\n{line}\n").replace("\n", "\r\n"),
+        "at the end": f"{text}\n{line}\n",
+        "at the top": text.replace("# Model card", f"{line}\n\n# Model card", 1),
+        "a fact": text.replace("## Environment", f"## Environment {line}", 1),
+        "no end": text.replace(f"{end}\n", ""),
+        "no begin": text.replace(f"{begin}\n", ""),
+        "doubled": text.replace(f"{end}\n", f"{end}\n{begin}\n{end}\n"),
+        "begin doubled": text.replace(f"{begin}\n", f"{begin}\n{begin}\n"),
+    }[how]
+
+
+@pytest.mark.parametrize(
+    "how",
+    ["nothing", "CRLF", "BOM", "spaces", "between", "between, CRLF", "at the end", "at the top"],
+)
+def test_words_beside_the_sections_of_a_card_are_kept_as_notes(how: str, tmp_path: Path) -> None:
+    made = card_of(good(), words=KEPT).markdown
+    text = _changed(made, how)
+    stray = "A person's line." in text
+    facts = {FACTS_TAG: digests_of_facts(made)}
+    there = with_card(good(), text)
+    there = dataclasses.replace(there, tags={**there.tags, **facts})
+    again = card_of(there)
+    assert again.words.limitations == KEPT.limitations
+    assert again.words.notes == KEPT.notes + "\n\nA person's line." * stray
+    assert again.markdown.count("A person's line.") == stray
+    other = card_of(there, words=Words(notes="Of a file."))
+    assert other.words.notes == "Of a file." + "\n\nA person's line." * stray
+    file = tmp_path / "card.md"
+    file.write_bytes(text.encode())
+    if how != "at the top":
+        edited = edited_words(file, "x", Words(), facts[FACTS_TAG])
+        assert edited is not None
+        assert edited.notes == again.words.notes
+    once_more = with_card(good(), again.markdown)
+    facts = {FACTS_TAG: digests_of_facts(again.markdown)}
+    once_more = dataclasses.replace(once_more, tags={**once_more.tags, **facts})
+    assert card_of(once_more).markdown == again.markdown
+
+
+@pytest.mark.parametrize(
+    ("how", "said"),
+    [
+        ("no end", "'Limitations' of the card has no end"),
+        ("no begin", "'Limitations' of the card has no beginning"),
+        ("doubled", "'Limitations' occurs twice"),
+    ],
+)
+def test_a_marker_that_is_lost_or_doubled_loses_no_words(how: str, said: str) -> None:
+    text = _changed(card_of(good(), words=KEPT).markdown, how)
+    for strict in (False, True):
+        with pytest.raises(UsageProblem, match=said):
+            read_words(text, strict=strict)
+
+
+def test_a_doubled_beginning_is_part_of_the_words() -> None:
+    text = _changed(card_of(good(), words=KEPT).markdown, "begin doubled")
+    assert read_words(text).limitations.endswith("Not at night.")
