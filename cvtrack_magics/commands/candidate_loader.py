@@ -19,11 +19,12 @@ from cvtrack_magics.artifacts.paths import (
     is_samples,
     samples_path,
 )
-from cvtrack_magics.errors import UnreadableArtifact
+from cvtrack_magics.errors import UnreadableArtifact, UsageProblem
 from cvtrack_magics.release.facts import Candidate, DataFact, EvaluationFacts, Point
 from cvtrack_magics.run.current import get_session
 from cvtrack_magics.run.model_reference import Found, find
 from cvtrack_magics.store.evidence import altered_evidence
+from cvtrack_magics.store.recorded_files import changed_files, is_held
 from cvtrack_magics.store.registry import Version
 from cvtrack_magics.store.run_reader import StoredRun, read_run
 from cvtrack_magics.store.uris import absolute
@@ -42,6 +43,13 @@ def candidate_of(reference: str, *, version: str = "", run: str = "") -> Candida
 
 def gather(found: Found) -> Candidate:
     """Read a run, and put its version beside it."""
+    version = found.version
+    if version is not None and not found.run_id:
+        raise UsageProblem(
+            f"Version {version.version} of {version.name!r} does not say which run it was made "
+            "of, and nothing else speaks of it.",
+            "Register it with the run_id of its training.",
+        )
     session = get_session()
     uri = absolute(session.tracking.uri)
     stored = read_run(uri, found.run_id, _wanted)
@@ -66,12 +74,16 @@ def candidate_from(stored: StoredRun, place: str = "", version: Version | None =
             for item in stored.inputs
         ),
         files=stored.files,
-        texts={path: text for path, text in stored.texts.items() if not is_samples(path)},
+        texts={path: text for path, text in stored.texts.items() if _is_read(path)},
         evaluations=dict(evaluations_of(stored.texts)),
         version=version,
         store=place,
         altered=altered_evidence(stored.texts, stored.files, stored.tags),
+        changed=changed_files(stored.texts, stored.tags),
     )
+
+
+_READ = (*_ENDINGS, *_NAMES)
 
 
 def _wanted(path: str, size: int) -> bool:
@@ -80,7 +92,14 @@ def _wanted(path: str, size: int) -> bool:
         return size <= SMALL
     if folder == EVALUATION:
         return path.endswith(".json") and size <= TABLES
+    if is_held(path):
+        return size <= TABLES
     return folder in _FOLDERS and path.endswith(_ENDINGS) and size <= SMALL
+
+
+def _is_read(path: str) -> bool:
+    """Whether a judge reads a text, which may have been read for its digest alone."""
+    return not is_samples(path) and path.endswith(_READ)
 
 
 def evaluations_of(texts: Mapping[str, str]) -> Iterator[tuple[str, EvaluationFacts]]:

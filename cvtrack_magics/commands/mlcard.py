@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cvtrack_magics.artifacts.paths import CARD
+from cvtrack_magics.artifacts.paths import CARD, ENVIRONMENT
 from cvtrack_magics.commands.candidate_loader import gather
 from cvtrack_magics.commands.definition import Arg, command
 from cvtrack_magics.commands.mlload import check_files
@@ -16,6 +16,7 @@ from cvtrack_magics.records import Artifact, Record, Tag
 from cvtrack_magics.run.current import get_session
 from cvtrack_magics.run.model_reference import Found, find, registry
 from cvtrack_magics.run.recording import stored, target_of
+from cvtrack_magics.store.recorded_files import card_tag
 
 if TYPE_CHECKING:
     from cvtrack_magics.display.markdown_view import Marked
@@ -55,22 +56,30 @@ def mlcard(reference: str = "", *, version: str = "", edit: str = "", licence: s
         %mlcard digits --edit MODEL_CARD.md
     """
     from cvtrack_magics.display.markdown_view import Marked
-    from cvtrack_magics.release.card import card_of, edited_words, known_words
+    from cvtrack_magics.release.card import FACTS_TAG, card_of, edited_words, known_words
 
     found = found_or_open(reference, version, "%mlcard")
     check_files(found.version)
     candidate = gather(found)
     if candidate.altered:
         raise FilesAltered(f"Of {candidate.label}, {candidate.altered}.")
+    if ENVIRONMENT in candidate.changed:
+        raise FilesAltered(f"Of {candidate.label}, {candidate.changed[ENVIRONMENT]}.")
     if licence:
         candidate = dataclasses.replace(candidate, tags={**candidate.tags, "licence": licence})
     previous = _before(found)
     words, notes = None, []
     if edit:
         path = Path(edit).expanduser()
-        words = edited_words(path, candidate.label, known_words(candidate, None, previous))
+        known = known_words(candidate, None, previous)
+        words = edited_words(path, candidate.label, known, candidate.tags.get(FACTS_TAG, ""))
         if words is None:
             notes.append(f"{edit} asks for your words: fill it in, and run this line again.")
+    if CARD in candidate.changed:
+        notes.append(
+            "The card there was changed after it was written: a person's words are kept, those "
+            "beside their sections as notes."
+        )
     card = card_of(candidate, words=words, previous=previous)
     where = _keep(found, card, CARD, {"licence": licence} if licence else {})
     notes += _blanks(card, edit)
@@ -95,17 +104,24 @@ def _before(found: Found) -> Candidate | None:
     if found.version is None:
         return None
     number = int(found.version.version)
-    earlier = [v for v in registry().versions(found.version.name) if int(v.version) < number]
+    known = registry().versions(found.version.name)
+    earlier = [v for v in known if int(v.version) < number and v.run_id]
     return gather(Found(earlier[-1].run_id, earlier[-1])) if earlier else None
 
 
 def _keep(found: Found, card: Card, path: str, tags: Mapping[str, str]) -> str:
+    from cvtrack_magics.release.card import FACTS_TAG, digests_of_facts
+
     tracking = get_session().tracking
     run = tracking.run_of(found.run_id)
     records: list[Record] = [Artifact(path, card.markdown)]
     records += [Tag(key, value) for key, value in tags.items()]
     masking = get_session().masking()
-    said = [notice.text for notice in tracking.write(run, masking.records(records))]
+    records = masking.records(records)
+    for record in list(records):
+        if isinstance(record, Artifact) and isinstance(record.content, str):
+            records += [card_tag(record.content), Tag(FACTS_TAG, digests_of_facts(record.content))]
+    said = [notice.text for notice in tracking.write(run, records)]
     said += [masking.said()] * bool(masking.said())
     where = f"Kept as {path} of run {run.name!r}."
     if found.version is not None:

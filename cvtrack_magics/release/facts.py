@@ -92,6 +92,9 @@ class Candidate:
         Content of the small JSON, YAML, text and Markdown artifacts that a release reads.
     altered : str
         What is wrong with the version's files, where they were compared with its digest.
+    changed : mapping of str to str
+        What is wrong with files that surround the run (code, environment, pages, card), by
+        path: who speaks of such a file does not believe it.
     started, ended : int
         Unix milliseconds; 0 of a run that has not ended.
     """
@@ -113,6 +116,7 @@ class Candidate:
     version: Version | None = None
     store: str = ""
     altered: str = ""
+    changed: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def source(self) -> str:

@@ -28,6 +28,7 @@ from cvtrack_magics.redact import redact
 from cvtrack_magics.run.parent_run import above
 from cvtrack_magics.store import active_run as fluent
 from cvtrack_magics.store import deferred_runs as late
+from cvtrack_magics.store.recorded_files import FileDigests
 from cvtrack_magics.store.tracking import OpenRun
 from cvtrack_magics.store.uris import absolute
 
@@ -74,6 +75,7 @@ class KeptRun:
         self._full = False
         self._told: set[str] = set()
         self.masking = session.masking()
+        self.digests = FileDigests()
         uri = run.uri if run else absolute(session.tracking.uri)
         experiment_id, experiment = self._experiment(parent.delivery.note if parent else above)
         host, pid, created = me()
@@ -233,7 +235,11 @@ class KeptRun:
         """Keep facts, and send them soon; a forked child has none to keep."""
         if os.getpid() != self.channel.pid:
             return
-        self._keep(self.masking.records(records))
+        self._keep(self._with_digests(self.masking.records(records)))
+
+    def _with_digests(self, records: Sequence[Record]) -> list[Record]:
+        # The files of a guest's run are written by others too.
+        return [*records, *([] if self.note.guest else self.digests.beside(records))]
 
     def _keep(
         self,
@@ -254,7 +260,7 @@ class KeptRun:
         """Keep the last facts and the end; a forked child ends nothing."""
         if os.getpid() != self.channel.pid:
             return
-        clean = self.masking.records(records)
+        clean = self._with_digests(self.masking.records(records))
         end = self._behind_its_points(end)
         self._keep(clean, end, self.channel.ends())
         masked = self.masking.said()

@@ -73,6 +73,7 @@ def go_on(scope: RunScope, tags: Mapping[str, str], own: frozenset[str]) -> None
     """Fit what a resumed run records from now on to what it has."""
     stretch = scope.stretch
     written = stretch.tags({k: v for k, v in tags.items() if k != RUN_KEY}, own)
+    scope.kept.digests.begin_with(stretch.earlier.tags)
     scope.add([*(Tag(*item) for item in written.items()), *resume.opening_tags(stretch.earlier)])
     scope.control.go_on_after(stretch.last_step)
     scope.albums.go_on_after(max(stretch.last_step, stretch.earlier.pictures))

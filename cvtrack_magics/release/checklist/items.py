@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 
 from cvtrack_magics.release.card.escape import one_line
@@ -86,6 +86,12 @@ class Checklist:
             "items": [asdict(each) for each in self.items],
         }
         return json.dumps(whole, indent=1, ensure_ascii=False)
+
+
+def unless_changed(made: Item, changed: Mapping[str, str], paths: Iterable[str], fix: str) -> Item:
+    """Return an item, failed where one of the files it speaks of is not as it was recorded."""
+    why = next((changed[path] for path in sorted(paths) if path in changed), "")
+    return Item(made.key, made.title, False, one_line(why), fix) if why else made
 
 
 def listed(names: Iterable[str], most: int = 6) -> str:

@@ -8,7 +8,7 @@ from cvtrack_magics.artifacts.paths import FIGURE, PICTURES, PREDICTIONS
 from cvtrack_magics.capture.data.schema import TASK_METRICS
 from cvtrack_magics.release.card.escape import one_line
 from cvtrack_magics.release.card.readers import task_of
-from cvtrack_magics.release.checklist.items import Item, item, listed
+from cvtrack_magics.release.checklist.items import Item, item, listed, unless_changed
 from cvtrack_magics.release.facts import Candidate
 
 _SUMMARY = ("best_epoch", "total_train_time_hrs")
@@ -84,9 +84,9 @@ def predictions(candidate: Candidate) -> Item:
         if path.startswith((f"{PREDICTIONS}/", f"{PICTURES}/")) and not path.startswith(FIGURE)
     ]
     found = f"{len(files)} files" if files else "none"
-    return item(
-        "pictures.predictions", "Sample predictions", bool(files), found, "%mlgrid predictions"
-    )
+    again = "%mlgrid predictions"
+    made = item("pictures.predictions", "Sample predictions", bool(files), found, again)
+    return unless_changed(made, candidate.changed, files, again)
 
 
 def confusion(candidate: Candidate) -> Item:

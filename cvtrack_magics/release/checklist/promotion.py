@@ -18,7 +18,7 @@ from cvtrack_magics.release.card.readers import (
     model_file,
     verdicts_of,
 )
-from cvtrack_magics.release.checklist.items import Item, item, listed, typed
+from cvtrack_magics.release.checklist.items import Item, item, listed, typed, unless_changed
 from cvtrack_magics.release.checklist.surroundings import digests_of
 from cvtrack_magics.release.facts import Candidate, EvaluationFacts
 from cvtrack_magics.release.gate import Missing
@@ -78,7 +78,8 @@ def card(candidate: Candidate) -> Item:
         return item("card", title, False, one_line(problem.problem), fix)
     blanks = blanks_of(words, recorded_licence(candidate))
     found = f"not yet written: {', '.join(blanks)}" if blanks else "complete"
-    return item("card", title, not blanks, found, fix)
+    made = item("card", title, not blanks, found, fix)
+    return unless_changed(made, candidate.changed, (CARD,), fix)
 
 
 def export(candidate: Candidate) -> Item:

@@ -12,7 +12,7 @@ from cvtrack_magics.artifacts.paths import CODE, DIFF, ENVIRONMENT, REQUIREMENTS
 from cvtrack_magics.errors import UnreadableArtifact
 from cvtrack_magics.release.card.escape import one_line
 from cvtrack_magics.release.card.readers import SHA256, is_training
-from cvtrack_magics.release.checklist.items import Item, item, listed, typed
+from cvtrack_magics.release.checklist.items import Item, item, listed, typed, unless_changed
 from cvtrack_magics.release.facts import Candidate
 
 _COMMIT = re.compile(r"[0-9a-f]{7,64}")
@@ -74,7 +74,8 @@ def code(candidate: Candidate) -> Item:
     files = [path for path in sorted(candidate.files) if path.startswith(f"{CODE}/")]
     held = [path for path in files if path != DIFF]
     if held:
-        return item("code", "Code", True, listed((one_line(path, 60) for path in held), 3), "")
+        made = item("code", "Code", True, listed((one_line(path, 60) for path in held), 3), "")
+        return unless_changed(made, candidate.changed, held, again(candidate))
     script = candidate.source
     committed = git(candidate)
     if script.endswith(".py") and committed.passed:
@@ -99,7 +100,9 @@ def git(candidate: Candidate) -> Item:
         found = f"{commit[:12]} with changes that are not recorded"
         return item("git", title, False, found, f"!git commit -a, then {again(candidate)}")
     state = f"with changes in {DIFF}" if dirty == "true" else "and no changes"
-    return item("git", title, True, f"{commit[:12]} {state}", "")
+    made = item("git", title, True, f"{commit[:12]} {state}", "")
+    patch = [DIFF] if dirty == "true" else []
+    return unless_changed(made, candidate.changed, patch, again(candidate))
 
 
 def environment(candidate: Candidate) -> Item:
@@ -107,7 +110,8 @@ def environment(candidate: Candidate) -> Item:
     wanted = (REQUIREMENTS, ENVIRONMENT)
     missing = [path for path in wanted if path not in candidate.files]
     found = f"missing: {', '.join(missing)}" if missing else wanted[0]
-    return item("environment", "Environment", not missing, found, again(candidate))
+    made = item("environment", "Environment", not missing, found, again(candidate))
+    return unless_changed(made, candidate.changed, wanted, again(candidate))
 
 
 def versions(candidate: Candidate) -> Item:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from typing import Any
 
@@ -39,7 +39,8 @@ def size_mb(candidate: Candidate, rule: Rule) -> Found:
     files = _under(candidate, rule.subject)
     if not files:
         return missing("there is no such artifact")
-    return compared(sum(files.values()) / MEGABYTE, rule)
+    why = _changed(candidate, files)
+    return missing(why) if why else compared(sum(files.values()) / MEGABYTE, rule)
 
 
 def environment(candidate: Candidate, rule: Rule) -> Found:
@@ -48,6 +49,9 @@ def environment(candidate: Candidate, rule: Rule) -> Found:
     from packaging.utils import canonicalize_name
     from packaging.version import InvalidVersion, Version
 
+    why = _changed(candidate, (ENVIRONMENT,))
+    if why:
+        return missing(why)
     try:
         known = read_from(candidate.texts, Environment, ENVIRONMENT)
     except UnreadableArtifact as error:
@@ -86,9 +90,18 @@ def _file(candidate: Candidate, path: str) -> Found:
     files = _under(candidate, path)
     if not files:
         return missing(f"there is no {plain(path)}")
+    why = _changed(candidate, files)
+    if why:
+        return missing(why)
     if not any(files.values()):
         return missing(f"{plain(path)} is empty", "0 bytes")
     return Found(_bytes(sum(files.values())), True)
+
+
+def _changed(candidate: Candidate, paths: Iterable[str]) -> str:
+    """Return what is wrong with the first of some files that is not as it was recorded."""
+    found = (candidate.changed[path] for path in sorted(paths) if path in candidate.changed)
+    return plain(next(found, ""))
 
 
 def _bytes(size: int) -> str:
