@@ -197,12 +197,13 @@ def _judged(
 
     store = registry()
     model = look(store, asked.model)
-    found = find(asked.model, version=version, run=run)
-    if found.version is None:
+    if not model.versions:
         raise UsageProblem(
-            f"{asked.model!r} has no version yet.",
+            f"{asked.model!r} has no version.",
             f"%mlmodel MODEL --example X --register {asked.model} makes it one.",
         )
+    found = find(asked.model, version=version, run=run)
+    assert found.version is not None
     candidate = checked(gather(found))
     compared = asked.champion.metric if asked.champion and on is None else ""
     rival = rival_of(store, model, compared, without=without)
@@ -263,11 +264,13 @@ def _record(
     # not the file: the record has the digest of what is in it
     facts = get_session().masking().value(_facts(verdict), "verdict")
     keep = _keeper(version)
-    if not (then.promote and verdict.passed):
+    stands = now is not None and now.version == version.version
+    if stands or not (then.promote and verdict.passed):
         promotion.record_verdict(
             store, version.name, version.version, facts, who=then.who, keep=keep
         )
-        return "The verdict is kept on the version."
+        there = f"Version {version.version} is the champion already. " if stands else ""
+        return f"{there if then.promote else ''}The verdict is kept on the version."
     done = promotion.promote(
         store,
         version.name,

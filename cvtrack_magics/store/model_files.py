@@ -114,6 +114,19 @@ def _source(uri: str, name: str, version: str, source: str) -> str:
     return str(client_of(uri).get_model_version_download_uri(name, version))
 
 
+def described_by(uri: str, version: Version, folder: Path) -> str:
+    """Return the text of the ``MLmodel`` of a version, from its own source.
+
+    Raises what the store of files raises, which says whether asking again would help.
+    """
+    with quietly():
+        source = _source(uri, version.name, version.version, version.source)
+        found = mlflow().artifacts.download_artifacts(
+            artifact_uri=f"{source.rstrip('/')}/MLmodel", dst_path=str(folder), tracking_uri=uri
+        )
+    return Path(found).read_text("utf-8", "replace")
+
+
 def download_version(uri: str, version: Version, folder: Path) -> Path:
     """Write the files of a version, from its own source, into a folder; return where they are.
 

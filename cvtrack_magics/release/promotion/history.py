@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -9,6 +10,7 @@ from cvtrack_magics.release.promotion.ledger import PASSED, PROMOTED, ROLLED_BAC
 from cvtrack_magics.release.promotion.plan import PREVIOUS, Found, champion_of, look
 from cvtrack_magics.store.registry import Registry, Version
 
+_COPY = re.compile(r"models:/[^/]+/\d+$")  # the source of a version that was copied
 GAP = 1_000_000  # changes whose versions, and records with them, may have been deleted
 
 
@@ -46,13 +48,24 @@ def history(registry: Registry, name: str) -> list[Entry]:
 
 
 def entries_of(versions: Iterable[Version]) -> list[Entry]:
-    """Return the records that versions have, by time."""
+    """Return the records that versions have, by time.
+
+    A copy of a version comes with the records of its original, which speak of another model:
+    those from before it was made are not its own.
+    """
     found = (
-        decode(key, value, version.version)
+        entry
         for version in versions
         for key, value in version.tags.items()
+        if _is_own(version, entry := decode(key, value, version.version))
     )
     return sorted((entry for entry in found if entry is not None), key=lambda e: (e.time, e.id))
+
+
+def _is_own(version: Version, entry: Entry | None) -> bool:
+    if entry is None or not _COPY.match(version.source):
+        return True
+    return entry.time.timestamp() * 1000 >= version.created
 
 
 def changes_in(entries: Iterable[Entry]) -> list[Entry]:
