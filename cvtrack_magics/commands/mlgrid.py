@@ -198,7 +198,11 @@ def mlgrid(
     )
     shown = mine.predictions
     picture = compose(shown, rows) if rows and shown.pixels is not None else b""
-    grid = Grid(sheet, picture, _in_words(frames, kept, sheet.document["shown"]), height)
+    words = _in_words(frames, kept, sheet.document["shown"])
+    # Once a notebook: by the first viewer of it, also where its cell is run again.
+    tell = session.told_of_trust in ("", words)
+    session.told_of_trust = words if tell else session.told_of_trust
+    grid = Grid(sheet, picture, words, height, tell)
     if save:
         session.host.say(f"Written to {grid.save(save)}")
     return grid

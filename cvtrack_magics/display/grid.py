@@ -24,12 +24,15 @@ class Grid:
         What there is to see, in words.
     height : int
         Of the viewer, in pixels.
+    tell : bool
+        Whether a line says how the viewer runs in a notebook that is not trusted.
     """
 
     sheet: Sheet
     picture: bytes
     text: str
     height: int = 640
+    tell: bool = False
 
     def page(self) -> str:
         """Return the viewer as a page that needs neither a kernel nor a network."""
@@ -46,5 +49,7 @@ class Grid:
 
     def _repr_mimebundle_(self, **about: Any) -> dict[str, str]:
         del about
-        html = cell_html(self.page(), self.picture, "image/webp", self.text, self.height)
+        html = cell_html(
+            self.page(), self.picture, "image/webp", self.text, self.height, tell=self.tell
+        )
         return {"text/plain": self.text, "text/html": html}

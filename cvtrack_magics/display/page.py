@@ -15,6 +15,8 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
 
+from cvtrack_magics.display import theme
+
 _BUNDLE = Path(__file__).parent / "static" / "grid.js"
 
 # Nothing is loaded from anywhere; what the document runs is written in it.
@@ -66,7 +68,9 @@ def page_html(
     )
 
 
-def cell_html(page: str, picture: bytes, mime: str, alt: str, height: int = 640) -> str:
+def cell_html(
+    page: str, picture: bytes, mime: str, alt: str, height: int = 640, *, tell: bool = False
+) -> str:
     """Return a document of ``page_html`` as a notebook's output holds it.
 
     Parameters
@@ -81,6 +85,8 @@ def cell_html(page: str, picture: bytes, mime: str, alt: str, height: int = 640)
         What it shows, in words.
     height : int
         Of the viewer, in pixels.
+    tell : bool
+        Whether a line says, where no scripts run, how they do.
 
     Returns
     -------
@@ -91,10 +97,16 @@ def cell_html(page: str, picture: bytes, mime: str, alt: str, height: int = 640)
     packed = _base64(gzip.compress(page.encode("utf-8", "replace"), 6, mtime=0))
     return (
         f'<div class="cvtrack-grid" data-height="{int(height)}">{_image(picture, mime, alt)}'
+        f"{_TELL if tell else ''}"
         f'<script type="text/plain" class="cvtrack-page">{packed}</script>'
         f"<script>{_LOADER}</script></div>"
     )
 
+
+_TELL = (
+    f'<div class="cvtrack-trust" style="font-size:12px; color:{theme.MUTED}">A picture: the viewer '
+    "runs where this notebook is trusted (JupyterLab: Ctrl+Shift+C, Trust Notebook).</div>"
+)
 
 # A notebook may hold many of these, and its reader may run a script anywhere in the page: each
 # run brings all those alive that are not yet. The frame has no origin: it can reach nothing.
@@ -117,6 +129,7 @@ _LOADER = """(() => {
     return all;
   };
   const revive = async (home) => {
+    home.querySelector(".cvtrack-trust")?.remove();
     const source = home.querySelector("script.cvtrack-page");
     const still = home.querySelector("img");
     if (!source || !still || typeof DecompressionStream === "undefined") return;

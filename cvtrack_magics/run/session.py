@@ -63,6 +63,8 @@ class Session:
         The settings.
     """
 
+    told_of_trust = ""  # by which viewer of the notebook
+
     def __init__(self, host: Host, config: CvTrack) -> None:
         self.host = host
         self.config = config

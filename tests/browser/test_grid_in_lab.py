@@ -73,6 +73,7 @@ def test_live_and_again_without_a_kernel(lab: Lab) -> None:
         notebook.scroll_to(2)
         both = grid_in(page, 1)
         assert both.get_by_role("button", name="fixed").first.is_visible()
+        assert page.get_by_text("Trust Notebook").count() == 0
         notebook.shot("grid-compare-in-lab")
         notebook.scroll_to(1)
         grid = grid_in(page, 0)
@@ -129,6 +130,8 @@ def test_a_notebook_that_is_not_trusted_shows_the_picture(lab: Lab, tmp_path: Pa
         picture.wait_for(timeout=20_000)
         assert picture.evaluate("(image) => image.naturalWidth") > 200
         assert page.locator(".cvtrack-grid iframe").count() == 0
+        assert page.get_by_text("Trust Notebook", exact=False).count() == 1
+        page.get_by_text("the viewer runs where this notebook is trusted").wait_for()
         notebook.shot("grid-not-trusted")
 
 

@@ -81,6 +81,8 @@ def test_an_output_holds_the_picture_and_the_document() -> None:
     (packed,) = (body for attributes, body in scripts(output) if "cvtrack-page" in attributes)
     assert gzip.decompress(base64.b64decode(packed)).decode() == document
     assert output == cell_html(document, STILL, "image/png", 'six <images> & "more"', 500)
+    assert 'class="cvtrack-trust"' not in output
+    assert 'class="cvtrack-trust"' in cell_html(document, STILL, "image/png", "x", tell=True)
 
 
 # -- in a browser
