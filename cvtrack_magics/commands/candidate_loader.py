@@ -31,6 +31,7 @@ from cvtrack_magics.store.uris import absolute
 
 SMALL = 4_000_000  # bytes of a text that is read
 TABLES = 200_000_000  # bytes of a table of per-sample scores
+PAGES = 20_000_000  # bytes of a page, or of code, that is read for its digest alone
 _FOLDERS = ("environment", CONFIGS, DATASETS, "governance", "latency", *EXPORTS)
 _NAMES = ("MLmodel", SERVING, EVIDENCE)
 _ENDINGS = (".json", ".yaml", ".yml", ".md", ".txt", ".toml", ".tsv")
@@ -93,7 +94,7 @@ def _wanted(path: str, size: int) -> bool:
     if folder == EVALUATION:
         return path.endswith(".json") and size <= TABLES
     if is_held(path):
-        return size <= TABLES
+        return size <= PAGES
     return folder in _FOLDERS and path.endswith(_ENDINGS) and size <= SMALL
 
 
