@@ -18,6 +18,7 @@ REPOSITORY_DIFFS: Final = "code/repositories"
 ENVIRONMENT: Final = "environment/environment.json"
 HARDWARE: Final = "environment/hardware.json"
 REQUIREMENTS: Final = "environment/requirements.txt"
+PROJECT_FILES: Final = "environment/project"
 
 CONFIGS: Final = "configs"
 LONG_PARAMS: Final = "params"

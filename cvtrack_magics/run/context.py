@@ -14,6 +14,7 @@ from types import ModuleType
 from cvtrack_magics.artifacts.paths import (
     CELL,
     CONFIGS,
+    DIFF,
     HARDWARE,
     NOTEBOOK,
     OUTPUT,
@@ -35,17 +36,26 @@ from cvtrack_magics.capture.code.stale import (
     loose_modules,
     stale_records,
 )
-from cvtrack_magics.capture.machine import packages
+from cvtrack_magics.capture.machine import packages, project_files
 from cvtrack_magics.capture.machine.environment import environment_records
 from cvtrack_magics.capture.machine.hardware import hardware_facts, hardware_tag
 from cvtrack_magics.capture.machine.meter import ResourceUse
 from cvtrack_magics.records import Artifact, Metric, Notice, Param, Record, Tag
 from cvtrack_magics.redact import in_one_line, kind_and_line
 from cvtrack_magics.run.host import CellFacts
+from cvtrack_magics.secrets.diffs import GIT_DIFF_TAG
 from cvtrack_magics.text import kind_of, text_of
 
 RESOURCES = "resources/"
 """Metrics under this prefix describe the run's cost, not its model."""
+
+
+_MLFLOW_GIT = (
+    ("git_commit", "mlflow.source.git.commit"),
+    ("git_branch", "mlflow.source.git.branch"),
+    ("git_remote", "mlflow.source.git.repoURL"),
+    ("git_dirty", "mlflow.source.git.dirty"),
+)
 
 
 def cell_tags(cell: CellFacts, notebook: str) -> dict[str, str]:
@@ -85,19 +95,20 @@ def cell_records(cell: CellFacts) -> list[Record]:
     return [Artifact(CELL, cell.source)] if cell.source else []
 
 
+def project_file_records(notebook: str) -> list[Record]:
+    """Return the locks and requirements of the notebook's project."""
+    return list(project_files.project_file_records(_folder(notebook)))
+
+
 def repository_records(notebook: str, modules: Sequence[Path]) -> list[Record]:
     """Return the git state and the user's own modules."""
     records: list[Record] = []
     git = git_records(describe_git(_folder(notebook), modules))
     found = {item.key: item.value for item in git if isinstance(item, Tag)}
     records += git
-    for ours, theirs in (
-        ("git_commit", "mlflow.source.git.commit"),
-        ("git_branch", "mlflow.source.git.branch"),
-        ("git_remote", "mlflow.source.git.repoURL"),
-    ):
-        if found.get(ours):
-            records.append(Tag(theirs, found[ours]))
+    records += [Tag(theirs, found[ours]) for ours, theirs in _MLFLOW_GIT if found.get(ours)]
+    diffs = [item.content for item in git if isinstance(item, Artifact) and item.path == DIFF]
+    records += [Tag(GIT_DIFF_TAG, str(diff)) for diff in diffs]
     stale = stale_records(modules, {**sys.modules, **_loose()})
     ran = {item.path for item in stale if isinstance(item, Artifact)}
     return [i for i in records if not (isinstance(i, Artifact) and i.path in ran)] + stale

@@ -194,6 +194,7 @@ class Gathering:
         self.machine_params = {item.key for item in records if isinstance(item, Param)}
         if self._code:
             records += surroundings.safely("code", lambda: surroundings.cell_records(self._cell))
+            records += surroundings.safely("locks and requirements", self._project_files)
             records += self._scripts
             records += surroundings.safely("the notebook's state", self._stale)
         self._keep(records)
@@ -201,6 +202,9 @@ class Gathering:
         if git is not None:
             self._looked_at_git.wait()  # joining would ask Python's threads, which code may patch
             self._hand_over()
+
+    def _project_files(self) -> list[Record]:
+        return surroundings.project_file_records(self._session.host.notebook())
 
     def _look_at_git(self) -> None:
         start = time.monotonic()

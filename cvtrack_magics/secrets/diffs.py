@@ -7,10 +7,16 @@ import re
 from collections import Counter
 from dataclasses import dataclass, field
 
+from cvtrack_magics.artifacts.paths import DIFF
 from cvtrack_magics.secrets.masker import Masker
 
 _FILE = re.compile(r"^diff --(?:git|cc|combined) ", re.MULTILINE)
 _HUNK = re.compile(r"^@@ -\d+(?:,(\d+))? \+\d+(?:,(\d+))? @@", re.MULTILINE)
+
+
+GIT_DIFF_TAG = "mlflow.source.git.diff"
+"""Where MLflow has the uncommitted changes of a run."""
+_SHORT = 4900  # characters: MLflow 2.4 takes 5,000 of a tag
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +52,14 @@ def mask_diff(text: str, masker: Masker) -> MaskedDiff:
         kinds = ", ".join(f"{name} ({n})" for name, n in found.items())
         notes.insert(0, f"# Secrets masked when this was recorded: {kinds}\n")
     return MaskedDiff("".join([*notes, *parts]), found, tuple(left_out))
+
+
+def shortened(text: str) -> str:
+    """Return as many whole lines of a diff as a tag can hold, and where the others are."""
+    if len(text) <= _SHORT:
+        return text
+    kept = text[: text.rfind("\n", 0, _SHORT) + 1]
+    return f"{kept}# {text.count(chr(10), len(kept)):,} more lines: {DIFF}\n"
 
 
 def _finds(text: str, masker: Masker) -> bool:

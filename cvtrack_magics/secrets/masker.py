@@ -31,6 +31,8 @@ from cvtrack_magics.secrets.urls import find_remote_secrets, find_url_secrets
 Mode = Literal["on", "strict", "off"]
 SHORTEST = 8  # characters of a value that is looked for wherever it stands
 _MOST_LEARNED = 500
+_LONG = 200_000
+_LONG_ONES = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,7 @@ class Masker:
         self.configure(mode, allowed)
         self._alone = alone
         self._learned: dict[str, str] = {}
+        self._last_long: dict[str, tuple[object, Masked]] = {}
 
     def configure(self, mode: Mode, allowed: Sequence[str] = ()) -> None:
         """Take up other settings."""
@@ -79,6 +82,21 @@ class Masker:
         text = printable(text)
         if self.mode == "off" or len(text) < 4:
             return Masked(text)
+        return self._masked(text, settings) if len(text) < _LONG else self._long(text, settings)
+
+    def _long(self, text: str, settings: bool) -> Masked:
+        """Mask a long text; each of many runs has the same lock file, which takes a second."""
+        knows = (settings, self.mode, self.allowed, len(self._learned), *secrets_of_environment())
+        before = self._last_long.get(text)
+        if before is not None and before[0] == knows:
+            return before[1]
+        masked = self._masked(text, settings)
+        if len(self._last_long) >= _LONG_ONES:
+            self._last_long.clear()
+        self._last_long[text] = knows, masked
+        return masked
+
+    def _masked(self, text: str, settings: bool) -> Masked:
         found = [*self._spans(text, settings), *self._seen(text)]
         spans = [span for span in found if not self._is_allowed(text, span)]
         if not spans:

@@ -10,7 +10,7 @@ from typing import Any
 
 from cvtrack_magics.artifacts.paths import PICTURES
 from cvtrack_magics.records import Artifact, Dataset, Notice, Param, Record, Tag
-from cvtrack_magics.secrets.diffs import mask_diff
+from cvtrack_magics.secrets.diffs import GIT_DIFF_TAG, MaskedDiff, mask_diff, shortened
 from cvtrack_magics.secrets.masker import Masker
 from cvtrack_magics.secrets.names import looks_secret
 from cvtrack_magics.secrets.notebooks import mask_notebook
@@ -43,6 +43,7 @@ class RecordMasker:
         self._kinds: Counter[str] = Counter()
         self._places: dict[str, None] = {}
         self._left_out: list[str] = []
+        self._last_diff = "", MaskedDiff("")
 
     def text(self, text: str, place: str = "") -> str:
         """Return a text without secrets."""
@@ -101,6 +102,9 @@ class RecordMasker:
         return self.text(value, f"{place} {key!r}" if value else "")
 
     def _record(self, record: Record) -> Record:
+        if isinstance(record, Tag) and record.key == GIT_DIFF_TAG:
+            # whole: a secret may go over the place where it is cut
+            return Tag(record.key, shortened(self._diff(record.value).text))
         if isinstance(record, (Param, Tag)):
             place = type(record).__name__.lower()
             value = self._named(record.key, record.value, place)
@@ -148,11 +152,19 @@ class RecordMasker:
             return dataclasses.replace(artifact, path=name, content=kept)
         return Artifact(name, masked.encode(encoding) if encoding else masked)
 
+    def _diff(self, text: str) -> MaskedDiff:
+        """Return a diff without secrets; the same is looked through once."""
+        if self.masker.mode == "off":
+            return MaskedDiff(text)
+        if self._last_diff[0] != text:
+            self._last_diff = text, mask_diff(text, self.masker)
+        return self._last_diff[1]
+
     def _content(self, text: str, path: str, suffix: str) -> str:
         if self.masker.mode == "off":
             return text
         if suffix in (".diff", ".patch"):
-            diff = mask_diff(text, self.masker)
+            diff = self._diff(text)
             self._count(diff.found, path)
             self._left_out += diff.left_out
             return diff.text

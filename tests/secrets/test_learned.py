@@ -103,3 +103,13 @@ def test_a_run_never_has_what_its_code_gives_away(shell: Shell, store: str) -> N
                 assert VALUE not in client.download_artifacts(run.info.run_id, path)
                 with open(client.download_artifacts(run.info.run_id, path)) as file:
                     assert VALUE not in file.read(), (run.info.run_name, path)
+
+
+def test_a_long_text_that_comes_again_is_masked_with_what_is_known_by_then() -> None:
+    masker = Masker()
+    text = "line\n" * 60_000 + "Zx9kQ2mW7pL4 stands here\n"
+    assert masker.mask(text).text == text
+    masker.learn("Zx9kQ2mW7pL4", "secret")
+    assert "Zx9kQ2mW7pL4" not in masker.mask(text).text
+    masker.configure("on", ["Zx9kQ2mW7pL4"])
+    assert masker.mask(text).text == text

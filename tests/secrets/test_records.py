@@ -10,6 +10,7 @@ import pytest
 
 from cvtrack_magics.records import Artifact, Dataset, Param, Record, Tag
 from cvtrack_magics.secrets import Masker
+from cvtrack_magics.secrets.diffs import GIT_DIFF_TAG
 from cvtrack_magics.secrets.notebooks import mask_notebook
 from cvtrack_magics.secrets.records import RecordMasker
 from tests.secrets.tokens import TOKENS
@@ -253,3 +254,46 @@ def test_a_diff_without_a_secret_stays_to_the_byte() -> None:
     record = RecordMasker(Masker()).records([Artifact("code/a.diff", diff)])[0]
     assert isinstance(record, Artifact)
     assert record.content == diff.encode("utf-8", "surrogateescape")
+
+
+def _diff_tag(diff: str) -> tuple[str, str]:
+    """Return the diff that is kept as a file, and what MLflow shows of it."""
+    items: list[Record] = [Artifact("code/uncommitted.diff", diff), Tag(GIT_DIFF_TAG, diff)]
+    file, tag = RecordMasker(Masker()).records(items)
+    assert isinstance(file, Artifact)
+    assert isinstance(tag, Tag)
+    return str(file.content), tag.value
+
+
+def _added(lines: list[str]) -> str:
+    head = "diff --git a/a.py b/a.py\nindex 1..2 100644\n--- a/a.py\n+++ b/a.py\n"
+    return f"{head}@@ -0,0 +1,{len(lines)} @@\n" + "".join(f"+{line}\n" for line in lines)
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [["x = 1"], [f"t = '{TOKEN}'"], ["x = 1"] * 3000, [*["x = 1"] * 600, f"t = '{TOKEN}'"] * 3],
+)
+def test_the_diff_that_mlflow_shows_is_the_one_that_is_kept(lines: list[str]) -> None:
+    file, tag = _diff_tag(_added(lines))
+    assert TOKEN not in tag
+    assert len(tag) <= 5000
+
+    if len(file) > 4900:
+        assert tag.endswith(" more lines: code/uncommitted.diff\n")
+        assert file.startswith(tag[: tag.rindex("# ")])
+        more = int(tag[tag.rindex("# ") :].split()[1].replace(",", ""))
+        assert tag.count("\n") - 1 + more == file.count("\n")
+    else:
+        assert tag == file
+
+
+def test_a_secret_that_goes_over_the_cut_is_masked_whole() -> None:
+    key = [
+        *["x = 1"] * 690,
+        "k = '''-----BEGIN PRIVATE KEY-----",
+        *["MIIEvQIBADANBgkqhkiG9w0BAQE"] * 26,
+    ]
+    file, tag = _diff_tag(_added([*key, "-----END PRIVATE KEY-----'''"]))
+    assert "MIIEvQ" not in file
+    assert "MIIEvQ" not in tag
