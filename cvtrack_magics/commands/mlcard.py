@@ -126,8 +126,11 @@ def _keep(found: Found, card: Card, path: str, tags: Mapping[str, str]) -> str:
     where = f"Kept as {path} of run {run.name!r}."
     if found.version is not None:
         version = found.version
-        registry().set_description(version.name, version.version, masking.text(card.summary))
-        where = f"{where[:-1]} and as the description of {version.name} version {version.version}."
+        what = f"the description of {version.name} version {version.version}"
+        if registry().describe(version.name, version.version, masking.text(card.summary)):
+            where = f"{where[:-1]} and as {what}."
+        else:
+            said.append(f"{what[0].upper()}{what[1:]} is a person's, and stays as it is.")
     return " ".join([where, *said])
 
 

@@ -116,6 +116,7 @@ def mlexport(
             return listing_of(exported(Path(temporary)), where)
         with making(target, format, f"{format} export") as made:
             found = exported(Path(temporary))
+            made.begin()
             where = _record(target, made, found, Path(temporary))
     return listing_of(found, where)
 

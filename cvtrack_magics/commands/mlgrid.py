@@ -33,7 +33,8 @@ def log_predictions(
 
     Returns at once: pictures are compressed and files written by another thread, while
     training goes on. The run gets ``predictions/<name>/step_*.npz`` (pictures that stay the
-    same are kept once), ``visualisations/<name>_step_*.webp`` and, at its end,
+    same are kept once), ``visualisations/<name>_step_*.webp``, the same sheet where MLflow's
+    page shows pictures by their step (``images/``) and, at its end,
     ``visualisations/<name>.html``: all steps, to be looked at with nothing but a browser.
 
     Parameters

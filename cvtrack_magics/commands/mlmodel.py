@@ -118,6 +118,7 @@ def mlmodel(
         tempfile.TemporaryDirectory(prefix="cvtrack-") as temporary,
     ):
         built = build(model, example, Path(temporary) / "built", pre=pre, post=post, labels=labels)
+        made.begin()
         folder = Path(temporary) / "kept"
         save_pyfunc(
             folder,

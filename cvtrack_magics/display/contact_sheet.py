@@ -26,7 +26,22 @@ LEAST = 96
 def compose(
     predictions: Predictions, rows: Sequence[int], *, columns: int = 4, quality: int = 85
 ) -> bytes:
-    """Return some samples side by side, as a WebP picture.
+    """Return some samples side by side, as a WebP picture of a quality from 1 to 100."""
+    return encoded(contact_sheet(predictions, rows, columns=columns), "WEBP", quality)
+
+
+def encoded(sheet: Any, format: str, quality: int = 85, most: int = 0) -> bytes:
+    """Return a picture as a file, scaled down where a side is longer than ``most`` pixels."""
+    if most and max(sheet.size) > most:
+        sheet = sheet.copy()
+        sheet.thumbnail((most, most))
+    file = io.BytesIO()
+    sheet.save(file, format, quality=quality, **({"method": 0} if format == "WEBP" else {}))
+    return file.getvalue()
+
+
+def contact_sheet(predictions: Predictions, rows: Sequence[int], *, columns: int = 4) -> Any:
+    """Return some samples side by side, as a picture of Pillow's.
 
     Parameters
     ----------
@@ -36,8 +51,6 @@ def compose(
         Places of the samples, in order.
     columns : int
         Tiles in a row.
-    quality : int
-        Of the WebP, 1 to 100.
     """
     from PIL import Image as pil
 
@@ -58,9 +71,7 @@ def compose(
             sheet.paste(tile, (left, top))
             left += width + GAP
         top += height + GAP
-    file = io.BytesIO()
-    sheet.save(file, "WEBP", quality=quality, method=0)
-    return file.getvalue()
+    return sheet
 
 
 def _tile(predictions: Predictions, row: int) -> Any:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cvtrack_magics.artifacts.paths import PICTURES, PREDICTIONS
-from cvtrack_magics.display.contact_sheet import compose
+from cvtrack_magics.display.contact_sheet import contact_sheet, encoded
 from cvtrack_magics.display.viewer.build import Frame, build_sheet
 from cvtrack_magics.errors import UsageProblem
-from cvtrack_magics.records import Artifact, Record
+from cvtrack_magics.records import Artifact, Record, Tag
 from cvtrack_magics.secrets.stored import stored_part
+from cvtrack_magics.store.images import LOGGED_IMAGES, SMALL, image_paths
 from cvtrack_magics.store.tracking import OpenRun, Tracking
 from cvtrack_magics.tasks import npz as saving
 
@@ -40,6 +41,7 @@ class Album:
         self._part = stored_part(name)
         self._pixels = ""
         self._sizes: dict[int, int] = {}
+        self._images: dict[int, tuple[str, str]] = {}
 
     @property
     def page_path(self) -> str:
@@ -75,14 +77,27 @@ class Album:
         data = saving.dump(predictions, step, name)
         records.append(Artifact(f"{folder}/step_{step:06d}.npz", data))
         if len(rows) and predictions.pixels is not None:
-            picture = compose(predictions, rows)
+            sheet = contact_sheet(predictions, rows)
+            picture = encoded(sheet, "WEBP")
             records.append(Artifact(f"{PICTURES}/{self._part}_step_{step:06d}.webp", picture))
+            records += self._for_mlflows_page(sheet, step)
         self.frames = [frame for frame in self.frames if frame.step != step]
         self.frames.append(Frame(predictions, step, self.run))
         self.frames.sort(key=lambda frame: frame.step or 0)
         self._sizes[step] = len(data)
         self._thin()
         return records
+
+    def _for_mlflows_page(self, sheet: Any, step: int) -> list[Record]:
+        """Return the picture as MLflow's charts show it, with a slider over the steps."""
+        first = not self._images
+        # a step that comes again has the same names, for they are what it is replaced by
+        whole, small = self._images.setdefault(step, image_paths(self._part, step, "jpg"))
+        return [
+            *([Tag(LOGGED_IMAGES, "True")] if first else []),
+            Artifact(whole, encoded(sheet, "JPEG")),
+            Artifact(small, encoded(sheet, "WEBP", most=SMALL)),
+        ]
 
     def _thin(self) -> None:
         """Let go of every other frame between the first and the last when they are too large.

@@ -11,6 +11,7 @@ from cvtrack_magics.capture.machine.meter import ResourceUse
 from cvtrack_magics.records import End, Notice, Outcome, Record, RunSummary
 from cvtrack_magics.redact import kind_and_line
 from cvtrack_magics.run import resume
+from cvtrack_magics.run.described import page_calls
 from cvtrack_magics.run.finalize import last_facts
 from cvtrack_magics.run.foreign_runs import whose_curves
 from cvtrack_magics.run.summary import least_summary, summary_of
@@ -76,6 +77,8 @@ class Closing:
         found: list[Record] = []
         with scope.attempt("gather the last facts"):
             found = last_facts(scope, use, self._ended.ended, self._error)
+        with scope.attempt("describe the run for MLflow's page"):
+            found += page_calls(scope, found, self._outcome, self._error)
         scope.notices += [item.text for item in found if isinstance(item, Notice)]
         last: list[Record] = [item for item in found if not isinstance(item, Notice)]
         scope.recorded += last

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 
+from cvtrack_magics.errors import UsageProblem
 from cvtrack_magics.names import safe_key
 from cvtrack_magics.records import End, LoggedModel, Metric, Param
 from cvtrack_magics.redact import in_one_line
@@ -32,7 +33,15 @@ class Making:
 
     target: Target
     record: LoggedModel
+    _begun: bool = field(default=False, init=False)
     _ended: bool = field(default=False, init=False)
+    _kept: KeptRun | None = field(default=None, init=False)
+
+    def begin(self) -> None:
+        """Describe it as one that is being made; what is typed wrong before that leaves none."""
+        if not self._begun:
+            self._begun = True
+            self._kept = _begun(self.target, self.record)
 
     def ended(
         self,
@@ -60,6 +69,7 @@ class Making:
         """
         from cvtrack_magics.store.logged_models import WHY_TAG
 
+        self.begin()
         said = {**tags, **({WHY_TAG: why[:LONGEST]} if why else {})}
         self.record = replace(
             self.record,
@@ -73,6 +83,8 @@ class Making:
 
     def _failed(self, error: BaseException) -> None:
         """Say that it failed; what was ended already is as it was described."""
+        if not self._begun and isinstance(error, UsageProblem):
+            return
         if not self._ended:
             why = f"{type(error).__name__}: {in_one_line(error, LONGEST)}"
             record = self.ended(holds=False, tags={}, why=why)
@@ -82,10 +94,11 @@ class Making:
 
 @contextmanager
 def making(target: Target, folder: str, kind: str) -> Iterator[Making]:
-    """Begin a model in a run, and have it fail where the body raises.
+    """Make a model in a run, and have it fail where the body raises.
 
-    A process that dies meanwhile leaves its beginning in the journal, and who sends that gives
-    the model its end.
+    It begins when the body says so, at the latest with its end. A `UsageProblem` before that is
+    a line that was mistyped, and no model that failed. A process that dies meanwhile leaves its
+    beginning in the journal, and who sends that gives the model its end.
 
     Parameters
     ----------
@@ -99,15 +112,14 @@ def making(target: Target, folder: str, kind: str) -> Iterator[Making]:
     step = target.scope.last_step if target.scope is not None else 0
     record = LoggedModel(uuid.uuid4().hex, folder, kind=kind, step=step, params=_params(target))
     made = Making(target, record)
-    kept = _begun(target, made.record)
     try:
         yield made
     except BaseException as error:
         made._failed(error)
         raise
     finally:
-        if kept is not None:  # what was begun has its end, or is given one
-            get_session().sender.open(kept.delivery)
+        if made._kept is not None:  # what was begun has its end, or is given one
+            get_session().sender.open(made._kept.delivery)
 
 
 def _params(target: Target) -> dict[str, str]:

@@ -8,10 +8,12 @@ from typing import Any, TypeAlias
 from cvtrack_magics.names import safe_key
 from cvtrack_magics.records import Call, Metric
 from cvtrack_magics.store.client import mlflow
+from cvtrack_magics.store.notes import describe_run, name_primary_metric
 
 Point: TypeAlias = tuple[str, float, int, int]
 """Name, value, Unix milliseconds, step."""
 
+DESCRIBE, PRIMARY_METRIC = "describe_run", "name_primary_metric"
 LINKS = ("model_id", "dataset_name", "dataset_digest")
 
 
@@ -105,6 +107,8 @@ def _unlink_traces(client: Any, run_id: str, arguments: Mapping[str, Any]) -> No
 
 
 _MADE: dict[str, Callable[[Any, str, Mapping[str, Any]], None]] = {
+    DESCRIBE: describe_run,
+    PRIMARY_METRIC: name_primary_metric,
     "delete_tag": _delete_tag,
     "log_inputs": _log_inputs,
     "log_outputs": _log_outputs,

@@ -19,6 +19,7 @@ from cvtrack_magics.errors import CvtrackError, StoreUnavailable, UsageProblem
 from cvtrack_magics.redact import in_one_line, redact
 from cvtrack_magics.store.client import client_of, creating
 from cvtrack_magics.store.error_kinds import is_denied, is_refusal
+from cvtrack_magics.store.notes import OURS, is_a_persons, known_by
 
 T = TypeVar("T")
 
@@ -159,6 +160,15 @@ class Registry:
         """Set the description of a version."""
         what = f"describe version {version} of"
         self._change(name, what, lambda c: c.update_model_version(name, version, text))
+
+    def describe(self, name: str, version: str, text: str) -> bool:
+        """Set the description of a version, unless a person wrote it; return whether it is set."""
+        now = self.version(name, version)
+        if is_a_persons(now.description, now.tags.get(OURS, "")):
+            return False
+        self.set_tag(name, OURS, known_by(now.description, text), version)
+        self.set_description(name, version, text)
+        return True
 
     def _model(self, name: str) -> Any:
         _check(name)

@@ -20,6 +20,7 @@ from cvtrack_magics.store.client import client_of, creating, mlflow, quietly
 from cvtrack_magics.store.detours import beside, under
 from cvtrack_magics.store.error_kinds import is_denied, is_no, is_refusal
 from cvtrack_magics.store.first_contact import meet
+from cvtrack_magics.store.notes import set_primary_metric
 from cvtrack_magics.store.run_files import RunFiles
 from cvtrack_magics.store.uris import absolute, page_path, sqlite_file
 from cvtrack_magics.store.writer import Doubts, Point, end_run, write, write_points
@@ -254,6 +255,12 @@ class Tracking:
         with self._calling("read the current experiment"):
             found = str(mlflow().tracking.fluent._get_experiment_id())
             return found, self.experiment_name(found)
+
+    def set_primary_metric(self, name: str, more: bool) -> None:
+        """Say which metric the current experiment is about, and whether more is better."""
+        experiment, _ = self.experiment_here()
+        with self._calling("name the experiment's metric"), creating():
+            set_primary_metric(client_of(self.uri), experiment, name, more=more)
 
     def experiments(self) -> list[str]:
         """Return the names of the store's experiments, newest first."""

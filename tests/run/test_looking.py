@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import mlflow
 import numpy as np
 import pytest
+from PIL import Image
 
 from cvtrack_magics import log_predictions, mlgrid, mlrun, track
 from cvtrack_magics.errors import UsageProblem
@@ -53,6 +55,27 @@ def test_a_loop_keeps_every_step_and_the_pictures_once(store: str) -> None:
         assert f"predictions/predictions/{meta['pixels']}" in pixels
     sheet = sheet_in(artifact(store, run, "visualisations/predictions.html"))
     assert [frame["step"] for frame in sheet["frames"]] == [0, 1, 2]
+
+
+def test_mlflows_page_has_one_sheet_a_step(store: str) -> None:
+    with mlrun("train", output=False, code=False):
+        for epoch in (0, 20, 20):
+            log_predictions(example("classification", seed=epoch), step=epoch, name="test set/1")
+    run = runs_of(store)["train"]
+    names = sorted(n for n in artifact_names(store, run) if n.startswith("images/"))
+    pattern = re.compile(
+        r"images/(?P<key>[\w\-. ]+)\+step\+(?P<step>\d+)\+timestamp\+(?P<time>\d{13})"
+        r"\+(?P<id>[0-9a-f-]{36})(?P<small>\+compressed\.webp|\.jpg)"
+    )
+    found = [pattern.fullmatch(name) for name in names]
+    assert all(found)
+    by_step = sorted((int(m["step"]), m["small"]) for m in found if m)
+    assert by_step == [(at, end) for at in (0, 20) for end in ("+compressed.webp", ".jpg")]
+    assert len({m["id"] for m in found if m}) == 2
+    assert run.data.tags["mlflow.loggedImages"] == "True"
+    for name in names:
+        with Image.open(io.BytesIO(data(store, run, name))) as picture:
+            assert max(picture.size) <= (256 if "compressed" in name else 4000)
 
 
 @pytest.mark.parametrize("task", TASKS)

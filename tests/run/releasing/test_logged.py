@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from cvtrack_magics import Predictions, mleval, mlexport, mlload, mlmodel, mlrun
 from cvtrack_magics.commands.mlgrid import run_over
-from cvtrack_magics.errors import ExportRefused, NotAsMeasured
+from cvtrack_magics.errors import ExportRefused, NotAsMeasured, UsageProblem
 from cvtrack_magics.run.current import get_session
 from tests.run.releasing.conftest import SAMPLES, RowSums, inputs, predicted, truth
 from tests.store_views import artifact_names, models_of, points, runs_of
@@ -93,6 +93,23 @@ def test_what_does_not_hold_is_listed_as_failed_and_nothing_is_kept_of_it(
     names = artifact_names(store, runs_of(store)["a"])
     assert {"pt2/evidence.json"} <= names
     assert not [name for name in names if name.startswith(("other/", "torchscript/"))]
+
+
+def test_what_is_mistyped_leaves_no_model(store: str, script: None) -> None:
+    model, example = RowSums(), inputs()[:2]
+    with mlrun("a", plot=False, code=False):
+        for wrong in (
+            lambda: mlmodel("model", example),
+            lambda: mlmodel(model, example, post="sofmax"),
+            lambda: mlmodel(model, "example"),
+            lambda: mlmodel(model, example, pre="resize:no"),
+            lambda: mlmodel(model, example, name="../x"),
+            lambda: mlexport("onnx", model, "example"),
+            lambda: mlexport("onnx", "model", example),
+        ):
+            with pytest.raises(UsageProblem):
+                wrong()
+    assert not statuses(store)
 
 
 def test_a_finished_run_gets_its_model_to_the_end(store: str, script: None) -> None:
