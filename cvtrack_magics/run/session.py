@@ -102,7 +102,7 @@ class Session:
         self.made_models = MadeModels()
         self.looked_at = ""
         """The id of the last run that ended with predictions logged."""
-        self._told_of_state = ""
+        self._told: set[str] = set()
         self.writing = Writing(self)
         self.child_cards = ChildCards()
 
@@ -113,10 +113,15 @@ class Session:
         """Where each run is kept until the store has all of it."""
         folder = self.config.state / "journal"
         problem = self.config.state_problem
-        if problem and problem != self._told_of_state:
-            self._told_of_state = problem
+        if self.tells_once(problem):
             self.host.say(f"cvtrack: {problem}")
         return folder
+
+    def tells_once(self, line: str) -> bool:
+        """Whether a line has something to say that was not said in this session."""
+        fresh = bool(line) and line not in self._told
+        self._told.add(line)
+        return fresh
 
     def prepare(self) -> None:
         """Import what the first run needs, and send what other processes left.

@@ -15,6 +15,7 @@ from cvtrack_magics.run.recorder import kept_because
 from cvtrack_magics.run.stretch import Stretch
 from cvtrack_magics.store.calls import PARENT
 from cvtrack_magics.store.deferred_runs import RUN_KEY, goes_on_as
+from cvtrack_magics.store.file_store import advice
 from cvtrack_magics.store.tracking import OpenRun
 
 if TYPE_CHECKING:
@@ -41,7 +42,10 @@ def in_store(scope: RunScope, tags: dict[str, str]) -> OpenRun:
             return run
         scope.notices.append(f"No earlier run {scope.name!r} to resume: a new one was opened.")
     entry = scope.session.detours.elsewhere(parent.run_id) if parent is not None else None
-    return tracking.open_run(scope.name, tags, nested=nested, parent=entry)
+    run = tracking.open_run(scope.name, tags, nested=nested, parent=entry)
+    if scope.session.tells_once(said := advice(run.uri)):
+        scope.notices.append(said)
+    return run
 
 
 def on_disk(scope: RunScope, tags: dict[str, str], error: StoreUnavailable) -> tuple[OpenRun, str]:

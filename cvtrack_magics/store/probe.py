@@ -12,10 +12,11 @@ import sqlite3
 import urllib.error
 import urllib.request
 from pathlib import Path
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import quote, urlsplit
 
 from cvtrack_magics.errors import StoreUnavailable
 from cvtrack_magics.redact import redact
+from cvtrack_magics.store.file_store import folder_of, require_allowed
 from cvtrack_magics.store.uris import sqlite_file
 
 DEFAULT_PORTS = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}
@@ -120,7 +121,8 @@ def _read_and_begin_to_write(connection: sqlite3.Connection, path: Path) -> None
 
 
 def _probe_folder(uri: str) -> None:
-    path = Path(unquote(urlsplit(uri).path if uri.startswith("file:") else uri)).absolute()
+    require_allowed(uri)
+    path = folder_of(uri) or Path.cwd()
     while not path.exists() and path != path.parent:
         path = path.parent
     _require_writable(path, uri)
