@@ -8,7 +8,7 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
-_PARTS = ("journal", "hashes", "checkpoints")
+_PARTS = ("journal", "hashes", "checkpoints", "runs")
 _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 _CHECKED = os.name == "posix"
 """Windows keeps a profile's folders private by lists of its own, which are not looked at."""

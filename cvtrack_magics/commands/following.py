@@ -32,6 +32,8 @@ def follow(
     first: T,
     look: Callable[[], T],
     sign: Callable[[T], object],
+    *,
+    soon: bool = False,
 ) -> None:
     """Show something, and show it anew in its place for as long as it goes on.
 
@@ -45,18 +47,20 @@ def follow(
         Returns it as it is then; called from a thread.
     sign : callable
         Returns what differs when it has changed; None where it will not change any more.
+    soon : bool
+        What is there is not as it is now: look at once, whatever the sign says.
     """
     session = get_session()
     host = session.host
     mine = session.followed[kind] = object()
-    if not (host.interactive_display and host.has_page and sign(first) is not None):
+    if not (host.interactive_display and host.has_page and (soon or sign(first) is not None)):
         show(first)
         return
     place = f"cvtrack-{uuid.uuid4().hex}"
     host.show(first._repr_mimebundle_(), place)
 
     def work() -> None:
-        misses, pause, last = 0, EVERY, sign(first)
+        misses, pause, last = 0, 0.0 if soon else EVERY, "soon" if soon else sign(first)
         while misses < MISSES and last is not None:
             time.sleep(pause)
             if peek() is not session or session.followed.get(kind) is not mine:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from cvtrack_magics.commands.definition import Arg, command
+from cvtrack_magics.commands.definition import Arg, Typed, command
 from cvtrack_magics.commands.following import follow
 from cvtrack_magics.commands.mlshow import ENDED, lasted, shown_metrics
 from cvtrack_magics.commands.typed import joined
@@ -17,20 +18,38 @@ from cvtrack_magics.run.current import get_session
 from cvtrack_magics.store.calls import PARENT
 from cvtrack_magics.store.listing import runs_in
 from cvtrack_magics.store.resuming import StoredSoFar
+from cvtrack_magics.store.run_cache import Listed, key_of, state_of
 
 NEWEST = 50
 """Runs that are shown where not all are asked for."""
 ALL = 10_000
 LIVE = 200
 """Runs of a table that is kept up to date while one of them goes on."""
+WORTH_IT = 100
+"""Runs from which on a list is kept on disk: of fewer the store is asked as soon."""
 CONFIDENCE = 0.95
 TOOK = "took"
 
 
-# MLflow's language has quotes and blanks of its own
 def _present(table: RunsTable) -> None:
     """Show a table; while a run of it goes on, its row in place."""
-    follow("runs", table, lambda: table.again() if table.again else table, _sign)
+    again = table.again or (lambda: table)
+    follow("runs", table, again, _sign, soon=table.is_remembered)
+
+
+def _perform(typed: Typed) -> RunsTable:
+    """Return the table; in a page as it was the last time, for it is then brought up to date."""
+    session = get_session()
+    if session.host.interactive_display and session.host.has_page:
+        asked = _asked(**{k: v for k, v in typed.values.items() if k in _WORDS})
+        remembered = _remembered(asked)
+        if remembered is not None:
+            return remembered
+    found: RunsTable = mlruns(**typed.values)
+    return found
+
+
+_WORDS = ("filter", "by", "sort", "all")
 
 
 def _sign(table: RunsTable) -> object:
@@ -39,12 +58,14 @@ def _sign(table: RunsTable) -> object:
     return [(line.run_id, line.status, dict(line.metrics)) for line in table.lines]
 
 
+# MLflow's language has quotes and blanks of its own
 @command(
     verbatim="filter",
     filter=Arg("FILTER", joined, many="*"),
     by=Arg("PARAM"),
     sort=Arg("NAME"),
     present=_present,
+    perform=_perform,
 )
 def mlruns(filter: str = "", *, by: str = "", sort: str = "", all: bool = False) -> RunsTable:
     """Show the runs of the current experiment side by side, nested ones below their parents.
@@ -86,10 +107,7 @@ def mlruns(filter: str = "", *, by: str = "", sort: str = "", all: bool = False)
 
     >>> mlruns("params.backbone = 'resnet18'", by="lr")  # doctest: +SKIP
     """
-    tracking = get_session().tracking
-    experiment_id, experiment = tracking.experiment_here()
-    place = (tracking.uri, experiment_id, experiment, tracking.place)
-    return _table(_Asked(*place, filter, by, sort, all))
+    return _table(_asked(filter, by, sort, all))
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,12 +122,59 @@ class _Asked:
     by: str
     sort: str
     all: bool
+    digits: int
+
+    @property
+    def most(self) -> int:
+        """How many runs are shown."""
+        return ALL if self.all or self.by else NEWEST
+
+
+def _asked(filter: str = "", by: str = "", sort: str = "", all: bool = False) -> _Asked:
+    tracking = get_session().tracking
+    experiment_id, experiment = tracking.experiment_here()
+    place = (tracking.uri, experiment_id, experiment, tracking.place)
+    return _Asked(*place, filter, by, sort, all, get_session().config.digits)
 
 
 def _table(asked: _Asked) -> RunsTable:
-    filter, by, sort = asked.filter, asked.by, asked.sort
-    most = ALL if asked.all or by else NEWEST
-    found = runs_in(asked.uri, [asked.experiment_id], filter, most + 1)
+    """Return the table as the store has it now."""
+    cache = get_session().run_cache
+    state = state_of(asked.uri)  # first: what is written while it is read is read again
+    made = cache.made.get(asked)
+    if made is not None and state and made[0] == state:
+        table: RunsTable = made[1]
+        return table
+    key = key_of(asked.uri, asked.experiment_id, asked.filter, asked.most)
+    listed = cache.load(key) if state else None
+    if listed is None or listed.state != state:
+        found = runs_in(asked.uri, [asked.experiment_id], asked.filter, asked.most + 1)
+        listed = Listed(state, time.time(), tuple(found))
+        if len(found) >= WORTH_IT:
+            cache.save(key, listed)
+    table = _table_of(asked, listed.runs)
+    cache.remember(asked, state, table)
+    return table
+
+
+def _remembered(asked: _Asked) -> RunsTable | None:
+    """Return the table as it was the last time, where the store may have changed since."""
+    cache = get_session().run_cache
+    if state_of(asked.uri):
+        return None  # whether it has is known
+    key = key_of(asked.uri, asked.experiment_id, asked.filter, asked.most)
+    listed = cache.load(key)
+    if listed is None:
+        return None
+    made = cache.made.get(asked)
+    table = made[1] if made is not None else _table_of(asked, listed.runs)
+    then = time.strftime("%H:%M:%S", time.localtime(listed.read))
+    note = f"As it was at {then}; the store is being asked."
+    return replace(table, notes=(note, *table.notes), is_remembered=True)
+
+
+def _table_of(asked: _Asked, found: Sequence[StoredSoFar]) -> RunsTable:
+    filter, by, sort, most = asked.filter, asked.by, asked.sort, asked.most
     runs, more = found[:most], len(found) > most
     title = f"{len(runs):,} run{'s' if len(runs) != 1 else ''} of experiment {asked.experiment!r}"
     notes = [f"The newest {most:,}; %mlruns --all shows more."] if more else []
@@ -131,7 +196,7 @@ def _table(asked: _Asked) -> RunsTable:
         headlines={name for run in runs for name in run.metrics if _is_headline(run, name)},
         every_column=asked.all,
         notes=tuple(notes),
-        digits=get_session().config.digits,
+        digits=asked.digits,
         again=lambda: _table(asked),
     )
 

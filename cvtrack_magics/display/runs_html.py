@@ -49,7 +49,7 @@ def runs_html(table: RunsTable) -> str:
     )
     made = f'<table style="{TABLE}"><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>'
     shown = f'<div class="cvr-box" style="overflow-x:auto">{made}</div>' if body else ""
-    notes = "".join(f'<div style="{_MUTED}">{html_text(note)}</div>' for note in table.notes)
+    notes = "".join(f'<div style="{_MUTED}">{html_text(note)}</div>' for note in table.said)
     title = f"<b>{html_text(table.title)}</b>"
     head = f'{title} <span style="{_MUTED}">{html_text(table.place)}</span>'
     script = f"<script>{inline_script(_BUNDLE)}</script>" if body else ""
@@ -61,7 +61,7 @@ def _typed(table: RunsTable) -> list[str]:
     if table.groups:
         return [""] * len(table.groups)
     known = Counter(line.name for line in table.lines)
-    return [f' data-run="{html_text(_called(line, known))}"' for line in table.lines]
+    return [f' data-run="{html_text(_called(line, known))}"' for line in table.seen]
 
 
 def _called(line: RunLine, known: Counter[str]) -> str:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 import math
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import chain
 from typing import Any, Literal
 
 from cvtrack_magics.display.children import PREFERRED, SIGNS, best_of
@@ -15,6 +18,8 @@ from cvtrack_magics.display.text import duration, number, numbers, plain, shorte
 from cvtrack_magics.records import Status
 
 PARAMS, METRICS = 6, 6  # columns of each, where not all are asked for
+ROWS = 500
+"""Rows that are shown at most."""
 WIDE = 28
 """Characters of a name or value that are shown."""
 _LONG_NUMBER = 9  # characters from which on a param is rounded where it is shown
@@ -97,6 +102,8 @@ class RunsTable:
         Lines under it.
     digits : int
         Significant digits of a metric.
+    is_remembered : bool
+        Whether it is what the store had the last time.
     again : callable, optional
         Returns the same table as it is now.
     """
@@ -112,9 +119,15 @@ class RunsTable:
     every_column: bool = False
     notes: tuple[str, ...] = ()
     digits: int = 4
+    is_remembered: bool = False
     again: Callable[[], RunsTable] | None = field(default=None, repr=False, compare=False)
 
     @property
+    def seen(self) -> tuple[RunLine, ...]:
+        """The rows that are shown; a page of ten thousand would be 40 MB."""
+        return self.lines[:ROWS]
+
+    @cached_property
     def params(self) -> list[str]:
         """The params that have a column: those in which the runs differ."""
         names = list(dict.fromkeys(name for line in self.lines for name in line.params))
@@ -127,7 +140,7 @@ class RunsTable:
 
         return sorted(differ, key=rank)[:PARAMS]
 
-    @property
+    @cached_property
     def metrics(self) -> list[str]:
         """The metrics that have a column: those of most runs, a task's headline first."""
         names = list(dict.fromkeys(name for line in self.lines for name in line.metrics))
@@ -148,7 +161,14 @@ class RunsTable:
         return sorted(names, key=rank)[:METRICS]
 
     def _count(self, what: str, name: str) -> int:
-        return sum(name in getattr(line, what) for line in self.lines)
+        return self._counts[what][name]
+
+    @cached_property
+    def _counts(self) -> dict[str, Counter[str]]:
+        return {
+            "params": Counter(chain.from_iterable(line.params for line in self.lines)),
+            "metrics": Counter(chain.from_iterable(line.metrics for line in self.lines)),
+        }
 
     # -- cells
 
@@ -172,10 +192,10 @@ class RunsTable:
                 *row,
                 *(_param(line.params.get(name, ""), self.digits) for name in params),
             ]
-            for line, row in zip(self.lines, self._metric_cells(), strict=True)
+            for line, row in zip(self.seen, self._metric_cells(), strict=True)
         ]
 
-    @property
+    @cached_property
     def columns(self) -> list[Column]:
         """The heads of what `cells` returns."""
         metrics = [
@@ -188,14 +208,14 @@ class RunsTable:
         return [*first, *metrics, *(Column(name, "param") for name in self.params)]
 
     def _metric_cells(self) -> list[list[Cell]]:
-        columns = [[line.metrics.get(name) for line in self.lines] for name in self.metrics]
+        columns = [[line.metrics.get(name) for line in self.seen] for name in self.metrics]
         shown = [numbers(values, self.digits) for values in columns]
         return [
             [
                 Cell(text[at], "" if values[at] is None else json.dumps(values[at]))
                 for values, text in zip(columns, shown, strict=True)
             ]
-            for at in range(len(self.lines))
+            for at in range(len(self.seen))
         ]
 
     def _mean(self, group: Group, name: str) -> Cell:
@@ -266,7 +286,16 @@ class RunsTable:
             ]
         if any(column.best_rows for column in columns):
             lines.append("  * the best of its column")
-        return "\n".join([*lines, *(f"  {plain(note)}" for note in self.notes)])
+        return "\n".join([*lines, *(f"  {plain(note)}" for note in self.said)])
+
+    @property
+    def said(self) -> tuple[str, ...]:
+        """The lines under it."""
+        hidden = 0 if self.groups else len(self.lines) - len(self.seen)
+        if not hidden:
+            return self.notes
+        more = f"{hidden:,} more rows are not shown: a filter, --by or --sort brings others here."
+        return (*self.notes, more)
 
     def depth(self, at: int) -> int:
         """Return how deep the run of a row is nested; where they are sorted, none is."""

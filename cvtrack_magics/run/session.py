@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,6 +35,7 @@ from cvtrack_magics.run.writing import Writing
 from cvtrack_magics.secrets import Masker, stored
 from cvtrack_magics.secrets.records import RecordMasker
 from cvtrack_magics.store.detours import Detours
+from cvtrack_magics.store.run_cache import RunCache
 from cvtrack_magics.store.tracking import Tracking
 
 if TYPE_CHECKING:
@@ -116,6 +118,11 @@ class Session:
         if self.tells_once(problem):
             self.host.say(f"cvtrack: {problem}")
         return folder
+
+    @cached_property
+    def run_cache(self) -> RunCache:
+        """What was listed of the runs of experiments."""
+        return RunCache(lambda: self.config.state / "runs")
 
     def tells_once(self, line: str) -> bool:
         """Whether a line has something to say that was not said in this session."""

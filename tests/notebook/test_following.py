@@ -66,3 +66,23 @@ def test_without_a_run_that_goes_on_it_says_so(store: str, script: Any) -> None:
     with pytest.raises(UsageProblem, match="%mlshow RUN"):
         mlwatch()
     assert "FINISHED done" in repr(mlwatch("done"))
+
+
+def test_a_store_that_does_not_tell_is_shown_as_it_was_and_then_as_it_is(
+    kernel: Kernel, store: str
+) -> None:
+    client = mlflow.MlflowClient(store)
+    run = client.create_run("0", run_name="far").info.run_id
+    client.log_metric(run, "acc", 0.5)
+    client.set_terminated(run)
+    kernel.run("import importlib; m = importlib.import_module('cvtrack_magics.commands.mlruns')")
+    kernel.run("m.WORTH_IT, m.state_of = 1, lambda uri: ''").check()
+    assert "being asked" not in kernel.run("%mlruns").check().text
+    client.log_metric(run, "acc", 0.75, step=1)
+    shown = kernel.run("%mlruns").check().text
+    assert "0.5" in shown
+    assert "the store is being asked" in shown
+    now = updates(kernel, "0.75")[-1]
+    assert "being asked" not in now
+    (value,) = kernel.run("m.mlruns().runs[0].metrics['acc'][0]").results
+    assert value == "0.75"  # who asks for a value gets what the store has
