@@ -29,6 +29,7 @@ from cvtrack_magics.commands.mlload import mlload as mlload
 from cvtrack_magics.commands.mlmodel import mlmodel as mlmodel
 from cvtrack_magics.commands.mlparams import mlparams as mlparams
 from cvtrack_magics.commands.mlreplay import mlreplay as mlreplay
+from cvtrack_magics.commands.mlreport import mlreport as mlreport
 from cvtrack_magics.commands.mlrun import mlrun as mlrun
 from cvtrack_magics.commands.mlruns import mlruns as mlruns
 from cvtrack_magics.commands.mlseed import mlseed as mlseed

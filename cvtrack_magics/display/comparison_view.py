@@ -12,8 +12,8 @@ from cvtrack_magics.comparison.sentences import in_words, labels_of, sentences
 from cvtrack_magics.delivery.series import Series
 from cvtrack_magics.display import theme
 from cvtrack_magics.display.children import PREFERRED, TABLE
+from cvtrack_magics.display.document import document
 from cvtrack_magics.display.embed import curves_html
-from cvtrack_magics.display.front_end import bring_alive
 from cvtrack_magics.display.groups import direction_of, role_of
 from cvtrack_magics.display.text import html_text, number, plain, shorten
 from cvtrack_magics.text import visible
@@ -220,32 +220,11 @@ class Comparison:
     def page(self) -> str:
         """Return it as one HTML document that loads nothing."""
         title = f"{' · '.join(self.labels.values())}"
-        document = (
-            '<!doctype html><html lang="en"><head><meta charset="utf-8">'
-            f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
-            '<meta name="viewport" content="width=device-width, initial-scale=1">'
-            f"<title>{html_text(shorten(title, 120))}</title><style>{_STYLE}</style></head>"
-            f"<body>{self._repr_html_()}</body></html>"
-        )
-        return bring_alive(document)
+        return document(title, self._repr_html_())
 
     def _repr_mimebundle_(self, **about: Any) -> dict[str, str]:
         del about
         return {"text/plain": repr(self), "text/html": self._repr_html_()}
-
-
-_POLICY = (
-    "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; "
-    "img-src data: blob:; base-uri 'none'; form-action 'none'"
-)
-_STYLE = """
-:root { color-scheme: light dark; --jp-ui-font-color2: #616161; --jp-success-color1: #1a7f37;
-  --jp-error-color1: #cf222e; --jp-brand-color1: #1f6fb5; --jp-border-color2: #d0d0d0; }
-@media (prefers-color-scheme: dark) { :root { --jp-ui-font-color2: #b0b0b0;
-  --jp-success-color1: #4ac26b; --jp-error-color1: #ff7b72; --jp-brand-color1: #6cb6ff;
-  --jp-border-color2: #444; } }
-body { margin: 24px; font: 14px/1.5 system-ui, sans-serif; background: Canvas; color: CanvasText; }
-"""
 
 
 def _rank(name: str) -> tuple[int, bool, int]:

@@ -59,3 +59,18 @@ def runs_in(
         if not token:
             break
     return found
+
+
+def experiment_tags(uri: str, experiment_id: str) -> dict[str, str]:
+    """Return the tags of an experiment.
+
+    Raises
+    ------
+    StoreUnavailable
+        The store does not answer.
+    """
+    try:
+        with quietly():
+            return dict(client_of(uri).get_experiment(experiment_id).tags)
+    except Exception as error:
+        raise StoreUnavailable(f"The experiment could not be read: {error}") from error
