@@ -54,6 +54,10 @@ class CvTrack(Configurable):
         help="Start a small process at the first run, which ends the runs of this kernel as "
         "KILLED in the store when the kernel is killed.",
     ).tag(config=True)
+    watch_webhook = Unicode(
+        help="An address that is told, as JSON by POST, what --watch says of a run. It is a "
+        "secret, and is recorded nowhere; CVTRACK_WATCH_WEBHOOK in the environment sets it, too.",
+    ).tag(config=True)
     plot_interval = Float(0.25, help="Seconds between two refreshes of the live plot.").tag(
         config=True
     )

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from cvtrack_magics.run.scope import RunScope
 
 GATHERED = 10.0  # seconds that a run's end waits for what is gathered beside it
+TOLD, TOLD_HURRIED = 2.0, 0.5  # seconds that it waits for a webhook
 HURRIED = 3.0  # the same where the process ends
 
 
@@ -93,7 +94,10 @@ def _last_points(scope: RunScope) -> list[Record]:
     scope.session.pump.close(scope.channel)
     scope.channel.names.take_up()
     scope.monitor.finish()
-    return []
+    if scope.webhook is None:
+        return []
+    said = scope.webhook.settle(TOLD_HURRIED if scope.session.process.ending else TOLD)
+    return [Notice(said)] if said else []
 
 
 def _resources(scope: RunScope, use: ResourceUse, ended: int) -> list[Record]:

@@ -116,6 +116,7 @@ class RunScope:
         )
         self._watches = True
         self.monitor = Monitor(self._warn, watch=spec.watch, begun=not spec.resume)
+        self.webhook = session.webhook() if spec.watch else None
         self._way: Way | None = None
         self.away = ""
         self._usage = UsagePoints(session.machine)
@@ -381,6 +382,10 @@ class RunScope:
         self.notices.append(line)
         self.add([Tag(f"watch.{kind}", line)])
         self.view.warn(step, line)
+        if self.webhook is not None:
+            said = self.session.masking().text(f"{self.name}: {line}")
+            about = {"run": self.session.masking().text(self.name), "run_id": self.run_id}
+            self.webhook.send({"text": said, "kind": kind, "step": step, **about})
 
     def _tick(self) -> None:
         bars = self.control.bars()
