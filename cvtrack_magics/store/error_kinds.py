@@ -112,3 +112,19 @@ def is_too_large(error: BaseException) -> bool:
     """Whether the request was too large for a server on the way; a smaller one may pass."""
     text = str(error)
     return "error code 413" in text or "413 Client Error" in text
+
+
+def of_another_version(error: BaseException) -> str:
+    """Say of a database that only another MLflow can use which one; empty of other errors."""
+    said = str(error)
+    newer = "locate revision identified by" in said
+    if not newer and "out-of-date database schema" not in said:
+        return ""
+    from cvtrack_magics.store.client import mlflow
+
+    which = "a newer" if newer else "an older"
+    how = "'pip install -U mlflow'" if newer else "'mlflow db upgrade URI', with a copy kept,"
+    return (
+        f"the database was written by {which} MLflow than the installed "
+        f"{mlflow().__version__}; {how} mends that."
+    )

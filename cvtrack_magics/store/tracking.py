@@ -18,7 +18,7 @@ from cvtrack_magics.redact import in_one_line, kind_and_line, redact
 from cvtrack_magics.store import credentials
 from cvtrack_magics.store.client import client_of, creating, mlflow, quietly
 from cvtrack_magics.store.detours import beside, under
-from cvtrack_magics.store.error_kinds import is_denied, is_no, is_refusal
+from cvtrack_magics.store.error_kinds import is_denied, is_no, is_refusal, of_another_version
 from cvtrack_magics.store.first_contact import meet
 from cvtrack_magics.store.notes import set_primary_metric
 from cvtrack_magics.store.run_files import RunFiles
@@ -169,7 +169,7 @@ class Tracking:
             with quietly():
                 yield
         except Exception as error:
-            first = in_one_line(error, 300)
+            first = of_another_version(error) or in_one_line(error, 300)
             problem = StoreUnavailable(
                 f"MLflow could not {what}: {first}",
                 f"The store is {self.place}; mlflow.set_tracking_uri(...) changes it.",

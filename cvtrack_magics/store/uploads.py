@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 from cvtrack_magics.errors import StoreUnavailable
 
@@ -44,7 +45,9 @@ def check_by(list_folder: Callable[[str | None], Sequence[Any]], folder: Path) -
             return
         sizes = {str(item.path): item.file_size for item in listed}
         for path, size in files.items():
-            if path not in sizes or sizes[path] not in (None, size):
+            # a server reads the escapes of a path, as those that MLflow's log_image writes
+            name = path if path in sizes else unquote(path)
+            if name not in sizes or sizes[name] not in (None, size):
                 raise StoreUnavailable(
                     f"File {path!r} was uploaded, and the store does not list it.",
                     ADVICE,
