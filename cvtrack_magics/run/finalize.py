@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING
 
 from cvtrack_magics.artifacts.paths import OUTPUT
 from cvtrack_magics.capture.machine.meter import ResourceUse
 from cvtrack_magics.capture.params.cell_settings import said_of, settings_of
-from cvtrack_magics.records import Artifact, Notice, Record, Tag
+from cvtrack_magics.records import Artifact, LoggedModel, Notice, Record, Tag
 from cvtrack_magics.run import context as surroundings
 from cvtrack_magics.run.checkpoint.counters import superseded_records
-from cvtrack_magics.run.checkpoint.files import FOLDER
+from cvtrack_magics.run.checkpoint.files import FOLDER, Kept
 from cvtrack_magics.run.context import safely
 from cvtrack_magics.run.context_collector import paths_of
+from cvtrack_magics.run.model_making import params_of
 from cvtrack_magics.run.summary_metrics import best_records
 
 if TYPE_CHECKING:
@@ -78,8 +80,23 @@ def _checkpoints(scope: RunScope) -> list[Record]:
         return []
     hurry = scope.session.process.ending
     kept = scope.checkpoint.finish(HURRIED if hurry else GATHERED)
-    files = [Artifact(f"{FOLDER}/{one.path.name}", source=one.path) for one in kept if one.step]
-    return [*superseded_records(scope), *([] if hurry else files)]
+    if hurry:
+        return superseded_records(scope)
+    files = [record for one in kept if one.step for record in _kept(scope, one)]
+    return [*superseded_records(scope), *files]
+
+
+def _kept(scope: RunScope, one: Kept) -> list[Record]:
+    """Return a checkpoint as a file of the run; MLflow 3 lists it as a model of its step."""
+    from cvtrack_magics.store.logged_models import are_known
+
+    if not are_known():
+        return [Artifact(f"{FOLDER}/{one.path.name}", source=one.path)]
+    folder = f"{FOLDER}/{one.path.stem}"
+    # a run that goes on may keep the same step once more
+    key = hashlib.sha256(f"{scope.key} {folder}".encode()).hexdigest()[:32]
+    model = LoggedModel(key, folder, "READY", "checkpoint", one.step, params=params_of(scope))
+    return [model, Artifact(f"{folder}/{one.path.name}", source=one.path)]
 
 
 def _settings(scope: RunScope) -> list[Record]:

@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from cvtrack_magics.errors import UsageProblem
 from cvtrack_magics.names import safe_key
@@ -15,6 +16,9 @@ from cvtrack_magics.redact import in_one_line
 from cvtrack_magics.run.current import get_session
 from cvtrack_magics.run.recorder import KeptRun
 from cvtrack_magics.run.recording import Target
+
+if TYPE_CHECKING:
+    from cvtrack_magics.run.scope import RunScope
 
 LONGEST = 400  # characters of a reason
 
@@ -110,7 +114,9 @@ def making(target: Target, folder: str, kind: str) -> Iterator[Making]:
         What sort of model it is, for a list of them.
     """
     step = target.scope.last_step if target.scope is not None else 0
-    record = LoggedModel(uuid.uuid4().hex, folder, kind=kind, step=step, params=_params(target))
+    record = LoggedModel(
+        uuid.uuid4().hex, folder, kind=kind, step=step, params=params_of(target.scope)
+    )
     made = Making(target, record)
     try:
         yield made
@@ -122,9 +128,9 @@ def making(target: Target, folder: str, kind: str) -> Iterator[Making]:
             get_session().sender.open(made._kept.delivery)
 
 
-def _params(target: Target) -> dict[str, str]:
+def params_of(scope: RunScope | None) -> dict[str, str]:
     """Return the params that an open run has so far, as the store will have them."""
-    said = target.scope.params if target.scope is not None else {}
+    said = scope.params if scope is not None else {}
     short = [Param(k, v) for k, v in said.items() if len(v) <= LONGEST]
     masked = get_session().masking().records(short)
     return {safe_key(one.key): one.value for one in masked if isinstance(one, Param)}

@@ -15,7 +15,15 @@ from cvtrack_magics.redact import kind_and_line
 from cvtrack_magics.run.checkpoint import objects as things
 from cvtrack_magics.run.checkpoint import random_state
 from cvtrack_magics.run.checkpoint.counters import counters_of, go_back
-from cvtrack_magics.run.checkpoint.files import FOLDER, CheckpointFolder, Kept, read, tidy
+from cvtrack_magics.run.checkpoint.files import (
+    FOLDER,
+    SUFFIX,
+    CheckpointFolder,
+    Kept,
+    read,
+    step_of,
+    tidy,
+)
 from cvtrack_magics.run.checkpoint.plain import to_plain
 from cvtrack_magics.run.checkpoint.position import Position
 from cvtrack_magics.run.checkpoint.saver import Saver
@@ -295,7 +303,9 @@ class Checkpoint:
         tracking, run = self._scope.session.tracking, self._scope.run
         if run is None or run.local:
             return
-        newest = max(tracking.files(run, FOLDER), key=lambda path: (len(path), path))
+        newest = max(tracking.files(run, FOLDER), key=step_of)
+        if not newest.endswith(SUFFIX):  # the folder of a model, which has the file
+            newest = f"{newest}/{PurePosixPath(newest).name}{SUFFIX}"
         self._folder.path.mkdir(mode=0o700, parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=self._folder.path) as place:
             found = tracking.download(run, newest, Path(place))

@@ -19,6 +19,7 @@ FORMAT = 1
 FOLDER = "checkpoints"
 """Of the state folder, and of a run's artifacts."""
 _NAME = re.compile(r"step-([0-9]{6,})\.pt")
+SUFFIX = ".pt"
 FORGOTTEN = 60 * 86_400.0  # seconds after which what no run went on from is deleted
 
 
@@ -28,6 +29,12 @@ class Kept:
 
     step: int
     path: Path
+
+
+def step_of(path: str) -> int:
+    """Return the step of a checkpoint by the name of its file or folder; -1 of what is none."""
+    found = re.search(r"step-([0-9]{6,})(?:\.pt)?$", path)
+    return int(found[1]) if found else -1
 
 
 class CheckpointFolder:

@@ -12,8 +12,9 @@ from typing import Any
 import mlflow
 import pytest
 
+from cvtrack_magics.store.run_files import RunFiles
 from tests.run.checkpoint.training import Job, killed_and_resumed, points, run, store_of
-from tests.store_views import artifact, artifact_names, runs_of
+from tests.store_views import artifact, artifact_names, models_of, runs_of
 
 Place = Callable[[str], str]
 
@@ -128,10 +129,16 @@ def test_the_kept_checkpoints_are_files_of_the_run(place: Place) -> None:
     names = {name for name in artifact_names(store_of(job.folder), kept) if "checkpoints" in name}
     assert 1 <= len(names) <= 3
     client = mlflow.MlflowClient(store_of(job.folder))
-    path = client.download_artifacts(kept.info.run_id, max(names), job.folder)
+    files = RunFiles(client, store_of(job.folder), kept.info.run_id)
+    path = files.download(max(names), Path(job.folder))
     state: Any = torch.load(path, weights_only=True)
     assert set(state["objects"]) == {"model", "optimizer", "scheduler"}
     assert state["position"]["done"] == int(max(names)[-9:-3])
+    models = models_of(store_of(job.folder), kept)
+    assert {(str(m.status), m.model_type) for m in models} == {("READY", "checkpoint")}
+    steps = {output.model_id: output.step for output in kept.outputs.model_outputs}
+    by_name = {m.tags["cvtrack.folder"]: steps[m.model_id] for m in models}
+    assert by_name == {f"checkpoints/step-{step:06d}": step for step in by_name.values()}
     shutil.rmtree(Path(job.folder) / "state" / "cvtrack_magics" / "checkpoints")
     (again,) = run([Job(job.folder, "epochs", resume=True)])
     assert f"from {state['position']['done']}\n" in again["out"]

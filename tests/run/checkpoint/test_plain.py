@@ -16,7 +16,7 @@ import torch
 from cvtrack_magics import checkpoint, log, mlrun
 from cvtrack_magics.errors import UsageProblem
 from cvtrack_magics.run.checkpoint import random_state
-from cvtrack_magics.run.checkpoint.files import CheckpointFolder, read
+from cvtrack_magics.run.checkpoint.files import CheckpointFolder, read, step_of
 from cvtrack_magics.run.checkpoint.plain import to_plain
 from cvtrack_magics.run.checkpoint.superseded import Standing, is_same
 from cvtrack_magics.run.checkpoint.tensors import Copies
@@ -221,3 +221,17 @@ class TestBadInput:
             for step, batch in ckpt.steps():
                 log({"y": float(batch), "step": float(step)})
         assert run.summary.metrics["y"] == 3.0
+
+
+@pytest.mark.parametrize(
+    ("path", "step"),
+    [
+        ("checkpoints/step-000120", 120),
+        ("checkpoints/step-1000000.pt", 1_000_000),
+        ("checkpoints/step-000120.pt", 120),
+        ("checkpoints/other.pt", -1),
+        ("checkpoints", -1),
+    ],
+)
+def test_the_newest_is_found_among_files_and_models(path: str, step: int) -> None:
+    assert step_of(path) == step
