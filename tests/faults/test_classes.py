@@ -29,6 +29,7 @@ PLAYED = [
     ("locks", 2),
     ("pages", 0),
     ("states", 4),
+    ("models", 1),
 ]
 
 

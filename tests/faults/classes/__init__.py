@@ -19,6 +19,7 @@ NEW = {
     "lanes": 16,
     "states": 24,
     "locks": 32,
+    "models": 100,
 }
 """The classes that lie here, and how many schedules of each are played."""
 
