@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from cvtrack_magics.commands.definition import Arg, Typed, command
 from cvtrack_magics.commands.following import follow
 from cvtrack_magics.commands.mlshow import ENDED, lasted, shown_metrics
-from cvtrack_magics.commands.typed import joined
+from cvtrack_magics.commands.typed import comma_separated, joined
 from cvtrack_magics.display.groups import direction_of
 from cvtrack_magics.display.runs_table import Group, RunLine, RunsTable
 from cvtrack_magics.errors import UsageProblem, did_you_mean
@@ -40,7 +40,11 @@ def _present(table: RunsTable) -> None:
 def _perform(typed: Typed) -> RunsTable:
     """Return the table; in a page as it was the last time, for it is then brought up to date."""
     session = get_session()
-    if session.host.interactive_display and session.host.has_page:
+    if (
+        session.host.interactive_display
+        and session.host.has_page
+        and not typed.values.get("delete")
+    ):
         asked = _asked(**{k: v for k, v in typed.values.items() if k in _WORDS})
         remembered = _remembered(asked)
         if remembered is not None:
@@ -64,10 +68,19 @@ def _sign(table: RunsTable) -> object:
     filter=Arg("FILTER", joined, many="*"),
     by=Arg("PARAM"),
     sort=Arg("NAME"),
+    delete=Arg("RUN,…", comma_separated),
     present=_present,
     perform=_perform,
 )
-def mlruns(filter: str = "", *, by: str = "", sort: str = "", all: bool = False) -> RunsTable:
+def mlruns(
+    filter: str = "",
+    *,
+    by: str = "",
+    sort: str = "",
+    all: bool = False,
+    delete: Sequence[str] = (),
+    yes: bool = False,
+) -> RunsTable:
     """Show the runs of the current experiment side by side, nested ones below their parents.
 
     Of params only those are shown in which the runs differ; the best value of each metric is
@@ -86,6 +99,11 @@ def mlruns(filter: str = "", *, by: str = "", sort: str = "", all: bool = False)
         the smallest first; or ``took``. Otherwise the newest first.
     all : bool
         All runs, every param and metric; otherwise the newest 50 and what is worth a column.
+    delete : sequence of str
+        Names or ids of runs to delete first, which is asked about. A run that goes on, or that a
+        registered version was made of, is not deleted.
+    yes : bool
+        Delete without asking.
 
     Returns
     -------
@@ -95,7 +113,7 @@ def mlruns(filter: str = "", *, by: str = "", sort: str = "", all: bool = False)
     Raises
     ------
     UsageProblem
-        The filter is none, or no run has the param or the metric.
+        The filter is none, no run has the param or the metric, or one is not to be deleted.
     StoreUnavailable
         The store does not answer.
 
@@ -107,7 +125,13 @@ def mlruns(filter: str = "", *, by: str = "", sort: str = "", all: bool = False)
 
     >>> mlruns("params.backbone = 'resnet18'", by="lr")  # doctest: +SKIP
     """
-    return _table(_asked(filter, by, sort, all))
+    if not delete:
+        return _table(_asked(filter, by, sort, all))
+    from cvtrack_magics.commands.deleting import delete as deleted
+
+    said = deleted(delete, yes=yes)
+    table = _table(_asked(filter, by, sort, all))
+    return replace(table, notes=(said, *table.notes))
 
 
 @dataclass(frozen=True, slots=True)

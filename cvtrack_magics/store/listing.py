@@ -74,3 +74,22 @@ def experiment_tags(uri: str, experiment_id: str) -> dict[str, str]:
             return dict(client_of(uri).get_experiment(experiment_id).tags)
     except Exception as error:
         raise StoreUnavailable(f"The experiment could not be read: {error}") from error
+
+
+def delete_runs(uri: str, run_ids: Sequence[str]) -> None:
+    """Delete runs; each of them can be restored.
+
+    Raises
+    ------
+    StoreUnavailable
+        The store did not delete one; those before it are deleted.
+    """
+    client = client_of(uri)
+    for at, run_id in enumerate(run_ids):
+        try:
+            with quietly():
+                client.delete_run(run_id)
+        except Exception as error:
+            raise StoreUnavailable(
+                f"{at} of {len(run_ids)} runs were deleted, then the store refused: {error}"
+            ) from error

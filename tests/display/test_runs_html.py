@@ -164,3 +164,20 @@ def test_on_paper_there_are_no_controls(shown: Any) -> None:
     shown.emulate_media(media="print")
     assert not shown.get_by_role("searchbox").is_visible()
     assert shown.locator("input:visible").count() == 0
+
+
+def test_ticked_runs_give_the_lines_of_grid_and_delete(shown: Any) -> None:
+    said = shown.locator(".cvr-line code")
+    grid = shown.get_by_role("button", name="Copy the line that shows predictions")
+    delete = shown.get_by_role("button", name="Copy the line that deletes them")
+    shown.get_by_role("checkbox", name="Select high").check()
+    grid.click()
+    assert said.inner_text() == "%mlgrid --run high"
+    shown.get_by_role("checkbox", name="Select middle").check()
+    grid.click()
+    assert said.inner_text() == "%mlgrid --run high --compare middle"
+    delete.click()
+    assert said.inner_text() == "%mlruns --delete high,middle"
+    shown.get_by_role("checkbox", name="Select inner").check()
+    assert grid.count() == 0  # a grid shows two
+    assert said.inner_text() == "%mlcompare inner high middle"

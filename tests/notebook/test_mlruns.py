@@ -200,3 +200,46 @@ def test_runs_that_name_each_other_as_parents_are_all_shown(shell: Shell) -> Non
     two = client.create_run("0", run_name="two", tags={"mlflow.parentRunId": one.info.run_id})
     client.set_tag(one.info.run_id, "mlflow.parentRunId", two.info.run_id)
     assert {line.name for line in mlruns().lines} == {"one", "two"}
+
+
+def left(shell: Shell) -> set[str]:
+    return {line.name for line in mlruns().lines}
+
+
+def test_runs_are_deleted_once_somebody_agreed(
+    five: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    before = left(five)
+    answers = iter(["", "no", "y", "yes"])
+    monkeypatch.setattr("builtins.input", lambda said: asked.append(said) or next(answers))
+    for _ in range(3):
+        assert "Nothing was deleted." in five.run("%mlruns --delete first,second")
+        assert left(five) == before
+    assert asked[0] == "Delete 2 runs: first, second? Type yes: "
+    said = five.run("%mlruns --delete first,second")
+    assert "Deleted: first (" in said
+    assert left(five) == before - {"first", "second"}
+    mlruns(delete=["third"], yes=True)
+    assert len(asked) == 4
+    assert left(five) == before - {"first", "second", "third"}
+
+
+def test_what_is_needed_or_cannot_be_asked_about_is_not_deleted(five: Shell, store: str) -> None:
+    client = mlflow.MlflowClient()
+    run = runs_of(store)["third"]
+    client.create_registered_model("m")
+    client.create_model_version("m", f"{run.info.artifact_uri}/model", run.info.run_id)
+    before = left(five)
+    experiment = run.info.experiment_id
+    client.create_run(experiment, run_name="going")
+    for names, why in (
+        (["first", "third"], "m version 1 was made of"),
+        (["first", "going"], "goes on"),
+        (["first", "nobody"], "nobody"),
+    ):
+        with pytest.raises((UsageProblem, StoreUnavailable), match=why):
+            mlruns(delete=names, yes=True)
+    with pytest.raises(UsageProblem, match="--yes"):  # there is nobody at the other end
+        mlruns(delete=["first"])
+    assert left(five) == before | {"going"}

@@ -90,7 +90,26 @@ export class RunsView {
       .map((row) => row.node.dataset["run"]!);
     const text = `${names.length > 1 ? "%mlcompare" : "%mlshow"} ${names.join(" ")}`;
     const copy = button("cvr-copy", "Copy", "Copy this line", () => void this.copy(text, copy));
-    this.line.replaceChildren(...(names.length ? [element("code", "", text), copy] : []));
+    const others = names.length ? this.others(names) : [];
+    this.line.replaceChildren(...(names.length ? [element("code", "", text), copy, ...others] : []));
+  }
+
+  /** Buttons that copy what else can be typed of some runs: it is asked before one is deleted. */
+  private others(names: string[]): HTMLButtonElement[] {
+    const [first, second] = names;
+    const grid = `%mlgrid --run ${first}${second ? ` --compare ${second}` : ""}`;
+    const made: HTMLButtonElement[] = [];
+    const add = (shown: string, said: string, line: string): void => {
+      const one = button("cvr-copy", shown, said, () => {
+        this.line.querySelector("code")!.textContent = line;
+        void this.copy(line, one);
+      });
+      one.title = line;
+      made.push(one);
+    };
+    if (names.length <= 2) add("Grid", "Copy the line that shows predictions", grid);
+    add("Delete", "Copy the line that deletes them", `%mlruns --delete ${names.join(",")}`);
+    return made;
   }
 
   private async copy(text: string, said: HTMLButtonElement): Promise<void> {
