@@ -77,7 +77,7 @@ def mlreport(file: str | Path = "", *, filter: str = "", best: int = 3) -> Exper
     metric, more = _primary(tags, runs)
     ranked = _ranked(runs, metric, more=more)
     whole = mlruns(filter, sort=metric if ranked else "", all=True)
-    table = replace(whole, every_column=False, again=None)
+    table = replace(whole, every_column=False, is_dated=True, again=None)
     compared, why_not = _compared(absolute(tracking.uri), ranked[: max(0, best)])
     where = Path(file or f"{stored_part(name)}.html").expanduser()
     lines = (_counted(runs), *_named(ranked, metric, more=more), *([why_not] if why_not else []))

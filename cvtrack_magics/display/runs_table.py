@@ -104,6 +104,8 @@ class RunsTable:
         Significant digits of a metric.
     is_remembered : bool
         Whether it is what the store had the last time.
+    is_dated : bool
+        Whether it says when a run began and not how long ago, for it is read later.
     again : callable, optional
         Returns the same table as it is now.
     """
@@ -120,6 +122,7 @@ class RunsTable:
     notes: tuple[str, ...] = ()
     digits: int = 4
     is_remembered: bool = False
+    is_dated: bool = False
     again: Callable[[], RunsTable] | None = field(default=None, repr=False, compare=False)
 
     @property
@@ -187,13 +190,18 @@ class RunsTable:
         return [
             [
                 Cell(f"{SIGNS[line.status]} {line.name}", line.name),
-                Cell(ago(now - line.started), repr(line.started)),
+                Cell(self._when(line.started, now), repr(line.started)),
                 Cell(*_took(line)),
                 *row,
                 *(_param(line.params.get(name, ""), self.digits) for name in params),
             ]
             for line, row in zip(self.seen, self._metric_cells(), strict=True)
         ]
+
+    def _when(self, started: float, now: float) -> str:
+        if not self.is_dated:
+            return ago(now - started)
+        return time.strftime("%Y-%m-%d %H:%M", time.localtime(started))
 
     @cached_property
     def columns(self) -> list[Column]:

@@ -42,6 +42,7 @@ def test_the_page_has_the_runs_and_why_the_best_differ(shell: Shell, store: str)
     assert "default-src 'none'" in page
     assert not re.findall(r"""(?:src|href)\s*=\s*["']?(?!data:|blob:|#)[a-z]+:""", page, re.I)
     assert "<link" not in page
+    assert "just now" not in page  # it is read later
     fit = mlreport("fit.html", filter="params.lr = 'high'", best=2)
     assert [line.name for line in fit.table.lines] == ["high"]
 
