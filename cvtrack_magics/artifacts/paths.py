@@ -23,6 +23,7 @@ PROJECT_FILES: Final = "environment/project"
 CONFIGS: Final = "configs"
 LONG_PARAMS: Final = "params"
 DATASETS: Final = "datasets"
+CHECKS: Final = "datasets/checks"
 OUTPUT: Final = "logs/output.txt"
 TRACEBACK: Final = "error/traceback.txt"
 PICTURES: Final = "visualisations"
@@ -71,6 +72,21 @@ def manifest_path(name: str) -> str:
 def samples_listing_path(name: str) -> str:
     """Return where the samples of a data set are listed, in order."""
     return f"{DATASETS}/{name}.samples.tsv"
+
+
+def check_path(name: str) -> str:
+    """Return where a check of pictures and labels lies; ``name`` says of which sets."""
+    return f"{CHECKS}/{name}/check.json"
+
+
+def check_listing_path(name: str) -> str:
+    """Return where all that such a check found is listed."""
+    return f"{CHECKS}/{name}/findings.tsv"
+
+
+def is_check(path: str) -> bool:
+    """Whether a file holds the facts of a check of pictures and labels."""
+    return path.startswith(f"{CHECKS}/") and path.endswith("/check.json")
 
 
 def evidence_path(format: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping
 
-from cvtrack_magics.artifacts.paths import LATENCY, is_metrics, is_samples
+from cvtrack_magics.artifacts.paths import CHECKS, LATENCY, is_check, is_metrics, is_samples
 from cvtrack_magics.names import safe_key
 from cvtrack_magics.records import Artifact, Record, Tag
 
@@ -13,8 +13,13 @@ EVIDENCE_TAG = "cvtrack.evidence_sha256."  # of a run, and the folder behind it
 _AGAIN = {LATENCY.rpartition("/")[0]: "%mlbench"}
 
 
+def _again(place: str) -> str:
+    """Return the command that made what lies in a folder."""
+    return "%mldata --against" if place.startswith(CHECKS) else _AGAIN.get(place, "%mleval")
+
+
 def _is_evidence(path: str) -> bool:
-    return is_metrics(path) or is_samples(path) or path == LATENCY
+    return is_metrics(path) or is_samples(path) or is_check(path) or path == LATENCY
 
 
 def evidence_tags(records: Iterable[Record]) -> list[Tag]:
@@ -53,7 +58,7 @@ def altered_evidence(
         if folder in unread or (folder is None and key in map(_key, unread)):
             continue
         place = key.removeprefix(EVIDENCE_TAG)
-        again = f"{_AGAIN.get(place, '%mleval')} measures anew"
+        again = f"{_again(place)} measures anew"
         if folder is None:
             return f"what was measured in {place} is gone; {again}"
         if _digest(kept, folder) != tags[key]:
