@@ -64,7 +64,7 @@ def mldata(
     another format, mirrored, cropped to nine tenths, brighter or darker) or with two labels,
     files that cannot be read, boxes of no area or outside, ids that stand twice, classes of
     hardly any pictures. With --against another set too: what of it the first one has already,
-    and classes that only one has. Both are recorded.
+    and classes that only one has. Both are recorded, and %mlgate can ask leak(train, val) == 0.
 
     Parameters
     ----------

@@ -79,11 +79,11 @@ def mlgate(
     """Judge a version by rules and by the champion; promote it if it passes.
 
     A rule has its direction: 'val/mAP50>=0.85', 'p95_latency_ms<=50', 'has(card)',
-    'tag(env)==staging', 'min(val/AP50/*)>=0.6', 'check(run)'. What is missing, NaN, stale or
-    measured differently fails. The champion is compared on the same held-out data, by a paired
-    interval; where several runs were measured on that data since the champion's, the best of
-    them must be better by more than luck gives the best of so many. The verdict is kept on the
-    version for good.
+    'tag(env)==staging', 'min(val/AP50/*)>=0.6', 'leak(train, val)==0', 'check(run)'. What is
+    missing, NaN, stale or measured differently fails. The champion is compared on the same
+    held-out data, by a paired interval; where several runs were measured on that data since the
+    champion's, the best of them must be better by more than luck gives the best of so many.
+    The verdict is kept on the version for good.
 
     Parameters
     ----------

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from cvtrack_magics.release.facts import Candidate
-from cvtrack_magics.release.gate import artifacts
+from cvtrack_magics.release.gate import artifacts, data_rules
 from cvtrack_magics.release.gate import metric_rules as measured
 from cvtrack_magics.release.gate.metric_rules import Setting
 from cvtrack_magics.release.gate.parse import (
@@ -27,9 +27,6 @@ from cvtrack_magics.release.gate.rules import (
 )
 from cvtrack_magics.release.gate.wording import plain
 
-_TRAINING = frozenset(("train", "training"))
-_VALIDATION = frozenset(("val", "valid", "validation"))
-_TEST = frozenset(("test", "testing", "eval", "evaluation"))
 _UNORDERED = ("==", "!=", "in")
 
 
@@ -54,6 +51,8 @@ def built_in(setting: Setting | None = None) -> dict[str, Function]:
         "param": Function(_param, ANY, no_number_where_ordered),
         "data": Function(_data, SAME, no_digest),
         "eval": Function(_evaluated, SAME, no_digest),
+        "leak": Function(data_rules.leak, NUMBERS, no_number, data_rules.no_pair),
+        "conflicts": Function(data_rules.conflicts, NUMBERS, no_number),
         "env": Function(artifacts.environment, ANY, no_version),
     }
 
@@ -84,10 +83,7 @@ def _equal(value: str, wanted: str) -> bool:
 
 
 def _data(candidate: Candidate, rule: Rule) -> Found:
-    name = rule.subject
-    contexts = next((words for words in (_TRAINING, _VALIDATION, _TEST) if name in words), {name})
-    found = [data for data in candidate.datasets if data.name == name]
-    found = found or [data for data in candidate.datasets if data.context.lower() in contexts]
+    found = data_rules.data_sets(candidate, rule.subject)
     # The same samples in another order are the same data; runs of before know one order only.
     digests = {(data.samples or data.digest).lower() for data in found}
     if not digests:

@@ -15,6 +15,8 @@ A rule is one line. It is about a metric, or about what a function finds:
 ``data(train) == 3f9a0c1e``            the SHA-256 of an input by its name or context, or the
                                        first 8 digits and more of it
 ``eval(val) == 3f9a0c1e``              the same of what an evaluation was measured on
+``leak(train, val) == 0``              how many pictures of the second data set are in the first
+``conflicts(val) <= 0.01``             the share of its pictures that have another label too
 ``env(torch) >= 2.1``                  a package (or ``python``) of the run's environment
 =====================================  ============================================================
 
