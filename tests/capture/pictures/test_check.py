@@ -209,6 +209,14 @@ def test_pipes_and_links_open_nothing(tmp_path: Path) -> None:
     assert "hunter2" not in found.listing()
 
 
+def test_an_annotation_file_that_names_a_pipe_waits_for_nobody(tmp_path: Path) -> None:
+    path = annotated(tmp_path, images=[{"id": 9, "file_name": "pipe.png"}])
+    os.mkfifo(tmp_path / "images/pipe.png")
+    found = check(path)
+    assert kinds(found) == {("unreadable", "pipe.png")}
+    assert found.findings[0].detail == "no regular file"
+
+
 def test_a_data_set_that_fails_for_a_sample_is_read_on(tmp_path: Path) -> None:
     class Failing(Own):
         def __getitem__(self, at: int) -> Any:
