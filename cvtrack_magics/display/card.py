@@ -19,6 +19,7 @@ from cvtrack_magics.records import RunSummary
 _ROWS = 12  # rows of metrics on a card
 _NOW = 4  # metrics in the line of a run that goes on
 _STOPPED = "stopped by an interrupt"
+_INTERRUPT = "no buttons here: interrupt the cell to end the run"
 
 _MUTED = f"color:{theme.MUTED}"
 _WRAP = "overflow-wrap:anywhere"
@@ -69,6 +70,7 @@ def live_bundle(
     *,
     bars: Sequence[Bar] = (),
     paused: bool = False,
+    heard: bool = True,
     picture: bytes | None = None,
 ) -> dict[str, object]:
     """Return the header with the newest values and a place for the live plot below it.
@@ -89,6 +91,8 @@ def live_bundle(
         How far the run's loops have come, outermost first.
     paused : bool
         Whether the run waits for its reader.
+    heard : bool
+        Whether buttons may be shown; where no page draws them it is said what ends the run.
     picture : bytes or None
         The curves so far as a PNG, for a page that draws no widget and for a saved notebook.
     """
@@ -102,6 +106,7 @@ def live_bundle(
     ]
     if len(history) > _NOW:
         words.append(f"and {len(history) - _NOW} more")
+    words += [] if heard else [_INTERRUPT]
     now = " · ".join(words)
     place = (
         f'<div class="cvtrack-live" data-plot="{html_text(key)}" style="{_CARD}">'

@@ -17,6 +17,7 @@ import traitlets
 from cvtrack_magics import forks
 from cvtrack_magics.delivery.series import Series
 from cvtrack_magics.display.annotations import NOTE, Mark, bars_json, baselines_json, marks_json
+from cvtrack_magics.display.busy_kernel import answer_while_busy
 from cvtrack_magics.display.progress import Bar
 from cvtrack_magics.display.protocol import REPLAY_POINTS, Allowance, Parts, points_message
 from cvtrack_magics.display.series_buffer import extend, overlap, restarts
@@ -120,7 +121,7 @@ class LivePlot:
         if page:
             self._widget = _PlotWidget(title=title, run=run)
             self._widget.on_msg(self._asked)
-            _answer_while_busy(self._widget.comm)
+            answer_while_busy(self._widget.comm)
 
     @property
     def history(self) -> Mapping[str, Series]:
@@ -367,13 +368,3 @@ class LivePlot:
             return
         with contextlib.suppress(Exception):  # a front end that is gone must not stop training
             self._widget.send(message, buffers)
-
-
-def _answer_while_busy(comm: Any) -> None:
-    """Let a page be heard during a long cell: one that reloads, and a click.
-
-    A kernel with subshells (ipykernel 7.4) sends a page's message to the shell that last
-    used the comm, which is the one that runs the cell; the page's own choice is better.
-    """
-    if hasattr(comm, "_reply_subshell_for"):
-        comm._reply_subshell_for = lambda _data, default: default

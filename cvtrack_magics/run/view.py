@@ -129,8 +129,18 @@ class RunView:
         if self._plot is None:
             return header
         place = (header, self._key, self._spec.name, self._plot.history, self._digits)
-        picture = self._picture_so_far
-        return live_bundle(*place, bars=self._loops, paused=self._paused, picture=picture)
+        return live_bundle(
+            *place,
+            bars=self._loops,
+            paused=self._paused,
+            heard=not self._poor,
+            picture=self._picture_so_far,
+        )
+
+    @property
+    def _poor(self) -> bool:
+        """Whether no page was heard to draw the plot, where that needs a view of it."""
+        return self._anchored and self._plot is not None and not self._plot.is_drawn
 
     def _update_places(self, bundle: Mapping[str, Any]) -> None:
         for place in self._places:
@@ -231,8 +241,7 @@ class RunView:
     def _update(self) -> None:
         self._told = len(self._plot.history) if self._plot is not None else 0
         self._updated = time.monotonic()
-        poor = self._anchored and self._plot is not None and not self._plot.is_drawn
-        self._next_update = self._updated + (POOR_EVERY if poor else WORDS_EVERY)
+        self._next_update = self._updated + (POOR_EVERY if self._poor else WORDS_EVERY)
         self._draw_so_far()
         self._update_places(self._words())
 

@@ -89,7 +89,7 @@ def test_a_page_that_reloads_during_a_long_cell_is_answered_at_once(wire: Wire) 
         pytest.skip("this kernel has no subshells")
     subshell = reply["content"]["subshell_id"]
     wire.run("p = grown_up()")
-    # The comm was last used by the shell that is busy now, the trap _answer_while_busy avoids.
+    # The comm was last used by the shell that is busy now, the trap answer_while_busy avoids.
     busy = wire.kernel.start("p.push({'a': points(0, [1])}); print('busy'); time.sleep(4)")
     wire.messages(lambda got: got["msg_type"] == "stream")
     start = time.monotonic()

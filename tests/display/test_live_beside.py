@@ -37,8 +37,11 @@ def printed(wire: Wire, code: str) -> Any:
     return json.loads(ran.text)
 
 
+PAGES_CHOICE = "p._widget.comm._reply_subshell_for = lambda data, chosen: chosen"  # no own one
+
+
 def test_a_greeting_is_answered_off_the_main_thread_only(wire: Wire, subshell: str) -> None:
-    wire.run(ACTED)
+    wire.run(ACTED + PAGES_CHOICE)
     assert answers(wire, {"kind": "hello"}) == []
     assert answers(wire, {"kind": "hello"}, subshell) == [
         {"kind": "live", "actions": ["stop", "pause", "mark"]}
@@ -47,6 +50,41 @@ def test_a_greeting_is_answered_off_the_main_thread_only(wire: Wire, subshell: s
     assert [message for message, _ in wire.run(offers)] == [{"kind": "live", "actions": ["mark"]}]
     wire.run("p.finish('FINISHED')")
     assert answers(wire, {"kind": "hello"}, subshell) == []
+
+
+def test_a_page_that_knows_no_subshells_reaches_a_cell_that_is_busy(wire: Wire) -> None:
+    """As VS Code's, which says that it supports none, and older notebooks'."""
+    wire.run(ACTED)
+    busy = wire.kernel.start(
+        "print('busy'); end = time.time() + 20\n"
+        "while not done and time.time() < end: time.sleep(0.01)\n"
+        "p.finish('FINISHED')"
+    )
+    wire.messages(lambda got: got["msg_type"] == "stream")
+    assert answers(wire, {"kind": "hello"}) == [
+        {"kind": "live", "actions": ["stop", "pause", "mark"]}
+    ]
+    wire.send({"kind": "action", "action": "stop"})
+    wire.messages(lambda got: is_end(got, busy))
+    assert printed(wire, "done") == [["stop", "", False]]
+
+
+def test_all_plots_of_a_kernel_are_heard_on_one_thread_that_is_opened_anew(wire: Wire) -> None:
+    count = "len(get_ipython().kernel.shell_channel_thread.manager.list_subshell())"
+    before = printed(wire, count)
+    for _ in range(3):
+        wire.run(ACTED)
+        assert answers(wire, {"kind": "hello"}) != []
+    opened = printed(wire, count)
+    assert opened <= before + 1
+    wire.run("from cvtrack_magics.display import busy_kernel\n(own,) = busy_kernel._own.values()")
+    client = wire.kernel.client
+    client.control_channel.send(
+        client.session.msg("delete_subshell_request", {"subshell_id": printed(wire, "own")})
+    )
+    assert client.get_control_msg(timeout=10)["content"]["status"] == "ok"
+    assert answers(wire, {"kind": "hello"}) != []
+    assert printed(wire, count) == opened
 
 
 def test_nothing_is_offered_to_a_page_that_did_not_greet(wire: Wire) -> None:

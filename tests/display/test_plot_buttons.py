@@ -40,6 +40,29 @@ def test_there_are_no_buttons_until_the_kernel_answers_and_none_after_the_run(pa
     assert shown(page) == []
 
 
+def test_a_kernel_that_hears_no_click_is_said_to_and_what_ends_the_run(page: Any) -> None:
+    page.clock.install()
+    plot = Plot(page)
+    plot.push({"a": series([1, 2])})
+    words = page.locator(".cv-control")
+    assert not words.is_visible()
+    page.clock.fast_forward(9_000)
+    settle(page)
+    assert words.text_content() == "no buttons here: interrupt the cell to end the run"
+    plot.tell(kind="live", actions=ALL)  # late, and true all the same
+    assert not words.is_visible()
+    assert shown(page) == ["Pause", "Mark", "Stop"]
+
+
+def test_a_run_that_is_over_has_no_words_about_buttons(page: Any) -> None:
+    page.clock.install()
+    plot = Plot(page)
+    plot.push({"a": series([1, 2])}, status="FINISHED")
+    page.clock.fast_forward(9_000)
+    settle(page)
+    assert not page.locator(".cv-control").is_visible()
+
+
 def test_stop_answers_at_once_and_is_sent_once(page: Any) -> None:
     plot = live(page)
     stop = page.get_by_role("button", name="Stop the run")

@@ -155,6 +155,18 @@ def test_a_page_that_draws_no_widget_sees_words_and_curves(
     assert "step 384" in words[-1]["text/plain"] or "step 360" in words[-1]["text/plain"]
 
 
+@pytest.mark.parametrize("drawn", [False, True])
+def test_where_no_page_draws_buttons_it_is_said_what_ends_the_run(
+    notebook: Notebook, shown: view.RunView, monkeypatch: pytest.MonkeyPatch, drawn: bool
+) -> None:
+    monkeypatch.setattr(live, "needs_view", lambda: True)
+    monkeypatch.setattr(live.LivePlot, "is_drawn", drawn)
+    shown.open(None)
+    shown.refresh({"a": series([1])})
+    said = notebook.seen[-1][1]["text/plain"]
+    assert ("interrupt the cell to end the run" in said) is not drawn
+
+
 def test_a_run_without_points_shows_header_and_card(
     notebook: Notebook, shown: view.RunView
 ) -> None:

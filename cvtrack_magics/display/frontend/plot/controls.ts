@@ -13,6 +13,9 @@ const DEFAULTS: Record<string, string> = {
   paused: "paused",
 };
 
+/** What is said where the kernel hears no click, so that there are no buttons. */
+export const DEAF = "no buttons here: interrupt the cell to end the run";
+
 export interface Controls {
   buttons: HTMLElement;
   /** What happens after a click, in words. */
@@ -120,8 +123,9 @@ export function makeControls(store: Store): Controls {
     field.hidden = !has("mark") || !writing;
     buttons.hidden = [stop, pause, mark, field].every((node) => node.hidden);
     const shown = running || state === "stopped" ? wordsOf(state, note) : "";
-    if (words.textContent !== shown) words.textContent = shown;
-    words.hidden = !shown;
+    const deaf = running && store.send && store.unheard && !store.actions ? DEAF : "";
+    if (words.textContent !== (shown || deaf)) words.textContent = shown || deaf;
+    words.hidden = !(shown || deaf);
   }
   update();
   return { buttons, words, update };

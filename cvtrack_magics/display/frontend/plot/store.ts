@@ -57,6 +57,8 @@ export class Store {
   status = "RUNNING";
   /** What the kernel would do on a click now; null while it is not known to hear clicks. */
   actions: string[] | null = null;
+  /** Whether the kernel was asked several times and never answered. */
+  unheard = false;
   /** Clicks that were not answered yet. */
   readonly clicked = new Set<string>();
   /** How to reach the kernel; null in a saved page. */
