@@ -9,7 +9,7 @@ from cvtrack_magics.delivery.series import Series
 from cvtrack_magics.display import theme
 from cvtrack_magics.display.annotations import Baselines, Mark
 from cvtrack_magics.display.best import best_of
-from cvtrack_magics.display.children import COLORS, SIGNS, children_html, children_text
+from cvtrack_magics.display.children import SIGNS, children_html, children_text
 from cvtrack_magics.display.embed import curves_html
 from cvtrack_magics.display.groups import panels_of, role_of
 from cvtrack_magics.display.progress import Bar, rounds
@@ -18,6 +18,7 @@ from cvtrack_magics.records import RunSummary
 
 _ROWS = 12  # rows of metrics on a card
 _NOW = 4  # metrics in the line of a run that goes on
+_BADGES = {"FINISHED": "#1a7f37", "FAILED": "#cf222e", "KILLED": "#9a6700", "RUNNING": "#1f6fb5"}
 _STOPPED = "stopped by an interrupt"
 _INTERRUPT = "no buttons here: interrupt the cell to end the run"
 
@@ -194,7 +195,7 @@ def _link(name: str, url: str) -> str:
 
 def _head(summary: RunSummary) -> str:
     badge = (
-        f"background:{COLORS[summary.status]}; color:#fff; border-radius:4px; "
+        f"background:{_BADGES[summary.status]}; color:#fff; border-radius:4px; "
         "padding:1px 7px; font-size:12px; white-space:nowrap"
     )
     run = html_text(summary.known_as)

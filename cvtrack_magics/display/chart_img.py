@@ -21,7 +21,10 @@ _DARK = (
 _STYLE = (
     "<style>@media not print{"
     + ",".join(f"{page} .cvtrack-chart" for page in _DARK)
-    + "{filter:invert(1) hue-rotate(180deg);mix-blend-mode:screen}}</style>"
+    + "{filter:invert(1) hue-rotate(180deg);mix-blend-mode:screen}"
+    # VS Code's outputs have no ground of their own: nothing would show through but black
+    + ",".join(f"{page} :has(> .cvtrack-chart)" for page in _DARK if "vscode" in page)
+    + "{background:var(--vscode-editor-background)}}</style>"
 )
 
 

@@ -24,7 +24,6 @@ _CELL = "padding:1px 12px 1px 0; border:0; background:transparent; white-space:n
 TABLE = (
     "margin:4px 0; border-collapse:collapse; font-size:inherit; font-variant-numeric:tabular-nums"
 )
-COLORS = {"FINISHED": "#1a7f37", "FAILED": "#cf222e", "KILLED": "#9a6700", "RUNNING": "#1f6fb5"}
 
 
 def columns_of(children: Sequence[RunSummary]) -> list[str]:
@@ -128,7 +127,7 @@ def line_bundle(child: RunSummary, digits: int = 4) -> dict[str, str]:
         lines.append(f"  error   {shorten(child.error, 120)}")
     lines += [f"  notice  {plain(notice)}" for notice in child.notices]
     sign, _, rest = lines[0].partition(" ")
-    colored = f'<span style="color:{COLORS[child.status]}">{sign}</span> {html_text(rest)}'
+    colored = f'<span style="color:{theme.STATUS[child.status]}">{sign}</span> {html_text(rest)}'
     html = "<br>".join([colored, *(html_text(line) for line in lines[1:])])
     return {
         "text/plain": "\n".join(lines),
@@ -154,7 +153,7 @@ def _name(child: RunSummary) -> str:
         url = escape(child.url, quote=True)
         name = f'<a href="{url}" target="_blank" rel="noopener noreferrer">{name}</a>'
     title = html_text(f"{child.status} {shorten(child.error, 200)}")
-    sign = f'<span style="color:{COLORS[child.status]}">{SIGNS[child.status]}</span>'
+    sign = f'<span style="color:{theme.STATUS[child.status]}">{SIGNS[child.status]}</span>'
     wrapped = "white-space:normal; overflow-wrap:anywhere"
     return f'<span title="{title}" style="{wrapped}">{sign} {name}</span>'
 

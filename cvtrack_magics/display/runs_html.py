@@ -14,12 +14,6 @@ from cvtrack_magics.display.text import html_text, shorten
 
 _BUNDLE = Path(__file__).parent / "static" / "runs.js"
 _TYPED = re.compile(r"[A-Za-z0-9_][\w./:+\-]*")
-_COLORS = {
-    "FINISHED": theme.GOOD,
-    "FAILED": theme.BAD,
-    "KILLED": "var(--vscode-editorWarning-foreground, var(--jp-warn-color1, inherit))",
-    "RUNNING": theme.ACCENT,
-}
 _MUTED = f"color:{theme.MUTED}"
 _PAD = "padding:2px 14px 2px 0; border:0; background:transparent; white-space:nowrap"
 _LEFT, _RIGHT = f"{_PAD}; text-align:left", f"{_PAD}; text-align:right"
@@ -81,7 +75,7 @@ def _first(table: RunsTable, at: int, cell: Cell) -> str:
     if table.groups:
         return f'<td style="{_LEFT}" data-v="{held}">{html_text(shorten(cell.shown, WIDE))}</td>'
     line = table.lines[at]
-    sign = f'<span style="color:{_COLORS[line.status]}">{SIGNS[line.status]}</span>'
+    sign = f'<span style="color:{theme.STATUS[line.status]}">{SIGNS[line.status]}</span>'
     said = f"{line.status} · {html_text(line.name)} · {html_text(line.run_id)}"
     name = f'<span title="{said}">{sign} {html_text(shorten(line.name, WIDE))}</span>'
     pad = f"padding-left:{16 * table.depth(at)}px"

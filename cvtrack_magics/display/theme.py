@@ -10,6 +10,13 @@ from __future__ import annotations
 MUTED = "var(--vscode-descriptionForeground, var(--jp-ui-font-color2, inherit))"
 GOOD = "var(--vscode-terminal-ansiGreen, var(--jp-success-color1, inherit))"
 BAD = "var(--vscode-editorError-foreground, var(--jp-error-color1, inherit))"
+WARN = (
+    "var(--vscode-list-warningForeground, "
+    "var(--vscode-editorWarning-foreground, var(--jp-warn-color0, inherit)))"
+)
 ACCENT = "var(--vscode-textLink-foreground, var(--jp-brand-color1, inherit))"
 LINE = "var(--vscode-panel-border, var(--jp-border-color2, #8886))"
 FONT = "var(--vscode-font-family, var(--jp-ui-font-family, system-ui, sans-serif))"
+
+STATUS = {"FINISHED": GOOD, "FAILED": BAD, "KILLED": WARN, "RUNNING": ACCENT}
+"""The colour of the sign before a run's name."""

@@ -11,7 +11,9 @@ import pytest
 from PIL import Image, ImageColor
 
 from cvtrack_magics.display.card import header_bundle, summary_bundle
+from cvtrack_magics.display.runs_table import RunLine, RunsTable
 from cvtrack_magics.display.table_view import Listing
+from cvtrack_magics.display.theme import STATUS
 from tests.display.helpers import series, summary
 from tests.display.pages import ADD, Plot, needs_chromium, settle
 
@@ -25,6 +27,7 @@ LAB_LIGHT = {
     "--jp-border-color3": "#eeeeee",
     "--jp-error-color1": "#d32f2f",
     "--jp-success-color1": "#388e3c",
+    "--jp-warn-color0": "#e65100",
     "--jp-brand-color1": "#1976d2",
 }
 LAB_DARK = {
@@ -35,6 +38,7 @@ LAB_DARK = {
     "--jp-border-color3": "#424242",
     "--jp-error-color1": "#ef5350",
     "--jp-success-color1": "#4caf50",
+    "--jp-warn-color0": "#f57c00",
     "--jp-brand-color1": "#42a5f5",
 }
 
@@ -50,6 +54,8 @@ def _code(ground: str, text: str, muted: str, line: str, **said: str) -> dict[st
         "--vscode-terminal-ansiGreen": said["good"],
         "--vscode-textLink-foreground": said["link"],
         "--vscode-focusBorder": said["focus"],
+        "--vscode-editorWarning-foreground": said["warn"],
+        **({"--vscode-list-warningForeground": said["listed"]} if "listed" in said else {}),
     }
 
 
@@ -62,6 +68,7 @@ HOSTS: dict[str, tuple[str, str, dict[str, str]]] = {
         _code(
             *("#ffffff", "#3b3b3b", "#3b3b3b", "#e5e5e5"),
             **{"bad": "#e51400", "good": "#107c10", "link": "#005fb8", "focus": "#005fb8"},
+            **{"warn": "#bf8803", "listed": "#855f00"},
         ),
     ),
     "VS Code, dark": (
@@ -69,6 +76,23 @@ HOSTS: dict[str, tuple[str, str, dict[str, str]]] = {
         _code(
             *("#1f1f1f", "#cccccc", "#9d9d9d", "#2b2b2b"),
             **{"bad": "#f14c4c", "good": "#0dbc79", "link": "#4daafc", "focus": "#0078d4"},
+            **{"warn": "#cca700", "listed": "#cca700"},
+        ),
+    ),
+    "VS Code, Light (Visual Studio)": (
+        *("#ffffff", "#616161"),
+        _code(
+            *("#ffffff", "#000000", "#717171", "#80808059"),
+            **{"bad": "#e51400", "good": "#107c10", "link": "#006ab1", "focus": "#0090f1"},
+            **{"warn": "#bf8803", "listed": "#855f00"},
+        ),
+    ),
+    "VS Code, Dark (Visual Studio)": (
+        *("#1e1e1e", "#cccccc"),
+        _code(
+            *("#1e1e1e", "#d4d4d4", "#ccccccb3", "#80808059"),
+            **{"bad": "#f14c4c", "good": "#0dbc79", "link": "#3794ff", "focus": "#007fd4"},
+            **{"warn": "#cca700", "listed": "#cca700"},
         ),
     ),
     "VS Code, high contrast": (
@@ -76,6 +100,7 @@ HOSTS: dict[str, tuple[str, str, dict[str, str]]] = {
         _code(
             *("#000000", "#ffffff", "#ffffffb3", "#6fc3df"),
             **{"bad": "#f48771", "good": "#00cd00", "link": "#21a6ff", "focus": "#f38518"},
+            warn="#ffd370",
         ),
     ),
     "VS Code, light high contrast": (
@@ -83,6 +108,7 @@ HOSTS: dict[str, tuple[str, str, dict[str, str]]] = {
         _code(
             *("#ffffff", "#292929", "#292929b3", "#0f4a85"),
             **{"bad": "#b5200d", "good": "#136c13", "link": "#0f4a85", "focus": "#006bbd"},
+            warn="#895503",
         ),
     ),
     "Colab, light": ("#ffffff", "#202124", {}),
@@ -92,6 +118,8 @@ HOSTS: dict[str, tuple[str, str, dict[str, str]]] = {
 CODE_CLASSES = {
     "VS Code, light": "vscode-light",
     "VS Code, dark": "vscode-dark",
+    "VS Code, Light (Visual Studio)": "vscode-light",
+    "VS Code, Dark (Visual Studio)": "vscode-dark",
     "VS Code, high contrast": "vscode-high-contrast",
     "VS Code, light high contrast": "vscode-high-contrast vscode-high-contrast-light",
 }
@@ -146,7 +174,9 @@ def _in_host(page: Any, host: str) -> None:
         """([ground, text, names, colab, lab, code]) => {
           for (const [name, value] of Object.entries(names))
             document.documentElement.style.setProperty(name, value);
-          document.body.style.background = ground;
+          // VS Code's outputs lie in a frame without a ground, over the editor that has one
+          if (code) document.documentElement.style.background = ground;
+          document.body.style.cssText = code ? "isolation: isolate" : `background: ${ground}`;
           document.body.style.color = text;
           if (colab) document.documentElement.setAttribute("theme", colab);
           if (lab) document.body.dataset.jpThemeLight = String(lab === "light");
@@ -159,18 +189,16 @@ def _in_host(page: Any, host: str) -> None:
     )
 
 
-def _unreadable(page: Any, selector: str, least: float = 4.5) -> list[list[Any]]:
+def _unreadable(page: Any, selector: str) -> list[list[Any]]:
+    """Return the words with a contrast below 4.5, and the signs below 3."""
     found = page.locator(selector).evaluate(MEASURE)
     assert len(found) > 3
-    return [item for item in found if item[1] < least and any(map(str.isalnum, item[0]))]
+    return [item for item in found if item[1] < (4.5 if any(map(str.isalnum, item[0])) else 3)]
 
 
 @pytest.mark.parametrize("host", HOSTS)
 def test_the_words_of_a_card_can_be_read(page: Any, host: str) -> None:
-    children = tuple(
-        summary(name=f"child {status}", status=status)
-        for status in ("FINISHED", "FAILED", "KILLED")
-    )
+    children = tuple(summary(name=f"child {status}", status=status) for status in STATUS)
     curves = {"train/loss": series([1, 0.5]), "val/acc": series([0.1, 0.6])}
     parts = [
         header_bundle("train", run_id="1a2b3c4d", url="http://x/", parent="p", until="%mlend"),
@@ -182,6 +210,11 @@ def test_the_words_of_a_card_can_be_read(page: Any, host: str) -> None:
     ]
     html = "".join(str(part["text/html"]) for part in parts)
     html += "".join(Listing("what", None, "in a run", good)._repr_html_() for good in (True, False))
+    lines = (
+        RunLine(f"a {status}", "1a2b", 0, status, 1.7e9, 60.0, {"lr": "0.1"}, {"a": 1.0})
+        for status in STATUS
+    )
+    html += RunsTable("4 runs", "mlflow.db", ("a note",), tuple(lines))._repr_html_()
     _in_host(page, host)
     page.evaluate(
         """(html) => { const home = document.createElement("div"); home.id = "card";
@@ -199,6 +232,18 @@ def test_the_words_of_a_plot_can_be_read(page: Any, host: str, tmp_path: Path) -
     Plot(page, title="train").push({"train/loss": series([1, 0.5]), "acc": series([0.1, 0.6])})
     settle(page, 100)
     assert _unreadable(page, ".cvtrack-plot") == []
+    track, knob = _slider(page)
+    ground = ImageColor.getrgb(HOSTS[host][0])
+    assert 3 <= _contrast(track, ground) <= 13  # a browser's own is white in a dark page
+    assert _contrast(knob, ground) >= 3
+
+
+def _slider(page: Any) -> list[tuple[int, int, int]]:
+    """Return the colours of a slider that stands at its left: its track's, its knob's."""
+    shot = page.locator(".cv-slider").screenshot()
+    pixels = Image.open(io.BytesIO(shot)).convert("RGB")
+    middle = pixels.height // 2
+    return [cast("tuple[int, int, int]", pixels.getpixel((x, middle))) for x in (70, 7)]
 
 
 def _chart() -> bytes:
