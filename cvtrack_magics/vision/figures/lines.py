@@ -88,7 +88,7 @@ def reliability_diagram(curves: Sequence[Curve], _: Evaluation) -> bytes:
     """Draw accuracy over confidence, the gap between them, and how many samples there are."""
     curve = curves[0]
     width = 1 / 15
-    figure = page.page(0.65 + _SIDE + 0.3, _SIDE + 2.1)
+    figure = page.page(0.65 + _SIDE + 0.3, _SIDE + 2.35)
     axes = page.panel(figure, 0.65, 1.45, _SIDE, _SIDE)
     page.unit_ticks(axes)
     centre = curve.thresholds + width / 2
@@ -96,14 +96,15 @@ def reliability_diagram(curves: Sequence[Curve], _: Evaluation) -> bytes:
     low, gap = np.minimum(curve.x, curve.y), curve.x - curve.y
     parts = (
         (0 * low, low, page.BLUE, "accuracy"),
-        (low, np.maximum(gap, 0), page.COLOURS[1], "too confident by"),
-        (low, np.maximum(-gap, 0), page.COLOURS[5], "not confident enough by"),
+        (low, np.maximum(gap, 0), page.COLOURS[1], "overconfident by"),
+        (low, np.maximum(-gap, 0), page.COLOURS[5], "underconfident by"),
     )
-    for row, (bottom, height, colour, text) in enumerate(parts):
+    # Above the axes: bars may be anywhere inside.
+    for left, (bottom, height, colour, text) in zip((0, 0.26, 0.63), parts, strict=True):
         axes.bar(centre, height, bottom=bottom, color=colour, zorder=2, **shape)
-        style = page.plain(fontsize=page.FONT, va="center", zorder=5)
-        axes.text(0.03, 0.95 - 0.065 * row, "■", color=colour, **style)
-        axes.text(0.08, 0.95 - 0.065 * row, text, color=page.INK, **style)
+        style = page.plain(fontsize=page.FONT, va="center", clip_on=False)
+        axes.text(left, 1.07, "■", color=colour, **style)
+        axes.text(left + 0.05, 1.07, text, color=page.INK, **style)
     _diagonal(axes, page.INK, zorder=4)
     page.labels(axes, "", "accuracy")
     below = page.panel(figure, 0.65, 0.6, _SIDE, 0.6)

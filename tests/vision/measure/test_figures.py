@@ -6,6 +6,7 @@ import subprocess
 import sys
 import warnings
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import matplotlib
@@ -14,7 +15,8 @@ import pytest
 from PIL import Image
 
 from cvtrack_magics.tasks.figures import figures
-from cvtrack_magics.vision.evaluation import Evaluation
+from cvtrack_magics.vision.evaluation import Curve, Evaluation
+from cvtrack_magics.vision.figures import lines, page
 from cvtrack_magics.vision.figures.page import columns, shorten
 from tests.vision.measure.make import (
     classified,
@@ -75,6 +77,21 @@ CASES: list[tuple[Any, set[str]]] = [
 @pytest.mark.parametrize(("data", "wanted"), CASES, ids=lambda case: getattr(case, "task", ""))
 def test_each_task_has_its_pictures(data: Any, wanted: set[str]) -> None:
     assert set(drawn(measured(data, resamples=30))) == wanted
+
+
+def test_the_words_of_a_reliability_diagram_lie_on_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[Any] = []
+    monkeypatch.setattr(page, "png", lambda figure: made.append(figure) or b"")
+    edges = np.arange(15) / 15
+    full = Curve("reliability", "", edges, 1 - edges, edges, 0.1, np.full(15, 9))
+    lines.reliability_diagram([full], measured(random_classes(0, 80, 2), resamples=0))
+    (figure,) = made
+    figure.draw_without_rendering()
+    axes = figure.axes[0]
+    boxes = [text.get_window_extent() for text in axes.texts]
+    assert len(boxes) == 6
+    assert all(box.y0 > axes.bbox.y1 and box.x1 < figure.bbox.x1 for box in boxes)
+    assert all(one.x1 <= other.x0 for one, other in pairwise(boxes))
 
 
 @pytest.mark.parametrize("classes", [2, 3, 7, 11, 12, 26, 27, 41, 100, 103, 130])
