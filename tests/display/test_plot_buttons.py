@@ -46,7 +46,7 @@ def test_a_kernel_that_hears_no_click_is_said_to_and_what_ends_the_run(page: Any
     plot.push({"a": series([1, 2])})
     words = page.locator(".cv-control")
     assert not words.is_visible()
-    page.clock.fast_forward(9_000)
+    page.clock.run_for(9_000)
     settle(page)
     assert words.text_content() == "no buttons here: interrupt the cell to end the run"
     plot.tell(kind="live", actions=ALL)  # late, and true all the same
@@ -58,7 +58,7 @@ def test_a_run_that_is_over_has_no_words_about_buttons(page: Any) -> None:
     page.clock.install()
     plot = Plot(page)
     plot.push({"a": series([1, 2])}, status="FINISHED")
-    page.clock.fast_forward(9_000)
+    page.clock.run_for(9_000)
     settle(page)
     assert not page.locator(".cv-control").is_visible()
 

@@ -1,7 +1,7 @@
 // Buttons that reach the kernel while its cell runs: stop, pause, and a note at this step.
 
 import { button, element } from "../shared/dom";
-import type { Store } from "./store";
+import { ENOUGH, type Store } from "./store";
 
 const LONGEST = 500; // characters of a note; `display/live.py` cuts there
 const PATIENCE = 10_000; // milliseconds until a pause that nobody answered may be asked for again
@@ -13,8 +13,8 @@ const DEFAULTS: Record<string, string> = {
   paused: "paused",
 };
 
-/** What is said where the kernel hears no click, so that there are no buttons. */
-export const DEAF = "no buttons here: interrupt the cell to end the run";
+/** What is said where the kernel hears no click. */
+const DEAF = "no buttons here: interrupt the cell to end the run";
 
 export interface Controls {
   buttons: HTMLElement;
@@ -122,10 +122,10 @@ export function makeControls(store: Store): Controls {
     mark.hidden = !has("mark") || writing;
     field.hidden = !has("mark") || !writing;
     buttons.hidden = [stop, pause, mark, field].every((node) => node.hidden);
-    const shown = running || state === "stopped" ? wordsOf(state, note) : "";
-    const deaf = running && store.send && store.unheard && !store.actions ? DEAF : "";
-    if (words.textContent !== (shown || deaf)) words.textContent = shown || deaf;
-    words.hidden = !(shown || deaf);
+    const said = running || state === "stopped" ? wordsOf(state, note) : "";
+    const shown = said || (running && !store.actions && store.hellos > ENOUGH ? DEAF : "");
+    if (words.textContent !== shown) words.textContent = shown;
+    words.hidden = !shown;
   }
   update();
   return { buttons, words, update };

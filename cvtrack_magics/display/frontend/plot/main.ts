@@ -27,9 +27,6 @@ const PATIENCE = 1500;
  */
 const AGAIN = [600, 2200, 6000, 20_000];
 
-/** When a kernel that never answered is taken for one that hears no clicks, in milliseconds. */
-const UNHEARD = 8000;
-
 /** How long a view waits for the run's place before it draws the plot itself, in milliseconds. */
 const PLACE_WITHIN = 400;
 
@@ -71,12 +68,6 @@ export default function plot() {
       // A reloaded page meets a model that has already said all it had to say.
       const timer = setTimeout(ask, PATIENCE);
       const timers = AGAIN.map((wait) => setTimeout(() => store.hello(), wait));
-      timers.push(
-        setTimeout(() => {
-          store.unheard = true;
-          store.changed();
-        }, UNHEARD),
-      );
       model.on("msg:custom", take);
       return () => {
         for (const each of [timer, ...timers]) clearTimeout(each);

@@ -27,6 +27,8 @@ export interface PointsMessage {
 type Binary = DataView | ArrayBuffer | Uint8Array;
 
 const HELLO_EVERY = 500; // milliseconds
+/** After so many questions a kernel that never answered is taken for one that hears no clicks. */
+export const ENOUGH = 3;
 
 /** Copy one buffer into numbers; a message's buffers need not be aligned to 8 bytes. */
 export function decode(buffer: Binary, dtype: "int64" | "float64"): Float64Array {
@@ -57,8 +59,8 @@ export class Store {
   status = "RUNNING";
   /** What the kernel would do on a click now; null while it is not known to hear clicks. */
   actions: string[] | null = null;
-  /** Whether the kernel was asked several times and never answered. */
-  unheard = false;
+  /** How often the kernel was asked whether it hears clicks. */
+  hellos = 0;
   /** Clicks that were not answered yet. */
   readonly clicked = new Set<string>();
   /** How to reach the kernel; null in a saved page. */
@@ -113,6 +115,7 @@ export class Store {
     if (this.actions || this.status !== "RUNNING" || now - this.greeted < HELLO_EVERY) return;
     this.greeted = now;
     this.send?.({ kind: "hello" });
+    if (++this.hellos > ENOUGH) this.changed();
   }
 
   act(action: string, text = ""): void {
