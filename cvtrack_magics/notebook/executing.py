@@ -56,6 +56,8 @@ def cells_of(path: Path) -> list[Given]:
         ) from None
     try:
         notebook = jupytext.read(path)
+    except FileNotFoundError:
+        raise CvtrackError(f"There is no file {path}.") from None
     except Exception as error:
         raise CvtrackError(f"{path} cannot be read as a notebook: {kind_and_line(error)}") from None
     language = notebook.metadata.get("kernelspec", {}).get("language") or "python"

@@ -184,6 +184,7 @@ def test_what_cannot_be_run_is_one_line(name: str, tmp_path: Path) -> None:
     assert ran.stderr.count("\n") <= 2
     assert name in ran.stderr
     assert "Traceback" not in ran.stderr
+    assert ("There is no file" in ran.stderr) is (text is None)
 
 
 @pytest.mark.parametrize(
