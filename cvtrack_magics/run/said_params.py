@@ -12,29 +12,26 @@ if TYPE_CHECKING:
 
 
 class SaidParams:
-    """Values by name; what is said first stays.
+    """Values by name; what is said first stays."""
 
-    Parameters
-    ----------
-    stretch : Stretch
-        Knows what a resumed run had, and how a change is kept beside it.
-    """
-
-    def __init__(self, stretch: Stretch) -> None:
+    def __init__(self) -> None:
         self.values: dict[str, str] = {}
-        self._stretch = stretch
         self._implied: set[str] = set()
         self._changed: list[str] = []
 
-    def fresh(self, run: str, records: Iterable[Record], *, quietly: bool = False) -> list[Record]:
+    def fresh(
+        self, records: Iterable[Record], run: str, stretch: Stretch, *, quietly: bool = False
+    ) -> list[Record]:
         """Replace a param that was recorded with another value before by one clear line.
 
         Parameters
         ----------
-        run : str
-            The run's name.
         records : iterable of Record
             Of which the params are looked at, and noted.
+        run : str
+            The run's name.
+        stretch : Stretch
+            Knows what a resumed run had, and how a change is kept beside it.
         quietly : bool
             Whether nobody said them, so that a difference is no news.
         """
@@ -43,8 +40,8 @@ class SaidParams:
             if isinstance(record, Param):
                 before = self.values.setdefault(record.key, record.value)
                 if before != record.value:
-                    kept += self._stretch.instead(record, before, run, quietly=quietly)
-                    if self._stretch.resumed and not quietly:
+                    kept += stretch.instead(record, before, run, quietly=quietly)
+                    if stretch.resumed and not quietly:
                         self._changed.append(f"{record.key} was {before}, is {record.value}")
                     continue
             kept.append(record)

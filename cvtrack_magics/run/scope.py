@@ -92,7 +92,7 @@ class RunScope:
         self.children = 0
         self.ended_children: list[RunSummary] = []
         self.stretch = Stretch()
-        self._said = SaidParams(self.stretch)
+        self._said = SaidParams()
         self.params = self._said.values
         self.guard = Guard(session, self.notices)
         self.channel = Channel()
@@ -314,7 +314,7 @@ class RunScope:
 
     def add(self, records: Iterable[Record]) -> list[str]:
         """Record more facts; return the lines to tell the user."""
-        items = self._said.fresh(self.name, records)
+        items = self._said.fresh(records, self.name, self.stretch)
         said = [item.text for item in items if isinstance(item, Notice)]
         kept = [item for item in items if not isinstance(item, Notice)]
         self.tags.update({item.key: item.value for item in kept if isinstance(item, Tag)})
@@ -355,7 +355,7 @@ class RunScope:
         records = [r for r in records if not (isinstance(r, Param) and r.key in params)]
         return [
             record
-            for record in self._said.fresh(self.name, records, quietly=True)
+            for record in self._said.fresh(records, self.name, self.stretch, quietly=True)
             if not (isinstance(record, Tag) and record.key in said)
         ]
 
