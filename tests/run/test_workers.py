@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -14,7 +16,9 @@ from tests.run.test_sync import repoint
 from tests.store_views import points, runs_of
 
 HEAD = """
+import faulthandler
 import multiprocessing as mp, os, signal, subprocess, sys, threading, time
+faulthandler.register(signal.SIGUSR1, all_threads=True)  # its forked workers have that, too
 from cvtrack_magics import log, mlrun
 from tests.run import working
 """
@@ -73,14 +77,23 @@ WAYS = {
 def run_script(code: str, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     script = folder / "script.py"
     script.write_text(HEAD + "if __name__ == '__main__':\n" + indented(code))
-    return subprocess.run(
+    process = subprocess.Popen(
         [sys.executable, str(script)],
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-        check=False,
-        timeout=180,
         env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), **environment},
+        start_new_session=True,
     )
+    try:
+        out, err = process.communicate(timeout=180)
+    except subprocess.TimeoutExpired:  # who hangs, and where, is what has to be known
+        for number in (signal.SIGUSR1, signal.SIGKILL):
+            os.killpg(process.pid, number)
+            time.sleep(2)
+        out, err = process.communicate()
+        pytest.fail(f"the script did not end:\n{out}\n{err}")
+    return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
 
 def indented(code: str) -> str:
