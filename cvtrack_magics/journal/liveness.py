@@ -16,6 +16,7 @@ as alive while its file was touched lately, by the file server's clock.
 from __future__ import annotations
 
 import contextlib
+import re
 import socket
 import sys
 import uuid
@@ -24,6 +25,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cvtrack_magics import forks
+from cvtrack_magics.journal.process_times import process_clock
 from cvtrack_magics.system import os, time
 
 if sys.platform != "win32":
@@ -37,6 +39,9 @@ SILENT = 150.0  # seconds without a touch after which another machine counts as 
 STALE = 86_400.0  # seconds after which a lock file that nobody holds is tidied away
 _KEYS = 4096  # bytes of a lock file that keys of open runs may take; written and read at once
 _LATE, _BESIDE = "late=", "side-by-side"  # no key has such a character
+_SPAN = "at="  # of a run: its key, and when it was opened and ended by the clock of processes
+_SPANS = 24  # of the newest runs
+_SPAN_WORD = re.compile(rf"{_SPAN}[0-9A-Za-z]+=\d{{1,18}}(?:-\d{{1,18}})?")
 _MARK = "process="  # before what tells the process; no key has such a character
 
 
@@ -69,6 +74,7 @@ class Holder:
         self.pid = os.getpid()
         self.name = ""
         self._handle: int | None = None
+        self._spans: dict[str, list[int]] = {}
         self._beaten = time.monotonic()
         folder = root.parent / FOLDER
         name = uuid.uuid4().hex
@@ -96,10 +102,24 @@ class Holder:
 
     def show(self, keys: Sequence[str], more: Sequence[str] = ()) -> None:
         """Write into the lock file which runs are open, the innermost last."""
-        said = "\n".join([*more, *keys, _MARK + process_mark(self.pid)]).encode()[-_KEYS:]
+        self._note_spans(keys)
+        spans = [f"{_SPAN}{key}={'-'.join(map(str, at))}" for key, at in self._spans.items()]
+        said = "\n".join([*spans, *more, *keys, _MARK + process_mark(self.pid)]).encode()[-_KEYS:]
         if self._handle is not None and hasattr(os, "pwrite"):
             with contextlib.suppress(OSError):
                 os.pwrite(self._handle, said.ljust(_KEYS), 0)
+
+    def _note_spans(self, keys: Sequence[str]) -> None:
+        """Note when runs are opened and ended: what is started meanwhile is of them."""
+        now = process_clock()
+        for key, span in self._spans.items():
+            if key not in keys and len(span) == 1:
+                span.append(now)
+        for key in keys:
+            self._spans.setdefault(key, [now])
+        ended = [key for key, span in self._spans.items() if len(span) > 1]
+        for key in ended[: max(0, len(self._spans) - _SPANS)]:
+            del self._spans[key]
 
 
 class _Held:
@@ -186,6 +206,18 @@ class Shown:
     keys: tuple[str, ...]
     late: Mapping[str, str]
     beside: bool
+    spans: tuple[str, ...]
+    """When each run was opened and, where it has, ended, by :func:`process_clock`."""
+
+    def open_at(self, moment: int) -> list[str]:
+        """Return the runs that were open at a moment, the innermost first."""
+        found: list[tuple[int, str]] = []
+        for word in filter(_SPAN_WORD.fullmatch, self.spans):
+            key, _, at = word.removeprefix(_SPAN).partition("=")
+            opened, *ended = map(int, at.split("-"))
+            if opened <= moment and (not ended or moment <= ended[0]):
+                found.append((opened, key))
+        return [key for _, key in sorted(found, key=lambda one: one[0])][::-1]
 
 
 def all_shown(path: Path) -> Shown:
@@ -196,6 +228,7 @@ def all_shown(path: Path) -> Shown:
         tuple(word for word in words if word.isalnum()),
         {pair[0]: pair[1] for pair in late if len(pair) == 2},
         _BESIDE in words,
+        tuple(word for word in words if word.startswith(_SPAN)),
     )
 
 

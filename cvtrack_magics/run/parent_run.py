@@ -3,8 +3,9 @@
 A worker that is spawned (by multiprocessing, joblib or a shell) inherits no memory, but the
 environment. That names the lock file of the process above and the run that the worker was
 started in, with those that it is nested in; the lock file says which runs are open now. A
-worker that was started before the first run was told nothing, and looks for the lock file of a
-process that it was started by. What a worker logs goes to streams of its own in that run's
+worker that was started before the first run, or with an environment of its own, was told nothing:
+it looks for the lock file of a process that it was started by, and that says which run was open
+when this one began. What a worker logs goes to streams of its own in that run's
 folder, be it spawned or forked.
 """
 
@@ -23,6 +24,7 @@ import psutil
 from cvtrack_magics.delivery.channel import Channel
 from cvtrack_magics.delivery.children import child_names
 from cvtrack_magics.journal import liveness
+from cvtrack_magics.journal.process_times import began_at
 from cvtrack_magics.journal.run_note import RunNote, read_note
 from cvtrack_magics.run import lives
 from cvtrack_magics.system import os, time
@@ -103,6 +105,7 @@ class Above:
         self.inherited = os.environ.get(VARIABLE, "")
         self._said, _, born = self.inherited.rpartition("#")
         self._born = born.split("/")
+        self._began = began_at()
         self._channel: tuple[Path, Channel] | None = None
         self.is_late = False
         """Whether that run has ended, and is written to all the same."""
@@ -196,6 +199,8 @@ class Above:
         is_pool, task = lives.work_of_process()
         if self._in and task is not None and task.is_one_with(self._task):
             born = [self._in]
+        elif not (is_pool or born or shown.beside) and (then := shown.open_at(self._began)):
+            born = then  # nobody told it: its environment was made anew
         elif is_pool or not born:
             open_born = [key for key in born if key in shown.keys] if shown.beside else []
             born = [*open_born, *shown.keys[-1:]][:1]

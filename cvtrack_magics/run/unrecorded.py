@@ -9,6 +9,10 @@ NO_RUN = (
     "cvtrack: log() was called with no run open; nothing is recorded. "
     "Start the cell with %%mlrun NAME."
 )
+NO_RUN_IN_SCRIPT = (
+    f"{NO_RUN} A script opens one by 'with mlrun(NAME):'; a process that works for the run of "
+    "another one needs that one's environment, of which CVTRACK_RUN names the run."
+)
 NO_RUN_ABOVE = (
     "cvtrack: log() was called in a worker process; nothing is recorded, since no run is open "
     "that this was started in. Return the value, and log it in the process that opened the run."
@@ -44,12 +48,17 @@ class Unrecorded:
         """Count one more."""
         self._count += 1
         if self._count == 1:
-            self._say(NO_RUN_ABOVE if self._is_worker() else NO_RUN)
+            self._say(self._line())
             self._said = 1
             if not self._in_cells:
                 self._at_the_end_of_the_process()
         elif not self._in_cells and self._count == 10 * self._said:
             self._tell()
+
+    def _line(self) -> str:
+        if self._is_worker():
+            return NO_RUN_ABOVE
+        return NO_RUN if self._in_cells else NO_RUN_IN_SCRIPT
 
     def begin_cell(self) -> None:
         """Count anew."""
