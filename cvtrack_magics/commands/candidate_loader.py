@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from cvtrack_magics.artifacts.codec import read, read_from
@@ -35,6 +36,8 @@ PAGES = 20_000_000  # bytes of a page, or of code, that is read for its digest a
 _FOLDERS = ("environment", CONFIGS, DATASETS, "governance", "latency", *EXPORTS)
 _NAMES = ("MLmodel", SERVING, EVIDENCE)
 _ENDINGS = (".json", ".yaml", ".yml", ".md", ".txt", ".toml", ".tsv")
+_READ = (*_ENDINGS, *_NAMES)
+"""How texts end that are judged; others are read for their digest alone."""
 
 
 def candidate_of(reference: str, *, version: str = "", run: str = "") -> Candidate:
@@ -54,7 +57,9 @@ def gather(found: Found) -> Candidate:
     session = get_session()
     uri = absolute(session.tracking.uri)
     stored = read_run(uri, found.run_id, _wanted)
-    return candidate_from(stored, session.tracking.place, found.version)
+    candidate = candidate_from(stored, session.tracking.place, found.version)
+    texts = {path: text for path, text in candidate.texts.items() if path.endswith(_READ)}
+    return replace(candidate, texts=texts)
 
 
 def candidate_from(stored: StoredRun, place: str = "", version: Version | None = None) -> Candidate:
@@ -75,16 +80,13 @@ def candidate_from(stored: StoredRun, place: str = "", version: Version | None =
             for item in stored.inputs
         ),
         files=stored.files,
-        texts={path: text for path, text in stored.texts.items() if _is_read(path)},
+        texts={path: text for path, text in stored.texts.items() if not is_samples(path)},
         evaluations=dict(evaluations_of(stored.texts)),
         version=version,
         store=place,
         altered=altered_evidence(stored.texts, stored.files, stored.tags),
         changed=changed_files(stored.texts, stored.tags),
     )
-
-
-_READ = (*_ENDINGS, *_NAMES)
 
 
 def _wanted(path: str, size: int) -> bool:
@@ -96,11 +98,6 @@ def _wanted(path: str, size: int) -> bool:
     if is_held(path):
         return size <= PAGES
     return folder in _FOLDERS and path.endswith(_ENDINGS) and size <= SMALL
-
-
-def _is_read(path: str) -> bool:
-    """Whether a judge reads a text, which may have been read for its digest alone."""
-    return not is_samples(path) and path.endswith(_READ)
 
 
 def evaluations_of(texts: Mapping[str, str]) -> Iterator[tuple[str, EvaluationFacts]]:
