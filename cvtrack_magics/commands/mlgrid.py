@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
 from cvtrack_magics.commands.definition import Arg, command
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from cvtrack_magics.run.scope import RunScope
     from cvtrack_magics.tasks.base import Task
     from cvtrack_magics.tasks.predictions import Predictions
+    from cvtrack_magics.tasks.sample_scores import Ratings
 
 PICTURE = 8
 
@@ -198,7 +200,9 @@ def mlgrid(
         digits=session.config.digits,
     )
     shown = mine.predictions
-    picture = compose(shown, rows) if rows and shown.pixels is not None else b""
+    picture = b""
+    if rows and shown.pixels is not None:
+        picture = compose(shown, rows, _judged(mine, threshold))
     words = _in_words(frames, kept, sheet.document["shown"])
     # Once a notebook: by the first viewer of it, also where its cell is run again.
     tell = session.told_of_trust in ("", words)
@@ -207,6 +211,15 @@ def mlgrid(
     if save:
         session.host.say(f"Written to {grid.save(save)}")
     return grid
+
+
+def _judged(frame: Frame, threshold: float | None) -> Ratings:
+    """Return how the model did at a threshold that was said, else at the best."""
+    from cvtrack_magics.tasks.sample_scores import rate
+
+    if threshold is None:
+        return frame.ratings
+    return replace(rate(frame.predictions, threshold), threshold=threshold)
 
 
 def predictions_of(value: Any, task: str | None) -> Predictions:

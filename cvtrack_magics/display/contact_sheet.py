@@ -13,6 +13,7 @@ import numpy as np
 
 from cvtrack_magics.tasks.kind import kind_of
 from cvtrack_magics.tasks.predictions import Predictions
+from cvtrack_magics.tasks.sample_scores import Ratings
 from cvtrack_magics.vision.images import Image, rgb
 from cvtrack_magics.vision.text_layout import font_of, shortened
 
@@ -24,10 +25,15 @@ LEAST = 96
 
 
 def compose(
-    predictions: Predictions, rows: Sequence[int], *, columns: int = 4, quality: int = 85
+    predictions: Predictions,
+    rows: Sequence[int],
+    ratings: Ratings | None = None,
+    *,
+    columns: int = 4,
+    quality: int = 85,
 ) -> bytes:
     """Return some samples side by side, as a WebP picture of a quality from 1 to 100."""
-    return encoded(contact_sheet(predictions, rows, columns=columns), "WEBP", quality)
+    return encoded(contact_sheet(predictions, rows, ratings, columns=columns), "WEBP", quality)
 
 
 def encoded(sheet: Any, format: str, quality: int = 85, most: int = 0) -> bytes:
@@ -40,7 +46,13 @@ def encoded(sheet: Any, format: str, quality: int = 85, most: int = 0) -> bytes:
     return file.getvalue()
 
 
-def contact_sheet(predictions: Predictions, rows: Sequence[int], *, columns: int = 4) -> Any:
+def contact_sheet(
+    predictions: Predictions,
+    rows: Sequence[int],
+    ratings: Ratings | None = None,
+    *,
+    columns: int = 4,
+) -> Any:
     """Return some samples side by side, as a picture of Pillow's.
 
     Parameters
@@ -49,12 +61,16 @@ def contact_sheet(predictions: Predictions, rows: Sequence[int], *, columns: int
         With pixels.
     rows : sequence of int
         Places of the samples, in order.
+    ratings : Ratings, optional
+        How the model did on each sample, at the threshold from which on objects are drawn.
     columns : int
         Tiles in a row.
     """
     from PIL import Image as pil
 
-    tiles = [_tile(predictions, int(row)) for row in rows]
+    threshold = ratings.threshold if ratings is not None else None
+    counted = kind_of(predictions.task).counted(predictions, threshold)
+    tiles = [_tile(counted, int(row), ratings) for row in rows]
     columns = max(1, min(columns, len(tiles)))
     lines = [tiles[at : at + columns] for at in range(0, len(tiles), columns)]
     widths = [max(line[at].width for line in lines if at < len(line)) for at in range(columns)]
@@ -74,7 +90,7 @@ def contact_sheet(predictions: Predictions, rows: Sequence[int], *, columns: int
     return sheet
 
 
-def _tile(predictions: Predictions, row: int) -> Any:
+def _tile(predictions: Predictions, row: int, ratings: Ratings | None) -> Any:
     """Return one sample with what is drawn on it, and its caption below."""
     from PIL import Image as pil
     from PIL import ImageDraw
@@ -97,6 +113,8 @@ def _tile(predictions: Predictions, row: int) -> Any:
             picture = picture.resize(size, way, reducing_gap=2.0 if scale < 1 else None)
         views.append(picture)
     text, right = kind.caption(predictions, row)
+    judged = ratings.is_right(row) if ratings is not None else None
+    right = right if judged is None else judged
     tile = pil.new("RGB", (size[0] * len(views) + 2 * (len(views) - 1), size[1] + 18), BACK)
     for at, picture in enumerate(views):
         tile.paste(picture, (at * (size[0] + 2), 0))

@@ -16,9 +16,11 @@ from cvtrack_magics.secrets.stored import stored_part
 from cvtrack_magics.store.images import LOGGED_IMAGES, SMALL, image_paths
 from cvtrack_magics.store.tracking import OpenRun, Tracking
 from cvtrack_magics.tasks import npz as saving
+from cvtrack_magics.tasks.kind import kind_of
 
 if TYPE_CHECKING:
     from cvtrack_magics.tasks.predictions import Predictions
+    from cvtrack_magics.tasks.sample_scores import Ratings
 
 MEMORY = 256 << 20  # bytes of frames, compressed, that are kept in memory for the page
 
@@ -74,15 +76,16 @@ class Album:
                 self._pixels = name
             elif self.frames:  # the same pictures are kept once
                 predictions = predictions.with_pixels(self.frames[-1].predictions.pixels)
+        frame = Frame(predictions, step, self.run)
         data = saving.dump(predictions, step, name)
         records.append(Artifact(f"{folder}/step_{step:06d}.npz", data))
         if len(rows) and predictions.pixels is not None:
-            sheet = contact_sheet(predictions, rows)
+            sheet = contact_sheet(predictions, rows, _judged(frame))
             picture = encoded(sheet, "WEBP")
             records.append(Artifact(f"{PICTURES}/{self._part}_step_{step:06d}.webp", picture))
             records += self._for_mlflows_page(sheet, step)
         self.frames = [frame for frame in self.frames if frame.step != step]
-        self.frames.append(Frame(predictions, step, self.run))
+        self.frames.append(frame)
         self.frames.sort(key=lambda frame: frame.step or 0)
         self._sizes[step] = len(data)
         self._thin()
@@ -150,3 +153,13 @@ def read_album(tracking: Tracking, run: OpenRun, name: str, *, last: bool = Fals
             predictions = predictions.with_pixels(pixels[file])
         frames.append(Frame(predictions, meta["step"], run.name))
     return frames
+
+
+def _judged(frame: Frame) -> Ratings | None:
+    """Return what the page needs anyway, where its threshold decides what is drawn."""
+    if not kind_of(frame.predictions.task).counts_from_threshold:
+        return None
+    try:
+        return frame.ratings
+    except Exception:  # what was predicted is kept all the same; the page says what is wrong
+        return None

@@ -135,6 +135,14 @@ class Kind(ABC):
             return np.arange(len(predictions))
         return np.argsort(scores[name] * sign, kind="stable")
 
+    def counted(self, predictions: Predictions, threshold: float | None) -> Predictions:
+        """Return what is drawn in a plain picture: without objects that do not count.
+
+        ``threshold`` is the score from which on they do; None where none is best.
+        """
+        del threshold
+        return predictions
+
     def views(self, predictions: Predictions, row: int, image: Image) -> list[Image]:
         """Return the picture, or truth and prediction side by side where they are maps."""
         del predictions, row

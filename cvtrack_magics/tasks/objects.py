@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from cvtrack_magics.tasks.predictions import Predictions
 
 SHOWN_FROM = 0.5
-"""The score from which on a box is drawn and counted in a plain picture."""
+"""The score from which on a box is drawn in a plain picture, where no other is best."""
 
 
 class Objects(Kind):
@@ -52,6 +53,15 @@ class Objects(Kind):
         del facts
         return Detections(to_boxes("truth", members), to_boxes("prediction", members))
 
+    def counted(self, predictions: Predictions, threshold: float | None) -> Predictions:
+        """Leave out the boxes below the threshold, as the viewer does."""
+        scores = predictions.boxes.prediction.scores
+        assert scores is not None
+        # as exact as the scores are: a score of 0.7 lies on 0.7
+        least = scores.dtype.type(SHOWN_FROM if threshold is None else threshold)
+        found = predictions.boxes.prediction.only(scores >= least)
+        return replace(predictions, data=replace(predictions.boxes, prediction=found))
+
     def draw_on(self, pen: Any, predictions: Predictions, row: int, scale: float) -> None:
         """Draw the truth thin and light around, the prediction in the colour of its class."""
         data = predictions.boxes
@@ -61,21 +71,15 @@ class Objects(Kind):
             rectangle(pen, box * scale, (0, 0, 0), 1)
         found = data.prediction
         part = found.rows(row)
-        assert found.scores is not None
-        for box, label, score in zip(
-            found.xyxy[part], found.labels[part], found.scores[part], strict=True
-        ):
-            if score >= SHOWN_FROM:
-                rectangle(pen, box * scale, shades[label], 2)
+        for box, label in zip(found.xyxy[part], found.labels[part], strict=True):
+            rectangle(pen, box * scale, shades[label], 2)
 
     def caption(self, predictions: Predictions, row: int) -> tuple[str, bool]:
         """Return how many were found and how many there are."""
         name = predictions.names[row] if predictions.names else ""
         boxes = predictions.boxes
-        scores = boxes.prediction.scores
-        assert scores is not None
         true = int(np.diff(boxes.truth.offsets)[row])
-        said = int((scores[boxes.prediction.rows(row)] >= SHOWN_FROM).sum())
+        said = int(np.diff(boxes.prediction.offsets)[row])
         return f"{said} found, {true} true" + (f" · {name}" if name else ""), said == true
 
     def frame(self, predictions: Predictions, rows: Rows, placed: Placed) -> Json:

@@ -38,6 +38,15 @@ class Ratings:
     worst_first: npt.NDArray[np.int64]
     threshold: float | None = None
 
+    def is_right(self, row: int) -> bool | None:
+        """Whether all is as it should be of a sample; None where nothing says so."""
+        if "right" in self.outcomes:
+            right, wrong = (bool(self.outcomes[name][row]) for name in ("right", "wrong"))
+            return right if right or wrong else None
+        if "fp" in self.outcomes and "fn" in self.outcomes:
+            return not (self.outcomes["fp"][row] or self.outcomes["fn"][row])
+        return None
+
 
 def rate(predictions: Predictions, threshold: float | None = None) -> Ratings:
     """Return the ratings of each sample; those without a truth have NaN and no outcome.

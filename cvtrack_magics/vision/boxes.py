@@ -60,9 +60,15 @@ class Boxes:
         """Return the boxes of some images, in that order."""
         wanted = [np.arange(self.offsets[i], self.offsets[i + 1]) for i in images]
         rows = np.concatenate(wanted) if wanted else np.zeros(0, np.int64)
-        offsets = np.concatenate(([0], np.cumsum([len(part) for part in wanted])))
+        return self._of(rows, [len(part) for part in wanted])
+
+    def only(self, kept: npt.NDArray[np.bool_]) -> Boxes:
+        """Return the same images with some of their boxes, by one flag for each of the M."""
+        return self._of(np.flatnonzero(kept), np.bincount(self.images[kept], minlength=len(self)))
+
+    def _of(self, rows: npt.NDArray[np.int64], counts: Any) -> Boxes:
         return Boxes(
-            offsets.astype(np.int64),
+            np.concatenate(([0], np.cumsum(counts))).astype(np.int64),
             self.xyxy[rows],
             self.labels[rows],
             None if self.scores is None else self.scores[rows],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,8 @@ from PIL import Image
 from cvtrack_magics.display.contact_sheet import compose
 from cvtrack_magics.tasks.kind import kind_of
 from cvtrack_magics.tasks.predictions import Predictions
+from cvtrack_magics.tasks.sample_scores import rate
+from cvtrack_magics.vision.blending import shades
 from tests.vision.examples import TASKS, example, photos
 
 
@@ -43,6 +46,59 @@ def test_every_task_has_a_picture_and_a_caption(task: str) -> None:
     words, right = kind_of(made.task).caption(made, 0)
     assert words
     assert isinstance(right, bool)
+
+
+def detected(*scores: float, dtype: type = np.float64) -> Predictions:
+    """Two pictures: the first object is found with the first score, an empty place with others."""
+    truth = [{"boxes": [[10, 10, 40, 40]], "labels": [0]}, {"boxes": [], "labels": []}]
+    found = [
+        {
+            "boxes": np.array([[10, 10, 40, 40]], dtype),
+            "scores": np.array(scores[:1], dtype),
+            "labels": [0],
+        },
+        {
+            "boxes": np.array([[60, 60, 90, 90]] * len(scores[1:]), dtype).reshape(-1, 4),
+            "scores": np.array(scores[1:], dtype),
+            "labels": [0] * len(scores[1:]),
+        },
+    ]
+    images = np.full((2, 100, 100, 3), 90, np.uint8)
+    return Predictions.detection(images, truth, found, classes=["a"])
+
+
+def box_is_drawn(made: Predictions, row: int, ratings: Any) -> bool:
+    """Whether anything stands in the colour of the class."""
+    sheet = opened(compose(made, [row], ratings, quality=100))[: 100 + 6]
+    red, green, blue = shades(made.classes)[0]
+    return bool((np.abs(sheet - [red, green, blue]).sum(axis=2) < 60).any())
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("threshold", [0.1, 0.3, 0.7])
+def test_what_is_drawn_counts_from_the_best_threshold(threshold: float, dtype: type) -> None:
+    made = detected(threshold, threshold / 2, dtype=dtype)
+    ratings = rate(made)
+    assert ratings.threshold == pytest.approx(threshold)
+    assert box_is_drawn(made, 0, ratings)
+    assert not box_is_drawn(made, 1, ratings)
+    said = replace(rate(made, threshold / 2), threshold=threshold / 2)
+    assert box_is_drawn(made, 1, said)
+    assert (said.is_right(0), said.is_right(1)) == (True, False)
+
+
+def test_as_many_boxes_elsewhere_are_not_right() -> None:
+    truth = [{"boxes": [[10, 10, 40, 40]], "labels": [0]}] * 2
+    found = [
+        {"boxes": [box], "scores": [0.9], "labels": [0]}
+        for box in ([60, 60, 90, 90], [10, 10, 40, 40])
+    ]
+    images = np.full((2, 100, 100, 3), 90, np.uint8)
+    made = Predictions.detection(images, truth, found, classes=["a"])
+    assert kind_of(made.task).caption(made, 0)[1]  # as many as there are
+    assert [rate(made).is_right(row) for row in (0, 1)] == [False, True]
+    judged, plain = (opened(compose(made, [0], one)) for one in (rate(made), None))
+    assert (judged[-18:] != plain[-18:]).any()  # its words are in the colour of what is wrong
 
 
 def test_a_wrong_class_is_said() -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cvtrack_magics.tasks.detection.metrics import measure_instance
-from cvtrack_magics.tasks.objects import SHOWN_FROM, Objects
+from cvtrack_magics.tasks.objects import Objects
 from cvtrack_magics.vision.blending import mix, shades
 from cvtrack_magics.vision.images import Image
 
@@ -30,7 +30,7 @@ class Instance(Objects):
         colours = shades(predictions.classes)
         drawn = image
         for at in range(*found.rows(row).indices(len(found.labels))):
-            if found.masks is None or found.scores is None or found.scores[at] < SHOWN_FROM:
+            if found.masks is None:
                 continue
             mask = found.masks[at].array()
             if mask.shape == drawn.shape[:2]:
