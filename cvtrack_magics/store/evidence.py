@@ -66,6 +66,11 @@ def altered_evidence(
     return ""
 
 
+def is_bound(path: str, tags: Mapping[str, str]) -> bool:
+    """Whether a run's tags say what a file of evidence was when it was recorded."""
+    return _key(path.rpartition("/")[0]) in tags
+
+
 def _key(folder: str) -> str:
     return safe_key(f"{EVIDENCE_TAG}{folder}")
 

@@ -14,6 +14,7 @@ from cvtrack_magics.release.facts import Candidate, DataFact
 from cvtrack_magics.release.gate.metric_rules import standing
 from cvtrack_magics.release.gate.rules import Found, Rule, compared, missing
 from cvtrack_magics.release.gate.wording import plain
+from cvtrack_magics.store.evidence import is_bound
 
 _CONTEXTS = (
     frozenset(("train", "training")),
@@ -108,6 +109,10 @@ def _all(candidate: Candidate) -> Iterator[DataCheck]:
             check = read_from(candidate.texts, DataCheck, path)
             if check is None:
                 raise UnreadableArtifact(path, "", "is too large to be read")
+            if not is_bound(
+                path, candidate.tags
+            ):  # whoever can write files could have put it there
+                raise UnreadableArtifact(path, "", "has no digest among the run's tags")
             yield check
 
 

@@ -10,8 +10,10 @@ from cvtrack_magics.artifacts.codec import written
 from cvtrack_magics.artifacts.data_check import CheckedSet, DataCheck
 from cvtrack_magics.artifacts.paths import check_path
 from cvtrack_magics.errors import UsageProblem
+from cvtrack_magics.records import Artifact
 from cvtrack_magics.release.facts import DataFact
 from cvtrack_magics.release.gate import judge, parse_rule
+from cvtrack_magics.store.evidence import evidence_tags
 from tests.release.gate.make import candidate
 
 A, B, C = "a" * 64, "b" * 64, "c" * 64
@@ -29,11 +31,13 @@ def found(
     rule: str, *checks: DataCheck, train: str = A, val: str = B, texts: Any = None, **more: Any
 ) -> Any:
     paths = {check_path(str(at)): written(check) for at, check in enumerate(checks)}
+    bound = evidence_tags(Artifact(path, text) for path, text in paths.items())
     inputs = (DataFact("photos", "training", train), DataFact("held", "validation", val))
     run = candidate(
         datasets=more.pop("datasets", inputs),
         files={path: len(text) for path, text in paths.items()},
         texts=paths if texts is None else texts,
+        tags=more.pop("tags", {tag.key: tag.value for tag in bound}),
         **more,
     )
     return judge(run, [parse_rule(rule)]).rows[-1]
@@ -110,6 +114,12 @@ def test_a_check_that_cannot_be_read_passes_nothing(content: str) -> None:
     row = found("leak(train, val)==0", facts(), texts={check_path("0"): content})
     assert not row.passed
     assert "check.json" in row.why
+
+
+def test_a_check_that_no_tag_speaks_of_passes_nothing() -> None:
+    row = found("leak(train, val) == 0", facts(), tags={})
+    assert not row.passed
+    assert "no digest among the run's tags" in row.why
 
 
 @pytest.mark.parametrize("rule", ["leak(train)==0", "leak(train, train)==0", "leak(a, b, c)==0"])
