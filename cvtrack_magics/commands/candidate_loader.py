@@ -86,6 +86,7 @@ def candidate_from(stored: StoredRun, place: str = "", version: Version | None =
         store=place,
         altered=altered_evidence(stored.texts, stored.files, stored.tags),
         changed=changed_files(stored.texts, stored.tags),
+        is_deleted=stored.is_deleted,
     )
 
 

@@ -95,6 +95,8 @@ class Candidate:
     changed : mapping of str to str
         What is wrong with files that surround the run (code, environment, pages, card), by
         path: who speaks of such a file does not believe it.
+    is_deleted : bool
+        Whether the run lies in the trash.
     started, ended : int
         Unix milliseconds; 0 of a run that has not ended.
     """
@@ -117,6 +119,7 @@ class Candidate:
     store: str = ""
     altered: str = ""
     changed: Mapping[str, str] = field(default_factory=dict)
+    is_deleted: bool = False
 
     @property
     def source(self) -> str:

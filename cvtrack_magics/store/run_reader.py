@@ -43,7 +43,8 @@ class StoredInput:
 class StoredRun:
     """All that the store says of a run; times are Unix milliseconds, 0 where there is none.
 
-    ``files`` are its artifacts with their bytes; ``texts`` the content of those asked for.
+    ``files`` are its artifacts with their bytes; ``texts`` the content of those asked for. One
+    that ``is_deleted`` lies in the trash, whence it can be restored.
     """
 
     run_id: str
@@ -59,6 +60,7 @@ class StoredRun:
     inputs: tuple[StoredInput, ...]
     files: Mapping[str, int]
     texts: Mapping[str, str]
+    is_deleted: bool = False
 
 
 def read_run(uri: str, run_id: str, wanted: Callable[[str, int], bool]) -> StoredRun:
@@ -111,6 +113,7 @@ def stored_run(
         inputs=tuple(_inputs(run)),
         files=files,
         texts=texts,
+        is_deleted=str(info.lifecycle_stage) == "deleted",
     )
 
 

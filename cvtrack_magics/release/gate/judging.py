@@ -15,6 +15,7 @@ from cvtrack_magics.release.gate.wording import plain
 from cvtrack_magics.store.model_files import PROVED_TAG, UNPROVED_TAG
 
 _COMMITS = ("git_commit", "mlflow.source.git.commit")
+_DELETED = "the run was deleted; MlflowClient().restore_run(ID) brings it back"
 
 
 def judge(
@@ -83,7 +84,7 @@ def judge(
         rows.insert(0, Row("proved", "as measured, or --unproved", "", None, False, why))
     if candidate.altered:
         rows.insert(0, Row("files", "those registered", "", None, False, candidate.altered))
-    why = standing(candidate)
+    why = standing(candidate) or (_DELETED if candidate.is_deleted else "")
     if why:
         rows.insert(0, Row("run", "FINISHED, and the version's own", "", None, False, why))
     version = candidate.version

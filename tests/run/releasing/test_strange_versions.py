@@ -71,6 +71,10 @@ def _by_hand(run: str, client: Any, folder: Path, capsys: pytest.CaptureFixture[
         mlcard("hand", version="1")
     assert "hand version 2" in mlcard("hand", version="2").result.markdown
     own = client.create_model_version("hand", source=f"runs:/{run}/model", run_id=run)
+    client.delete_run(run)
+    code, said = gate(capsys, "hand", "--version", str(own.version), *RULE, "--promote")
+    assert (code, "the run was deleted" in said) == (1, True), said
+    client.restore_run(run)
     shown = mlgate("hand", version=str(own.version), require=[RULE[1]], promote=True)
     assert shown.result.passed
     assert client.get_registered_model("hand").aliases == {"champion": own.version}
