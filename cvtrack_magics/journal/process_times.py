@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 
-import psutil
-
 from cvtrack_magics.system import os, time
 
 
@@ -24,6 +22,8 @@ def began_at() -> int:
                 ticks = int(file.read().rpartition(b")")[2].split()[19])
             return ticks * 100 // int(os.sysconf("SC_CLK_TCK"))
         return 0
+    import psutil  # the watcher, which imports this, has the standard library alone
+
     with contextlib.suppress(psutil.Error):
         return int(psutil.Process().create_time() * 100)
     return 0
