@@ -42,11 +42,13 @@ def _below(top: int) -> dict[int, int]:
 
     Linux keeps a list of each thread's children: nobody has to look at all processes of a machine.
     """
+    found: dict[int, int] = {}
     if not exists(Path(_PROC, str(top), "task", str(top), "children")):
         with suppress(psutil.Error, OSError):
-            return {one.pid: one.ppid() for one in psutil.Process(top).children(recursive=True)}
-        return {}
-    found: dict[int, int] = {}
+            for one in psutil.Process(top).children(recursive=True):
+                with suppress(psutil.Error):  # it has ended
+                    found[one.pid] = one.ppid()
+        return found
     for _ in range(_LOOKS):
         left = [top]
         while left:

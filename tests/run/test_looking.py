@@ -214,7 +214,7 @@ def test_an_interrupt_at_the_end_leaves_a_finished_run_without_a_page(
 ) -> None:
     from cvtrack_magics.run.album import Album
 
-    def interrupted(self: Album, limit: int) -> None:
+    def interrupted(self: Album, limit: int, digits: int) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(Album, "page", interrupted)

@@ -81,7 +81,8 @@ def test_they_are_found_below_threads_and_shells_as_by_a_look_at_all_processes(
 ) -> None:
     known = started_processes.of_the_user()
     python = f"{sys.executable} -c 'input()'"
-    lines = [f"{python}; true", f"({python}; true) & wait", "read x", f"exec {python}"]
+    behind = f"exec 3<&0; ({python} <&3; true) & wait"  # a shell gives it no input otherwise
+    lines = [f"{python}; true", behind, "read x", f"exec {python}"]
     started: list[subprocess.Popen[bytes]] = []
 
     def start(line: str) -> None:
