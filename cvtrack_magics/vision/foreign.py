@@ -92,6 +92,8 @@ def read_json(path: Path, what: str) -> Any:
         raise UsageProblem(f"{what}: {shown(str(path))} is over {TEXT_LIMIT / 1e9:g} GB.")
     try:
         return json.loads(_content(path, what).decode("utf-8-sig"))
+    except UsageProblem:
+        raise
     except RecursionError:
         raise UsageProblem(f"{what}: {shown(str(path))} is nested too deeply.") from None
     except (ValueError, OSError, EOFError, zlib.error) as error:
