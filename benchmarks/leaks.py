@@ -141,9 +141,9 @@ def report(result: Result, seed: int) -> str:
         f"{result.load:.0f} processes wanted its {os.cpu_count()} cores at the end.",
         "",
         "Known wrong: two pictures of nothing but one straight wave, alike in angle and width, are",
-        "taken for copies or crops of each other where their colours are the same too, and crops of",
-        "pictures whose two colours are equally light are missed more often. The pictures that are",
-        "made here are neither.",
+        "taken for copies or crops of each other where their colours are the same too, and crops",
+        "of pictures whose two colours are equally light are missed more often. The pictures that",
+        "are made here are neither.",
     ]
     return "\n".join(lines) + "\n"
 
