@@ -176,7 +176,8 @@ def mlgrid(
         mine = Frame(predictions_of(predictions, task), step)
         checked(mine.predictions, mine.ratings, settings)
         frames, kept = [mine], ""
-    rows = chosen(mine.predictions, mine.ratings, settings, PICTURE)
+    judged = _judged(mine, threshold)
+    rows = chosen(mine.predictions, mine.ratings, settings, PICTURE, judged)
     if predictions is not None and scope is not None and record:
         at = scope.step_of(step)
         scope.albums.add(name, mine.predictions, at, rows).result()
@@ -202,7 +203,7 @@ def mlgrid(
     shown = mine.predictions
     picture = b""
     if rows and shown.pixels is not None:
-        picture = compose(shown, rows, _judged(mine, threshold))
+        picture = compose(shown, rows, judged)
     words = _in_words(frames, kept, sheet.document["shown"])
     # Once a notebook: by the first viewer of it, also where its cell is run again.
     tell = session.told_of_trust in ("", words)

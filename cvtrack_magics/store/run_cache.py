@@ -21,6 +21,7 @@ from cvtrack_magics.limits import file_bytes
 from cvtrack_magics.private import unfit
 from cvtrack_magics.store.resuming import StoredSoFar
 from cvtrack_magics.store.uris import absolute, sqlite_file
+from cvtrack_magics.text import utf8
 
 FORMAT = 1
 LARGEST = 64_000_000  # bytes of a file
@@ -143,7 +144,7 @@ class RunCache:
             self._tidy()
 
     def _path(self, key: tuple[str, ...]) -> Path:
-        name = hashlib.sha256(repr(key).encode("utf-8", "surrogatepass")).hexdigest()
+        name = hashlib.sha256(utf8(repr(key))).hexdigest()
         return self._folder / f"{name[:32]}.runs"
 
     def _tidy(self) -> None:
@@ -154,5 +155,5 @@ class RunCache:
 
 def key_of(uri: str, experiment_id: str, wanted: str, most: int) -> tuple[str, ...]:
     """Return what a list of runs is kept under: the store by a digest, for it can hold secrets."""
-    store = hashlib.sha256(absolute(uri).encode("utf-8", "surrogatepass")).hexdigest()
+    store = hashlib.sha256(utf8(absolute(uri))).hexdigest()
     return (store, experiment_id, wanted, str(most))

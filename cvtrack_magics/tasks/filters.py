@@ -44,9 +44,16 @@ def checked(predictions: Predictions, ratings: Ratings, settings: Mapping[str, A
 
 
 def chosen(
-    predictions: Predictions, ratings: Ratings, settings: Mapping[str, Any], count: int
+    predictions: Predictions,
+    ratings: Ratings,
+    settings: Mapping[str, Any],
+    count: int,
+    judged: Ratings | None = None,
 ) -> list[int]:
-    """Return the places of the samples that a grid with these settings shows first."""
+    """Return the places of the samples that a grid with these settings shows first.
+
+    ``judged`` are the ratings at the threshold of the settings, where they are known already.
+    """
     sort = str(settings.get("sort") or "")
     if sort:
         values = ratings.scores[sort.lstrip("-")]
@@ -56,6 +63,7 @@ def chosen(
     else:
         order = np.arange(len(predictions))
     threshold = settings.get("threshold")
-    known = (ratings if threshold is None else rate(predictions, threshold)).outcomes
-    kept = known.get(str(settings.get("only")))
+    if judged is None:
+        judged = ratings if threshold is None else rate(predictions, threshold)
+    kept = judged.outcomes.get(str(settings.get("only")))
     return [int(at) for at in order if kept is None or kept[at]][:count]

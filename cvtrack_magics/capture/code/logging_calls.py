@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import ast
 import dis
-import re
 from collections.abc import Iterator, Mapping
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
-_MAGIC = re.compile(r"^([ \t]*)(?:[%!?].*|[\w., \t]+=[ \t]*[%!].*)$", re.MULTILINE)
+from cvtrack_magics.capture.code.cell_magics import without_magics
+
 _BY_NAME = frozenset(("log_metric", "log_metrics", "log_batch"))
 """What logs metrics, of whatever object: MLflow's module, its client, a logger."""
 _OURS = "cvtrack_magics"
@@ -37,9 +37,8 @@ def logs_metrics(source: str, names: Mapping[str, Any]) -> bool:
         False also for what cannot be read. Nothing of the user's is called.
     """
     try:
-        cell = compile(
-            _MAGIC.sub(r"\1pass", source), "<cell>", "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, True
-        )
+        text = without_magics(source, certain=True).text
+        cell = compile(text, "<cell>", "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, True)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return False
     waiting, seen = [cell], {cell}

@@ -9,12 +9,12 @@ from __future__ import annotations
 import hashlib
 import io
 import os
-import stat as modes
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,7 @@ import numpy as np
 from cvtrack_magics.capture.data.arrays import hash_array
 from cvtrack_magics.capture.data.manyfiles import Progress, workers
 from cvtrack_magics.capture.pictures.items import Picture
+from cvtrack_magics.limits import NotRegular, file_bytes
 from cvtrack_magics.text import visible
 from cvtrack_magics.vision.likeness.sketches import Sketch, sketch_of
 
@@ -30,8 +31,6 @@ MOST_BYTES = 1 << 29
 SMALLEST = 32
 """Sides below which two different pictures can be alike by chance."""
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", "PPM", "JPEG2000")
-_OPEN = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0)
-_OPEN |= getattr(os, "O_BINARY", 0)
 _CHUNK = 32
 _DRAFT = 512  # pixels of a side from which on a JPEG is decoded in part of its size
 
@@ -160,23 +159,16 @@ def file_content(path: str) -> bytes:
         It is none, is too large, or the system refuses.
     """
     try:
-        descriptor = os.open(path, _OPEN)
-    except OSError as error:
-        raise Unreadable((error.strerror or "cannot be opened").lower()) from None
-    try:
-        found = os.fstat(descriptor)
-        if not modes.S_ISREG(found.st_mode):
-            raise Unreadable("no regular file")
-        if found.st_size > MOST_BYTES:
+        if os.stat(path).st_size > MOST_BYTES:
             raise Unreadable(f"larger than {MOST_BYTES >> 20:,} MiB")
-        if not found.st_size:
-            raise Unreadable("empty")
-        with open(descriptor, "rb", closefd=False) as file:
-            return file.read(MOST_BYTES)
+        content = file_bytes(Path(path), MOST_BYTES)
+    except NotRegular:
+        raise Unreadable("no regular file") from None
     except OSError as error:
         raise Unreadable((error.strerror or "cannot be read").lower()) from None
-    finally:
-        os.close(descriptor)
+    if not content:
+        raise Unreadable("empty")
+    return content
 
 
 def _image(content: bytes) -> Any:

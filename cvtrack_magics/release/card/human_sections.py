@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import NamedTuple
@@ -129,7 +129,7 @@ def read_words(text: str, *, strict: bool = False) -> Words:
         A section has lost its end or occurs twice, or what ``strict`` refuses.
     """
     lines = _lines(text)
-    first = next((found for line in lines if (found := _BEGIN.match(line.strip()))), None)
+    first = _first_begin(lines)
     words, outside = _marked(lines, first["mark"]) if first else (_headed(lines, strict), [])
     if strict:
         _refuse_stray(outside)
@@ -139,6 +139,10 @@ def read_words(text: str, *, strict: bool = False) -> Words:
 
 def _lines(text: str) -> list[str]:
     return text.removeprefix("\ufeff").replace("\r\n", "\n").split("\n")
+
+
+def _first_begin(lines: Sequence[str]) -> re.Match[str] | None:
+    return next((found for line in lines if (found := _BEGIN.match(line.strip()))), None)
 
 
 def digests_of_facts(card: str) -> str:
@@ -171,7 +175,7 @@ def with_notes(words: Words, stray: str) -> Words:
 
 def _outside(card: str) -> list[str]:
     lines = _lines(card)
-    first = next((found for line in lines if (found := _BEGIN.match(line.strip()))), None)
+    first = _first_begin(lines)
     return _marked(lines, first["mark"])[1] if first else []
 
 
