@@ -64,6 +64,16 @@ def is_samples(path: str) -> bool:
     return path.startswith(f"{EVALUATION}/") and path.endswith("/samples.json")
 
 
+def slices_path(prefix: str) -> str:
+    """Return where what was found of parts of the samples lies."""
+    return f"{EVALUATION}/{prefix or 'metrics'}/slices/slices.json"
+
+
+def is_slices(path: str) -> bool:
+    """Whether a file holds what was found of parts of the samples."""
+    return path.startswith(f"{EVALUATION}/") and path.endswith("/slices/slices.json")
+
+
 def manifest_path(name: str) -> str:
     """Return where the manifest of a data set lies."""
     return f"{DATASETS}/{name}.manifest.tsv"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -18,8 +19,11 @@ from cvtrack_magics.artifacts.paths import (
     SERVING,
     is_metrics,
     is_samples,
+    is_slices,
+    metrics_path,
     samples_path,
 )
+from cvtrack_magics.artifacts.slices import Slice, Slices
 from cvtrack_magics.errors import UnreadableArtifact, UsageProblem
 from cvtrack_magics.release.facts import Candidate, DataFact, EvaluationFacts, Point
 from cvtrack_magics.run.current import get_session
@@ -82,6 +86,7 @@ def candidate_from(stored: StoredRun, place: str = "", version: Version | None =
         files=stored.files,
         texts={path: text for path, text in stored.texts.items() if not is_samples(path)},
         evaluations=dict(evaluations_of(stored.texts)),
+        slices=dict(slices_of(stored.texts)),
         version=version,
         store=place,
         altered=altered_evidence(stored.texts, stored.files, stored.tags),
@@ -118,6 +123,38 @@ def evaluations_of(texts: Mapping[str, str]) -> Iterator[tuple[str, EvaluationFa
             prefix,
             EvaluationFacts(prefix, measured, _columns(texts, folder), drawn, problem),
         )
+
+
+def slices_of(texts: Mapping[str, str]) -> Iterator[tuple[str, EvaluationFacts]]:
+    """Yield what was found of parts of the samples, by what stands before their metrics' names.
+
+    Parts of an evaluation that was made anew since are none.
+    """
+    for path, text in texts.items():
+        if not is_slices(path):
+            continue
+        folder = path.split("/")[1]
+        with suppress(UnreadableArtifact):
+            whole = read_from(texts, Measured, metrics_path(folder))
+            file = read(Slices, path, text)
+            if whole is None or not _are_of(file, whole):
+                continue
+            table = _columns(texts, folder)
+            for one in file.slices:
+                prefix = one.measured.prefix or ""
+                yield prefix, _part(prefix, one, table)
+
+
+def _are_of(file: Slices, whole: Measured) -> bool:
+    value = whole.metrics.get(whole.headline)
+    return (whole.data_sha256, value) == (file.data_sha256, file.value)
+
+
+def _part(prefix: str, one: Slice, table: Mapping[str, list[Any]]) -> EvaluationFacts:
+    rows = [row for row in one.rows if 0 <= row < min(map(len, table.values()), default=0)]
+    columns = {name: [values[row] for row in rows] for name, values in table.items()}
+    drawn = tuple(math.nan if value is None else value for value in one.measured.replicates)
+    return EvaluationFacts(prefix, one.measured, columns, drawn)
 
 
 def _columns(texts: Mapping[str, str], folder: str) -> dict[str, list[Any]]:

@@ -47,6 +47,7 @@ def demanded(
     confidence: float | None = None,
     file: str = "",
     unproved: bool = False,
+    undecided: bool = False,
 ) -> GateFile:
     """Return what is asked for, by a file and beside it; see :func:`gating.judged`."""
     from cvtrack_magics.release.gate import ChampionRule, GateFile, parse_rules, read_gate
@@ -64,6 +65,7 @@ def demanded(
         asked,
         model=_named(name, asked, file),
         unproved=unproved or asked.unproved,
+        undecided=undecided or asked.undecided,
         rules=(*asked.rules, *parse_rules(require, words)),
         champion=rule if rule is None else dataclasses.replace(rule, **changes),
     )

@@ -12,8 +12,9 @@ from cvtrack_magics.artifacts.codec import written
 from cvtrack_magics.artifacts.evaluation import Interval, Measured, SampleTable
 from cvtrack_magics.artifacts.paths import metrics_path, samples_path
 from cvtrack_magics.commands.definition import Arg, command
+from cvtrack_magics.commands.eval_slices import sliced
 from cvtrack_magics.commands.mlgrid import predictions_of
-from cvtrack_magics.commands.typed import expression
+from cvtrack_magics.commands.typed import comma_separated, expression
 from cvtrack_magics.commands.typed import predictions as typed_predictions
 from cvtrack_magics.errors import UsageProblem
 from cvtrack_magics.names import safe_key
@@ -25,6 +26,7 @@ from cvtrack_magics.secrets.stored import stored_part
 from cvtrack_magics.text import utf8
 
 if TYPE_CHECKING:
+    from cvtrack_magics.artifacts.slices import Slice
     from cvtrack_magics.display.report import Report
     from cvtrack_magics.tasks.base import Task
     from cvtrack_magics.tasks.predictions import Predictions
@@ -42,6 +44,8 @@ DIGEST_LENGTH = 36  # what MLflow takes of a data set's digest
     mlflow=Arg("MODEL"),
     inputs=Arg("EXPR", expression),
     cluster=Arg("EXPR", expression),
+    by=Arg("COLUMNS", comma_separated),
+    about=Arg("EXPR", expression),
 )
 def mleval(
     predictions: Any,
@@ -58,6 +62,8 @@ def mleval(
     mlflow: str = "",
     inputs: Any = None,
     cluster: Any = None,
+    by: Sequence[str] = (),
+    about: Any = None,
 ) -> Report:
     """Measure predictions by the metrics of their task, and record all of it.
 
@@ -99,6 +105,12 @@ def mleval(
     cluster : sequence, mapping or callable, optional
         A key of each sample, in order or by its id: the video a frame is of, the patient.
         The interval and the gate count keys then, not samples.
+    by : sequence of str
+        Columns that the samples are parted by, ``size,camera``: each part is measured too, as
+        ``val/slices/camera/A/mAP50``. The task has ``class``, or ``size`` and ``objects``;
+        pictures have ``brightness``; others are the predictions' ``about``. ``a*b``: each pair.
+    about : mapping or DataFrame, optional
+        More columns of the samples, by name; see ``Predictions.with_about``.
 
     Returns
     -------
@@ -109,15 +121,18 @@ def mleval(
     --------
     ::
 
-        %mleval predictions --prefix test
+        %mleval predictions --prefix test --by class
     """
     from cvtrack_magics.display.report import Report
     from cvtrack_magics.store.evidence import evidence_tags
     from cvtrack_magics.store.measured_alike import alike_tag
     from cvtrack_magics.tasks.evaluate import measure
     from cvtrack_magics.tasks.figures import figures as draw
+    from cvtrack_magics.tasks.slices import measure_slices, parts_of
 
     made = predictions_of(predictions, task)
+    made = made if about is None else made.with_about(about)
+    parts_of(made, by)  # says what cannot be parted before all is measured
     found = measure(
         made, threshold=threshold, iou=iou, resamples=resamples, level=level, cluster=cluster
     )
@@ -129,6 +144,12 @@ def mleval(
     values = metrics_of(found, prefix)
     digest = data_digest(made)
     files = records_of(found, made, drawn, prefix, digest)
+    parts: tuple[Slice, ...] = ()
+    if by:
+        asked = {"iou": iou, "resamples": resamples, "level": level, "cluster": cluster}
+        kept = sliced(measure_slices(made, by, found, **asked), found, prefix, digest, by)
+        parts, files = kept.slices, [*files, kept.artifact]
+        values |= kept.metrics
     files += evidence_tags(session.masking().records(files))
     files.append(alike_tag(prefix.strip("/"), digest))
     where = record(run, values, files, step=step)
@@ -137,7 +158,7 @@ def mleval(
         points = figures_of(target, values, prefix, digest)
         session.evidence.keep(target, f"%mleval {prefix.strip('/')}".strip(), made, points)
         _tell_model(target, made, points)
-    return Report(found, drawn, where, beside, session.config.digits)
+    return Report(found, drawn, where, beside, session.config.digits, parts)
 
 
 def figures_of(
@@ -208,18 +229,31 @@ def records_of(
 ) -> list[Record]:
     """Return the files of an evaluation; ``digest`` is that of :func:`data_digest`."""
     from cvtrack_magics.tasks.picture_sketch import sketch
-    from cvtrack_magics.vision.metric_catalog import VERSION
 
     place = stored_part(prefix.strip("/"))
     folder = metrics_path(place).rpartition("/")[0]
+    whole = measured_of(found, prefix, digest, len(predictions))
+    whole = dataclasses.replace(whole, pictures=sketch(predictions))
+    columns = tuple(found.samples)
+    rows = zip(*(_column(found.samples[name]) for name in columns), strict=True)
+    return [
+        Artifact(metrics_path(place), written(whole)),
+        Artifact(samples_path(place), written(SampleTable(columns, tuple(rows)), indent=None)),
+        *(Artifact(f"{folder}/{name}.png", png) for name, png in pictures.items()),
+    ]
+
+
+def measured_of(found: Evaluation, prefix: str, digest: str, samples: int) -> Measured:
+    """Return the facts of an evaluation; ``digest`` is that of :func:`data_digest`."""
+    from cvtrack_magics.vision.metric_catalog import VERSION
+
     interval, replicates = found.interval, found.replicates
-    measured = Measured(
+    return Measured(
         prefix=prefix.strip("/"),
         task=found.task,
         headline=found.headline,
-        samples=len(predictions),
+        samples=samples,
         data_sha256=digest,
-        pictures=sketch(predictions),
         metrics={name: float(value) for name, value in found.metrics.items()},
         interval=None
         if interval is None
@@ -247,13 +281,6 @@ def records_of(
             for name, values in (replicates.others if replicates else {}).items()
         },
     )
-    columns = tuple(found.samples)
-    rows = zip(*(_column(found.samples[name]) for name in columns), strict=True)
-    return [
-        Artifact(metrics_path(place), written(measured)),
-        Artifact(samples_path(place), written(SampleTable(columns, tuple(rows)), indent=None)),
-        *(Artifact(f"{folder}/{name}.png", png) for name, png in pictures.items()),
-    ]
 
 
 def data_digest(predictions: Predictions) -> str:

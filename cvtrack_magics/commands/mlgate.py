@@ -69,6 +69,7 @@ def mlgate(
     dry_run: bool = False,
     stage: bool | None = None,
     unproved: bool = False,
+    undecided: bool = False,
     without_champion: bool = False,
     soft: bool = False,
     who: str = "",
@@ -117,6 +118,9 @@ def mlgate(
         Move MLflow's stages too; by default where the model uses them.
     unproved : bool
         Let a version pass too that was not compared, as it is served, with what was measured.
+    undecided : bool
+        Judge a part of the samples (``min(val/slices/camera/*/mAP50)>=0.5``) by its figure where
+        it has too few samples to be sure; otherwise it is undecided, and does not pass.
     without_champion : bool
         Judge without a champion that was deleted, or whose run cannot be read; otherwise such
         a version is refused. One that is there is compared all the same.
@@ -161,6 +165,7 @@ def mlgate(
         confidence=confidence,
         file=file,
         unproved=unproved,
+        undecided=undecided,
     )
     on = None if data is None else Data(data, task, trust)
     asks = get_session().masking().text(who or getpass.getuser())
@@ -228,6 +233,7 @@ def _verdict(
         functions=functions(),
         demands=asked.demands,
         unproved=asked.unproved,
+        undecided=asked.undecided,
         candidates=count,
         when=int(time.time() * 1000),
         who=who,

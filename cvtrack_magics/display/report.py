@@ -7,8 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from cvtrack_magics.artifacts.slices import Slice
 from cvtrack_magics.display import theme
 from cvtrack_magics.display.chart_img import charts_html
+from cvtrack_magics.display.groups import direction_of
+from cvtrack_magics.display.slices_table import slices_html, slices_text
 from cvtrack_magics.display.text import html_text, number, numbers, plain, shorten
 from cvtrack_magics.vision.evaluation import Evaluation
 
@@ -36,6 +39,8 @@ class Report:
         The figures of MLflow's own evaluation, where that was asked for.
     digits : int
         Significant digits.
+    slices : tuple of Slice
+        Parts of the samples, where they were asked for.
     """
 
     evaluation: Evaluation
@@ -43,6 +48,7 @@ class Report:
     where: str
     beside: Mapping[str, float] = field(default_factory=dict)
     digits: int = 4
+    slices: tuple[Slice, ...] = ()
 
     @property
     def metrics(self) -> Mapping[str, float]:
@@ -95,6 +101,8 @@ class Report:
             ]
         if more:
             lines.append(f"  and {more} more classes")
+        falls = direction_of(self.evaluation.headline) == "min"
+        lines += slices_text(self.slices, self.evaluation.headline, self.digits, falls=falls)
         if self.beside:
             lines.append("MLflow's own evaluation:")
             lines += [f"  {plain(k)}  {number(v, self.digits)}" for k, v in self.beside.items()]
@@ -124,6 +132,8 @@ class Report:
             rest = f'<div style="{_MUTED}">and {more} more classes</div>' if more else ""
             first = f'<th style="{_NAME}">class</th>'
             tables.append(f"<div><table><tr>{first}{head}</tr>{body}</table>{rest}</div>")
+        falls = direction_of(self.evaluation.headline) == "min"
+        tables += slices_html(self.slices, self.evaluation.headline, self.digits, falls=falls)
         if self.beside:
             body = "".join(
                 f'<tr><td style="{_NAME}">{html_text(name)}</td>'

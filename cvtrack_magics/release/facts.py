@@ -90,6 +90,9 @@ class Candidate:
         Paths of the run's artifacts, and their sizes in bytes.
     texts : mapping of str to str
         Content of the small JSON, YAML, text and Markdown artifacts that a release reads.
+    slices : mapping of str to EvaluationFacts
+        What was measured of parts of the samples, by what stands before their metrics' names:
+        ``val/slices/camera/A``.
     altered : str
         What is wrong with the version's files, where they were compared with its digest.
     changed : mapping of str to str
@@ -115,6 +118,7 @@ class Candidate:
     files: Mapping[str, int] = field(default_factory=dict)
     texts: Mapping[str, str] = field(default_factory=dict)
     evaluations: Mapping[str, EvaluationFacts] = field(default_factory=dict)
+    slices: Mapping[str, EvaluationFacts] = field(default_factory=dict)
     version: Version | None = None
     store: str = ""
     altered: str = ""

@@ -5,7 +5,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping
 
-from cvtrack_magics.artifacts.paths import CHECKS, LATENCY, is_check, is_metrics, is_samples
+from cvtrack_magics.artifacts.paths import (
+    CHECKS,
+    LATENCY,
+    is_check,
+    is_metrics,
+    is_samples,
+    is_slices,
+)
 from cvtrack_magics.names import safe_key
 from cvtrack_magics.records import Artifact, Record, Tag
 
@@ -19,7 +26,8 @@ def _again(place: str) -> str:
 
 
 def _is_evidence(path: str) -> bool:
-    return is_metrics(path) or is_samples(path) or is_check(path) or path == LATENCY
+    kinds = (is_metrics, is_samples, is_slices, is_check)
+    return path == LATENCY or any(kind(path) for kind in kinds)
 
 
 def evidence_tags(records: Iterable[Record]) -> list[Tag]:

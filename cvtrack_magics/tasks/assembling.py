@@ -34,6 +34,7 @@ def made(
         common.names,
         tuple(dict.fromkeys((*common.notes, *notes, *_of_shapes(common, data)))),
         common.given,
+        common.about,
     )
     return found
 

@@ -67,8 +67,8 @@ def collect(
     progress : callable, optional
         Called with the number of samples done and the number of all (0: unknown).
     **options
-        More of what the task's way of making ``Predictions`` takes; ``ids`` and ``names`` of
-        all samples, in order.
+        More of what the task's way of making ``Predictions`` takes; ``ids``, ``names`` and
+        ``about`` of all samples, in order, or ``about`` by their ids.
 
     Returns
     -------
@@ -80,7 +80,7 @@ def collect(
     make = getattr(Predictions, str(task), None)
     if task not in Task.__args__ or make is None:  # type: ignore[attr-defined]
         raise UsageProblem(f"task={task!r} is none of {', '.join(Task.__args__)}.")  # type: ignore[attr-defined]
-    order = Order(loader)
+    order, columns = Order(loader), options.pop("about", None)
     classes = names_in(order.dataset) if classes is None else classes
     place = device if device is not None else _device_of(model)
     total = _total(order.dataset)
@@ -125,7 +125,7 @@ def collect(
     notes = [*(note for part in parts for note in part.notes), unknown]
     told = tuple(dict.fromkeys(filter(None, notes)))
     dropped = _of_dropped(order.left_out(done)) if whole else ()
-    found = _timed(Predictions.join(parts), times)
+    found = _timed(Predictions.join(parts), times).with_about(columns)
     found = replace(found, given=inputs.of(model), notes=(*told, *dropped))
     return _real(found, order, limit)
 

@@ -93,7 +93,7 @@ class Making:
         ignore : int, optional
             Another label of samples whose truth is unknown.
         **about
-            ``ids``, ``names``, ``layout``, ``value_range`` and ``seconds``; see
+            ``ids``, ``names``, ``layout``, ``value_range``, ``seconds`` and ``about``; see
             :meth:`detection`.
 
         Raises
@@ -146,7 +146,9 @@ class Making:
             ``ids`` (N names that are the same in every run; the digest of the picture
             otherwise), ``names`` (N captions), ``layout`` ('CHW', 'HWC'), ``value_range``
             ((black, white), 'imagenet', 'clip' … or (means, deviations)), ``sizes`` (N × 2,
-            height and width) and ``seconds`` (what the model took).
+            height and width), ``seconds`` (what the model took) and ``about`` (what else is
+            known of each sample, ``{"camera": [...], "night": [...]}`` or a DataFrame; see
+            :meth:`with_about`).
         """
         objects = (images, truth, predictions)
         return _objects(cls, objects, classes, Form(box_format, masked=False), about)

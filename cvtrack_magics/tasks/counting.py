@@ -22,7 +22,11 @@ NAN = float("nan")
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """The arguments of ``measure``."""
+    """The arguments of ``measure``, and of the measurement of a part of the samples.
+
+    ``area`` is from and to which area in pixels objects count, None for all; ``others`` whether
+    figures beside the headline are drawn again too, for comparisons.
+    """
 
     threshold: float | None = None
     iou: float = 0.5
@@ -30,6 +34,8 @@ class Options:
     level: float = 0.95
     seed: int = 0
     cluster: Any = None
+    area: tuple[float, float] | None = None
+    others: bool = True
 
 
 def need(module: str, package: str) -> Any:

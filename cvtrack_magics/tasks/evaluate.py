@@ -79,9 +79,18 @@ def measure(
     if threshold is not None and math.isnan(threshold):
         raise UsageProblem("threshold=nan is no score.")
     options = Options(threshold, iou, resamples, level, seed, cluster)
+    return measured_by(predictions, options)
+
+
+def measured_by(predictions: Predictions, options: Options) -> Evaluation:
+    """Return what :func:`measure` does, by options that were looked at."""
     kind = kind_of(predictions.task)
     found = kind.measure(predictions, options)
-    settings = {"threshold": threshold, "iou": iou, **kind.settings(predictions)}
+    settings = {
+        "threshold": options.threshold,
+        "iou": options.iou,
+        **kind.settings(predictions),
+    }
     found = replace(found, settings=settings, notes=(*predictions.notes, *found.notes))
     if predictions.seconds <= 0:
         return found

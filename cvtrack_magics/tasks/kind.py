@@ -23,6 +23,7 @@ from cvtrack_magics.vision.columns import Json
 from cvtrack_magics.vision.images import Image
 
 if TYPE_CHECKING:
+    from cvtrack_magics.tasks.about import About
     from cvtrack_magics.tasks.base import TaskData
     from cvtrack_magics.tasks.counting import Options
     from cvtrack_magics.tasks.predictions import Predictions
@@ -91,6 +92,8 @@ class Kind(ABC):
     may_end_in_softmax: ClassVar[bool] = False
     """Whether a network of the task is looked at for what its scores are."""
     has_mlflow_evaluation: ClassVar[bool] = False
+    areas: ClassVar[Mapping[str, tuple[float, float]]] = {}
+    """Sizes of objects by name, from and to which area in pixels."""
 
     @abstractmethod
     def measure(self, predictions: Predictions, options: Options) -> Evaluation:
@@ -103,6 +106,11 @@ class Kind(ABC):
 
     def settings(self, predictions: Predictions) -> dict[str, Any]:
         """Return what the figures depend on beside the options."""
+        del predictions
+        return {}
+
+    def columns(self, predictions: Predictions) -> About:
+        """Return what the truth says of each sample that parts of them are told apart by."""
         del predictions
         return {}
 

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from cvtrack_magics.errors import CvtrackError
+from cvtrack_magics.tasks.about import read_about
 from cvtrack_magics.tasks.kind import kind_of
 from cvtrack_magics.tasks.npz_members import joined, parts
 from cvtrack_magics.tasks.predictions import Predictions
@@ -55,6 +56,7 @@ def dump(predictions: Predictions, step: int | None, pixels: str = "") -> bytes:
         "seconds": predictions.seconds,
         "step": step,
         "pixels": pixels,
+        **({"about": predictions.about} if predictions.about else {}),
     }
     return _npz(meta | kind_of(predictions.task).facts(predictions.data), members)
 
@@ -80,6 +82,7 @@ def load(data: bytes, pixels: Pixels | None = None) -> tuple[Predictions, dict[s
                 meta["seconds"],
                 tuple(meta["names"]),
                 tuple(meta.get("notes", ())),
+                about=read_about(meta.get("about"), meta["ids"]),
             ),
             meta,
         )

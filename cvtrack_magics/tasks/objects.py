@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from cvtrack_magics.vision.colours import colours
 from cvtrack_magics.vision.columns import Json, column, exact
 
 if TYPE_CHECKING:
+    from cvtrack_magics.tasks.about import About
     from cvtrack_magics.tasks.predictions import Predictions
 
 SHOWN_FROM = 0.5
@@ -30,6 +31,18 @@ class Objects(Kind):
 
     worst = ("f1", 1)
     counts_from_threshold = True
+    # pycocotools' sizes
+    areas: ClassVar[Mapping[str, tuple[float, float]]] = {
+        "small": (0, 32**2),
+        "medium": (32**2, 96**2),
+        "large": (96**2, 1e10),
+    }
+
+    def columns(self, predictions: Predictions) -> About:
+        """Return how many true objects a picture has."""
+        truth = predictions.boxes.truth
+        counts = np.bincount(truth.images[counted_objects(truth)], minlength=len(truth))
+        return {"objects": tuple(_many(int(count)) for count in counts)}
 
     def truth(self, predictions: Predictions, row: int) -> bytes:
         """Return the objects of an image in an order of their own, whatever order they came in."""
@@ -88,6 +101,12 @@ class Objects(Kind):
         data = predictions.boxes
         truth, prediction = boxes_json(data.truth, rows), boxes_json(data.prediction, rows)
         return {"truth": truth, "pred": prediction, "iou": 0.5}
+
+
+def _many(count: int) -> str:
+    if count < 2:
+        return str(count)
+    return "2 to 5" if count < 6 else "6 to 20" if count < 21 else "over 20"
 
 
 def boxes_json(boxes: Boxes, rows: Rows) -> Json:

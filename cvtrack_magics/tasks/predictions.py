@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cvtrack_magics.errors import UsageProblem
+from cvtrack_magics.tasks.about import About, joined, read_about, taken
 from cvtrack_magics.tasks.base import (
     Anomalies,
     Classes,
@@ -55,6 +56,9 @@ class Predictions(Making):
         How an input with two readings was read, one line each; an evaluation says them too.
     given : Given or None
         What a few of the samples were before they became pictures; not kept in files.
+    about : mapping of str to tuple
+        What else is known of each sample, by name: its camera, its patient; texts, numbers,
+        yes or no, or None. ``%mleval --by camera`` measures its parts.
     """
 
     task: Task
@@ -67,6 +71,7 @@ class Predictions(Making):
     names: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     given: Given | None = field(default=None, compare=False, repr=False)
+    about: About = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -90,6 +95,7 @@ class Predictions(Making):
             seconds=self.seconds * len(order) / max(1, len(self)),
             names=tuple(self.names[row] for row in order) if self.names else (),
             given=None if self.given is None else self.given.only(ids),
+            about=taken(self.about, order.tolist()),
         )
 
     def __add__(self, other: Predictions) -> Predictions:
@@ -112,11 +118,31 @@ class Predictions(Making):
             names=self.names + other.names if self.names and other.names else (),
             notes=tuple(dict.fromkeys((*self.notes, *other.notes))),
             given=_given_of_both(self, other),
+            about=joined(self.about, len(self), other.about, len(other)),
         )
 
     def with_pixels(self, pixels: Pixels | None) -> Predictions:
         """Return the same predictions with other pictures, or none."""
         return replace(self, pixels=pixels)
+
+    def with_about(self, columns: Any = None, /, **more: Any) -> Predictions:
+        """Return the same predictions with columns that say more of each sample.
+
+        Parameters
+        ----------
+        columns : mapping or DataFrame, optional
+            Values by the column's name, N in order or a mapping by the samples' ids; of a
+            DataFrame the rows by id where its index has them all.
+        **more
+            The same by name, as in ``with_about(camera=cameras)``.
+
+        Raises
+        ------
+        UsageProblem
+            A column has not one value for each sample.
+        """
+        found = {**read_about(columns, self.ids), **read_about(more, self.ids)}
+        return replace(self, about={**self.about, **found})
 
     @classmethod
     def join(cls, parts: Sequence[Predictions]) -> Predictions:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from cvtrack_magics.errors import UsageProblem
+from cvtrack_magics.tasks.about import About, read_about
 from cvtrack_magics.vision.given import Given, given_of
 from cvtrack_magics.vision.images import Layout, Range, doubts, to_images
 from cvtrack_magics.vision.pixels import Pixels
@@ -28,6 +29,7 @@ class Samples:
     seconds: float
     given: Given | None = None
     notes: tuple[str, ...] = ()
+    about: About = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -41,6 +43,7 @@ class Samples:
         value_range: Range | None = None,
         sizes: Any = None,
         seconds: float = 0.0,
+        about: Any = None,
     ) -> Samples:
         """Return names, pictures and sizes of samples, from what was given of them."""
         pixels = images if isinstance(images, Pixels) else None
@@ -68,7 +71,8 @@ class Samples:
         if captions and len(captions) != total:
             raise UsageProblem(f"names: expected {total}, one a sample; saw {len(captions)}.")
         given = given_of(images, chosen, layout)
-        return cls(total, chosen, captions, shapes, pixels, float(seconds), given, notes)
+        columns = read_about(about, chosen)
+        return cls(total, chosen, captions, shapes, pixels, float(seconds), given, notes, columns)
 
 
 def _check_sizes(said: Any, shapes: npt.NDArray[np.int64]) -> None:

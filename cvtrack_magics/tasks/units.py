@@ -169,7 +169,7 @@ def _units_of(predictions: Predictions, cluster: Cluster | None, notes: list[str
         There is no key for some sample.
     """
     ids = predictions.ids
-    keys = list(range(len(ids))) if cluster is None else _keys(ids, cluster)
+    keys = list(range(len(ids))) if cluster is None else keys_of(ids, cluster)
     joined = _with_copies(predictions, keys)
     made = numbered(ids, joined)
     if cluster is not None:
@@ -184,7 +184,14 @@ def _units_of(predictions: Predictions, cluster: Cluster | None, notes: list[str
     return made
 
 
-def _keys(ids: Sequence[str], cluster: Cluster) -> list[Any]:
+def keys_of(ids: Sequence[str], cluster: Cluster) -> list[Any]:
+    """Return the key of each sample, in order.
+
+    Raises
+    ------
+    UsageProblem
+        There is no key for some sample.
+    """
     if callable(cluster):
         keys = [cluster(name) for name in ids]
     elif isinstance(cluster, Mapping):

@@ -21,6 +21,7 @@ from cvtrack_magics.artifacts.environment import Environment
 from cvtrack_magics.artifacts.evaluation import Interval, Measured, SampleTable
 from cvtrack_magics.artifacts.export import CheckRow, Evidence, FileRow, Port
 from cvtrack_magics.artifacts.latency import Latency, Row
+from cvtrack_magics.artifacts.slices import Slice, Slices
 from cvtrack_magics.errors import UnreadableArtifact
 
 WHOLE: list[Any] = [
@@ -40,6 +41,12 @@ WHOLE: list[Any] = [
         replicates=(0.5, None),
     ),
     SampleTable(("id", "correct"), (("a", True), ("b", None))),
+    Slices(
+        ("camera",),
+        "f" * 64,
+        0.5,
+        (Slice("camera", "A", Measured(prefix="val/slices/camera/A"), (0, 2)),),
+    ),
     Latency(
         "eager@1",
         {"p50_latency_ms": 3.0},

@@ -233,3 +233,33 @@ def test_the_end_of_a_training_is_summed_up(store: str) -> None:
     found = runs["by batch"].data.metrics
     assert (found["best_val_acc"], found["best_epoch"]) == (0.7, 1)
     assert not any(name.startswith("best_") for name in runs["none"].data.metrics)
+
+
+def test_parts_of_the_samples_are_recorded_beside_the_whole(store: str) -> None:
+    made = example("detection", 6, seed=SEED).with_about(camera=["A", "B/2", "B/2"] * 2)
+    with mlrun("parts", output=False, code=False):
+        report = mleval(made, prefix="test", figures=False, resamples=50, by=["camera", "size"])
+        with pytest.raises(UsageProblem, match="no column 'lens'"):
+            mleval(made, prefix="other", figures=False, by=["lens"])
+    run = runs_of(store)["parts"]
+    found = {
+        key.removeprefix("test/slices/"): value
+        for key, value in run.data.metrics.items()
+        if key.startswith("test/slices/")
+    }
+    assert found["camera/A/n"] == 2
+    assert found["camera/B_2/n"] == 4
+    for one in report.slices:
+        for name, value in one.measured.metrics.items():
+            key = f"{one.measured.prefix}/{name}".removeprefix("test/slices/")
+            assert (key in found) == math.isfinite(value or 0), key
+            assert key not in found or found[key] == pytest.approx(value)
+    assert {key.split("/")[0] for key in found} == {"camera", "size"}
+    assert not any(key.startswith("other/") for key in run.data.metrics)
+    facts = json.loads(artifact(store, run, "evaluation/test/slices/slices.json"))
+    assert [one["value"] for one in facts["slices"]][:2] == ["A", "B/2"]
+    assert sorted(row for one in facts["slices"][:2] for row in one["rows"]) == [*range(6)]
+    tag = run.data.tags["cvtrack.evidence_sha256.evaluation/test/slices"]
+    assert len(tag) == 64
+    text = repr(report)
+    assert all(word in text for word in ("camera", "B/2", "size", "small", "95%"))

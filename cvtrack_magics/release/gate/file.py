@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 _LIMIT = 100_000
 _DEPTH = 10
-_KEYS = ("model", "require", "champion", "evaluation", "unproved")
+_KEYS = ("model", "require", "champion", "evaluation", "unproved", "undecided")
 _CHAMPION = ("metric", "margin", "confidence", "better")
 _EVALUATION = ("task", "threshold", "iou", "data")
 
@@ -65,6 +65,7 @@ class GateFile:
     champion: ChampionRule | None = None
     demands: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     unproved: bool = False
+    undecided: bool = False
 
 
 def read_gate(path: str | Path, functions: Mapping[str, Function] | None = None) -> GateFile:
@@ -126,6 +127,7 @@ class _Reader:
             "champion": self.champion,
             "evaluation": self.evaluation,
             "unproved": self.yes_or_no,
+            "undecided": self.yes_or_no,
         }
         found = {key: read[key](node) for key, node in self.pairs(root, _KEYS)}
         demands, digests = found.get("evaluation", ({}, ()))
@@ -133,8 +135,8 @@ class _Reader:
         champion = found.get("champion")
         if not rules and champion is None:
             raise self.problem(_line(root), "it demands nothing.", "Write require: or champion:.")
-        unproved = found.get("unproved", False)
-        return GateFile(found.get("model", ""), rules, champion, demands, unproved)
+        told = {key: found.get(key, False) for key in ("unproved", "undecided")}
+        return GateFile(found.get("model", ""), rules, champion, demands, **told)
 
     def root(self, text: str) -> Node:
         """Return the only document's node; what could do harm or mislead is refused before."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from cvtrack_magics.release.facts import Candidate
-from cvtrack_magics.release.gate import artifacts, data_rules
+from cvtrack_magics.release.gate import artifacts, data_rules, slice_rules
 from cvtrack_magics.release.gate import metric_rules as measured
 from cvtrack_magics.release.gate.metric_rules import Setting
 from cvtrack_magics.release.gate.parse import (
@@ -39,12 +39,15 @@ def built_in(setting: Setting | None = None) -> dict[str, Function]:
         What measurements must agree with.
     """
     made = setting or Setting()
+    ends = partial(_of_classes_or_slices, setting=made)
     classes = partial(measured.over_classes, setting=made)
+    worst = partial(slice_rules.worst_delta, setting=made)
     return {
         "": Function(partial(measured.metric, setting=made), NUMBERS, no_number),
-        "min": Function(classes, NUMBERS, no_number, measured.no_classes),
-        "max": Function(classes, NUMBERS, no_number, measured.no_classes),
-        "mean": Function(classes, NUMBERS, no_number, measured.no_classes),
+        "min": Function(ends, NUMBERS, no_number, _no_group),
+        "max": Function(ends, NUMBERS, no_number, _no_group),
+        "mean": Function(classes, NUMBERS, no_number, _no_classes),
+        "worst": Function(worst, (">=", ">"), no_number, slice_rules.no_delta),
         "size_mb": Function(artifacts.size_mb, NUMBERS, no_number),
         "has": Function(artifacts.has),
         "tag": Function(_tag, SAME),
@@ -55,6 +58,28 @@ def built_in(setting: Setting | None = None) -> dict[str, Function]:
         "conflicts": Function(data_rules.conflicts, NUMBERS, no_number),
         "env": Function(artifacts.environment, ANY, no_version),
     }
+
+
+def _of_classes_or_slices(candidate: Candidate, rule: Rule, setting: Setting) -> Found:
+    if slice_rules.is_pattern(rule.subject):
+        return slice_rules.over_slices(candidate, rule, setting)
+    return measured.over_classes(candidate, rule, setting)
+
+
+def _no_classes(subject: str) -> str:
+    """Say that a subject does not stand for classes, or nothing."""
+    good = measured.is_of_classes(subject)
+    return "" if good else "it takes the metrics of all classes, as in mean(val/AP50/*)"
+
+
+def _no_group(subject: str) -> str:
+    """Say that a subject stands neither for classes nor for parts of the samples, or nothing."""
+    if slice_rules.is_pattern(subject) or measured.is_of_classes(subject):
+        return ""
+    return (
+        "it takes the metrics of all classes, as in min(val/AP50/*), or of all parts, as in "
+        "min(val/slices/camera/*/mAP50)"
+    )
 
 
 def _tag(candidate: Candidate, rule: Rule) -> Found:

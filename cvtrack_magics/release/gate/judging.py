@@ -27,6 +27,7 @@ def judge(
     functions: Mapping[str, Function] | None = None,
     demands: Mapping[str, Mapping[str, object]] | None = None,
     unproved: bool = False,
+    undecided: bool = False,
     candidates: int = 1,
     when: int = 0,
     who: str = "",
@@ -49,6 +50,8 @@ def judge(
         For a prefix, with which ``task``, ``threshold``, ``iou`` it must have been evaluated.
     unproved : bool
         Judge a version too whose served answers were not compared with what was measured.
+    undecided : bool
+        Judge parts of the samples by their figures where too little is known to be sure.
     candidates : int
         How many were measured on what the champion is compared on; see :func:`compare`.
     when : int
@@ -72,7 +75,7 @@ def judge(
             "There is nothing to judge by.", "Give a rule (--require 'val/mAP50>=0.85') or a file."
         )
     there = None if isinstance(champion, Missing) else champion
-    setting = Setting(there, demands or {})
+    setting = Setting(there, demands or {}, undecided)
     known = {**built_in(setting), **(functions or {})}
     rows = [_row(candidate, rule, known) for rule in rules]
     comparison = None

@@ -28,10 +28,13 @@ class Setting:
         Its evaluations are made as the candidate's are to be.
     demands : mapping of str to mapping
         For a prefix, what its evaluation must say: ``task``, ``threshold``, ``iou``.
+    undecided : bool
+        Whether a part of the samples of which too little is known is judged by its figure.
     """
 
     champion: Candidate | None = None
     demands: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    undecided: bool = False
 
 
 def standing(candidate: Candidate) -> str:
@@ -77,10 +80,9 @@ def over_classes(candidate: Candidate, rule: Rule, setting: Setting) -> Found:
     return Found(f"{made.got} ({of})", made.passed, made.why and f"{of}: {made.why}", made.margin)
 
 
-def no_classes(subject: str) -> str:
-    """Say that a subject does not stand for classes, or nothing."""
-    good = subject.endswith("/*") and "*" not in subject[:-1]
-    return "" if good else "it takes the metrics of all classes, as in min(val/AP50/*)"
+def is_of_classes(subject: str) -> bool:
+    """Whether a subject stands for the classes of a metric: ``val/AP50/*``."""
+    return subject.endswith("/*") and "*" not in subject[:-1]
 
 
 def doubt(candidate: Candidate, name: str, setting: Setting) -> str:
@@ -182,7 +184,7 @@ def _differs(evaluation: EvaluationFacts, wanted: Mapping[str, Any], who: str) -
 
 def evaluation_of(candidate: Candidate, name: str) -> EvaluationFacts | None:
     """Return the evaluation that measured a metric, if there is one."""
-    for evaluation in candidate.evaluations.values():
+    for evaluation in (*candidate.evaluations.values(), *candidate.slices.values()):
         if value_in(evaluation, name) is not ABSENT:
             return evaluation
     return None

@@ -6,6 +6,10 @@ A rule is one line. It is about a metric, or about what a function finds:
 ``val/mAP50 >= 0.85``                  the last value of a metric; ``>= <= > < == !=``
 ``val/AP50/traffic light >= 0.7``      the same of one class
 ``min(val/AP50/*) >= 0.6``             the worst class (``max``, ``mean``); all must have a value
+``min(val/slices/size/*/mAP50)         the worst part of the samples, by its interval: what is
+>= 0.5``                               not surely above nor below is undecided, and fails
+``worst(delta(val/slices/camera/*/     the part that lost most beside the champion, on the same
+top1_acc)) >= -0.01``                  samples; surely no more than this
 ``size_mb(model) <= 100``              an artifact or a folder of them, in 10⁶ bytes
 ``has(governance/MODEL_CARD.md)``      an artifact that is not empty; also ``has(card)``,
                                        ``has(export evidence)``, ``has(signature)`` and

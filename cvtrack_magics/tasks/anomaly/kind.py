@@ -19,6 +19,7 @@ from cvtrack_magics.vision.map_png import grey_png
 from cvtrack_magics.vision.maps import range_of
 
 if TYPE_CHECKING:
+    from cvtrack_magics.tasks.about import About
     from cvtrack_magics.tasks.counting import Options
     from cvtrack_magics.tasks.predictions import Predictions
     from cvtrack_magics.vision.evaluation import Evaluation
@@ -64,6 +65,11 @@ class Anomaly(Kind):
         if isinstance(output, (tuple, list)) and len(output) == 2:
             return {"scores": output[0], "heat": output[1]}
         return {"scores": output}
+
+    def columns(self, predictions: Predictions) -> About:
+        """Return the true class of each sample."""
+        truth = predictions.anomalies.truth.tolist()
+        return {"class": tuple(predictions.classes[k] if k >= 0 else None for k in truth)}
 
     def truth(self, predictions: Predictions, row: int) -> bytes:
         """Return 1, 0 or -1."""

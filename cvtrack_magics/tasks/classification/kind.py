@@ -15,6 +15,7 @@ from cvtrack_magics.vision.arrays import Array
 from cvtrack_magics.vision.columns import Json, column, exact
 
 if TYPE_CHECKING:
+    from cvtrack_magics.tasks.about import About
     from cvtrack_magics.tasks.counting import Options
     from cvtrack_magics.tasks.predictions import Predictions
     from cvtrack_magics.vision.evaluation import Evaluation
@@ -38,6 +39,11 @@ class Classification(Kind):
     def said(self, output: Any, *, softmax: bool) -> dict[str, Any]:
         """Return logits, or what a softmax made of them."""
         return scores_said(output, "classification", softmax=softmax)
+
+    def columns(self, predictions: Predictions) -> About:
+        """Return the true class of each sample."""
+        truth = predictions.labels.truth.tolist()
+        return {"class": tuple(predictions.classes[k] if k >= 0 else None for k in truth)}
 
     def truth(self, predictions: Predictions, row: int) -> bytes:
         """Return the name of the true class; nothing where it is unknown."""

@@ -43,7 +43,7 @@ class Matches:
     truth : int64, T × D
         The row of the truth that it was matched with, -1 for none.
     ignored : bool, T × D
-        It was matched with a crowd and does not count.
+        It does not count: it was matched with a crowd, or is of another size than is asked for.
     overlap : float64, T × D
         The IoU with that truth, NaN for none.
     """
@@ -88,7 +88,14 @@ class Precision:
 
 
 def evaluate(
-    truth: Boxes, prediction: Boxes, sizes: Ints, count: int, iou: float, *, masks: bool
+    truth: Boxes,
+    prediction: Boxes,
+    sizes: Ints,
+    count: int,
+    iou: float,
+    *,
+    masks: bool,
+    area: tuple[float, float] | None = None,
 ) -> tuple[Precision, Matches]:
     """Match predictions with truth, class by class and image by image.
 
@@ -104,6 +111,9 @@ def evaluate(
         A threshold beside COCO's ten.
     masks : bool
         Whether the masks are compared, not the boxes.
+    area : (float, float), optional
+        From and to which area in pixels true objects count, both ends included; a prediction
+        outside that hits none of them does not count. All, where it is not given.
 
     Raises
     ------
@@ -127,7 +137,7 @@ def evaluate(
     ious = IOUS if np.abs(IOUS - iou).min() < 1e-9 else np.sort(np.append(IOUS, iou))
     run.params.iouThrs = ious
     run.params.recThrs = RECALLS
-    run.params.areaRng, run.params.areaRngLbl = [[0, float("inf")]], ["all"]
+    run.params.areaRng, run.params.areaRngLbl = [list(area or (0, float("inf")))], ["all"]
     # The average precision looks at the first 100 only; precision and recall at all.
     run.params.maxDets = [MAX_DETECTIONS, max(MAX_DETECTIONS, len(prediction.xyxy)) + 1]
     _quietly(run, "evaluate")
@@ -170,10 +180,10 @@ def _coco(boxes: Boxes, index: dict[str, Any], masks: bool) -> Any:
         np.asarray(scores, np.float64).tolist(),
         (crowd | ignored).astype(int).tolist(),
         ignored.tolist(),
+        areas(boxes, masks=masks).tolist(),
         strict=True,
     )
-    # From 1: a match with annotation 0 reads as no match. The area is only compared with the
-    # range, which is all.
+    # From 1: a match with annotation 0 reads as no match.
     annotations = [
         {
             "id": row,
@@ -183,9 +193,9 @@ def _coco(boxes: Boxes, index: dict[str, Any], masks: bool) -> Any:
             "score": score,
             "iscrowd": crowded,
             "ignored": passed,
-            "area": 0.0,
+            "area": area,
         }
-        for row, (image, label, box, score, crowded, passed) in enumerate(columns, 1)
+        for row, (image, label, box, score, crowded, passed, area) in enumerate(columns, 1)
     ]
     if masks:
         for annotation, mask in zip(annotations, boxes.masks or (), strict=True):
@@ -193,6 +203,14 @@ def _coco(boxes: Boxes, index: dict[str, Any], masks: bool) -> Any:
     coco.dataset = {**index, "annotations": annotations}
     _quietly(coco, "createIndex")
     return coco
+
+
+def areas(boxes: Boxes, *, masks: bool) -> npt.NDArray[np.float64]:
+    """Return the area of each object in pixels: of its mask, or of its box."""
+    if masks:
+        return np.array([float(mask.area) for mask in boxes.masks or ()])
+    corners = boxes.xyxy.astype(np.float64)
+    return np.asarray((corners[:, 2] - corners[:, 0]) * (corners[:, 3] - corners[:, 1]))
 
 
 def _quietly(owner: Any, method: str) -> None:

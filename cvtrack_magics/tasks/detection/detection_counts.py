@@ -200,7 +200,7 @@ def mean_precision(matches: Matches, truth: Boxes, ious: Array) -> Statistic:
                 drawn = weights[part][:, matches.image[rows]]
                 for at in positions:
                     hit = (matches.truth[at, rows] >= 0) & ~matches.ignored[at, rows]
-                    miss = matches.truth[at, rows] < 0
+                    miss = (matches.truth[at, rows] < 0) & ~matches.ignored[at, rows]
                     value = _average_precision(drawn, hit, miss, positives[part])
                     total[part, column] += value / len(positions)
         return total

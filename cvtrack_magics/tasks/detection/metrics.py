@@ -9,7 +9,7 @@ import numpy as np
 from cvtrack_magics.errors import UsageProblem
 from cvtrack_magics.tasks.class_names import check_labels
 from cvtrack_magics.tasks.counting import MAX_CURVES, Options, class_names, counted
-from cvtrack_magics.tasks.detection.coco_metrics import IOUS, RECALLS, Precision, evaluate
+from cvtrack_magics.tasks.detection.coco_metrics import IOUS, RECALLS, Precision, areas, evaluate
 from cvtrack_magics.tasks.detection.detection_counts import (
     at_threshold,
     best_threshold,
@@ -66,17 +66,21 @@ def _measure(predictions: Predictions, options: Options, *, masks: bool) -> Eval
     if truth.ignored is not None and truth.ignored.any():
         left = counted(int(truth.ignored.sum()), "object")
         notes.append(f"{left} to ignore (difficult, ignore): neither found nor missed.")
+    every, truth = truth, _of_area(truth, options.area, masks=masks)
     if not objects(truth).any():
         notes.append("There is no true object: AP and recall have no value.")
     if not len(prediction.labels):
         notes.append("Nothing was predicted: precision has no value.")
 
     sizes = predictions.sizes
-    precision, matches = evaluate(truth, prediction, sizes, count, options.iou, masks=masks)
+    area = options.area
+    precision, matches = evaluate(
+        every, prediction, sizes, count, options.iou, masks=masks, area=area
+    )
     parts = metric_parts(names)
     if masks:
         metrics = {"mask_AP": precision.mean(*IOUS), "mask_AP50": precision.mean(0.5)}
-        boxes, _ = evaluate(truth, prediction, sizes, count, 0.5, masks=False)
+        boxes, _ = evaluate(every, prediction, sizes, count, 0.5, masks=False, area=area)
         metrics |= {"bbox_AP": boxes.mean(*IOUS), "bbox_AP50": boxes.mean(0.5)}
     else:
         metrics = {"mAP50": precision.mean(0.5), "mAP75": precision.mean(0.75)}
@@ -106,7 +110,8 @@ def _measure(predictions: Predictions, options: Options, *, masks: bool) -> Eval
         names=names,
         cost=len(matches.row) * len(ious),
     )
-    replicates = with_others(replicates, matches, truth, parts, sampling, masks=masks)
+    if options.others:
+        replicates = with_others(replicates, matches, truth, parts, sampling, masks=masks)
     return Evaluation(
         predictions.task,
         metrics,
@@ -127,6 +132,16 @@ def _measure(predictions: Predictions, options: Options, *, masks: bool) -> Eval
         tuple(notes),
         replicates=replicates,
     )
+
+
+def _of_area(truth: Boxes, area: tuple[float, float] | None, *, masks: bool) -> Boxes:
+    """Return the truth whose objects of another size do not count."""
+    if area is None:
+        return truth
+    size = areas(truth, masks=masks)
+    outside = (size < area[0]) | (size > area[1])
+    ignored = outside if truth.ignored is None else truth.ignored | outside
+    return replace(truth, ignored=ignored)
 
 
 def _scored(boxes: Boxes, notes: list[str]) -> Boxes:
