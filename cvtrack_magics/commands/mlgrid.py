@@ -79,6 +79,7 @@ def log_predictions(
     run=Arg("RUN"),
     height=Arg("PX"),
     save=Arg("FILE"),
+    where=Arg("COLUMN=VALUE", many="append"),
 )
 def mlgrid(
     predictions: Any = None,
@@ -98,6 +99,7 @@ def mlgrid(
     height: int = 640,
     save: str = "",
     record: bool = True,
+    where: Sequence[str] = (),
 ) -> Grid:
     """Show predictions as a grid with layers, sorting, filters, thresholds and linked charts.
 
@@ -139,7 +141,9 @@ def mlgrid(
     save : str
         Write the page to this file.
     record : bool
-        Keep the predictions in the open run.
+        Keep the predictions in the open run; a part of them (``where``) is only shown.
+    where : sequence of str
+        Only samples of a part, ``camera=A``, by the columns of ``%mleval --by``; may be repeated.
 
     Returns
     -------
@@ -156,6 +160,7 @@ def mlgrid(
     from cvtrack_magics.display.grid import Grid
     from cvtrack_magics.display.viewer.build import Frame, build_sheet
     from cvtrack_magics.tasks.filters import checked, chosen
+    from cvtrack_magics.tasks.slices import only_where
 
     settings = {
         "sort": sort,
@@ -170,15 +175,17 @@ def mlgrid(
     scope = session.current
     if predictions is None:
         frames, kept = _logged(scope, run, name, step)
+        if where:
+            frames = [Frame(only_where(one.predictions, where), one.step) for one in frames]
         mine = frames[-1]
         checked(mine.predictions, mine.ratings, settings)
     else:
-        mine = Frame(predictions_of(predictions, task), step)
+        mine = Frame(only_where(predictions_of(predictions, task), where), step)
         checked(mine.predictions, mine.ratings, settings)
         frames, kept = [mine], ""
     judged = _judged(mine, threshold)
     rows = chosen(mine.predictions, mine.ratings, settings, PICTURE, judged)
-    if predictions is not None and scope is not None and record:
+    if predictions is not None and scope is not None and record and not where:
         at = scope.step_of(step)
         scope.albums.add(name, mine.predictions, at, rows).result()
         frames, kept = _ending_with(scope.albums.frames(name), at), f"run {scope.name!r}"

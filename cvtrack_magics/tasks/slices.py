@@ -216,3 +216,45 @@ def witnesses(found: Evaluation, area: tuple[float, float] | None) -> int:
     if area is None:
         return len(found.samples["id"])
     return int(((found.samples["tp"] + found.samples["fn"]) > 0).sum())
+
+
+def only_where(predictions: Predictions, conditions: Sequence[str]) -> Predictions:
+    """Return the samples of some parts.
+
+    Parameters
+    ----------
+    predictions : Predictions
+        N samples.
+    conditions : sequence of str
+        ``camera=A``, each by a column of :func:`parts_of`; all must hold. Of a size of objects
+        the samples that have such.
+
+    Raises
+    ------
+    UsageProblem
+        It is no condition, there is no such column or value, or no sample is left.
+    """
+    kept = np.ones(len(predictions), bool)
+    for text in conditions:
+        name, sign, value = (word.strip() for word in text.partition("="))
+        if not (name and sign and value):
+            raise UsageProblem(f"{text!r} is no condition.", "Write COLUMN=VALUE: camera=A.")
+        parts = {part.value: part for part in parts_of(predictions, [name])}
+        if value not in parts:
+            raise UsageProblem(
+                f"{name} has no value {value!r}.{did_you_mean(value, parts)}",
+                f"There are {', '.join(list(parts)[:12])}.",
+            )
+        chosen = np.zeros(len(predictions), bool)
+        chosen[_rows(predictions, parts[value])] = True
+        kept &= chosen
+    if not kept.any():
+        raise UsageProblem(f"No sample has {' and '.join(conditions)}.")
+    return predictions if kept.all() else predictions[kept]
+
+
+def _rows(predictions: Predictions, part: Part) -> npt.NDArray[np.int64]:
+    if part.area is None:
+        return part.rows
+    found = measured_by(predictions, Options(resamples=0, area=part.area, others=False))
+    return np.flatnonzero(found.samples["tp"] + found.samples["fn"])

@@ -14,7 +14,13 @@ from cvtrack_magics.errors import UsageProblem
 from cvtrack_magics.tasks.evaluate import measure
 from cvtrack_magics.tasks.kind import TASKS
 from cvtrack_magics.tasks.predictions import Predictions
-from cvtrack_magics.tasks.slices import columns_there, measure_slices, parts_of, witnesses
+from cvtrack_magics.tasks.slices import (
+    columns_there,
+    measure_slices,
+    only_where,
+    parts_of,
+    witnesses,
+)
 from tests.vision.examples import example
 from tests.vision.measure.make import random_classes
 
@@ -207,3 +213,29 @@ def test_clusters_stay_together_in_a_part() -> None:
         for one in found:
             assert one.evaluation is not None
             assert len(np.unique(one.evaluation.samples["cluster"])) == 6
+
+
+def test_samples_of_a_part_are_chosen_by_its_name() -> None:
+    predictions = detected(3, 30, camera=["u", "v", "w"] * 10, night=[True, False] * 15)
+    assert len(only_where(predictions, [])) == 30
+    found = only_where(predictions, ["camera=v", "night = yes"])
+    assert set(zip(found.about["camera"], found.about["night"], strict=True)) == {("v", True)}
+    assert len(found) == 5
+    small = only_where(predictions, ["size=small"])
+    measured = measure_slices(predictions, ["size"], measure(predictions, resamples=0))[0]
+    assert measured.evaluation is not None
+    assert len(small) == witnesses(measured.evaluation, measured.part.area)
+
+
+@pytest.mark.parametrize(
+    ("condition", "said"),
+    [
+        ("camera", "'camera' is no condition"),
+        ("camera=x", "camera has no value 'x'"),
+        ("lens=x", "no column 'lens'"),
+        ("=x", "is no condition"),
+    ],
+)
+def test_what_is_no_condition_is_said(condition: str, said: str) -> None:
+    with pytest.raises(UsageProblem, match=said):
+        only_where(detected(3, 6, camera=["u", "v"] * 3), [condition])
