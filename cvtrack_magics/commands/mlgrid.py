@@ -120,7 +120,8 @@ def mlgrid(
     sort : str
         A score: loss, confidence, iou …; with - before it: lowest first.
     only : str
-        wrong, right, tp, fp, fn; fixed, broken … beside another run.
+        wrong, right, tp, fp, fn; suspect, whose label may be wrong; fixed, broken … beside
+        another run.
     worst : int, optional
         Only the N that were got most wrong.
     truth : str
@@ -160,10 +161,11 @@ def mlgrid(
     from cvtrack_magics.display.grid import Grid
     from cvtrack_magics.display.viewer.build import Frame, build_sheet
     from cvtrack_magics.tasks.filters import checked, chosen
+    from cvtrack_magics.tasks.sample_scores import SUSPECT, SUSPICION
     from cvtrack_magics.tasks.slices import only_where
 
     settings = {
-        "sort": sort,
+        "sort": sort or (SUSPICION if only == SUSPECT else ""),
         "only": only,
         "worst": worst,
         "truth": truth,
@@ -178,11 +180,10 @@ def mlgrid(
         if where:
             frames = [Frame(only_where(one.predictions, where), one.step) for one in frames]
         mine = frames[-1]
-        checked(mine.predictions, mine.ratings, settings)
     else:
         mine = Frame(only_where(predictions_of(predictions, task), where), step)
-        checked(mine.predictions, mine.ratings, settings)
         frames, kept = [mine], ""
+    checked(mine.predictions, mine.ratings, settings)
     judged = _judged(mine, threshold)
     rows = chosen(mine.predictions, mine.ratings, settings, PICTURE, judged)
     if predictions is not None and scope is not None and record and not where:

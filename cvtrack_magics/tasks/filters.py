@@ -9,9 +9,12 @@ import numpy as np
 
 from cvtrack_magics.errors import UsageProblem, did_you_mean
 from cvtrack_magics.tasks.predictions import Predictions
-from cvtrack_magics.tasks.sample_scores import Ratings, rate
+from cvtrack_magics.tasks.sample_scores import SUSPECT, Ratings, rate
 
-ONLY = ("all", "wrong", "right", "tp", "fp", "fn", "tn", "fixed", "broken", "still-wrong")
+ONLY = (
+    *("all", "wrong", "right", "tp", "fp", "fn", "tn", "suspect"),
+    *("fixed", "broken", "still-wrong"),
+)
 
 
 def checked(predictions: Predictions, ratings: Ratings, settings: Mapping[str, Any]) -> None:
@@ -34,6 +37,11 @@ def checked(predictions: Predictions, ratings: Ratings, settings: Mapping[str, A
     if only and only not in ONLY:
         raise UsageProblem(
             f"only={only!r} is none of {', '.join(ONLY)}.{did_you_mean(str(only), ONLY)}"
+        )
+    if only == SUSPECT and SUSPECT not in ratings.outcomes:
+        raise UsageProblem(
+            "No label is suspect: nowhere is the model sure of another class than the label's.",
+            "--only wrong shows what it has wrong.",
         )
     for key in ("truth", "pred"):
         name = settings.get(key)

@@ -136,6 +136,11 @@ class Kind(ABC):
         del predictions
         return {}
 
+    def suspicion(self, predictions: Predictions) -> Array | None:
+        """Return by how much the model is surer of another label, NaN where it is not."""
+        del predictions
+        return None
+
     def worst_first(self, predictions: Predictions, scores: Mapping[str, Array]) -> Rows:
         """Return the places of the samples, the worst first, those without a figure last."""
         name, sign = self.worst

@@ -14,6 +14,7 @@ from cvtrack_magics.tasks.kind import kind_of
 from cvtrack_magics.tasks.predictions import Predictions
 from cvtrack_magics.vision.arrays import Array
 
+SUSPICION, SUSPECT = "suspicion", "suspect"
 _KEPT = ("loss", "confidence", "iou", "f1", "pixel_acc", "score", "AbsRel", "RMSE", "delta_1")
 
 
@@ -26,7 +27,8 @@ class Ratings:
     scores : mapping of str to float64 array, N
         By name; NaN where a sample has none.
     outcomes : mapping of str to bool array, N
-        ``wrong``, ``right``, ``tp``, ``fp``, ``fn``, ``tn``, as far as the task has them.
+        ``wrong``, ``right``, ``tp``, ``fp``, ``fn``, ``tn``, as far as the task has them;
+        ``suspect`` where the label may be wrong.
     worst_first : int64 N
         Places of the samples.
     threshold : float or None
@@ -75,10 +77,14 @@ def rate(predictions: Predictions, threshold: float | None = None) -> Ratings:
         return spread
 
     scores = {name: spread(found[name]) for name in _KEPT if name in found}
+    outcomes = _outcomes(found, spread)
+    doubted = kind.suspicion(predictions)
+    if doubted is not None and (suspect := ~np.isnan(doubted)).any():
+        scores[SUSPICION], outcomes[SUSPECT] = doubted, suspect
     best = evaluation.metrics.get("best_threshold", math.nan)
     return Ratings(
         scores,
-        _outcomes(found, spread),
+        outcomes,
         kind.worst_first(predictions, scores),
         best if math.isfinite(best) else None,
     )

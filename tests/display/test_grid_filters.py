@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from cvtrack_magics.vision.columns import column
 from tests.display import sheets
 from tests.display.viewer import needs_viewer, opener
 
@@ -40,6 +42,22 @@ def test_outcomes(show: Any) -> None:
     viewer.click("Clear the filter right")
     assert viewer.filters() == []
     assert viewer.shown() == list(range(48))
+
+
+def test_suspects_are_the_samples_with_a_suspicion(show: Any) -> None:
+    document, packs = sheets.classification()
+    scores = document["frames"][0]["scores"]
+    assert "suspicion" not in scores
+    viewer = show((document, packs), height=1600)
+    assert "label suspects" not in viewer.page.locator("select").first.inner_text()
+    values = np.full(48, np.nan)
+    values[[3, 17, 40]] = [0.2, 0.9, 0.5]
+    doubted = {**document["frames"][0], "scores": {**scores, "suspicion": column(values, "f4")}}
+    asked = {**document["settings"], "only": "suspect", "sort": "suspicion"}
+    viewer = show(({**document, "frames": [doubted], "settings": asked}, packs), height=1600)
+    assert viewer.filters() == ["label suspects"]
+    assert viewer.showing() == "3 of 48 shown"
+    assert viewer.shown() == [17, 40, 3]
 
 
 @pytest.mark.parametrize(

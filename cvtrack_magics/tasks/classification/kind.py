@@ -9,6 +9,7 @@ import numpy as np
 
 from cvtrack_magics.tasks.base import Classes
 from cvtrack_magics.tasks.classification.metrics import measure_classification
+from cvtrack_magics.tasks.classification.suspects import suspicion
 from cvtrack_magics.tasks.kind import Kind, Placed, Rows, pick, scores_said
 from cvtrack_magics.text import utf8
 from cvtrack_magics.vision.arrays import Array
@@ -62,6 +63,10 @@ class Classification(Kind):
     def scores_without_truth(self, predictions: Predictions) -> dict[str, Array]:
         """Return how sure the model was."""
         return {"confidence": np.nan_to_num(predictions.labels.probabilities).max(axis=1)}
+
+    def suspicion(self, predictions: Predictions) -> Array:
+        """Return by how much a class that the model is sure of is likelier than the label's."""
+        return suspicion(predictions.labels.truth, predictions.labels.probabilities)
 
     def caption(self, predictions: Predictions, row: int) -> tuple[str, bool]:
         """Return the predicted class, its probability, and the true one where it differs."""

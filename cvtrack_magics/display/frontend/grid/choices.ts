@@ -1,6 +1,6 @@
 // What a person chooses from.
 
-export type Only = "all" | "wrong" | "right" | "tp" | "fp" | "fn" | "tn";
+export type Only = "all" | "wrong" | "right" | "tp" | "fp" | "fn" | "tn" | "suspect";
 export type View = "main" | "truth" | "pred" | "error";
 
 /** What was clicked in a chart. */
@@ -26,4 +26,5 @@ export const ONLY_NAMES: Record<Only, string> = {
   fp: "false positives",
   fn: "false negatives",
   tn: "true negatives",
+  suspect: "label suspects",
 };

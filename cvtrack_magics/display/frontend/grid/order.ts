@@ -3,7 +3,7 @@
 import type { Numbers } from "./columns";
 
 const BAD_WHEN_HIGH =
-  /loss|err|rmse|mae|abs_?rel|sq_?rel|entropy|uncertain|anomal|score|^fp|^fn|missed|false|distance/i;
+  /loss|err|rmse|mae|abs_?rel|sq_?rel|entropy|uncertain|anomal|score|^fp|^fn|missed|false|distance|suspicion/i;
 
 /** Whether high values of this score are the bad ones: a loss, not a confidence. */
 export function highIsBad(name: string): boolean {

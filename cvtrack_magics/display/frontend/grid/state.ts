@@ -130,7 +130,10 @@ export class State {
     const binary =
       data.kind === "anomaly" ||
       (data.kind === "classes" && isBinary(data, this.sheet.classes.length));
-    return binary ? ["wrong", "right", "tp", "fp", "fn", "tn"] : ["wrong", "right"];
+    const suspects: Only[] = this.score("suspicion") ? ["suspect"] : [];
+    return binary
+      ? ["wrong", "right", "tp", "fp", "fn", "tn", ...suspects]
+      : ["wrong", "right", ...suspects];
   }
 
   className(one: number): string {
@@ -273,6 +276,10 @@ export class State {
     if (only === "all") return null;
     const judged = this.judged.value;
     if (only === "wrong") return (sample) => judged.verdict[sample] === WRONG;
+    if (only === "suspect") {
+      const score = this.score("suspicion");
+      return (sample) => score !== null && !Number.isNaN(score[sample]);
+    }
     if (only === "right") return (sample) => judged.verdict[sample] === RIGHT;
     return (sample) => judged[only][sample]! > 0;
   }
