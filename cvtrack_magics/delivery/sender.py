@@ -15,6 +15,7 @@ from cvtrack_magics.threads import started
 
 SOON = 1.0  # seconds of waiting at the process's end that nothing is said of
 TURN = 0.25  # seconds that one run may send while another of its store waits
+UNCARRIED = 1.0  # seconds after which a run that nobody sends is waited for no longer
 
 
 class Sender:
@@ -82,18 +83,28 @@ class Sender:
         Returns
         -------
         bool
-            False when time ran out or the store did not take it.
+            False when time ran out, the store did not take it, or nobody sends it.
         """
-        began = time.monotonic()
+        began = carried = time.monotonic()
         self.hurry()
         with self._changed:
             while not delivery.done:
-                left = began + timeout - time.monotonic()
+                now = time.monotonic()
                 failed = delivery.tried.failed_since(began) or delivery.tried.asked_to_wait
-                if left <= 0 or (failed and not patient) or self._stopped:
+                if self._is_carried(delivery):
+                    carried = now
+                late = now >= began + timeout or now > carried + UNCARRIED
+                if late or (failed and not patient) or self._stopped:
                     return False
-                self._changed.wait(min(left, 0.5))
+                self._changed.wait(min(began + timeout - now, 0.5))
         return True
+
+    def _is_carried(self, delivery: Delivery) -> bool:
+        """Whether a thread or a process sends a run; a thread is tried for again."""
+        if delivery.elsewhere is not None:
+            return True
+        lane = next((one for one in self._lanes.values() if delivery in one.deliveries), None)
+        return lane is not None and lane.start()
 
     def drain(self, timeout: float, say: Callable[[str], None]) -> None:
         """Wait until all that has ended is in the store, as long as the store takes it.
@@ -161,10 +172,17 @@ class _Lane:
         self._changed = changed
         self._thread: threading.Thread | None = None
 
-    def start(self) -> None:
-        """Start the thread, once there is one; anew where something has ended it."""
+    def start(self) -> bool:
+        """Start the thread, once there is one; anew where something has ended it.
+
+        Returns
+        -------
+        bool
+            Whether there is one.
+        """
         if self._thread is None or not self._thread.is_alive():
             self._thread = started(self._work, name="cvtrack-sender")
+        return self._thread is not None
 
     def _work(self) -> None:
         more = False
