@@ -14,6 +14,7 @@ import psutil
 import pytest
 
 from cvtrack_magics.delivery.processes import Beside
+from tests import warm
 from tests.store_views import points, runs_of
 
 SCRIPT = """
@@ -60,13 +61,7 @@ def kernel(store: str, tmp_path: Path) -> Iterator[Any]:
 
 
 def cvtrack(*words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "cvtrack_magics", *words],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
+    return warm.run(["-m", "cvtrack_magics", *words], timeout=60)
 
 
 def of(kernel: int) -> list[dict[str, Any]]:

@@ -16,6 +16,7 @@ import pytest
 from cvtrack_magics.errors import UsageProblem
 from cvtrack_magics.notebook.executing import Given, parameters_of, value_of, with_parameters
 from cvtrack_magics.notebook.parameters import names_in
+from tests import warm
 from tests.store_views import points, runs_of
 
 SCRIPT = """\
@@ -44,13 +45,7 @@ print("at the end:", seen.stdout.strip(), await_me := 1 + 1)
 
 
 def execute(file: Path, *options: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "cvtrack_magics", "exec", str(file), *options],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=180,
-    )
+    return warm.run(["-m", "cvtrack_magics", "exec", str(file), *options], timeout=180)
 
 
 def notebook_of(cells: list[str | tuple[str, list[str]]]) -> str:

@@ -22,6 +22,7 @@ from cvtrack_magics.run import resume
 from cvtrack_magics.store.deferred_runs import goes_on_as
 from cvtrack_magics.store.tracking import OpenRun, Tracking
 from cvtrack_magics.store.writer import FilesHeld
+from tests import warm
 from tests.run.test_sync import journal
 from tests.store_views import points, runs_of
 
@@ -87,7 +88,7 @@ def companion() -> Iterator[Companion]:
 
 
 def killed() -> None:
-    done = subprocess.run([sys.executable, "-c", KILLED], check=False, capture_output=True)
+    done = warm.run(["-c", KILLED])
     assert done.returncode == -9, done.stderr
 
 
@@ -186,10 +187,10 @@ def test_two_stretches_that_were_recorded_without_the_store(
     mlflow.MlflowClient(store).search_experiments()  # makes the tables
     monkeypatch.setenv("MLFLOW_TRACKING_URI", store)
     there.rename(gone)
-    done = subprocess.run([sys.executable, "-c", TWICE], check=False, capture_output=True)
+    done = warm.run(["-c", TWICE])
     assert done.returncode == 0, done.stderr
     gone.rename(there)
-    subprocess.run([sys.executable, "-m", "cvtrack_magics", "sync"], check=True)
+    warm.run(["-m", "cvtrack_magics", "sync"], check=True)
     (run,) = runs_of(store).values()
     assert run.info.status == "FINISHED"
     assert run.data.tags["cvtrack.stretches"] == "2"

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 
+from tests import warm
 from tests.conftest import closed_uri
 from tests.store_views import points, runs_of
 
@@ -40,11 +40,8 @@ with mlrun("a"):
 def ran(exit_timeout: float, pause: float, uri: str, soon: float = 1.0) -> tuple[float, str, int]:
     """Return for how long the script ran, what it said and how it ended."""
     began = time.monotonic()
-    done = subprocess.run(
-        [sys.executable, "-c", SCRIPT.format(many=MANY), str(exit_timeout), str(pause), str(soon)],
-        capture_output=True,
-        text=True,
-        check=False,
+    done = warm.run(
+        ["-c", SCRIPT.format(many=MANY), str(exit_timeout), str(pause), str(soon)],
         env={**os.environ, "MLFLOW_TRACKING_URI": uri, "CVTRACK_WATCH": "0"},
     )
     return time.monotonic() - began, done.stdout + done.stderr, done.returncode
@@ -71,7 +68,7 @@ def test_it_waits_no_longer_than_it_is_told(store: str) -> None:
     assert code == 0, said
     assert seconds < 600
     assert "cvtrack: waiting at most 2 s until" in said
-    ended = subprocess.run([sys.executable, "-m", "cvtrack_magics", "sync"], check=False)
+    ended = warm.run(["-m", "cvtrack_magics", "sync"])
     assert ended.returncode == 0
     run = runs_of(store)["a"]
     assert run.info.status == "FINISHED"
@@ -88,9 +85,7 @@ def test_it_does_not_wait_for_a_store_that_is_away(tmp_path: Path) -> None:
 
 def test_a_run_that_is_left_open_is_ended_and_sent(store: str) -> None:
     code = SCRIPT.replace('with mlrun("a"):', 'mlrun("a")\nif True:').format(many=MANY)
-    done = subprocess.run(
-        [sys.executable, "-c", code, "60", "0.3", "1"], capture_output=True, text=True, check=False
-    )
+    done = warm.run(["-c", code, "60", "0.3", "1"])
     assert done.returncode == 0, done.stderr
     run = runs_of(store)["a"]
     assert run.info.status == "KILLED"
@@ -100,18 +95,8 @@ def test_a_run_that_is_left_open_is_ended_and_sent(store: str) -> None:
 def told_to_go(number: int, pause: float) -> subprocess.CompletedProcess[str]:
     """Run a script that gets a signal in its run."""
     code = SCRIPT.format(many=MANY)
-    done = subprocess.run(
-        [
-            sys.executable,
-            "-c",
-            f"{code}\n    os.kill(os.getpid(), {number})\n",
-            "3600",
-            str(pause),
-            "1",
-        ],
-        capture_output=True,
-        text=True,
-        check=False,
+    done = warm.run(
+        ["-c", f"{code}\n    os.kill(os.getpid(), {number})\n", "3600", str(pause), "1"],
         timeout=120,
         env={**os.environ, "CVTRACK_WATCH": "0"},
     )
@@ -130,7 +115,7 @@ def test_who_is_told_to_go_sends_what_can_be_sent_soon(store: str) -> None:
 def test_nobody_who_is_told_to_go_waits_long(number: int, store: str) -> None:
     done = told_to_go(number, 3600)
     assert "3600" not in done.stdout
-    subprocess.run([sys.executable, "-m", "cvtrack_magics", "sync"], check=True)
+    warm.run(["-m", "cvtrack_magics", "sync"], check=True)
     run = runs_of(store)["a"]
     assert run.info.status == "KILLED"
     assert len(points(store, run, "loss")) == MANY

@@ -26,6 +26,7 @@ from cvtrack_magics.errors import StoreUnavailable
 from cvtrack_magics.journal.folder import RunFolder, RunNote, me, read_note
 from cvtrack_magics.run import current
 from cvtrack_magics.store.tracking import Tracking
+from tests import warm
 from tests.conftest import closed_uri
 from tests.store_views import artifact_names, points, runs_of
 
@@ -319,12 +320,9 @@ with cv.mlrun("killed", output=False):
 
 
 def test_a_killed_kernels_run_is_ended_by_the_process(store: str, tmp_path: Path) -> None:
-    ran = subprocess.run(
-        [sys.executable, "-c", KILLED],
+    ran = warm.run(
+        ["-c", KILLED],
         env={**os.environ, "CVTRACK_SENDER": "process", "MLFLOW_TRACKING_URI": store},
-        capture_output=True,
-        text=True,
-        check=False,
     )
     assert ran.returncode == -9, ran.stderr
     began = time.monotonic()

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from tests import warm
 from tests.store_views import points, runs_of
 
 LOADED = "from cvtrack_magics import log, mlrun, mlend\n"
@@ -55,9 +54,7 @@ def test_the_status_is_true(way: str, store: str, tmp_path: Path) -> None:
     code, expected = WAYS[way]
     script = tmp_path / "script.py"
     script.write_text(LOADED + code)
-    ran = subprocess.run(
-        [sys.executable, str(script)], capture_output=True, text=True, check=False, timeout=120
-    )
+    ran = warm.run([str(script)], timeout=120)
     found = runs_of(store)
     assert list(found) == ["r"], ran.stdout + ran.stderr
     assert found["r"].info.status == expected, ran.stdout + ran.stderr
@@ -69,9 +66,7 @@ def test_the_default_store_is_beside_the_notebook(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("MLFLOW_TRACKING_URI")
-    subprocess.run(
-        [sys.executable, "-c", LOADED + "with mlrun('r'): log(x=1)"], check=True, cwd=tmp_path
-    )
+    warm.run(["-c", LOADED + "with mlrun('r'): log(x=1)"], check=True, cwd=tmp_path)
     assert (tmp_path / "mlflow.db").exists()
     assert runs_of(f"sqlite:///{tmp_path / 'mlflow.db'}")["r"].info.status == "FINISHED"
 
@@ -116,8 +111,6 @@ def test_a_forked_child_is_told_to_end_by_the_signals_own_action(
         "        os._exit(0)\n"
         "    os.waitpid(pid, 0)\n" + code
     )
-    ran = subprocess.run(
-        [sys.executable, str(script)], capture_output=True, text=True, check=False, cwd=tmp_path
-    )
+    ran = warm.run([str(script)], cwd=tmp_path)
     assert (tmp_path / "action").read_text() == expected, ran.stderr
     assert runs_of(store)["r"].info.status == "FINISHED"

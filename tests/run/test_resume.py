@@ -28,6 +28,7 @@ from cvtrack_magics import (
 from cvtrack_magics.errors import UsageProblem
 from cvtrack_magics.journal.folder import read_folders
 from cvtrack_magics.run import current
+from tests import warm
 from tests.conftest import Server, closed_uri
 from tests.run.test_sync import journal, repoint
 from tests.store_views import artifact, artifact_names, points, runs_of
@@ -299,7 +300,7 @@ with mlrun("d"):
 
 
 def test_a_killed_run_goes_on_at_once_with_all_its_points(store: str) -> None:
-    subprocess.run([sys.executable, "-c", KILLED], check=False)
+    warm.run(["-c", KILLED])
     with mlrun("d", resume=True) as run:
         log({"val/acc": 0.4})
     found = runs_of(store)["d"]

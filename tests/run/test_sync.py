@@ -19,6 +19,7 @@ import pytest
 from cvtrack_magics.journal.folder import RunFolder, RunNote, me, read_folders
 from cvtrack_magics.journal.record_log import FactLog, read_batches
 from cvtrack_magics.records import Artifact, Dataset, End, Metric, Param, Replaces, Tag
+from tests import warm
 from tests.conftest import closed_uri
 from tests.store_views import artifact, points, runs_of
 
@@ -40,11 +41,8 @@ with mlrun("outer", tags={"team": "cv"}, output=False):
 
 
 def run_script(folder: Path, *arguments: str, uri: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-c", SCRIPT, *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
+    return warm.run(
+        ["-c", SCRIPT, *arguments],
         cwd=folder,
         # a slow run would have points of the machine, too
         env={**os.environ, "MLFLOW_TRACKING_URI": uri, "CVTRACK_USAGE_INTERVAL": "3600"},
@@ -52,13 +50,8 @@ def run_script(folder: Path, *arguments: str, uri: str) -> subprocess.CompletedP
 
 
 def sync(uri: str, *arguments: str) -> tuple[int, str]:
-    ran = subprocess.run(
-        [sys.executable, "-m", "cvtrack_magics", "sync", *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "MLFLOW_TRACKING_URI": uri},
-    )
+    environment = {**os.environ, "MLFLOW_TRACKING_URI": uri}
+    ran = warm.run(["-m", "cvtrack_magics", "sync", *arguments], env=environment)
     # old versions of MLflow log to stderr when they make a database
     return ran.returncode, ran.stdout if ran.stdout else ran.stderr
 
@@ -125,9 +118,7 @@ def test_an_experiment_named_without_a_server_is_made_later(store: str, tmp_path
         "with mlrun('there', output=False):\n    log(a=1)"
     )
     environment = {**os.environ, "MLFLOW_TRACKING_URI": closed_uri()}
-    ran = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment
-    )
+    ran = warm.run(["-c", code], check=True, env=environment)
     assert "go to experiment 'far-away'" in ran.stdout
     repoint(store)
     assert sync(store)[0] == 0
@@ -157,7 +148,7 @@ with mlrun("held", output=False):
 def held_at(store: str, place: str) -> Any:
     """Run a script whose files go to a place that takes none; return its run."""
     mlflow.MlflowClient(store).create_experiment("elsewhere", artifact_location=place)
-    ran = subprocess.run([sys.executable, "-c", HELD], capture_output=True, text=True, check=True)
+    ran = warm.run(["-c", HELD], check=True)
     said = ran.stdout + ran.stderr
     assert "The store takes no files now: " in said
     assert "Those of run 'held' wait on disk; %mlsync sends them." in said
@@ -199,11 +190,8 @@ def test_several_syncs_at_once_send_once(store: str, tmp_path: Path) -> None:
         run_script(tmp_path, uri=uri)
     repoint(store)
     environment = {**os.environ, "MLFLOW_TRACKING_URI": store}
-    command = [sys.executable, "-m", "cvtrack_magics", "sync", "--json"]
-    together = [
-        subprocess.Popen(command, stdout=subprocess.PIPE, env=environment, text=True)
-        for _ in range(3)
-    ]
+    command = ["-m", "cvtrack_magics", "sync", "--json"]
+    together = [warm.Script(command, env=environment) for _ in range(3)]
     answers = [json.loads(process.communicate()[0]) for process in together]
     assert sum(len(answer["sent"]) for answer in answers) == 4
     client = mlflow.MlflowClient(store)
@@ -374,9 +362,7 @@ def test_a_backlog_that_hangs_does_not_hold_up_a_new_run(store: str, tmp_path: P
             "with mlrun('new', output=False):\n    log(a=1)\n"
             "print('took', time.monotonic() - started)"
         )
-        ran = subprocess.run(
-            [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
-        )
+        ran = warm.run(["-c", code], check=True, timeout=60)
     assert "still" not in ran.stdout
     assert runs_of(store)["new"].info.status == "FINISHED"
     assert float(ran.stdout.split("took ")[1]) < 15

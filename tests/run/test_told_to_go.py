@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 
 import pytest
 
+from tests import warm
 from tests.store_views import runs_of
 
 PLACES = {
@@ -57,11 +57,8 @@ print("told" if told else "never told")
 
 
 def ran(script: str, *words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-c", script, *words],
-        capture_output=True,
-        text=True,
-        check=False,
+    return warm.run(
+        ["-c", script, *words],
         timeout=120,
         env={**os.environ, "CVTRACK_EXIT_TIMEOUT": "5", "CVTRACK_CLOSE_TIMEOUT": "5"},
     )
@@ -72,7 +69,7 @@ def test_a_run_that_is_being_opened(place: str, store: str) -> None:
     done = ran(SCRIPT, PLACES[place])
     assert done.returncode == -signal.SIGTERM, done.stdout + done.stderr
     assert "Could not" not in done.stdout + done.stderr
-    subprocess.run([sys.executable, "-m", "cvtrack_magics", "sync"], check=True)
+    warm.run(["-m", "cvtrack_magics", "sync"], check=True)
     assert {run.info.status for run in runs_of(store).values()} <= {"KILLED"}
 
 
@@ -100,7 +97,7 @@ def test_what_the_signal_interrupts_may_hold_what_we_need(store: str) -> None:
     done = ran(HELD)
     assert done.returncode == 128 + signal.SIGTERM
     assert "'cvtrack sync' sends what is on disk" in done.stderr
-    subprocess.run([sys.executable, "-m", "cvtrack_magics", "sync"], check=True)
+    warm.run(["-m", "cvtrack_magics", "sync"], check=True)
     (run,) = runs_of(store).values()
     assert run.info.status == "KILLED"
     assert run.data.metrics["loss"] == 1.0

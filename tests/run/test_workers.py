@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 
+from tests import warm
 from tests.conftest import closed_uri
 from tests.run.test_sync import repoint
 from tests.store_views import points, runs_of
@@ -77,23 +77,17 @@ WAYS = {
 def run_script(code: str, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     script = folder / "script.py"
     script.write_text(HEAD + "if __name__ == '__main__':\n" + indented(code))
-    process = subprocess.Popen(
-        [sys.executable, str(script)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), **environment},
-        start_new_session=True,
-    )
+    env = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), **environment}
+    process = warm.Script([str(script)], env=env)
     try:
         out, err = process.communicate(timeout=180)
     except subprocess.TimeoutExpired:  # who hangs, and where, is what has to be known
         for number in (signal.SIGUSR1, signal.SIGKILL):
-            os.killpg(process.pid, number)
+            process.kill(number)
             time.sleep(2)
         out, err = process.communicate()
         pytest.fail(f"the script did not end:\n{out}\n{err}")
-    return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+    return subprocess.CompletedProcess(process.args, process.wait(), out, err)
 
 
 def indented(code: str) -> str:
@@ -248,7 +242,7 @@ def test_what_a_worker_logged_of_a_killed_run_is_sent_with_it(store: str, tmp_pa
             CVTRACK_WATCH="0",
         )
         assert ran.returncode == -9
-        subprocess.run([sys.executable, "-m", "cvtrack_magics", "sync"], check=True)
+        warm.run(["-m", "cvtrack_magics", "sync"], check=True)
         run = runs_of(store)[context]
         assert run.info.status == "KILLED"
         assert points(store, run, "worker") == [(at, float(at)) for at in range(50)], ran.stderr
@@ -327,12 +321,7 @@ def test_a_workers_nested_runs_find_their_parent_later(
         CVTRACK_WATCH="0",
     )
     repoint(store)
-    done = subprocess.run(
-        [sys.executable, "-m", "cvtrack_magics", "sync"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = warm.run(["-m", "cvtrack_magics", "sync"])
     assert done.returncode == 0, done.stdout + done.stderr + ran.stdout
     found = runs_of(store)
     assert set(found) == {"search", "trial 0", "trial 1"}, ran.stdout + ran.stderr

@@ -17,6 +17,7 @@ from cvtrack_magics import Predictions, mleval, mlgate, mlload, mlrun
 from cvtrack_magics.cli import main
 from cvtrack_magics.errors import CvtrackError, GateRefused, UsageProblem
 from cvtrack_magics.run.model_reference import find
+from tests import warm
 from tests.documents import check
 from tests.run.releasing.conftest import Version, inputs, predicted, truth
 
@@ -238,13 +239,8 @@ def test_the_registry_may_be_elsewhere(make: Version, store: str, tmp_path: Path
 
 
 def cvtrack(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "cvtrack_magics", "gate", *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, **environment},
-    )
+    words = ["-m", "cvtrack_magics", "gate", *arguments]
+    return warm.run(words, env={**os.environ, **environment})
 
 
 def test_exit_codes_and_reports(
