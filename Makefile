@@ -29,6 +29,7 @@ lab: $(VENV)/.demo  ## open the quickstart in JupyterLab
 	$(BIN)/jupyter lab notebooks/01_quickstart.ipynb
 
 test: $(VENV)/.dev chromium postgres  ## run all tests, the notebooks and the browser included
+	$(BIN)/python -m compileall -q -x node_modules cvtrack_magics tests  # once, not in each process
 	$(BIN)/python -m pytest tests -m 'not server and not lab' --numprocesses $(WORKERS) --dist worksteal
 	$(BIN)/python -m pytest tests -m 'server or lab'  # alone on the machine
 	$(MAKE) notebooks

@@ -23,6 +23,9 @@ hypothesis.settings.register_profile(
     "tests", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
 )  # how fast the machine is at the moment is no property of the code
 hypothesis.settings.load_profile("tests")
+# The tests run beside each other, on all cores: more threads of one would wait for the others'.
+for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(_name, "1")
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell's background job inherits it
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
