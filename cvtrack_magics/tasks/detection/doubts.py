@@ -13,6 +13,7 @@ from cvtrack_magics.vision.boxes import Boxes
 from cvtrack_magics.vision.masks import Mask
 
 _OUTSIDE = 0.1  # of the boxes; a few, or an edge beyond the picture, is usual
+_EDGE = 0.05  # of a side
 _FEW, _MANY = 5, 2000  # true boxes to tell a form by
 _NEAR, _NEARER = 0.4, 0.15  # mean IoU in the other form, and how much more than as read
 _UNREAD = {
@@ -44,7 +45,7 @@ def doubts(
         *_of_flags(what, items),
         *_of_unread(what, items),
         *_of_canvas(what, items, sizes),
-        *_of_places(what, boxes, sizes),
+        *(_of_edges(what, boxes, sizes) or _of_places(what, boxes, sizes)),
         *_of_scores(scores),
         *_of_nothing(what, boxes),
     ]
@@ -120,6 +121,40 @@ def _of_places(what: str, boxes: Sequence[Array], sizes: Array) -> list[str]:
         f"{what}: {outside:,} of {count:,} boxes have their centre outside of their picture; are "
         "they in the pixels of another size?"
     ]
+
+
+def _of_edges(what: str, boxes: Sequence[Array], sizes: Array) -> list[str]:
+    """Say that boxes reach out of their pictures, which read in one other way none does.
+
+    Where both sides are written in another form, or the pictures' sides are swapped, nothing else
+    tells: all boxes lie on each other.
+    """
+    known = [
+        (one.astype(np.float64), size)
+        for one, size in zip(boxes, sizes, strict=True)
+        if len(one) and size.min() > 0
+    ]
+    count = sum(len(one) for one, _ in known)
+    out = sum(int(_beyond(one, size).sum()) for one, size in known)
+    if count < _FEW or not out or out < _OUTSIDE / 2 * count:
+        return []
+    said = f"{what}: {out:,} of {count:,} boxes reach out of their picture, "
+    corners = [(_as_corners(one), size) for one, size in known]
+    if all((one[:, 2:] > one[:, :2]).all() for one, _ in corners) and _within(corners):
+        return [f"{said}and none read as corners; are they x1, y1, x2, y2?"]
+    if _within([(one, size[::-1]) for one, size in known]):
+        return [f"{said}and none with height and width swapped; are the sizes right?"]
+    return []
+
+
+def _beyond(boxes: Array, size: Array) -> Array:
+    """Return which boxes reach out of a picture by more than the usual rounding and padding."""
+    far = np.array([size[1], size[0]]) * (1 + _EDGE) + 1
+    return np.asarray((boxes[:, 2:] > far).any(axis=1))
+
+
+def _within(known: Sequence[tuple[Array, Array]]) -> bool:
+    return not any(_beyond(one, size).any() for one, size in known)
 
 
 def of_other_form(truth: Boxes, said: Boxes) -> list[str]:

@@ -261,7 +261,8 @@ def _refuse_relative(
     if several and pixels and all(box.min() >= 0 and box.max() <= 1 for box in several):
         raise UsageProblem(
             f"{what}: all boxes lie within 0..1: relative, or in pixels?",
-            "Say box_format='xyxy-rel' (or 'xyxy').",
+            "Say box_format='xyxy-rel' (or 'xyxy'); COCO's bbox is x, y, width and height in "
+            "pixels.",
         )
 
 

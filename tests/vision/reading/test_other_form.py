@@ -54,7 +54,8 @@ def read(seed: int, true_form: str, said_form: str, box_format: str) -> str:
         )
     except UsageProblem:
         return "refused"
-    return next((note for note in made.notes if "box_format right" in note), "")
+    words = ("box_format right", "reach out of their picture")
+    return next((note for note in made.notes if any(word in note for word in words)), "")
 
 
 @pytest.mark.parametrize("form", ["xyxy", "xywh"])
@@ -158,3 +159,22 @@ def test_what_unpacks_to_too_much_is_refused(
     with pytest.raises(UsageProblem, match=r"is over .* unpacked") as said:
         Predictions.from_coco(file, None)
     assert "JSON" not in str(said.value)
+
+
+def test_both_sides_in_another_form_are_asked_about() -> None:
+    """As far as they lie in the whole picture: near its corner both readings fit in."""
+    found = [read(seed, "xyxy", "xyxy", "xywh") for seed in range(50)]
+    assert sum("none read as corners" in note for note in found) >= 25
+
+
+def test_swapped_sides_of_pictures_are_asked_about() -> None:
+    wide = np.array([[10.0, 10, 100, 50], [60, 5, 110, 55]] * 3)
+    made = Predictions.detection(
+        None,
+        [entry(wide, "xyxy")],
+        [entry(wide, "xyxy")],
+        classes=["a"],
+        box_format="xyxy",
+        sizes=[(120, 60)],
+    )
+    assert "none with height and width swapped; are the sizes right?" in made.notes[0]
