@@ -12,6 +12,7 @@ from collections.abc import Mapping
 
 from cvtrack_magics.display.text import html_text
 
+LARGE = 1000  # pixels; as wide as a chart of a dozen classes with long names
 _DARK = (
     'body[data-jp-theme-light="false"]',
     "body.vscode-dark",
@@ -37,13 +38,14 @@ def charts_html(charts: Mapping[str, bytes], width: str) -> str:
         PNGs on white, by their names.
     width : str
         The most that each may take, as CSS. The widest takes it, others their share of it, so
-        that the letters of all are of one size.
+        that the letters of all are of one size. One that was drawn larger than ``LARGE``, for
+        want of room for its many classes, may take the page, and leaves the others their size.
     """
     wide = {name: _width(png) for name, png in charts.items()}
-    most = max(wide.values(), default=0)
+    most = max((size for size in wide.values() if size <= LARGE), default=0)
     images = "".join(
         f'<img class="cvtrack-chart" alt="{html_text(name.replace("_", " "))}" '
-        f'style="max-width:{width}; {_share(wide[name], most, width)}height:auto" '
+        f'style="{_size(wide[name], most, width)}height:auto" '
         f'src="data:image/png;base64,{base64.b64encode(png).decode("ascii")}">'
         for name, png in charts.items()
     )
@@ -55,7 +57,8 @@ def _width(png: bytes) -> int:
     return int.from_bytes(png[16:20], "big") if png[12:16] == b"IHDR" else 0
 
 
-def _share(own: int, most: int, width: str) -> str:
-    if not 0 < own < most:
-        return ""
-    return f"width:calc(min({width}, {most}px) * {own / most:.4f}); "
+def _size(own: int, most: int, width: str) -> str:
+    room = "100%" if own > LARGE else width
+    if not (own and most) or own == most:
+        return f"max-width:{room}; "
+    return f"max-width:{room}; width:calc(min({width}, {most}px) * {own / most:.4f}); "

@@ -35,5 +35,15 @@ def test_each_chart_has_its_share_of_the_widest(widths: list[int], shares: list[
         assert float(found[1]) == pytest.approx(share, abs=1e-4) if share < 1 else not found
 
 
+def test_one_of_many_classes_takes_the_page_and_shrinks_no_other() -> None:
+    charts = {"matrix": _png(1900), "curve": _png(900), "small": _png(450)}
+    found = re.findall(r'<img[^>]* style="([^"]*)"', charts_html(charts, "460px"))
+    assert found == [
+        "max-width:100%; width:calc(min(460px, 900px) * 2.1111); height:auto",
+        "max-width:460px; height:auto",
+        "max-width:460px; width:calc(min(460px, 900px) * 0.5000); height:auto",
+    ]
+
+
 def test_what_is_no_png_is_shown_as_it_is() -> None:
     assert "calc(" not in charts_html({"a": b"GIF89a", "b": _png(90)}, "100%")
