@@ -34,6 +34,7 @@ from cvtrack_magics.commands.mlrun import mlrun as mlrun
 from cvtrack_magics.commands.mlruns import mlruns as mlruns
 from cvtrack_magics.commands.mlseed import mlseed as mlseed
 from cvtrack_magics.commands.mlshow import mlshow as mlshow
+from cvtrack_magics.commands.mlskip import mlskip as mlskip
 from cvtrack_magics.commands.mlsweep import mlsweep as mlsweep
 from cvtrack_magics.commands.mlsync import mlsync as mlsync
 from cvtrack_magics.commands.mltags import mltags as mltags

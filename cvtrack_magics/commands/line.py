@@ -11,6 +11,8 @@ from cvtrack_magics.errors import did_you_mean
 
 BODY_BELOW = "..."
 """Stands for a cell's body, which IPython itself runs after the call of its magic."""
+RANKS_BELOW = "... by its ranks"
+"""Stands for a cell's body that other processes run."""
 
 OPENING, CLOSING, QUOTES = "([{", ")]}", "'\""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from types import TracebackType
@@ -17,10 +18,11 @@ from cvtrack_magics.records import Record, RunSummary
 from cvtrack_magics.run.current import get_session
 from cvtrack_magics.run.opening import open_run
 from cvtrack_magics.run.outcome import outcome_of
+from cvtrack_magics.run.ranks.identity import is_other_rank
 from cvtrack_magics.run.scope import RunScope
 from cvtrack_magics.run.spec import RunSpec
 from cvtrack_magics.run.tagging import tag_records
-from cvtrack_magics.run.unopened import Unopened, go_on_without
+from cvtrack_magics.run.unopened import Unopened, go_on_without, leave_to_rank_0
 from cvtrack_magics.text import kind_of
 
 Params: TypeAlias = Sequence[tuple[str, Any]]
@@ -91,6 +93,15 @@ def _params(words: list[str], typed: Typed) -> Params:
     return [(name or text, value) for text in words for name, value in named_values([text], typed)]
 
 
+def _count(word: str, typed: Typed) -> int:
+    from cvtrack_magics.run.ranks.plan import checked_count
+
+    del typed
+    if not re.fullmatch(r"[0-9]{1,9}", word):
+        raise usage_error(f"%%mlrun: --ranks {word!r} is no number of processes. Say --ranks 2.")
+    return checked_count(int(word))
+
+
 @command(
     cell=True,
     name=Arg("name", run_name, many="+"),
@@ -105,6 +116,7 @@ def _params(words: list[str], typed: Typed) -> Params:
     plot=Arg(flag="--no-plot", const=False),
     extras={
         "verify": Arg(const=True, help="Run the cell twice and compare the metrics."),
+        "ranks": Arg("N", _count, help="Run the cell in N fresh processes that train together."),
         "strict": Arg(const=True, help="Refuse a cell that reads what is stale."),
     },
 )
@@ -209,7 +221,8 @@ def mlrun(
 def _opened(name: str, **said: Any) -> RunScope | Unopened:
     """Open a run as it was asked for; what fails in us keeps no code from running."""
     try:
-        return open_run(spec_of(name, **said))
+        spec = spec_of(name, **said)
+        return leave_to_rank_0(name) if is_other_rank() else open_run(spec)
     except CvtrackError:
         raise
     except Exception as error:

@@ -63,8 +63,8 @@ def mltags(**tags: Any) -> Said:
     records = tag_records(tags)
     missed = innermost() if session.current is None else None
     if missed is not None:
-        where, lines = f"run {missed.name!r}, which could not be opened: not recorded", []
-    elif session.current is None:
+        where, lines = f"run {missed.name!r}, which {missed.why}", []
+    elif session.current is None and session.member is None:
         session.tags.update({r.key: r.value for r in records if isinstance(r, Tag)})
         where = "every run from now on"
         lines = [r.text for r in records if not isinstance(r, Tag) and hasattr(r, "text")]

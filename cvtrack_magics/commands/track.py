@@ -73,15 +73,17 @@ class _Tracked(Iterator[T]):
 
 
 def _items(iterable: Iterable[T], desc: str, total: int | None) -> Generator[T, None, None]:
-    scope = get_session().current
-    if scope is None:
+    session = get_session()
+    scope, member = session.current, session.member
+    if scope is None and member is None:
         yield from iterable
         return
     if total is None:
         total = _length(iterable)
-    control = scope.control
+    control = scope.control if scope is not None else member.control  # type: ignore[union-attr]
     loop = control.enter(desc, total, _site())
-    items = scope.monitor.items(iterable, desc) if scope.spec.watch else iterable
+    watched = scope is not None and scope.spec.watch
+    items = scope.monitor.items(iterable, desc) if scope is not None and watched else iterable
     try:
         for item in items:
             if loop.asked and not control.go_on(loop):

@@ -68,7 +68,7 @@ def line_of(
             "files": files.name if files else "",
             "checks": dict(checks),
             "ends": dict(ends),
-            "records": [[_NAMES[type(item)], asdict(item)] for item in items],
+            "records": [to_json(item) for item in items],
         }
     )
 
@@ -113,7 +113,7 @@ def batch_of(
     if _is_of_another(folder, entry):
         return None
     try:
-        items = [_revive(str(kind), fields) for kind, fields in entry["records"]]
+        items = [from_json(str(kind), fields) for kind, fields in entry["records"]]
         number, name = int(entry["batch"]), str(entry["files"])
         checks = dict(entry.get("checks") or {})
     except (ValueError, KeyError, TypeError):
@@ -129,7 +129,12 @@ def batch_of(
     )
 
 
-def _revive(kind: str, fields: dict[str, Any]) -> Record | End | None:
-    """Make a record again; one of a kind that this version does not know is passed over."""
+def to_json(item: Record | End) -> list[Any]:
+    """Return a record that is no file as what JSON can hold: its kind, and its fields."""
+    return [_NAMES[type(item)], asdict(item)]
+
+
+def from_json(kind: str, fields: Mapping[str, Any]) -> Any:
+    """Make a record again; None of a kind that this version does not know."""
     make = _KINDS.get(kind)
     return make(**fields) if make is not None else None

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from cvtrack_magics.capture.code.recipes import Executed
-from cvtrack_magics.commands.line import BODY_BELOW
+from cvtrack_magics.commands.line import BODY_BELOW, RANKS_BELOW
 from cvtrack_magics.notebook import computed
 from cvtrack_magics.notebook.host import ShellHost
 from cvtrack_magics.notebook.parameters import params_of
@@ -27,10 +27,13 @@ from cvtrack_magics.run.host import CellFacts
 from cvtrack_magics.text import is_a
 
 if TYPE_CHECKING:
+    from cvtrack_magics.run.ranks.plan import Plan
     from cvtrack_magics.run.scope import RunScope
     from cvtrack_magics.run.unopened import Unopened
 
 CELL_MAGIC = re.compile(r"^%%(?P<name>[^\W\d][\w.]*|!)(?P<line>(?:[ \t].*)?)$")
+SKIP_LINE = re.compile(r"^%%mlskip[ \t]*$")
+_RANKS = re.compile(r"(?:^|\s)--ranks(?:[\s=]|$)")
 FIRST_LINE = re.compile(r"^%%mlrun(?P<line>(?:[ \t].*)?)$")
 
 
@@ -40,12 +43,21 @@ def open_at_first_line(lines: list[str]) -> list[str]:
     The number of lines stays the same, but for a cell magic below it, which owns what follows.
     ``%%mlrun?`` is left to IPython's help.
     """
+    if lines and SKIP_LINE.match(lines[0].rstrip("\r\n")):
+        return without_first_line(lines)
     match = FIRST_LINE.match(lines[0].rstrip("\r\n")) if lines else None
     if match is None or match["line"].rstrip().endswith("?"):
         return lines
     line = match["line"].strip()
     opened = f"get_ipython().run_cell_magic('mlrun', {line!r}, {BODY_BELOW!r})\n"
+    if _RANKS.search(line):  # other processes execute what is below
+        return [opened, f"get_ipython().run_cell_magic('mlrun', '', {RANKS_BELOW!r})\n"]
     return [opened, *_with_magic_below(lines[1:])]
+
+
+def without_first_line(lines: list[str]) -> list[str]:
+    """Return a cell with its first line as a comment."""
+    return [f"# {lines[0]}", *_with_magic_below(lines[1:])]
 
 
 def _with_magic_below(lines: list[str]) -> list[str]:
@@ -66,6 +78,8 @@ class Frame:
     facts: CellFacts
     scope: RunScope | None = None
     verify: bool = False
+    ranks: Plan | None = None
+    """What other processes execute in this one's place."""
     last_error: object = None
     failed_inside: BaseException | None = None
     """The last error of a cell that was run by this one, or of a command that it gave."""

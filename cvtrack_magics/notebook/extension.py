@@ -16,12 +16,15 @@ from cvtrack_magics.notebook.cells import CellHooks
 from cvtrack_magics.notebook.host import ShellHost
 from cvtrack_magics.notebook.magics import Magic
 from cvtrack_magics.notebook.names import Names
-from cvtrack_magics.notebook.run_magics import EndMagic, RunMagic
+from cvtrack_magics.notebook.run_magics import EndMagic, RunMagic, SkipMagic
 from cvtrack_magics.notebook.sweep_magic import SweepMagic
 from cvtrack_magics.run import current
 
 if TYPE_CHECKING:
     from cvtrack_magics.run.session import Session
+
+
+_OWN = {"mlrun": RunMagic, "mlend": EndMagic, "mlskip": SkipMagic, "mlsweep": SweepMagic}
 
 
 class Extension:
@@ -53,10 +56,10 @@ class Extension:
             current.prepare_soon()
 
     def _register(self, name: str) -> None:
-        own = {"mlrun": RunMagic, "mlend": EndMagic, "mlsweep": SweepMagic}.get(name)
+        own = _OWN.get(name)
         magic = own(self.shell, self.hooks) if own else Magic(name, self.shell)
         manager = self.shell.magics_manager
-        kinds = {"mlrun": ("line", "cell"), "mlsweep": ("cell",)}
+        kinds = {"mlrun": ("line", "cell"), "mlsweep": ("cell",), "mlskip": ("cell",)}
         for kind in kinds.get(name, ("line",)):
             self.replaced[kind, name] = manager.magics[kind].get(name)
             manager.register_function(magic, magic_kind=kind, magic_name=name)

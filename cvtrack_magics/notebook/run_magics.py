@@ -6,17 +6,19 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from IPython.core.error import UsageError
 
-from cvtrack_magics.commands.line import BODY_BELOW, usage_error
+from cvtrack_magics.commands.line import BODY_BELOW, RANKS_BELOW, usage_error
 from cvtrack_magics.errors import CvtrackError
 from cvtrack_magics.lazy import Lazy
 from cvtrack_magics.notebook.magics import Magic
 from cvtrack_magics.run.current import get_session
+from cvtrack_magics.run.ranks.failure import RankFailed
 from cvtrack_magics.run.unopened import Unopened, go_on_without
 
 if TYPE_CHECKING:
     from cvtrack_magics.commands import mlend as ending
     from cvtrack_magics.commands import mlrun as runs
     from cvtrack_magics.commands.definition import Typed
+    from cvtrack_magics.notebook import ranks_of_cells as ranks
     from cvtrack_magics.run import notebook_state as states
     from cvtrack_magics.run import opening
     from cvtrack_magics.run.scope import RunScope
@@ -24,6 +26,7 @@ else:
     ending = Lazy("cvtrack_magics.commands.mlend")
     runs = Lazy("cvtrack_magics.commands.mlrun")
     opening = Lazy("cvtrack_magics.run.opening")
+    ranks = Lazy("cvtrack_magics.notebook.ranks_of_cells")
     states = Lazy("cvtrack_magics.run.notebook_state")
 
 
@@ -54,12 +57,15 @@ class RunMagic(Magic):
 
     def __call__(self, line: str, cell: str | None = None) -> None:
         """Open a run, and let the cell end it."""
+        if cell is not None and cell.strip() == RANKS_BELOW:
+            ranks.run(self.shell, self.cells.frames[-1])
+            return
         if cell is not None and cell.strip() != BODY_BELOW:
             self._run_given_cell(line, cell)
             return
         try:
             self._open(line, cell)
-        except (CvtrackError, UsageError):
+        except (CvtrackError, UsageError, RankFailed):
             raise
         except Exception as error:  # nothing of ours keeps the user's code from running
             missed = go_on_without(line.split(" --", 1)[0].strip(), error)
@@ -70,15 +76,20 @@ class RunMagic(Magic):
         typed = self.command.read(line, self.shell.user_ns)
         verify = bool(typed.values.pop("verify", False))
         strict = bool(typed.values.pop("strict", False))
+        count = typed.values.pop("ranks", 0)
         spec = runs.spec_of(**self._filled_in(typed), until="%mlend" if cell is None else "")
-        if cell is None and (verify or strict):
-            option = "--verify" if verify else "--strict"
+        if verify and count:
+            raise usage_error("%%mlrun: --verify runs the cell here; leave out --ranks.")
+        if cell is None and (verify or strict or count):
+            option = "--verify" if verify else "--strict" if strict else "--ranks"
             raise usage_error(f"%mlrun: {option} needs a whole cell; write %%mlrun.")
         facts = self.cells.frames[-1].facts if self.cells.frames else None
         if cell is not None and facts is not None:
             if strict or get_session().config.strict:
                 states.refuse_stale(get_session().host, facts)
             runs.go_where_told(facts.source, self.shell.user_ns)
+            if count:
+                self.cells.frames[-1].ranks = ranks.planned(self.shell, count, spec, facts.source)
         scope = opening.open_run(spec, cell=facts)
         if cell is not None:
             self.cells.attach(scope, verify=verify)
@@ -114,6 +125,21 @@ class EndMagic(Magic):
         typed = self.command.read(line, self.shell.user_ns)
         self.cells.note_shown()
         ending.mlend(**typed.values)
+
+
+class SkipMagic(Magic):
+    """``%%mlskip``, where it does not stand on top of its cell."""
+
+    def __init__(self, shell: Any, cells: Cells) -> None:
+        super().__init__("mlskip", shell)
+        self.cells = cells
+
+    def __call__(self, line: str, cell: str = "") -> None:
+        """Run the cell."""
+        self.command.read(line, self.shell.user_ns)
+        result = self.shell.run_cell(cell, store_history=False)
+        if not result.success:
+            raise AlreadyShown(result.error_before_exec or result.error_in_exec)
 
 
 class AlreadyShown(CvtrackError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import Protocol
 
 from cvtrack_magics import forks
 from cvtrack_magics.display.progress import Bar
@@ -11,6 +12,21 @@ from cvtrack_magics.run.loops import Loops
 from cvtrack_magics.run.step_axis import Loop
 
 TICK = 0.2  # seconds between two looks at a pause, so that an interrupt is heard
+
+
+class Elsewhere(Protocol):
+    """Loops of other processes."""
+
+    @property
+    def bars(self) -> list[Bar]:
+        """How far they have come."""
+
+    @property
+    def offers(self) -> set[str]:
+        """The actions that would be honoured now."""
+
+    def stop(self) -> None:
+        """End them, or the code where there are none."""
 
 
 class Control:
@@ -57,6 +73,8 @@ class Control:
         self._lock = forks.rlock()
         self._pauses: Pauses = Pauses(around._pauses if around else None)
         self.stopped_at: int | None = None
+        self.elsewhere: Elsewhere | None = None
+        """The loops of processes that do the run's work in this one's place."""
 
     # -- the loops' side
 
@@ -132,6 +150,8 @@ class Control:
 
     def bars(self) -> list[Bar]:
         """Return how far the loops have come, the outermost first."""
+        if self.elsewhere is not None:
+            return self.elsewhere.bars
         with self._lock:
             active = [self._bar(loop) for loop in self._loops.open]
             keys = {bar.key for bar in active}
@@ -143,6 +163,8 @@ class Control:
     @property
     def offers(self) -> set[str]:
         """The actions that would be honoured now; only a loop of :func:`track` can stop."""
+        if self.elsewhere is not None:
+            return self.elsewhere.offers
         return {"stop", "pause", "mark"} if self._loops.open else {"mark"}
 
     # -- the buttons' side
@@ -153,6 +175,10 @@ class Control:
             loops = list(self._loops.open)
         if action == "mark":
             self._marked(self._last_step(), text)
+        elif self.elsewhere is not None:
+            if action == "stop":
+                self._said("stopping", "")
+                self.elsewhere.stop()
         elif action == "stop" and loops:
             for loop in loops:
                 loop.stopping = loop.asked = True

@@ -77,6 +77,11 @@ def name_birth(born: Sequence[str]) -> str:
     return before
 
 
+def lock_shown() -> str:
+    """Return the lock file that this process's workers are told of; empty where there is none."""
+    return os.environ.get(VARIABLE, "").rpartition("#")[0]
+
+
 def note_birth(process: Any, born: Sequence[str]) -> None:
     """Let a process of multiprocessing, not started yet, know in which runs it begins.
 

@@ -21,6 +21,8 @@ from cvtrack_magics.delivery.channel import UNSEEN, Channel
 from cvtrack_magics.records import Notice
 from cvtrack_magics.redact import kind_and_line
 
+OF_RANKS = "[rank "
+"""Before the lines of ranks that another one records for; they have the same numbers."""
 PREFIX = "printed/"
 """Before the names of metrics that were read from what was printed."""
 HOLD = 2.0  # seconds that lines wait, in which the code may log something itself
@@ -91,7 +93,8 @@ class PrintedCurves:
         if len(self._waiting) > WAITING:
             self._left_out += lines.count("\n") + 1
             return
-        self._waiting.extend((time.time(), line) for line in lines.split("\n"))
+        shown = [line for line in lines.split("\n") if not line.startswith(OF_RANKS)]
+        self._waiting.extend((time.time(), line) for line in shown)
 
     def take_values(self, values: Mapping[str, float], step: int | None) -> None:
         """Take numbers that are shown and not printed; they are recorded later.

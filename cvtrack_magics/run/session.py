@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from cvtrack_magics.run import precedence, resume
     from cvtrack_magics.run import scope as scopes
     from cvtrack_magics.run.foreign_runs import Guests
+    from cvtrack_magics.run.ranks.member import Member
     from cvtrack_magics.run.resume import Known
     from cvtrack_magics.run.scope import RunScope
 else:
@@ -85,12 +86,10 @@ class Session:
         self.left = LeftRuns(self.tracking, lambda: self.journal, Sender(config.send_interval))
         self.scopes: list[RunScope] = []
         self.tags: dict[str, str] = {}
-        self.parameters: list[Param] = []
-        """What the notebook is run with: params of every run."""
+        self.parameters: list[Param] = []  # what the notebook is run with, for every run
         self.seeding = Seeding()
         self.pending: list[Record] = []
-        self.ended: list[Known] = []
-        """What is known of the last runs that have ended, in case they go on."""
+        self.ended: list[Known] = []  # the last runs that have ended, in case they go on
         self.swept: dict[tuple[str, str, str], None] = {}
         """Store, experiment and name of the sweeps that this process ran or joined."""
         self.followed: dict[str, object] = {}
@@ -104,11 +103,11 @@ class Session:
         self._guests: Guests | None = None
         self.evidence = Evidence()
         self.made_models = MadeModels()
-        self.looked_at = ""
-        """The id of the last run that ended with predictions logged."""
+        self.looked_at = ""  # the id of the last run that ended with predictions logged
         self._told: set[str] = set()
         self.writing = Writing(self)
         self.child_cards = ChildCards()
+        self.member: Member | None = None  # this process as one of the ranks of a cell
 
     # -- life
 
@@ -321,9 +320,11 @@ class Session:
             records = [r for r in records if not (isinstance(r, Tag) and r.key in said)]
         if scope is not None:
             return scope.name, scope.add(records)
+        if self.member is not None:
+            return self.member.record(records)
         missed = unopened.innermost()
         if missed is not None:  # the next run would say of itself what was said of another
-            return f"{missed.name} (could not be opened: not recorded)", []
+            return f"{missed.name} ({missed.why})", []
         self.pending += [item for item in records if not isinstance(item, Notice)]
         return "", [item.text for item in records if isinstance(item, Notice)]
 

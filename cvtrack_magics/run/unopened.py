@@ -28,6 +28,7 @@ class Unopened:
 
     name: str
     is_held: bool = False
+    why: str = "could not be opened: not recorded"
 
     def end(self, outcome: Outcome) -> RunSummary:
         """Let what follows be recorded again; say what the code came to, of which nothing is."""
@@ -55,6 +56,13 @@ def go_on_without(name: str, error: Exception, *, is_held: bool = False) -> Unop
     with suppress(Exception):  # what says it may be what is broken
         _say()(not_opened(error))
     made = Unopened(name, is_held)
+    _unopened.append(made)
+    return made
+
+
+def leave_to_rank_0(name: str) -> Unopened:
+    """Let the code that asked for a run go on, in a rank that another one records for."""
+    made = Unopened(name, why="is recorded by rank 0")
     _unopened.append(made)
     return made
 

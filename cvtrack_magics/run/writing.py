@@ -16,6 +16,7 @@ from cvtrack_magics.run import current, raw_threads, worker_starts
 from cvtrack_magics.run.after_end import AfterEnd, Outliving
 from cvtrack_magics.run.host import ScriptHost
 from cvtrack_magics.run.parent_run import above, show
+from cvtrack_magics.run.ranks.identity import is_other_rank
 from cvtrack_magics.run.unrecorded import Unrecorded
 from cvtrack_magics.system import os, time
 
@@ -191,6 +192,8 @@ class Writing:
 
     def now(self, *, quietly: bool = False) -> tuple[Place, Channel] | None:
         """Return the run to write into; says once in a cell when there is none."""
+        if self._is_quiet:
+            return None
         over = self.over_here()
         if over is not None:
             return over, over.channel()
@@ -202,13 +205,22 @@ class Writing:
         if channel is not None:
             self._unrecorded.run_is_open()
             if self._worker is None or self._worker.channel is not channel:
-                self._worker = Worker(self._session, channel)
+                member = self._session.member
+                self._worker = member.place(channel) if member else Worker(self._session, channel)
             if self._is_worker and above.is_late:
                 self._worker.tell("late", LATE)
             return self._worker, channel
         if not quietly:
             self._unrecorded.add()
         return None
+
+    @property
+    def _is_quiet(self) -> bool:
+        """Whether another process records for this one, or what is executed is no run's."""
+        if not isinstance(self._session.host, ScriptHost):
+            return False
+        member = self._session.member
+        return is_other_rank() or (member is not None and not member.is_recording)
 
     def over_here(self) -> AfterEnd | None:
         """Return the place of the run that the running code belongs to, where that has ended."""

@@ -15,7 +15,7 @@ _LINE_MAGIC = re.compile(
     r"(?P<sign>%{1,2}|!{1,2})(?P<rest>.*)$"
 )
 _WORD = re.compile(r"(?<![\w.'\"-])[A-Za-z_]\w*")
-_PYTHON = {"mlrun", "mlsweep", "time", "timeit", "capture", "prun"}
+_PYTHON = {"mlrun", "mlsweep", "mlskip", "time", "timeit", "capture", "prun"}
 _CODE = {"time", "timeit", "prun"}
 _OF_NAMES = {"mlparams", "mldata", "mleval", "mlgrid", "mlmodel", "mlcam", "mlaugment"}
 """Magics whose words are names of the notebook."""
