@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from cvtrack_magics.errors import UsageProblem
 from cvtrack_magics.run.current import get_session
+from cvtrack_magics.run.ranks.identity import is_other_rank
 
 if TYPE_CHECKING:
     from cvtrack_magics.run.checkpoint.checkpoint import Checkpoint
@@ -72,7 +73,13 @@ def checkpoint(
     """
     from cvtrack_magics.run.checkpoint.checkpoint import Checkpoint
 
-    scope = get_session().current
+    session = get_session()
+    scope = session.current
+    if scope is None and (session.member is not None or is_other_rank()):
+        raise UsageProblem(
+            "checkpoint() is of a training in one process, and this is one of several ranks.",
+            "Under torchrun call it on rank 0; in a cell with --ranks save there by torch.save().",
+        )
     if scope is None:
         raise UsageProblem(
             "checkpoint() belongs into a run, and none is open.",

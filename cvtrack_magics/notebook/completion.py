@@ -130,7 +130,8 @@ def _offers(asked: Asked) -> Iterator[str]:
     action = asked.action
     if action is not None:
         values = list(_values(action, asked))
-        yield from values or _NUMBERS.get(action.type, ())
+        kind = int if action.metavar == "N" else action.type
+        yield from values or _NUMBERS.get(kind, ())
         return
     if not asked.word.startswith("-") and asked.positional is not None:
         yield from _values(asked.positional, asked)

@@ -39,6 +39,7 @@ def offers(shell: Any, store: str) -> Any:
     ("line", "wanted"),
     [
         ("%mlrun train --ne", {"--nested"}),
+        ("%%mlrun train --ra", {"--ranks"}),
         ("%%mlrun train --baseline res", {"resnet-18", "resnet-50"}),
         ("%%mlrun train --baseline=resnet-5", {"resnet-50"}),
         ("%%mlrun train --baseline digits@", {"champion"}),
@@ -99,7 +100,11 @@ def test_our_words_come_first_and_nothing_foreign(offers: Any, shell: Any, line:
 
 
 @pytest.mark.parametrize(
-    "line", ["%%mlrun r --seed ", "%%mlrun r --seed 4", "%mlgate digits --margin ", "%mlseed 3 --"]
+    "line",
+    [
+        *("%%mlrun r --seed ", "%%mlrun r --seed 4", "%%mlrun r --ranks "),
+        *("%mlgate digits --margin ", "%mlseed 3 --"),
+    ],
 )
 def test_a_number_is_offered_numbers(offers: Any, shell: Any, line: str) -> None:
     (Path.cwd() / "4-a-file-of-that-folder").touch()
