@@ -75,13 +75,15 @@ def log(
         and channel.main.write(metrics, step)  # type: ignore[arg-type]
     ):
         return
-    try:
-        from cvtrack_magics.run.long_log import log_any
-    except Exception:
-        if channel is not None:
-            raise
-        # before a run is open: a signal's handler logs while this is imported, or the import
-        # fails for what code has patched, or for want of a file; the run's opening says so
-        return
-
-    log_any(metrics, (value, *more), step, every, kw)
+    long = _current.log_any
+    if long is None:
+        try:
+            from cvtrack_magics.run.long_log import log_any
+        except Exception:
+            if channel is not None:
+                raise
+            # before a run is open: a signal's handler logs while this is imported, or the import
+            # fails for what code has patched, or for want of a file; the run's opening says so
+            return
+        long = log_any
+    long(metrics, (value, *more), step, every, kw)

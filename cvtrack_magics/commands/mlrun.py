@@ -23,6 +23,7 @@ from cvtrack_magics.run.scope import RunScope
 from cvtrack_magics.run.spec import RunSpec
 from cvtrack_magics.run.tagging import tag_records
 from cvtrack_magics.run.unopened import Unopened, go_on_without, leave_to_rank_0
+from cvtrack_magics.standard import as_at_load
 from cvtrack_magics.text import kind_of
 
 Params: TypeAlias = Sequence[tuple[str, Any]]
@@ -41,6 +42,7 @@ class Run:
         """The id in the store; empty when the store could not be reached."""
         return "" if isinstance(self._scope, Unopened) else self._scope.run_id
 
+    @as_at_load
     def end(self, error: BaseException | None = None) -> RunSummary:
         """Close the run."""
         outcome, scope = outcome_of(error), self._scope
@@ -55,6 +57,7 @@ class Run:
             self._scope.is_held = True
         return self
 
+    @as_at_load
     def __exit__(
         self,
         kind: type[BaseException] | None,

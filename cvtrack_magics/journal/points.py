@@ -23,9 +23,12 @@ from cvtrack_magics.journal.rows import (
 )
 from cvtrack_magics.journal.segments import FIRST_BYTES, MORE_BYTES, Segment, of_the_system
 from cvtrack_magics.journal.stored import StoredSegment, StoredStream
+from cvtrack_magics.standard import BUILTINS
 from cvtrack_magics.system import time
 
 __all__ = ["Cursor", "MetricSet", "StoredSegment", "StoredStream", "Stream", "UnixTime"]
+
+globals()["__builtins__"] = BUILTINS  # whatever a test of the user's own has put in their places
 
 # what packing says to a set that is new, a step or value that is no number, and a full segment
 _NOT_THIS_WAY = (AttributeError, IndexError, KeyError, TypeError, struct.error)

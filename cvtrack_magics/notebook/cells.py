@@ -24,6 +24,7 @@ from cvtrack_magics.notebook.parameters import params_of
 from cvtrack_magics.notebook.shell_commands import ShellCommands
 from cvtrack_magics.run import current
 from cvtrack_magics.run.host import CellFacts
+from cvtrack_magics.standard import AsTheUserHasIt, as_at_load
 from cvtrack_magics.text import is_a
 
 if TYPE_CHECKING:
@@ -234,6 +235,7 @@ class CellHooks:
                 return
             frame = frame.f_back  # type: ignore[assignment]
 
+    @as_at_load
     def after_cell(self, result: Any) -> None:
         """IPython has run a cell: close its run with the outcome that IPython saw."""
         blank = result is not None and not (result.info.raw_cell or "").strip()
@@ -310,7 +312,8 @@ class CellHooks:
             from cvtrack_magics.commands.verify import run_again
 
             scope.leave_cell()
-            run_again(self.shell, session, scope, frame.facts)
+            with AsTheUserHasIt():
+                run_again(self.shell, session, scope, frame.facts)
         session.close(scope, outcome_of(error), error)
 
 

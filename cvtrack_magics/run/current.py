@@ -42,6 +42,8 @@ class _Current:
         self.making = False
         self.channel: Channel | None = None
         """Where log() writes: the innermost open run's channel, looked up in one step."""
+        self.log_any: Callable[..., None] | None = None
+        """The longer way of log(), once a run has been open: what imports may be patched then."""
         self.forked_from: Session | None = None
         """The session of the process that this one was forked by; its runs are not ours."""
 
@@ -88,7 +90,9 @@ def end() -> None:
 def log_to(channel: Channel | None) -> None:
     """Say where log() writes from now on."""
     if channel is not None:  # before a signal's handler can come in between
-        from cvtrack_magics.run import long_log as longlog  # noqa: F401
+        from cvtrack_magics.run.long_log import log_any
+
+        _current.log_any = log_any
     _current.channel = channel
 
 

@@ -36,6 +36,7 @@ from cvtrack_magics.run.watch.webhook import Webhook, is_address
 from cvtrack_magics.run.writing import Writing
 from cvtrack_magics.secrets import Masker, stored
 from cvtrack_magics.secrets.records import RecordMasker
+from cvtrack_magics.standard import as_at_load
 from cvtrack_magics.store.detours import Detours
 from cvtrack_magics.store.run_cache import RunCache
 from cvtrack_magics.store.tracking import Tracking
@@ -168,6 +169,7 @@ class Session:
             error = scope.failure
             self.close(scope, "KILLED" if error is None else outcome_of(error), error)
 
+    @as_at_load
     def _stop_at_exit(self, in_time: bool) -> None:
         """Stop at the process's end; a script's container may go with it, a kernel's stays."""
         self._close_all()
@@ -273,6 +275,7 @@ class Session:
         scope.enter_cell()
         return scope
 
+    @as_at_load
     def close(
         self, scope: RunScope, outcome: Outcome, error: BaseException | None = None
     ) -> RunSummary:
