@@ -239,6 +239,10 @@ FORMS: tuple[Form, ...] = (
         for n in "56"
     ),
     *(
+        (f"{{{kind}}}", "password", rf"(?<=:)\{{{kind}\}}(?P<v>[^\s:\"']{{4,200}})", False)
+        for kind in ("PLAIN", "CLEAR", "CLEARTEXT")
+    ),
+    *(
         (f"{{{kind}}}", "password-hash", rf"\{{{kind}\}}(?P<v>[\w+/]{{20,128}}={{0,2}})", False)
         for kind in ("SHA", "SSHA", "MD5", "SMD5", "SHA256", "SSHA256", "SHA512", "SSHA512")
     ),
