@@ -17,11 +17,12 @@ import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from types import CodeType, FunctionType
+from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 from cvtrack_magics import forks
 from cvtrack_magics.store.client import mlflow, ours
+from cvtrack_magics.store.reloads import Reloads
 
 Tell = Callable[[str, str], object]
 """Takes a key, under which a thing is said once for a run, and the line to say."""
@@ -29,6 +30,11 @@ Tell = Callable[[str, str], object]
 AS_PARENT = "cvtrack:the experiment of the parent"
 """Stands for an experiment's id in a call of ``create_run`` for a nested run."""
 NAMES = ("start_run", "end_run", "_get_or_start_run", "active_run", "set_experiment")
+STATE = (
+    *("_active_run_stack", "_last_active_run_id", "_last_logged_model_id", "_active_experiment_id"),
+    *("run_id_to_system_metrics_monitor", "_ACTIVE_MODEL_CONTEXT"),
+)
+"""What MLflow knows of active runs, and a reload of its module would forget."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,9 +118,11 @@ class Detours:
         self._inside = inside
         self._held: list[Held] = []
         self._strays: list[Stray] = []
-        self._changed: dict[str, tuple[CodeType, Any, Any]] = {}
+        self._changed: list[tuple[FunctionType, CodeType, Any, Any]] = []
         self._originals: dict[str, Any] = {}
         self._lock = forks.rlock()
+        self._state: dict[str, Any] = {}
+        self._reloads = Reloads("mlflow.tracking.fluent", self._remember, self._go_on)
 
     def enter(self, run_id: str, name: str, tell: Tell) -> None:
         """Hold a run that was just made the active one of this thread."""
@@ -153,7 +161,23 @@ class Detours:
     # -- the functions
 
     def _install(self) -> None:
-        fluent = mlflow().tracking.fluent
+        self._remember(mlflow().tracking.fluent)
+        self._change(mlflow().tracking.fluent)
+        self._reloads.begin()
+
+    def _remember(self, fluent: ModuleType) -> None:
+        """Keep what is known of active runs; a module that is imported afresh knows nothing."""
+        known = {name: vars(fluent)[name] for name in STATE if name in vars(fluent)}
+        self._state = known or self._state
+
+    def _go_on(self, fluent: ModuleType) -> None:
+        """Hold the runs in a module that was executed anew."""
+        with self._lock:
+            if self._held:
+                vars(fluent).update(self._state)
+                self._change(fluent)
+
+    def _change(self, fluent: ModuleType) -> None:
         for name in NAMES:
             function = vars(fluent).get(name)
             if not isinstance(function, FunctionType) or function.__closure__:
@@ -164,22 +188,22 @@ class Detours:
             signature = inspect.signature(function)
             where = f"_cvtrack_{name}"
             self._originals[name] = original
-            self._changed[name] = (code, defaults, function.__kwdefaults__)
+            self._changed.append((function, code, defaults, function.__kwdefaults__))
             function.__globals__[where] = getattr(self, name.strip("_"))
             function.__signature__ = signature  # type: ignore[attr-defined]
             function.__code__ = _detour.__code__.replace(co_names=(where,))
             function.__defaults__ = function.__kwdefaults__ = None
 
     def _remove(self) -> None:
-        fluent = mlflow().tracking.fluent
-        for name, (code, defaults, kwdefaults) in self._changed.items():
-            function = vars(fluent)[name]
+        self._reloads.end()
+        for function, code, defaults, kwdefaults in self._changed:
             function.__code__ = code
             function.__defaults__, function.__kwdefaults__ = defaults, kwdefaults
             vars(function).pop("__signature__", None)
             # another thread may be between the two lines of the detour
+            name = function.__name__
             function.__globals__[f"_cvtrack_{name}"] = self._originals[name]
-        self._changed, self._originals = {}, {}
+        self._changed, self._originals = [], {}
 
     def _top(self) -> Held | None:
         """Return the run of ours that is on top of this thread's stack."""

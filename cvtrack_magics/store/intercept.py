@@ -12,6 +12,7 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Callable, Iterable, Mapping
+from types import ModuleType
 from typing import Any
 
 from cvtrack_magics import forks
@@ -20,6 +21,7 @@ from cvtrack_magics.store import afterwards, artifact_reads, forked
 from cvtrack_magics.store.calls import PARENT, Calls
 from cvtrack_magics.store.cleaning import cleaned
 from cvtrack_magics.store.client import mlflow, ours
+from cvtrack_magics.store.reloads import Reloads
 from cvtrack_magics.store.routes import Route
 
 __all__ = ["Interception", "Route"]
@@ -49,11 +51,12 @@ class Interception:
         self._on_disk = on_disk
         self._pid = os.getpid()
         self._routes: dict[str, Route] = {}
-        self._originals: dict[str, Any] = {}
+        self._originals: list[tuple[type, str, Any]] = []
         self._lock = forks.rlock()
         self._pid = os.getpid()
         forked.begin_anew_in_children()
         self._give_back: Callable[[], None] = lambda: None
+        self._reloads = Reloads("mlflow.tracking.client", lambda _: None, self._go_on)
 
     def add(self, run_id: str, route: Route) -> None:
         """Send the calls for a run our way."""
@@ -70,21 +73,30 @@ class Interception:
                 if route is not None and route.masking is not None:
                     afterwards.remember(run_id, route.masking)
             if not self._routes and self._originals:
-                client = mlflow().MlflowClient
-                for name, original in self._originals.items():
+                self._reloads.end()
+                for client, name, original in self._originals:
                     setattr(client, name, original)
-                self._originals = {}
+                self._originals = []
                 self._give_back()
 
     def _install(self) -> None:
-        client = mlflow().MlflowClient
+        self._take(mlflow().MlflowClient)
+        self._give_back = artifact_reads.take(self)
+        self._reloads.begin()
+
+    def _take(self, client: type) -> None:
         for name in dir(Calls):
             original = vars(client).get(name)
             if name.startswith("_") or original is None:
                 continue
-            self._originals[name] = original
+            self._originals.append((client, name, original))
             setattr(client, name, self._wrapped(original, getattr(Calls(self), name)))
-        self._give_back = artifact_reads.take(self)
+
+    def _go_on(self, module: ModuleType) -> None:
+        """Take the calls of a class that was made anew."""
+        with self._lock:
+            if self._originals:
+                self._take(vars(module)["MlflowClient"])
 
     def _wrapped(self, original: Any, ours_instead: Any) -> Any:
         @functools.wraps(original)

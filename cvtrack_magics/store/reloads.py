@@ -1,0 +1,58 @@
+"""Tells when a module of MLflow's is executed anew, by ``importlib.reload`` or another import."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+from typing import Any
+
+Told = Callable[[ModuleType], object]
+
+
+class Reloads:
+    """Stands before Python's finders while it is needed.
+
+    Parameters
+    ----------
+    name : str
+        The module.
+    before, after : callable
+        Told of the module when it is about to be executed, and when it was.
+    """
+
+    def __init__(self, name: str, before: Told, after: Told) -> None:
+        self._name = name
+        self._before = before
+        self._after = after
+
+    def begin(self) -> None:
+        """Look at what is imported from now on."""
+        sys.meta_path.insert(0, self)
+
+    def end(self) -> None:
+        """Look no more."""
+        with suppress(ValueError):
+            sys.meta_path.remove(self)
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
+        """Find the module as the others do, and be told of its execution."""
+        if name != self._name:
+            return None
+        rest = (one.find_spec(name, path, target) for one in [*sys.meta_path] if one is not self)
+        spec = next((found for found in rest if found is not None), None)
+        loader: Any = None if spec is None else spec.loader
+        plain = getattr(loader, "exec_module", None)
+        if plain is not None:
+
+            def exec_module(module: ModuleType) -> None:
+                with suppress(Exception):  # an import never fails for our sake
+                    self._before(module)
+                plain(module)
+                with suppress(Exception):
+                    self._after(module)
+
+            loader.exec_module = exec_module
+        return spec
