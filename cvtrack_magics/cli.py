@@ -211,7 +211,10 @@ def _mcp(options: argparse.Namespace) -> int:
 
 def _exec(options: argparse.Namespace) -> int:
     from cvtrack_magics.notebook import executing
+    from cvtrack_magics.run.current import is_unused
 
+    if not is_unused():  # a shell of its own would take the runs of this process for its own
+        return executing.execute_apart(options.file, options.parameter)
     try:
         ended = executing.execute(Path(options.file), executing.parameters_of(options.parameter))
         if options.swept:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import mlflow
 import pytest
 
@@ -52,3 +54,39 @@ def test_a_session_that_was_there_is_not_ended(store: str) -> None:
     session = current.get_session()
     main(["runs", "--store", store])
     assert current.peek() is session
+
+
+RUN = "# %%\n%%mlrun inner\nfrom cvtrack_magics import log\nlog(b=1.0)\nprint('é in')\n"
+ERROR = "# %%\nprint('é in')\n1 / 0\n"
+
+
+@pytest.mark.parametrize(
+    ("moment", "source", "code"), [("inside", RUN, 0), ("between", RUN, 0), ("inside", ERROR, 1)]
+)
+def test_cells_are_run_apart_from_a_process_that_has_runs(
+    moment: str,
+    source: str,
+    code: int,
+    store: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    file = tmp_path / "cells.py"
+    file.write_text(source, encoding="utf-8")
+    session = current.get_session()
+    with mlrun("outer", output=False, code=False):
+        log({"loss": 0.0}, step=0)
+        if moment == "inside":
+            assert main(["exec", str(file)]) == code
+        log({"loss": 1.0}, step=1)
+        mlflow.log_metric("plain", 1.0)
+    if moment == "between":
+        assert main(["exec", str(file)]) == code
+    assert "é in" in capsys.readouterr().out
+    assert current.peek() is session
+    with mlrun("next", output=False, code=False):
+        log(loss=0.0)
+    found = runs_of(store)
+    assert set(found) == {"outer", "next"} | ({"inner"} if source == RUN else set())
+    assert {run.info.status for run in found.values()} == {"FINISHED"}
+    assert points(store, found["outer"], "loss") == [(0, 0.0), (1, 1.0)]

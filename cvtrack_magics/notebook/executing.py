@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
+import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cvtrack_magics.console import say
 from cvtrack_magics.errors import CvtrackError, UsageProblem
 from cvtrack_magics.notebook.parameters import FIRST_LINE
 from cvtrack_magics.redact import kind_and_line
@@ -126,6 +128,27 @@ def execute(path: Path, values: Mapping[str, Any]) -> Ended:
                 continue
             return _ended_by(error, number, len(cells))
     return Ended(0)
+
+
+def execute_apart(file: str, parameters: Sequence[str]) -> int:
+    """Run a file's cells in a process of their own, for one that has a session; return its code.
+
+    What it prints comes through this process's streams, wherever a notebook shows those.
+    """
+    said = [word for one in parameters for word in ("-p", one)]
+    running = subprocess.Popen(
+        [sys.executable, "-m", EXTENSION, "exec", file, *said],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+    )
+    with running:
+        for line in running.stdout or ():
+            say(line.rstrip("\n"))
+    return running.returncode if running.returncode >= 0 else 128 - running.returncode
 
 
 def _ended_by(error: BaseException, number: int, of: int) -> Ended:
