@@ -1,7 +1,7 @@
 """A chart drawn dark on white, as an image that takes on a dark page's ground.
 
-A PNG cannot ask for the page's theme. A style sheet can: on a dark page lightness is turned round
-and hues are kept, and what was white lets the page's ground through. Where style sheets are
+An image cannot ask for the page's theme. A style sheet can: on a dark page lightness is turned
+round and hues are kept, and what was white lets the page's ground through. Where style sheets are
 stripped (GitHub, a notebook that is not trusted) and on paper the chart is as it was drawn.
 """
 
@@ -35,7 +35,7 @@ def charts_html(charts: Mapping[str, bytes], width: str) -> str:
     Parameters
     ----------
     charts : mapping of str to bytes
-        PNGs on white, by their names.
+        PNGs or SVGs on white, by their names.
     width : str
         The most that each may take, as CSS. The widest takes it, others their share of it, so
         that the letters of all are of one size. One that was drawn larger than ``LARGE``, for
@@ -46,7 +46,7 @@ def charts_html(charts: Mapping[str, bytes], width: str) -> str:
     images = "".join(
         f'<img class="cvtrack-chart" alt="{html_text(name.replace("_", " "))}" '
         f'style="{_size(wide[name], most, width)}height:auto" '
-        f'src="data:image/png;base64,{base64.b64encode(png).decode("ascii")}">'
+        f'src="data:image/{_kind(png)};base64,{base64.b64encode(png).decode("ascii")}">'
         for name, png in charts.items()
     )
     return _STYLE + images if images else ""
@@ -55,6 +55,10 @@ def charts_html(charts: Mapping[str, bytes], width: str) -> str:
 def _width(png: bytes) -> int:
     """Return how many pixels wide a PNG is; 0 of what is none."""
     return int.from_bytes(png[16:20], "big") if png[12:16] == b"IHDR" else 0
+
+
+def _kind(data: bytes) -> str:
+    return "svg+xml" if data.startswith(b"<svg") else "png"
 
 
 def _size(own: int, most: int, width: str) -> str:

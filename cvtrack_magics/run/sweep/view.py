@@ -9,9 +9,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from cvtrack_magics.display.front_png import front_png
 from cvtrack_magics.display.table_view import Listing
 from cvtrack_magics.display.text import duration, number, numbers
+from cvtrack_magics.run.sweep.chart import charts, importance_words, importances
 from cvtrack_magics.run.sweep.ranking import CONFIDENCE, Estimate
 from cvtrack_magics.run.sweep.spec import SweepSpec
 from cvtrack_magics.run.sweep.trials import CHOSEN, MEASURED, SECONDS
@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
 ROWS = 10
 COLUMNS = 8
-EVERY = 0.5  # seconds between two tables
+EVERY = 0.5  # seconds between two tables, at least
+SHARE, SLOWEST = 30, 10.0
+"""Times what a table takes, which so is a thirtieth of the sweep, and seconds at most."""
 STATES = {"COMPLETE": "finished", "PRUNED": "pruned", "FAIL": "failed", "RUNNING": "running"}
 
 
@@ -45,23 +47,26 @@ class SweepView:
         self._digits = digits
         self._place = f"cvtrack-{uuid.uuid4().hex}"
         self._shown = 0.0
+        self._every = EVERY
 
     def show(self, study: Study, *, last: bool = False) -> None:
         """Show the table: at the beginning, and as it is at the end."""
         if not self._host.interactive_display:
             if last:
-                self._host.say(repr(table(study, self._digits)))
+                self._host.say(repr(table(study, self._digits, chart=True)))
             return
-        bundle = table(study, self._digits, chart=last)._repr_mimebundle_()
+        began = time.monotonic()
+        bundle = table(study, self._digits, chart=last or not study.spec.more)._repr_mimebundle_()
         if self._shown:
             self._host.update(bundle, self._place)
         else:
             self._host.show(bundle, self._place)
         self._shown = time.monotonic()
+        self._every = min(SLOWEST, max(EVERY, SHARE * (self._shown - began)))
 
     def refresh(self, study: Study) -> None:
         """Show the table as it is now, not too often."""
-        if self._host.interactive_display and time.monotonic() - self._shown > EVERY:
+        if self._host.interactive_display and time.monotonic() - self._shown > self._every:
             self.show(study)
 
 
@@ -114,29 +119,22 @@ def table(study: Study, digits: int, *, chart: bool = False) -> Listing:
     digits : int
         Significant digits of a value.
     chart : bool
-        Whether trials by two metrics are drawn, too.
+        Whether the trials are drawn, too, and what matters is said.
     """
     now = _Standing.of(study, digits)
-    spec = now.spec
+    spec, ranked = now.spec, now.ranked()
+    done = [one for one in now.trials if one.state.name == "COMPLETE"]
+    shares = importances(study.study, done) if chart and not spec.more else {}
     names = list(dict.fromkeys(name for one in now.trials for name in one.params))[:COLUMNS]
+    words = importance_words(shares)
     return Listing(
         title=f"Sweep {spec.name}",
         where=_aim(spec) + _bounds(spec),
         columns=("", "trial", *_heads(spec, bool(now.worth)), *names, "state", "time"),
-        rows=_rows(now.ranked()[:ROWS], names, now),
-        notes=(_counts(study, now.trials), *_notes(study, now)),
-        pictures=_chart(now) if chart and len(spec.metrics) == 2 else {},
+        rows=_rows(ranked[:ROWS], names, now),
+        notes=tuple(filter(None, (_counts(study, now.trials), *_notes(study, now), words))),
+        pictures=charts(spec.metrics, ranked, shares, {*now.marks}) if chart else {},
     )
-
-
-def _chart(now: _Standing) -> dict[str, bytes]:
-    done = [one for one in now.trials if one.state.name == "COMPLETE"]
-    front = {at for at, one in enumerate(done) if one.number in now.marks}
-    first, second = now.spec.metrics
-    points = [(one.values[0], one.values[1]) for one in done]
-    labels = [str(one.number) for one in done]
-    png = front_png((first, second), points, labels, front)
-    return {"Pareto_front": png} if png else {}
 
 
 def _heads(spec: SweepSpec, repeated: bool) -> tuple[str, ...]:

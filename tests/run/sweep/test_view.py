@@ -61,3 +61,19 @@ def test_many_trials_are_read_as_often_as_few(store: str) -> None:
         assert len(shown.rows) == 10
         assert shown.rows[0][:2] == ("best", "0")
     assert counts[0] == counts[1]
+
+
+def test_trials_are_drawn_and_what_matters_is_said(store: str) -> None:
+    study = Study(get_session(), SweepSpec("s", "loss", "minimize", trials=30, seed=1))
+    for number in range(30):
+        asked = study.ask()
+        assert asked is not None
+        matters = asked.trial.suggest_float("matters", 1e-3, 1, log=True)
+        asked.trial.suggest_categorical("does_not", ["a", None])
+        asked.tell([matters], {SECONDS: 1.0}) if number else asked.end("FAIL", {})
+        asked.let_go()
+        shown = table(study, 4, chart=True)
+        assert bool(shown.pictures) == (number >= 4)
+    assert re.search(r"what matters by PED-ANOVA: matters \d+%, does_not", repr(shown))
+    assert [*shown.pictures] == ["Trials_over_their_parameters", "What_matters_by_PED-ANOVA"]
+    assert not table(study, 4).pictures
