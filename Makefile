@@ -6,7 +6,7 @@ CHROMIUM_PACKAGES ?= chromium
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo lab test test-fast notebooks refresh lint format bench docs faults kills sweep-kills rank-kills guests hosts chromium postgres clean
+.PHONY: help demo lab test test-fast notebooks refresh lint format bench docs faults kills sweep-kills rank-kills ray guests hosts chromium postgres clean
 
 help:  ## say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -68,6 +68,13 @@ sweep-kills: $(VENV)/.dev  ## break sweeps at every place in a trial's life, let
 
 rank-kills: $(VENV)/.dev  ## kill kernels, ranks and launchers of cells with --ranks at random moments, and count
 	$(BIN)/python -m tests.run.ranks.kills
+
+$(VENV)/.ray: $(VENV)/.dev
+	$(BIN)/python -m pip install --quiet --editable '.[ray]'
+	touch $@
+
+ray: $(VENV)/.ray  ## kill processes, Ray workers and Ray nodes that run trials, and count
+	$(BIN)/python -m tests.run.sweep.worker_kills
 
 $(VENV)/.guests: $(VENV)/.dev
 	$(BIN)/python -m pip install --quiet --editable '.[guests]'

@@ -8,8 +8,8 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from cvtrack_magics.commands.definition import Arg, command
-from cvtrack_magics.display.groups import direction_of
-from cvtrack_magics.errors import CvtrackError, UsageProblem, did_you_mean
+from cvtrack_magics.commands.sweep_options import checked
+from cvtrack_magics.errors import CvtrackError
 from cvtrack_magics.records import Param
 from cvtrack_magics.run.current import get_session
 from cvtrack_magics.run.outcome import outcome_of
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from cvtrack_magics.run.sweep.study import Study
 
 OPENS = 30.0  # seconds that a process that joins waits for the sweep's own run
-DIRECTIONS = {"max": "maximize", "min": "minimize"}
 
 
 @command(
@@ -37,6 +36,9 @@ DIRECTIONS = {"max": "maximize", "min": "minimize"}
     require=Arg("RULE", many="append"),
     test_metric=Arg("METRIC"),
     timeout=Arg("S"),
+    engine=Arg("WHICH"),
+    address=Arg("HOST:PORT"),
+    trial_gpus=Arg("GPUS"),
     extras={
         "continue": Arg(const=True, help="Go on although the cell changed."),
         "fresh": Arg(const=True, help="Begin anew; the old trials are kept."),
@@ -57,6 +59,10 @@ def mlsweep(
     retries: int = 2,
     seed: int | None = None,
     mode: str = "",
+    jobs: int | None = None,
+    engine: str = "optuna",
+    address: str = "",
+    trial_gpus: float = 0.0,
 ) -> Best | Front | None:
     """Run a cell as many trials, chosen by Optuna; each is a run nested under the sweep's.
 
@@ -102,6 +108,15 @@ def mlsweep(
         Seeds the choice of parameters, and each trial by this number plus its own.
     mode : str
         ``"continue"`` goes on although the body changed, ``"fresh"`` begins anew.
+    jobs : int, optional
+        How many trials run at once, each in a process of its own that is never forked: one, in this
+        process, where nothing is said; on Ray as many as the cluster has CPUs.
+    engine : str
+        ``"optuna"``, or ``"ray"``: the bodies run on a Ray cluster.
+    address : str
+        That cluster's; otherwise ``RAY_ADDRESS``, or the one of this machine.
+    trial_gpus : float
+        GPUs of a Ray node that each trial takes; 0.5 lets two trials share one.
 
     Returns
     -------
@@ -145,97 +160,12 @@ def mlsweep(
         seed=seed,
         mode=mode,
         body=body,
+        jobs=jobs,
+        engine=engine,
+        address=address,
+        trial_gpus=trial_gpus,
     )
     return sweep_over(spec, objective)
-
-
-def checked(
-    *,
-    name: str,
-    metric: str | Sequence[str],
-    direction: str | Sequence[str],
-    trials: int,
-    pruner: str,
-    require: Sequence[str],
-    seeds: int,
-    test_metric: str,
-    timeout: float,
-    retries: int,
-    seed: int | None,
-    mode: str,
-    body: str,
-) -> SweepSpec:
-    """Return what was asked for; :class:`UsageProblem` where it makes no sense."""
-    from cvtrack_magics.run.sweep.spec import PRUNERS, SweepSpec, rules_of
-
-    metrics = tuple(dict.fromkeys([metric] if isinstance(metric, str) else metric))
-    if not metrics or not all(metrics):
-        raise UsageProblem("A sweep needs to know what is to be best.", "--metric val/acc")
-    aims = _directions(metrics, [direction] if isinstance(direction, str) else direction)
-    if pruner not in PRUNERS:
-        hint = did_you_mean(pruner, PRUNERS)
-        raise UsageProblem(f"There is no pruner {pruner!r}.{hint}", f"One of {', '.join(PRUNERS)}.")
-    if trials < 1 or retries < 0 or timeout < 0:
-        raise UsageProblem("A sweep has at least one trial.", "--trials 50")
-    if seeds < 1:
-        raise UsageProblem("A trial has at least one seed.", "--seeds 3")
-    rules = rules_of(list(require))
-    if test_metric and test_metric in (*metrics, *(rule.subject for rule in rules)):
-        raise UsageProblem(
-            f"{test_metric!r} is used to choose, so it cannot say what the winner is worth.",
-            "Let --test-metric name one that is measured on other data.",
-        )
-    if len(metrics) > 1:
-        _refuse_with_several(pruner=pruner != "none", seeds=seeds > 1, test_metric=test_metric)
-    return SweepSpec(
-        name,
-        metrics[0],
-        aims[0],
-        trials=trials,
-        pruner=pruner,
-        rules=rules,
-        timeout=timeout,
-        retries=retries,
-        seed=seed,
-        mode=mode,
-        body=body,
-        seeds=seeds,
-        test_metric=test_metric,
-        more=tuple(zip(metrics[1:], aims[1:], strict=True)),
-    )
-
-
-def _directions(metrics: Sequence[str], given: Sequence[str]) -> list[str]:
-    """Return the direction of each metric: as it was said, or as its name tells."""
-    said = [one for one in given if one]
-    if said and len(said) != len(metrics):
-        raise UsageProblem(
-            f"{len(metrics)} metrics have {len(said)} directions.",
-            "Say --direction once for each --metric, in their order.",
-        )
-    found = said or [DIRECTIONS.get(direction_of(metric), "") for metric in metrics]
-    for metric, direction in zip(metrics, found, strict=True):
-        if direction not in DIRECTIONS.values():
-            why = f"{direction!r} is no" if direction else f"{metric!r} tells no"
-            each = " for each --metric, in their order" * (len(metrics) > 1)
-            raise UsageProblem(f"{why} direction.", f"Say --direction maximize, or minimize{each}.")
-    return found
-
-
-def _refuse_with_several(**given: Any) -> None:
-    """Raise :class:`UsageProblem` for what has a meaning only where one metric is to be best."""
-    why = {
-        "pruner": "Optuna prunes by one metric",
-        "seeds": "the best bound is of one metric",
-        "test_metric": "the winner of one metric is measured again",
-    }
-    for option, wanted in given.items():
-        if wanted:
-            words = option.replace("_", "-")
-            raise UsageProblem(
-                f"--{words} does not go with several --metric: {why[option]}.",
-                f"Leave out --{words}, or make one metric a rule: --require 'latency_ms<=20'.",
-            )
 
 
 def sweep_over(
@@ -278,8 +208,10 @@ def _sweep_over(
 ) -> Best | Front | None:
     from cvtrack_magics.run.sweep.runner import Sweep
     from cvtrack_magics.run.sweep.study import Study
+    from cvtrack_magics.run.sweep.workers.engines import engine_of
 
     session = get_session()
+    elsewhere = engine_of(spec.engine, objective, lambda line: session.host.say(f"cvtrack: {line}"))
     study = Study(session, spec)
     session.swept[session.tracking.uri, session.tracking.current_experiment(), spec.name] = None
     gone = study.take_up()
@@ -290,7 +222,8 @@ def _sweep_over(
         return _best_of(study)
     if not study.lead():
         session.host.say(f"cvtrack: joined sweep {spec.name!r}, which another process has open.")
-        Sweep(session, study, objective, None, study.wait_for_parent(OPENS)).run(gone)
+        above = study.wait_for_parent(OPENS)
+        Sweep(session, study, objective, None, above, elsewhere=elsewhere).run(gone)
         if not (study.is_done and study.is_left and study.lead()):
             return _best_of(study)
         gone = []  # who had the sweep's run open died: it ends here
@@ -298,7 +231,8 @@ def _sweep_over(
         parent = _open(study, cell)
         if attach is not None:
             attach(parent)
-        _run_in(parent, Sweep(session, study, objective, parent), gone, ends=attach is None)
+        sweep = Sweep(session, study, objective, parent, elsewhere=elsewhere)
+        _run_in(parent, sweep, gone, ends=attach is None)
     finally:
         study.leave()
     return _best_of(study)

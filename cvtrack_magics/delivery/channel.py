@@ -96,9 +96,15 @@ class Channel:
         numbers = {key: as_number(key, value) for key, value in metrics.items()}
         self.record(numbers, None if step is None else as_step(step), every)
 
-    def record(self, numbers: Mapping[str, Any], step: int | None, every: int) -> None:
+    def record(
+        self,
+        numbers: Mapping[str, Any],
+        step: int | None,
+        every: int,
+        at_time: UnixTime | None = None,
+    ) -> None:
         """Write down what :func:`as_number` and :func:`as_step` made of values and a step."""
-        clock = time.monotonic_ns()
+        clock = time.monotonic_ns() if at_time is None else at_time
         values = {self.names.of(key): value for key, value in numbers.items()}
         if step is None:
             step = self.step_now()

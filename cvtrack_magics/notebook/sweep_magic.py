@@ -10,9 +10,13 @@ from cvtrack_magics.notebook.magics import Magic
 
 if TYPE_CHECKING:
     from cvtrack_magics.commands import mlsweep as sweeping
+    from cvtrack_magics.commands import sweep_options
     from cvtrack_magics.notebook.run_magics import Cells
     from cvtrack_magics.run.scope import RunScope
+    from cvtrack_magics.run.sweep.workers import packing as bodies
 else:
+    sweep_options = Lazy("cvtrack_magics.commands.sweep_options")
+    bodies = Lazy("cvtrack_magics.run.sweep.workers.packing")
     sweeping = Lazy("cvtrack_magics.commands.mlsweep")
 
 
@@ -30,7 +34,7 @@ class SweepMagic(Magic):
         if go_on and fresh:
             raise usage_error("%%mlsweep: --continue and --fresh say two things.")
         mode = "continue" if go_on else "fresh" if fresh else ""
-        spec = sweeping.checked(**{**values, "mode": mode}, body=cell)
+        spec = sweep_options.checked(**{**values, "mode": mode}, body=cell)
         facts = self.cells.frames[-1].facts if self.cells.frames else None
         sweeping.sweep_over(spec, self._objective(line, cell), self._attach, facts)
 
@@ -43,17 +47,4 @@ class SweepMagic(Magic):
         code = self.shell.transform_cell(source)
         name = self.shell.compile.cache(code, self.shell.execution_count, raw_code=source)
         compiled = self.shell.compile(code, name, "exec")
-        namespace = self.shell.user_ns
-
-        def objective(trial: Any) -> None:
-            before = namespace.get("trial")
-            namespace["trial"] = trial
-            try:
-                exec(compiled, namespace)  # noqa: S102 (the user's own cell)
-            finally:
-                if before is None:
-                    namespace.pop("trial", None)
-                else:
-                    namespace["trial"] = before
-
-        return objective
+        return bodies.CellBody(code, compiled, self.shell.user_ns)

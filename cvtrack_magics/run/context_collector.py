@@ -37,6 +37,8 @@ class Gathering:
         Whether code and git state are wanted.
     deliver : callable
         Takes the records, when the run goes on for longer than a moment.
+    machine : bool
+        Whether this process's environment and hardware are the run's.
     """
 
     def __init__(
@@ -45,11 +47,14 @@ class Gathering:
         cell: CellFacts,
         code: bool,
         deliver: Callable[[list[Record]], None],
+        *,
+        machine: bool = True,
     ) -> None:
         self._session = session
         self._cell = cell
         self._code = code
         self._deliver = deliver
+        self._here = machine
         self._records: list[Record] = []
         self._modules: list[Path] = []
         self._lock = forks.rlock()
@@ -176,7 +181,7 @@ class Gathering:
         ]
 
     def _machine_now(self) -> list[Record]:
-        self._machine = self._session.machine.records()
+        self._machine = self._session.machine.records() if self._here else []
         return self._machine
 
     def _work(self) -> None:

@@ -118,6 +118,8 @@ def _last_points(scope: RunScope) -> list[Record]:
 
 
 def _resources(scope: RunScope, use: ResourceUse, ended: int) -> list[Record]:
+    if scope.spec.elsewhere:
+        return []
     return [*surroundings.resource_records(scope.stretch.total(use), ended)]
 
 

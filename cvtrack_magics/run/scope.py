@@ -122,7 +122,9 @@ class RunScope:
         self._usage = UsagePoints(session.machine)
         self._marks = 0
         self.recorded: list[Record] = []
-        self.gathering = Gathering(session, cell, spec.code, self._take_gathered)
+        self.gathering = Gathering(
+            session, cell, spec.code, self._take_gathered, machine=not spec.elsewhere
+        )
         config = session.config
         self.albums = Albums(self.name, self._put, config.page_limit * 1_000_000, config.digits)
         self.printed = PrintedCurves(
@@ -393,7 +395,7 @@ class RunScope:
         done, paused = [bar.done for bar in bars], any(bar.paused for bar in bars)
         self._look(lambda: self.monitor.tick(time.time(), done, paused=paused))
         self.printed.read()
-        if self.session.config.record_usage:
+        if self.session.config.record_usage and not self.spec.elsewhere:
             self._usage.take(self.channel, self.session.config.usage_interval)
 
     def _say_control(self, state: str, note: str) -> None:

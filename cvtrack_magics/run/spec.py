@@ -16,6 +16,7 @@ class RunSpec:
     run that goes on after its cell. ``auto`` asks for what a cell shows of itself without a call:
     numbers that it prints, settings in its names. ``plot`` is None where the setting decides, and
     nothing is shown at all of a ``quiet`` one. ``watch`` looks for more in the curves than NaN.
+    Of one whose body runs ``elsewhere``, the machine and what it uses are told from there.
     """
 
     name: str
@@ -31,6 +32,7 @@ class RunSpec:
     plot: bool | None = None
     quiet: bool = False
     watch: bool = False
+    elsewhere: bool = False
     baseline: str = ""
     records: tuple[Record, ...] = field(default_factory=tuple)
     implied: tuple[Record, ...] = ()

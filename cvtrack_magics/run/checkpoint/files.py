@@ -6,11 +6,11 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from cvtrack_magics.private import unfit
 from cvtrack_magics.run.checkpoint.plain import from_plain
@@ -48,6 +48,9 @@ class CheckpointFolder:
         The run's key, which is the same in all its stretches.
     """
 
+    told: ClassVar[Callable[[Kept], None]] = staticmethod(lambda _: None)
+    """Told each one that was written: in a worker that has no store, its driver keeps it."""
+
     def __init__(self, state: Path, key: str) -> None:
         self.path = state / FOLDER / re.sub(r"[^0-9A-Za-z_-]", "_", key)
 
@@ -81,7 +84,9 @@ class CheckpointFolder:
             raise
         for old in self.kept()[keep:]:
             old.path.unlink(missing_ok=True)
-        return Kept(step, path)
+        kept = Kept(step, path)
+        CheckpointFolder.told(kept)
+        return kept
 
     def clear(self, above: int = -1) -> None:
         """Delete all, or those behind a step."""

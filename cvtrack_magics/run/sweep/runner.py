@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cvtrack_magics.errors import UsageProblem
 from cvtrack_magics.records import Tag
@@ -13,6 +14,8 @@ from cvtrack_magics.run.sweep.study import Study
 from cvtrack_magics.run.sweep.trial_run import Came, NeverLogged, Objective, TrialRun
 from cvtrack_magics.run.sweep.trials import MEASURED, WHY, Asked
 from cvtrack_magics.run.sweep.view import SweepView
+from cvtrack_magics.run.sweep.workers.messages import Engine, WorkerGone
+from cvtrack_magics.run.sweep.workers.pool import Pool
 
 if TYPE_CHECKING:
     from cvtrack_magics.run.scope import RunScope
@@ -39,6 +42,8 @@ class Sweep:
         The run of the sweep, where this process has it open.
     parent_id : str
         Its id, where another has.
+    elsewhere : tuple of Engine and object, optional
+        Where bodies run that do not run here, and the body as it is sent there.
     """
 
     def __init__(
@@ -48,15 +53,20 @@ class Sweep:
         objective: Objective,
         parent: RunScope | None,
         parent_id: str = "",
+        *,
+        elsewhere: tuple[Engine, Any] | None = None,
     ) -> None:
         self._session = session
         self._study = study
         self._objective = objective
         self._parent = parent
         self._parent_id = parent_id
+        self._elsewhere = elsewhere
         self._spec: SweepSpec = study.spec
         self._began = time.monotonic()
         self._repeats = 0
+        self._told_late = False
+        self._noting = threading.Lock()
         self._view = SweepView(session.host, self._spec, session.config.digits)
 
     def run(self, gone: Sequence[str] = ()) -> None:
@@ -75,32 +85,51 @@ class Sweep:
         for line in gone:
             self._tell(line)
         self._view.show(self._study)
-        while not self._is_late():
-            asked = self._study.ask()
-            if asked is not None:
-                self._one(asked)
+        if self._elsewhere is None:
+            while self._step(self._objective):
                 self._view.refresh(self._study)
-            elif self._spec.goes_on and not self._study.is_done:
-                time.sleep(POLL)
-            else:
-                break
-            for line in self._study.take_up():
-                self._tell(line)
-            self._end_if_all_fail()
+        else:
+            engine, packed = self._elsewhere
+            count = min(engine.size, self._spec.trials)
+            pool = Pool(engine, packed, count, self._step, lambda: self._study.is_done)
+            pool.run(lambda: self._view.refresh(self._study))
         self._finish()
+
+    def _step(self, objective: Objective) -> bool:
+        """Run what is asked for next; return False where nothing is left, or time is up."""
+        if self._is_late():
+            return False
+        asked = self._study.ask()
+        if asked is not None:
+            self._one(asked, objective)
+        elif self._spec.goes_on and not self._study.is_done:
+            time.sleep(POLL)
+        else:
+            return False
+        for line in self._study.take_up():
+            self._tell(line)
+        self._end_if_all_fail()
+        return True
 
     def _is_late(self) -> bool:
         if not self._spec.timeout or time.monotonic() - self._began < self._spec.timeout:
             return False
-        self._tell(f"--timeout: {self._spec.timeout:g} s are over; run the cell again to go on.")
+        if not self._told_late:
+            self._told_late = True
+            over = f"--timeout: {self._spec.timeout:g} s are over"
+            self._tell(f"{over}; run the cell again to go on.")
         return True
 
     # -- one trial
 
-    def _one(self, asked: Asked) -> None:
+    def _one(self, asked: Asked, objective: Objective) -> None:
         run = TrialRun(self._session, self._spec, asked, self._parent, self._parent_id)
         try:
-            came = run.play(self._objective, self._study.optuna.TrialPruned)
+            came = run.play(objective, self._study.optuna.TrialPruned)
+        except WorkerGone as error:
+            run.give_up(error)
+            self._tell(asked.was_lost(str(error)))
+            return
         except BaseException as error:  # an interrupt, the journal, or the end of the process
             try:
                 run.give_up(error)
@@ -111,7 +140,8 @@ class Sweep:
             raise
         finally:
             asked.let_go()
-        self._note(asked, came)
+        with self._noting:
+            self._note(asked, came)
 
     def _note(self, asked: Asked, came: Came) -> None:
         if came.error is not None:

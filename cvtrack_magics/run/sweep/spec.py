@@ -19,6 +19,20 @@ FAR = 1e9
 
 
 @dataclass(frozen=True, slots=True)
+class EngineSpec:
+    """Where the bodies of trials run.
+
+    ``kind`` is ``"optuna"`` (processes of this machine, or this one) or ``"ray"``; ``jobs`` is how
+    many run at once, 0 where nothing was said; ``gpus`` is what a trial takes of a Ray node.
+    """
+
+    kind: str = "optuna"
+    jobs: int = 0
+    address: str = ""
+    gpus: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class SweepSpec:
     """The options of ``%%mlsweep``, already checked.
 
@@ -41,6 +55,7 @@ class SweepSpec:
     seeds: int = 1
     test_metric: str = ""
     more: tuple[tuple[str, str], ...] = ()
+    engine: EngineSpec = EngineSpec()
 
     @property
     def metrics(self) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import numbers
+import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -20,13 +21,15 @@ from cvtrack_magics.run.sweep.search import BOUNDS
 from cvtrack_magics.run.sweep.spec import SweepSpec, distances
 from cvtrack_magics.run.sweep.trial import recorded
 from cvtrack_magics.run.sweep.trials import CHOSEN, RUN, SECONDS, WHY, Asked
+from cvtrack_magics.run.sweep.workers.messages import WorkerGone
+from cvtrack_magics.run.sweep.workers.served import Served
 from cvtrack_magics.store.calls import PARENT
 
 if TYPE_CHECKING:
     from cvtrack_magics.run.scope import RunScope
     from cvtrack_magics.run.session import Session
 
-Objective = Callable[[Any], Any]
+Objective = Callable[[Any], Any] | Served
 LEAP, LAST = 100_003, 999
 """How far the seeds of two repeats of a trial are apart, and how many leaps off the last one is."""
 
@@ -81,24 +84,26 @@ class TrialRun:
 
     def play(self, objective: Objective, pruned: type[Exception]) -> Came:
         """Run the body, close the run, and tell Optuna what came of it."""
-        scope = self._scope = self._open()
+        scope = self._scope = self._open(elsewhere=isinstance(objective, Served))
         self._asked.note(RUN, scope.run_id)
         came = self._came(scope, objective, pruned)
         if came.status == "KILLED":
             scope.add([Tag("cvtrack.pruned", "true")])
-        self._session.close(scope, came.status, came.error)
+        told = getattr(came.error, "told_by_worker", False)
+        self._session.close(scope, came.status, None if told else came.error)
         self._tell(came, scope.run_id)
         return came
 
     def give_up(self, error: BaseException) -> None:
         """Close the run where it is still open: it was interrupted, or cannot be told of."""
         if self._scope is not None and self._scope in self._session.scopes:
-            status: Outcome = "FAILED" if isinstance(error, Exception) else "KILLED"
-            self._session.close(self._scope, status, error)
+            gone = isinstance(error, WorkerGone)
+            status: Outcome = "FAILED" if isinstance(error, Exception) and not gone else "KILLED"
+            self._session.close(self._scope, status, None if gone else error)
 
     # -- the run
 
-    def _open(self) -> RunScope:
+    def _open(self, *, elsewhere: bool) -> RunScope:
         asked, spec = self._asked, self._spec
         records: list[Record] = [
             Tag("cvtrack.sweep", asked.study_name),
@@ -115,8 +120,11 @@ class TrialRun:
                 name=f"{spec.name}-{asked.label}",
                 nested=self._nested,
                 resume=asked.origin is not None and bool(self._nested or self._parent_id),
-                seed=seed_of(spec, asked),
+                seed=None if elsewhere else seed_of(spec, asked),
                 code=False,
+                figures=not elsewhere,
+                output=not elsewhere,
+                elsewhere=elsewhere,
                 plot=False,
                 quiet=True,
                 auto=False,
@@ -127,16 +135,35 @@ class TrialRun:
     def _came(self, scope: RunScope, objective: Objective, pruned: type[Exception]) -> Came:
         trial = recorded(self._asked.trial, lambda name, value: _param(scope, name, value))
         try:
-            returned = objective(trial)
+            returned = self._returned(scope, objective, trial, pruned)
             metrics = _metrics_of(scope)
             return Came("FINISHED", self._values(returned, metrics), metrics)
         except pruned as error:
             return Came("KILLED", why=str(error))
-        except JournalProblem:  # no fault of the trial
+        except (JournalProblem, WorkerGone):  # no fault of the trial
             raise
         except Exception as error:
             why = str(error) if isinstance(error, UsageProblem) else kind_and_line(error)
             return Came("FAILED", why=self._session.masking().text(why), error=error)
+
+    def _returned(
+        self, scope: RunScope, objective: Objective, trial: Any, pruned: type[Exception]
+    ) -> Any:
+        asked = self._asked
+        if isinstance(objective, Served):
+            return objective.run(trial, asked, scope, seed_of(self._spec, asked), pruned)
+        pid = os.getpid()
+        try:
+            return objective(trial)
+        finally:
+            if os.getpid() != pid:
+                self._end_child()
+
+    def _end_child(self) -> None:
+        """End a process that the body forked: it would run the sweep a second time."""
+        line = f"cvtrack: {self._asked.words} forked a process that came back from its body: "
+        os.write(2, f"{line}it is ended. End it in the body, by os._exit(0).\n".encode())
+        os._exit(0)
 
     def _tell(self, came: Came, run_id: str) -> None:
         asked, spec = self._asked, self._spec
@@ -161,7 +188,7 @@ class TrialRun:
     def _values(self, returned: Any, metrics: dict[str, float]) -> list[float]:
         """Return a trial's values: what its body returned, or logged last of the metrics."""
         wanted = (self._spec.test_metric,) if self._asked.final else self._spec.metrics
-        values = None if self._asked.final else _numbers(returned)
+        values = None if self._asked.final else numbers_of(returned)
         if values is not None and len(values) != len(wanted):
             raise UsageProblem(
                 f"{self._asked.words} returned {len(values)} numbers for {len(wanted)} metrics.",
@@ -198,7 +225,7 @@ def seed_of(spec: SweepSpec, asked: Asked) -> int | None:
     return ((spec.seed or 0) + number + LEAP * (LAST if asked.final else asked.at)) % 2**32
 
 
-def _numbers(returned: Any) -> list[float] | None:
+def numbers_of(returned: Any) -> list[float] | None:
     """Return what a body returned as numbers; None where it did not return any."""
     some: Sequence[Any] = returned if isinstance(returned, (tuple, list)) else (returned,)
     real = [isinstance(one, numbers.Real) and not isinstance(one, bool) for one in some]

@@ -117,6 +117,10 @@ class Asked:
         """Let its parameters be tried again; return whether they are."""
         return self.trials.put_back(self.own, counts=False)
 
+    def was_lost(self, why: str) -> str:
+        """Put it back, since the process of its body is gone; return what is said of it."""
+        return self.trials.lost(self.own, self.words, f" ({why})")
+
     def let_go(self) -> None:
         """Note that this process runs it no more, whatever became of it."""
         _under_way.discard((self.trials.name, self.own))
@@ -215,14 +219,14 @@ class Trials:
         """Put back the trials whose process is gone; return what is said of each."""
         said = []
         for one in [one for one in self.of("RUNNING") if not self._is_held(one)]:
-            again = self.put_back(one.number, counts=True)
-            words = words_of(one.user_attrs, one.number)
-            said.append(
-                f"{words}, whose process is gone, is taken up again."
-                if again
-                else f"{words} failed: its process ended {self._retries + 1} times."
-            )
+            said.append(self.lost(one.number, words_of(one.user_attrs, one.number)))
         return said
+
+    def lost(self, number: int, words: str, why: str = "") -> str:
+        """Put a trial back whose process is gone; return what is said of it."""
+        if self.put_back(number, counts=True):
+            return f"{words}, whose process is gone{why}, is taken up again."
+        return f"{words} failed: its process ended {self._retries + 1} times{why}."
 
     def _is_held(self, trial: Any) -> bool:
         owner = trial.user_attrs.get(OWNER)
