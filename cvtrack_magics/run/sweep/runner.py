@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from cvtrack_magics import forks
 from cvtrack_magics.errors import UsageProblem
 from cvtrack_magics.records import Tag
 from cvtrack_magics.run.sweep.study import Study
@@ -66,7 +66,7 @@ class Sweep:
         self._began = time.monotonic()
         self._repeats = 0
         self._told_late = False
-        self._noting = threading.Lock()
+        self._noting = forks.rlock()
         self._view = SweepView(session.host, self._spec, session.config.digits)
 
     def run(self, gone: Sequence[str] = ()) -> None:

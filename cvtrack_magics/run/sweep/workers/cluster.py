@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 import os
-import queue
 import socket
 import tempfile
-import threading
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -18,8 +15,9 @@ from urllib.parse import urlsplit
 from cvtrack_magics.errors import UsageProblem
 from cvtrack_magics.redact import in_one_line
 from cvtrack_magics.run.sweep.spec import EngineSpec
-from cvtrack_magics.run.sweep.workers.messages import Link, Message, WorkerGone
+from cvtrack_magics.run.sweep.workers.messages import Link, Mailbox, Message, WorkerGone
 from cvtrack_magics.run.sweep.workers.serve import serve
+from cvtrack_magics.threads import started
 
 ANSWERS = 5.0  # seconds that an address has to answer
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -59,8 +57,8 @@ class Desk:
     """What runs in an actor: a worker's loop in a thread, and its messages both ways."""
 
     def __init__(self) -> None:
-        self._said: queue.SimpleQueue[Message] = queue.SimpleQueue()
-        self._inbox: queue.SimpleQueue[Message] = queue.SimpleQueue()
+        self._said = Mailbox()
+        self._inbox = Mailbox()
         pid = os.getpid()
 
         def put(message: Message) -> None:
@@ -69,8 +67,7 @@ class Desk:
 
         self._link = Link(put)
         scratch = Path(tempfile.mkdtemp(prefix="cvtrack-trial-"))
-        serving = (self._inbox, self._link, scratch)
-        threading.Thread(target=serve, args=serving, daemon=True).start()
+        started(serve, self._inbox, self._link, scratch, name="cvtrack-trial")
 
     def hello(self) -> int:
         """Return the number of the process, once it can be given a trial."""
@@ -87,14 +84,7 @@ class Desk:
 
     def take(self, timeout: float) -> list[tuple[bytes, bytes]]:
         """Return what was said since; waits for the first."""
-        found: list[tuple[bytes, bytes]] = []
-        until = time.monotonic() + timeout
-        with suppress(queue.Empty):
-            while True:
-                wait = 0.0 if found else max(0.0, until - time.monotonic())
-                message = self._said.get(timeout=wait) if wait else self._said.get_nowait()
-                found.append((message.head(), message.blob))
-        return found
+        return [(one.head(), one.blob) for one in self._said.take(timeout)]
 
 
 class RayWorker:

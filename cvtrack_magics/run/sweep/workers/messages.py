@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import queue
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from cvtrack_magics import plainjson
+from cvtrack_magics import forks, plainjson
 
 
 class WorkerGone(Exception):
@@ -39,6 +39,43 @@ def _plain(value: Any) -> Any:
     if item is None:
         raise TypeError(f"{type(value).__name__} is no number or text")
     return item()
+
+
+class Mailbox:
+    """Messages that one thread puts, and another takes; a forked child finds it free."""
+
+    def __init__(self) -> None:
+        self._items: deque[Message] = deque()
+        self._changed = forks.condition()
+        self.is_closed = False
+
+    def put(self, message: Message) -> None:
+        """Add one."""
+        with self._changed:
+            self._items.append(message)
+            self._changed.notify_all()
+
+    def close(self) -> None:
+        """Say that no more come."""
+        with self._changed:
+            self.is_closed = True
+            self._changed.notify_all()
+
+    def get(self) -> Message:
+        """Return the next, as soon as it is there."""
+        with self._changed:
+            while not self._items:
+                self._changed.wait()
+            return self._items.popleft()
+
+    def take(self, timeout: float) -> list[Message]:
+        """Return all that are there; waits for the first, or the end of all."""
+        with self._changed:
+            if not self._items and not self.is_closed:
+                self._changed.wait(timeout)
+            found = list(self._items)
+            self._items.clear()
+        return found
 
 
 class Worker(Protocol):
@@ -85,7 +122,7 @@ class Link:
 
     def __init__(self, put: Callable[[Message], None]) -> None:
         self._put = put
-        self._answers: queue.SimpleQueue[Message] = queue.SimpleQueue()
+        self._answers = Mailbox()
 
     def tell(self, kind: str, /, blob: bytes = b"", **data: Any) -> None:
         """Say something."""

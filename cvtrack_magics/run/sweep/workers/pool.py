@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextvars import copy_context
 from typing import Any
 
+from cvtrack_magics import forks
 from cvtrack_magics.run.sweep.workers.messages import Engine, WorkerGone
 from cvtrack_magics.run.sweep.workers.served import Served, Stopped
 
@@ -45,7 +46,7 @@ class Pool:
         self._count = count
         self._step = step
         self._is_done = is_done
-        self._stop = threading.Event()
+        self._stop = forks.event()
         self._errors: list[BaseException] = []
 
     def run(self, look: Callable[[], None]) -> None:

@@ -6,16 +6,16 @@ It speaks over its standard input and output; when its driver is gone, so is it.
 from __future__ import annotations
 
 import os
-import queue
 import sys
 import tempfile
-import threading
 from pathlib import Path
 from typing import BinaryIO
 
+from cvtrack_magics import forks
 from cvtrack_magics.run.sweep.workers.frames import read_frame, write_frame
-from cvtrack_magics.run.sweep.workers.messages import Link, Message
+from cvtrack_magics.run.sweep.workers.messages import Link, Mailbox, Message
 from cvtrack_magics.run.sweep.workers.serve import serve
+from cvtrack_magics.threads import started
 
 
 def main() -> None:
@@ -25,23 +25,23 @@ def main() -> None:
     nowhere = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nowhere, 0)
     os.dup2(2, 1)  # what the body prints is no message
-    pid, lock = os.getpid(), threading.Lock()
+    pid, lock = os.getpid(), forks.rlock()
 
     def put(message: Message) -> None:
         if os.getpid() == pid:  # a child that the body forked has nothing to say
             with lock:
                 write_frame(out, message)
 
-    inbox: queue.SimpleQueue[Message] = queue.SimpleQueue()
+    inbox = Mailbox()
     link = Link(put)
-    threading.Thread(target=_listen, args=(into, inbox, link), daemon=True).start()
+    started(_listen, into, inbox, link, name="cvtrack-driver")
     with tempfile.TemporaryDirectory(prefix="cvtrack-trial-") as scratch:
         serve(inbox, link, Path(scratch))
     sys.stderr.flush()
     os._exit(0)
 
 
-def _listen(into: BinaryIO, inbox: queue.SimpleQueue[Message], link: Link) -> None:
+def _listen(into: BinaryIO, inbox: Mailbox, link: Link) -> None:
     while True:
         message = read_frame(into)
         if message is None:

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import os
-import queue
 import signal
 import subprocess
 import sys
 import tempfile
-import threading
-import time
 from contextlib import suppress
 from typing import IO, Any
 
 from cvtrack_magics.run.sweep.workers.frames import read_frame, write_frame
-from cvtrack_magics.run.sweep.workers.messages import Message, WorkerGone
+from cvtrack_magics.run.sweep.workers.messages import Mailbox, Message, WorkerGone
 from cvtrack_magics.run.sweep.workers.serve import without_credentials
+from cvtrack_magics.threads import started
 
 _COMMAND = [sys.executable, "-m", "cvtrack_magics.run.sweep.workers.process_main"]
 
@@ -25,7 +23,7 @@ class ProcessWorker:
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
-        self._inbox: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
+        self._inbox = Mailbox()
         self._errors: IO[bytes] | None = None
         self._is_ready = False
 
@@ -34,15 +32,11 @@ class ProcessWorker:
         if self._process is None:
             self._start()
         if not self._is_ready:
-            with suppress(queue.Empty):
-                message = self._inbox.get(timeout=timeout)
-                if message is None:
-                    raise self._gone()
-                self._is_ready = True
+            self._is_ready = bool(self._taken(timeout))
         return self._is_ready
 
     def _start(self) -> None:
-        self._inbox, self._is_ready = queue.SimpleQueue(), False
+        self._inbox, self._is_ready = Mailbox(), False
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 (closed where the process is)
         self._process = subprocess.Popen(
             _COMMAND,
@@ -52,8 +46,7 @@ class ProcessWorker:
             env={**without_credentials(dict(os.environ)), "PYTHONPATH": _path()},
             start_new_session=True,  # an interrupt is the driver's to pass on
         )
-        listening = (self._process.stdout, self._inbox)
-        threading.Thread(target=_listen, args=listening, daemon=True).start()
+        started(_listen, self._process.stdout, self._inbox, name="cvtrack-trials")
 
     def send(self, message: Message) -> None:
         """Give it a message."""
@@ -66,18 +59,12 @@ class ProcessWorker:
 
     def take(self, timeout: float) -> list[Message]:
         """Return what it said since; waits for the first."""
-        found: list[Message] = []
-        until = time.monotonic() + timeout
-        with suppress(queue.Empty):
-            while True:
-                wait = 0.0 if found else max(0.0, until - time.monotonic())
-                message = self._inbox.get(timeout=wait) if wait else self._inbox.get_nowait()
-                if message is None:
-                    self._inbox.put(None)
-                    if found:
-                        return found
-                    raise self._gone()
-                found.append(message)
+        return self._taken(timeout)
+
+    def _taken(self, timeout: float) -> list[Message]:
+        found = self._inbox.take(timeout)
+        if not found and self._inbox.is_closed:
+            raise self._gone()
         return found
 
     def kill(self) -> None:
@@ -138,8 +125,8 @@ def _path() -> str:
     return os.pathsep.join(one for one in sys.path if one)
 
 
-def _listen(stream: Any, inbox: queue.SimpleQueue[Message | None]) -> None:
+def _listen(stream: Any, inbox: Mailbox) -> None:
     with suppress(OSError, ValueError):
         while (message := read_frame(stream)) is not None:
             inbox.put(message)
-    inbox.put(None)
+    inbox.close()

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-import queue
 import sys
 from pathlib import Path
 
 from cvtrack_magics.redact import kind_and_line
-from cvtrack_magics.run.sweep.workers.messages import Link, Message
+from cvtrack_magics.run.sweep.workers.messages import Link, Mailbox
 
 CREDENTIALS = ("MLFLOW_TRACKING_", "MLFLOW_REGISTRY_", "MLFLOW_FLASK_", "DATABRICKS_")
 
@@ -18,12 +17,12 @@ def without_credentials(environment: dict[str, str]) -> dict[str, str]:
     return {k: v for k, v in environment.items() if not k.startswith(CREDENTIALS)}
 
 
-def serve(inbox: queue.SimpleQueue[Message], link: Link, scratch: Path) -> None:
+def serve(inbox: Mailbox, link: Link, scratch: Path) -> None:
     """Do what is asked until ``stop``.
 
     Parameters
     ----------
-    inbox : queue
+    inbox : Mailbox
         What the driver says.
     link : Link
         To the driver.
