@@ -134,7 +134,7 @@ class Served:
             _points(scope, data["rows"])
         elif message.kind == "records":
             found = [from_json(str(kind), fields) for kind, fields in data["records"]]
-            _record(scope, [one for one in found if one is not None])  # type: ignore[misc]
+            _record(scope, [one for one in found if one is not None])
         elif message.kind == "file":
             content = (
                 message.blob.decode("utf-8", "surrogatepass") if data["text"] else message.blob
