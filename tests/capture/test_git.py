@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+import types
 from pathlib import Path
 from types import ModuleType
 
@@ -299,6 +300,23 @@ assert not pathlib.Path({str(tmp_path / "ran")!r}).exists()
         f"import pathlib\npathlib.Path({str(tmp_path / 'ran')!r}).touch()\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("written", ["mine.py", "./mine.py", "b/../mine.py", "mine.py/"])
+def test_a_file_is_looked_for_in_the_folder_that_is_worked_in_now(
+    written: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which path is whose is remembered; where a relative one leads is not."""
+    module = types.ModuleType("mine")
+    for folder in ("a", "b", "a"):
+        place = tmp_path / folder
+        (place / "b").mkdir(parents=True, exist_ok=True)
+        (place / "mine.py").write_text("")
+        monkeypatch.chdir(place)
+        for file in (written, f"{place}/{written}"):
+            module.__file__ = file
+            expected = [place / "mine.py"] if file.endswith(".py") else []
+            assert user_modules({"mine": module}) == expected
 
 
 def test_the_code_that_a_kept_model_brings_along_is_not_the_users(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from types import ModuleType
 from typing import Any
 
 SERVED = "cvtrack_serving_"  # how packages of the code that a kept model brings along begin
+MOST_PATHS = 20_000  # whose answers are remembered
 _SITE_WORDS = {"site-packages", "dist-packages"}
 
 
@@ -35,7 +36,7 @@ def user_modules(modules: Mapping[str, ModuleType] | None = None) -> list[Path]:
         file = held_by(module).get("__file__")
         if not isinstance(file, str) or not file.endswith((".py", ".ipynb")):
             continue
-        path = os.path.abspath(file)
+        path = file if _is_plain(file) else os.path.abspath(file)
         if path in found or is_foreign(path):
             continue
         if os.path.isfile(path):
@@ -52,6 +53,13 @@ def held_by(module: ModuleType) -> Mapping[str, Any]:
     return found
 
 
+@functools.lru_cache(MOST_PATHS)
+def _is_plain(file: str) -> bool:
+    """Say whether a path is absolute and nothing of it can be left out, wherever one works."""
+    return os.path.isabs(file) and os.path.normpath(file) == file
+
+
+@functools.lru_cache(MOST_PATHS)  # asked for each imported module, of thousands, in each run
 def is_foreign(path: str) -> bool:
     """Say whether a source file is of Python, of an installed package or of this one.
 
