@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,6 +14,14 @@ NOTE = "mlflow.note.content"
 OURS = "cvtrack.note"
 """Digests of the descriptions that were written by us last: another one is a person's."""
 PRIMARY = "mlflow.experiment.primaryMetric.name"
+_HEAD = re.compile(
+    r"\*\*(?:Finished|Failed|Killed)\*\*(?:: .{0,1000})?"
+    r"(?: · (?:best )?`[^`\n]{1,260}` \S{1,40}(?: at step [^\n]{1,40})?)?"
+)
+_ROW = re.compile(
+    r"- (?:dataset|stale|replayable|stopped_at_step|kept): .{1,1000}"
+    r"|- code: `[0-9a-f]{7,12}`(?:, with uncommitted changes)?"
+)
 PRIMARY_DIRECTION = "mlflow.experiment.primaryMetric.greaterIsBetter"
 
 
@@ -34,12 +43,21 @@ def known_by(there: str, text: str) -> str:
     return " ".join(dict.fromkeys(map(digest_of, filter(None, (there, text)))))
 
 
+def is_in_our_form(there: str, run_id: str) -> bool:
+    """Whether a description is line by line what a release wrote that kept no digest of it."""
+    head, *rows = there.strip().split("\n")
+    return bool(_HEAD.fullmatch(head)) and all(
+        not row or _ROW.fullmatch(row) or row == f"- again: `%mlreplay {run_id}`" for row in rows
+    )
+
+
 def describe_run(client: Any, run_id: str, arguments: Mapping[str, Any]) -> None:
     """Write a run's description, unless a person did."""
     text = str(arguments["text"])
     tags = client.get_run(run_id).data.tags
     there = str(tags.get(NOTE, ""))
-    if there == text or is_a_persons(there, str(tags.get(OURS, ""))):
+    ours = str(tags.get(OURS, "")) or (digest_of(there) if is_in_our_form(there, run_id) else "")
+    if there == text or is_a_persons(there, ours):
         return
     client.set_tag(run_id, OURS, known_by(there, text))
     client.set_tag(run_id, NOTE, text)

@@ -41,6 +41,31 @@ def test_a_description_that_was_there_first_stands(client: mlflow.MlflowClient) 
     assert describe(client, run_id, "ours") == "mine"
 
 
+@pytest.mark.parametrize(
+    ("there", "is_ours"),
+    [
+        (
+            "**Finished** · best `acc` 0.97 at step 3\n\n- kept: code\n- again: `%mlreplay ID`\n",
+            1,
+        ),
+        ("**Failed**: ValueError: no\n\n- code: `0123456789ab`, with uncommitted changes\n", 1),
+        ("**Finished**\n\n- dataset: digits", 1),
+        ("**Finished** · `loss` 0.1", 1),
+        ("**Finished**\n\n- dataset: digits\n\nThe lamp was broken.", 0),
+        ("The lamp was broken.\n\n- dataset: digits", 0),
+        ("**Finished** and good", 0),
+        ("**Finished**\n\n- again: `%mlreplay 0123`", 0),
+    ],
+)
+def test_what_an_older_release_wrote_is_no_persons(
+    client: mlflow.MlflowClient, there: str, is_ours: bool
+) -> None:
+    run_id = client.create_run("0").info.run_id
+    there = there.replace("ID", run_id)
+    client.set_tag(run_id, notes.NOTE, there)
+    assert describe(client, run_id, "new") == ("new" if is_ours else there)
+
+
 @pytest.mark.parametrize("dies", ["before", "between"])
 def test_cut_off_it_is_written_later(client: mlflow.MlflowClient, dies: str) -> None:
     class Dying:
