@@ -12,7 +12,15 @@ from pathlib import Path
 from typing import Any
 
 from cvtrack_magics.artifacts.paths import manifest_path, samples_listing_path
-from cvtrack_magics.capture.data import arrays, arrow_tables, handles, scheme, shapes, tables
+from cvtrack_magics.capture.data import (
+    arrays,
+    arrow_tables,
+    handles,
+    scheme,
+    shapes,
+    tables,
+)
+from cvtrack_magics.capture.data.file_lists import read_list
 from cvtrack_magics.capture.data.folders import identify_files, identify_folder
 from cvtrack_magics.capture.data.hashing import sha256_file
 from cvtrack_magics.capture.data.manifest import (
@@ -317,7 +325,7 @@ def _identify_path(
         raise UsageProblem(f"There is no file or folder {name!r}.{near(path)}", looked(path))
     if not path.is_file():
         raise UsageProblem(f"{name!r} is neither a file nor a folder.", "Give a regular file.")
-    table = tables.read_csv(path) or tables.read_list(path) or arrow_tables.read_parquet(path)
+    table = tables.read_csv(path) or read_list(path) or arrow_tables.read_parquet(path)
     if table is not None and tables.path_columns(table):
         made = tables.identify_table(table, cache, progress)
         own_digest = sha256_file(str(path)).sha256

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -34,7 +33,7 @@ _SUFFIXES = frozenset(
         *("mp4", "avi", "mov", "mkv", "txt", "xml", "json", "csv", "wav", "zip"),
     )
 )
-_LARGEST = 1 << 28
+LARGEST = 1 << 28  # bytes of a file that is read as a table
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +62,24 @@ def _of_frame(value: Any) -> Table | None:
     if not hasattr(frame, "columns"):
         return None
     named = enumerate(frame.columns)
-    return Table({str(name): frame.iloc[:, at].tolist() for at, name in named})
+    columns = {str(name): frame.iloc[:, at].tolist() for at, name in named}
+    return Table({**_files_of_index(frame), **columns})
+
+
+def _files_of_index(frame: Any) -> dict[str, list[Any]]:
+    """Return the levels of a table's index that name files: it is made of one of its columns."""
+    index: Any = getattr(frame, "index", None)
+    levels = range(getattr(index, "nlevels", 0))
+    values = {f"index {at}": list(index.get_level_values(at)) for at in levels}
+    return {
+        name: level
+        for name, level in values.items()
+        if level and isinstance(level[0], (str, os.PathLike)) and any(map(_is_here, level))
+    }
+
+
+def _is_here(value: Any) -> bool:
+    return isinstance(value, (str, os.PathLike)) and is_file(value, "")
 
 
 def _of_columns(value: Mapping[Any, Any]) -> Table | None:
@@ -93,7 +109,7 @@ def _by_name(value: Mapping[Any, Any]) -> Table | None:
         return None  # columns
     else:
         rows = list(value.items())
-    if not all(isinstance(path, (str, os.PathLike)) and _is_file(path, "") for path, _ in rows):
+    if not all(isinstance(path, (str, os.PathLike)) and is_file(path, "") for path, _ in rows):
         return None
     return Table({"path": [path for path, _ in rows], "label": [label for _, label in rows]})
 
@@ -131,38 +147,14 @@ def _is_columns(value: Sequence[Any]) -> bool:
     """Say whether lists of one length are columns: one is all files, and no column of rows is."""
 
     def files(items: Iterable[Any]) -> bool:
-        return all(isinstance(e, (str, os.PathLike)) and _is_file(e, "") for e in items)
+        return all(isinstance(e, (str, os.PathLike)) and is_file(e, "") for e in items)
 
     return any(map(files, value)) and not any(map(files, zip(*value, strict=True)))
 
 
-def read_list(path: Path) -> Table | None:
-    """Return the files that a text file names one a line, or a JSON file's list of rows.
-
-    ``None`` of another file, or one that names no files that are here.
-    """
-    suffix = path.suffix.lower()
-    if suffix not in (".txt", ".lst", ".json", ".jsonl") or path.stat().st_size > _LARGEST:
-        return None
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-        lines = [line.strip() for line in text.splitlines() if line.strip()]
-        value = json.loads(text) if suffix == ".json" else lines
-        value = [json.loads(line) for line in lines] if suffix == ".jsonl" else value
-    except (OSError, ValueError, RecursionError):
-        return None
-    found = as_table(value)
-    for folder in ("", str(path.parent)):
-        table = None if found is None else Table(found.columns, folder)
-        if table is not None and path_columns(table):
-            whole = list(table.columns) != [""] or all(_is_file(line, folder) for line in lines)
-            return table if whole or suffix == ".json" else None
-    return None
-
-
 def read_csv(path: Path) -> Table | None:
     """Return a CSV or TSV file's columns; ``None`` of another file, or one that is no table."""
-    if path.suffix.lower() not in (".csv", ".tsv") or path.stat().st_size > _LARGEST:
+    if path.suffix.lower() not in (".csv", ".tsv") or path.stat().st_size > LARGEST:
         return None
     try:
         with open(path, encoding="utf-8-sig", newline="") as file:
@@ -178,7 +170,7 @@ def read_csv(path: Path) -> Table | None:
         return None
     names = rows[0]
     body = rows
-    if not any(_is_file(cell, str(path.parent)) or _is_file(cell, "") for cell in names):
+    if not any(is_file(cell, str(path.parent)) or is_file(cell, "") for cell in names):
         body = rows[1:]
     else:
         names = [str(at) for at in range(len(rows[0]))]
@@ -198,9 +190,9 @@ def path_columns(table: Table) -> list[str]:
     found = []
     for name, column in table.columns.items():
         texts = [item for item in column if isinstance(item, (str, os.PathLike))]
-        if not texts or not any(_is_file(text, table.folder) for text in texts):
+        if not texts or not any(is_file(text, table.folder) for text in texts):
             continue
-        there = [_is_file(text, table.folder) for text in texts]
+        there = [is_file(text, table.folder) for text in texts]
         if all(there) or any(
             _looks(text) for text, is_there in zip(texts, there, strict=False) if is_there
         ):
@@ -229,7 +221,8 @@ def _looks(value: Any) -> bool:
     return bool(os.path.splitext(text)[1]) or "/" in text or os.sep in text
 
 
-def _is_file(value: Any, folder: str) -> bool:
+def is_file(value: Any, folder: str) -> bool:
+    """Say whether a text or path names a file, from a folder or from here."""
     try:
         return os.path.isfile(_path(value, folder))
     except (OSError, ValueError):  # too long, or with a zero byte: no name of a file
@@ -318,7 +311,7 @@ def _label(others: dict[str, list[Any]], at: int) -> str:
 def _files(name: str, table: Table) -> list[str]:
     found = []
     for at, value in enumerate(table.columns[name]):
-        if not isinstance(value, (str, os.PathLike)) or not _is_file(value, table.folder):
+        if not isinstance(value, (str, os.PathLike)) or not is_file(value, table.folder):
             where = f"Row {at} of column {name!r}" if name else f"Path {at} of the list"
             raise UsageProblem(
                 f"{where} is no file: {value!r}.", "Every path counts; correct or leave it out."

@@ -10,6 +10,7 @@ from typing import Any
 
 from cvtrack_magics.capture.data import arrow_tables, shapes, tables
 from cvtrack_magics.capture.data.detached import detached
+from cvtrack_magics.capture.data.file_lists import read_list
 from cvtrack_magics.capture.data.folders import list_files
 from cvtrack_magics.capture.data.members import members_of
 from cvtrack_magics.capture.data.randomness import without_transforms
@@ -62,7 +63,7 @@ def _of_path(value: str | os.PathLike[str], images: str) -> Split | None:
         raise UsageProblem(f"There is no file or folder {os.fspath(value)!r}.", f"Give {_KINDS}.")
     if path.suffix.lower() == ".json":
         return coco_split(path, images)
-    table = tables.read_csv(path) or tables.read_list(path) or arrow_tables.read_parquet(path)
+    table = tables.read_csv(path) or read_list(path) or arrow_tables.read_parquet(path)
     return None if table is None else _of_table(table)
 
 

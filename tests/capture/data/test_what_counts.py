@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import functools
+import hashlib
 import json
 import os
 import random
@@ -154,6 +155,19 @@ def text_file(suffix: str, text: Callable[[list[str]], str]) -> Callable[[list[s
 NAMED |= {
     "txt": text_file(".txt", "\n".join),
     "txt of names": text_file(".txt", lambda ps: "\n".join(os.path.basename(p) for p in ps)),
+    "txt and labels": text_file(".txt", lambda ps: "\n".join(f"{p} 1" for p in ps)),
+    "txt and commas": text_file(".txt", lambda ps: "\n".join(f"{p},a cat" for p in ps)),
+    "txt of pairs": text_file(".txt", lambda ps: "\n".join(f"{p} {ps[0]}" for p in ps)),
+    "txt and boxes": text_file(
+        ".txt", lambda ps: "\n".join(p + " 1,2,3,4,0" * n for n, p in enumerate(ps))
+    ),
+    "lst": text_file(".lst", lambda ps: "\n".join(f"{n}\t0\t{p}" for n, p in enumerate(ps))),
+    "txt of names and labels": text_file(
+        ".txt", lambda ps: "\n".join(f"{os.path.basename(p)} 1" for p in ps)
+    ),
+    "index": lambda paths: pd.DataFrame({"path": paths, "y": 0}).set_index("path"),
+    "one of two indices": lambda paths: pd.DataFrame({"p": paths, "y": 0}).set_index(["y", "p"]),
+    "labels by path": lambda paths: pd.Series([0] * len(paths), index=paths),
     "json": text_file(".json", json.dumps),
     "json rows": text_file(".json", lambda ps: json.dumps([{"image": p, "y": 0} for p in ps])),
     "json lines": text_file(".jsonl", lambda ps: "\n".join(json.dumps({"x": p}) for p in ps)),
@@ -169,6 +183,12 @@ def test_files_that_are_named_are_read(pictures: list[str], form: str) -> None: 
     after = both(NAMED[form](pictures))
     assert before[0] != after[0]
     assert before[1] != after[1] or not before[1]
+
+
+def test_text_that_lists_no_files_is_a_file(tmp_path: Path) -> None:
+    note = tmp_path / "note.txt"
+    note.write_text("a note, with words\nand more\n")
+    assert both(str(note))[0] == hashlib.sha256(note.read_bytes()).hexdigest()
 
 
 def test_labels_beside_a_list_of_paths_count(pictures: list[str]) -> None:  # noqa: F811
