@@ -36,7 +36,7 @@ from cvtrack_magics.store.uris import absolute
 
 SMALL = 4_000_000  # bytes of a text that is read
 TABLES = 200_000_000  # bytes of a table of per-sample scores
-PAGES = 20_000_000  # bytes of a page, or of code, that is read for its digest alone
+PAGES = 60_000_000  # bytes of a page, or of code, that is read for its digest: MLflow's 50 MiB
 _FOLDERS = ("environment", CONFIGS, DATASETS, "governance", "latency", *EXPORTS)
 _NAMES = ("MLmodel", SERVING, EVIDENCE)
 _ENDINGS = (".json", ".yaml", ".yml", ".md", ".txt", ".toml", ".tsv")

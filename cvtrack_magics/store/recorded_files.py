@@ -1,4 +1,4 @@
-"""Whether files that surround a run still are what was recorded: code, environment, pages, card."""
+"""Whether files that surround a run still are what was recorded: code, configs, pages, a card."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import hashlib
 import re
 from collections.abc import Iterable, Mapping
 
-from cvtrack_magics.artifacts.paths import CARD, CODE, ENVIRONMENT, PICTURES
+from cvtrack_magics.artifacts.paths import CARD, CODE, CONFIGS, ENVIRONMENT, PICTURES
 from cvtrack_magics.records import Artifact, Record, Tag
 
 FILES_TAG = "cvtrack.files_sha256"
@@ -14,7 +14,7 @@ CARD_TAG = f"{FILES_TAG}.card"
 _LENGTH = 20  # characters of a digest in a list of many
 _ROOM = 7_500  # characters of a tag's value
 _HELD = re.compile(
-    rf"(stretch-\d+/)?({ENVIRONMENT.partition('/')[0]}/|{CODE}/|{PICTURES}/.*\.html$)"
+    rf"(stretch-\d+/)?({ENVIRONMENT.partition('/')[0]}/|{CODE}/|{CONFIGS}/|{PICTURES}/.*\.html$)"
 )
 
 

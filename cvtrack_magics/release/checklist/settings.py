@@ -8,7 +8,7 @@ from cvtrack_magics.artifacts.paths import CONFIGS
 from cvtrack_magics.capture.data.schema import TAG_SCHEMA, canonical_task
 from cvtrack_magics.release.card.escape import one_line
 from cvtrack_magics.release.card.readers import last_part, seed_of, task_of
-from cvtrack_magics.release.checklist.items import Item, item, listed
+from cvtrack_magics.release.checklist.items import Item, item, listed, unless_changed
 from cvtrack_magics.release.facts import Candidate
 
 _FREE = {"team"}
@@ -82,7 +82,9 @@ def config(candidate: Candidate) -> Item:
     """Check that the configuration is there as a file."""
     files = [path for path in sorted(candidate.files) if path.startswith(f"{CONFIGS}/")]
     found = listed((one_line(path, 60) for path in files), 3) or "no file under configs/"
-    return item("config", "Configuration file", bool(files), found, "%mlconfig train_config.yaml")
+    fix = "%mlconfig train_config.yaml"
+    made = item("config", "Configuration file", bool(files), found, fix)
+    return unless_changed(made, candidate.changed, files, fix)
 
 
 def experiment(candidate: Candidate) -> Item:

@@ -97,6 +97,29 @@ def test_each_file_is_noticed_where_a_check_speaks_of_it(make: Version) -> None:
     assert _gate("has(card)").passed  # written anew
 
 
+def test_configs_and_large_pages_too(store: str, script: None) -> None:
+    from cvtrack_magics import mlconfig
+    from cvtrack_magics.run.recording import record
+
+    with mlrun("seen", plot=False) as run:
+        mlconfig({"lr": 0.1}, name="train")
+        record("", {}, [Artifact(PAGE, "x" * 25_000_000)])
+    (config,) = _paths(run.run_id, "configs")
+    for path in (config, PAGE):
+        assert path not in changed_in("seen")
+        for how in _altered(run.run_id, path):
+            assert "SHA-256 differs" in changed_in("seen").get(path, ""), (path, how)
+    for how in _altered(run.run_id, config):
+        found = {item.key: item.found for item in mlcheck("seen").result.failed}
+        assert f"{config} was changed" in found.get("config", ""), how
+
+
+def changed_in(name: str) -> Any:
+    from cvtrack_magics.commands.candidate_loader import candidate_of
+
+    return candidate_of(name).changed
+
+
 def test_code_and_pages_too(store: str, script: None) -> None:
     from cvtrack_magics import log_predictions
 
