@@ -42,12 +42,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with any_encoding(), answers(given) as answer:
         parser = _Parser(prog="cvtrack", description=__doc__, answer=answer)
         _add_commands(parser, answer, given)
-        options = parser.parse_args(given)
+        options, left = parser.parse_known_args(given)
+        if left:
+            parser.error(_unknown(options.command, left))
         options.answer, options.session = answer, LineSession()
         code = int(options.perform(options))
         for stream in (sys.stdout, sys.stderr):
             settle(stream)
     return code
+
+
+def _unknown(command: str, words: Sequence[str]) -> str:
+    """Say which words are none of a command's; of the gate's some are for a notebook."""
+    found = [word for word in words if word.partition("=")[0].removeprefix("--") in IN_A_NOTEBOOK]
+    if command == "gate" and found:
+        return f"{found[0].partition('=')[0]} is for a notebook, which has the objects: %mlgate"
+    return f"unrecognized arguments: {' '.join(words)}"
 
 
 def _add_commands(parser: argparse.ArgumentParser, answer: Answers, given: list[str]) -> None:

@@ -28,6 +28,7 @@ from cvtrack_magics.errors import UnreadableArtifact, UsageProblem
 from cvtrack_magics.release.facts import Candidate, DataFact, EvaluationFacts, Point
 from cvtrack_magics.run.current import get_session
 from cvtrack_magics.run.model_reference import Found, find
+from cvtrack_magics.store.asking import asking
 from cvtrack_magics.store.evidence import altered_evidence
 from cvtrack_magics.store.recorded_files import changed_files, is_held
 from cvtrack_magics.store.registry import Version
@@ -58,6 +59,12 @@ def gather(found: Found) -> Candidate:
             "of, and nothing else speaks of it.",
             "Register it with the run_id of its training.",
         )
+    with asking(f"read run {found.run_id[:8]}"):
+        return gathered(found)
+
+
+def gathered(found: Found) -> Candidate:
+    """Read a run as :func:`gather` does; what the store raises comes through as it is."""
     session = get_session()
     uri = absolute(session.tracking.uri)
     stored = read_run(uri, found.run_id, _wanted)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from cvtrack_magics.commands.candidate_loader import gather
+from cvtrack_magics.commands.candidate_loader import gathered
 from cvtrack_magics.errors import CvtrackError, StoreUnavailable
 from cvtrack_magics.redact import kind_and_line
 from cvtrack_magics.release.gate import Missing, evaluation_of
@@ -66,7 +66,7 @@ def rival_of(store: Registry, model: Model, metric: str = "", *, without: bool =
         why = f"the registry does not say which run version {now.version} was made of"
         return Rival(now, Missing(why, accepted=without))
     try:
-        facts = gather(Found(now.run_id, now))
+        facts = gathered(Found(now.run_id, now))
     except Exception as error:
         if isinstance(error, CvtrackError):
             raise

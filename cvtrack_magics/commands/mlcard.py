@@ -16,6 +16,7 @@ from cvtrack_magics.records import Artifact, Record, Tag
 from cvtrack_magics.run.current import get_session
 from cvtrack_magics.run.model_reference import Found, find, registry
 from cvtrack_magics.run.recording import stored, target_of
+from cvtrack_magics.store.asking import asking
 from cvtrack_magics.store.recorded_files import card_tag
 
 if TYPE_CHECKING:
@@ -121,7 +122,8 @@ def _keep(found: Found, card: Card, path: str, tags: Mapping[str, str]) -> str:
     for record in list(records):
         if isinstance(record, Artifact) and isinstance(record.content, str):
             records += [card_tag(record.content), Tag(FACTS_TAG, digests_of_facts(record.content))]
-    said = [notice.text for notice in tracking.write(run, records)]
+    with asking(f"keep the card with run {run.name!r}"):
+        said = [notice.text for notice in tracking.write(run, records)]
     said += [masking.said()] * bool(masking.said())
     where = f"Kept as {path} of run {run.name!r}."
     if found.version is not None:

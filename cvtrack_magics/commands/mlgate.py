@@ -29,6 +29,7 @@ from cvtrack_magics.errors import GateRefused, UsageProblem
 from cvtrack_magics.records import Artifact
 from cvtrack_magics.run.current import get_session
 from cvtrack_magics.run.model_reference import find, registry
+from cvtrack_magics.store.asking import asking
 
 if TYPE_CHECKING:
     from cvtrack_magics.display.table_view import Listing
@@ -264,6 +265,7 @@ def _record(
 ) -> str:
     """Keep the verdict on the version, and promote it; return what was done, in words."""
     from cvtrack_magics.release import promotion
+    from cvtrack_magics.release.promotion.plan import PRODUCTION
 
     if not then.keep:
         return "A dry run: the verdict is not kept, and nothing was promoted."
@@ -271,6 +273,8 @@ def _record(
     facts = get_session().masking().value(_facts(verdict), "verdict")
     keep = _keeper(version)
     stands = now is not None and now.version == version.version
+    if stands and then.stage and version.stage != PRODUCTION:
+        stands = False  # the alias is there, the stage is asked for
     if stands or not (then.promote and verdict.passed):
         promotion.record_verdict(
             store, version.name, version.version, facts, who=then.who, keep=keep
@@ -316,6 +320,7 @@ def _keeper(version: Version) -> Callable[[str, str], None]:
     run = tracking.run_of(version.run_id)
 
     def keep(path: str, text: str) -> None:
-        tracking.write(run, [Artifact(path, text)])
+        with asking(f"keep the verdict with run {run.name!r}"):
+            tracking.write(run, [Artifact(path, text)])
 
     return keep

@@ -11,6 +11,7 @@ from cvtrack_magics.errors import StoreUnavailable, UsageProblem
 from cvtrack_magics.records import Dataset, Metric, Notice, Record
 from cvtrack_magics.run.current import get_session
 from cvtrack_magics.run.stretch import Earlier, Stretch
+from cvtrack_magics.store.asking import asking
 
 if TYPE_CHECKING:
     from cvtrack_magics.run.scope import RunScope
@@ -100,7 +101,8 @@ class Target:
         at = _reached(self.run) if step is None and values else step or 0
         points: list[Record] = [Metric(key, value, at, now) for key, value in values.items()]
         masking = get_session().masking()
-        said = get_session().tracking.write(self.run, [*points, *masking.records(files)])
+        with asking(f"write to run {self.name!r}"):
+            said = get_session().tracking.write(self.run, [*points, *masking.records(files)])
         return " ".join([f"Recorded in run {self.name!r}.", masking.said(), *_texts(said)]).replace(
             "  ", " "
         )

@@ -10,6 +10,7 @@ from typing import Any
 from cvtrack_magics.errors import StoreUnavailable
 from cvtrack_magics.records import Artifact, Record
 from cvtrack_magics.redact import in_one_line
+from cvtrack_magics.store.asking import said_by
 from cvtrack_magics.store.client import client_of, mlflow, quietly
 from cvtrack_magics.store.logged_models import FOLDER_TAG
 from cvtrack_magics.store.registry import Version
@@ -17,6 +18,7 @@ from cvtrack_magics.store.run_files import RunFiles
 
 DIGEST_TAG = "cvtrack.model_sha256"
 EXPORT_TAG = "cvtrack.export_sha256."  # of a run, and the format behind it
+WEIGHTS_TAG = "cvtrack.weights_sha256"
 PROVED_TAG = "cvtrack.proved"
 UNPROVED_TAG = "cvtrack.unproved"
 _OF_MLFLOW = "registered_model_meta"  # MLflow writes it into a folder that it downloads
@@ -66,6 +68,24 @@ def digest_of_export(uri: str, run_id: str, format: str) -> str:
     except Exception as error:
         raise StoreUnavailable(f"The run cannot be read: {in_one_line(error)}") from error
     return str(tags.get(f"{EXPORT_TAG}{format}", ""))
+
+
+def version_with(uri: str, run_id: str, weights: str) -> tuple[str, str]:
+    """Return name and number of a run's newest version with these weights; empty without one.
+
+    Raises
+    ------
+    StoreUnavailable
+        The store does not say.
+    """
+    try:
+        with quietly():
+            found = client_of(uri).search_model_versions(f"run_id='{run_id}'")
+    except Exception as error:
+        raise StoreUnavailable(f"The versions cannot be listed: {said_by(error)}.") from error
+    mine = [one for one in found if weights and one.tags.get(WEIGHTS_TAG) == weights]
+    newest = max(mine, key=lambda one: int(one.creation_timestamp or 0), default=None)
+    return ("", "") if newest is None else (str(newest.name), str(newest.version))
 
 
 def folder_of(source: str, run_id: str) -> str:
@@ -144,6 +164,6 @@ def download_version(uri: str, version: Version, folder: Path) -> Path:
     except Exception as error:
         raise StoreUnavailable(
             f"The files of {version.name} version {version.version} cannot be read: "
-            f"{in_one_line(error)}"
+            f"{said_by(error)}."
         ) from error
     return Path(found)

@@ -13,6 +13,7 @@ from typing import Any
 from cvtrack_magics.errors import CvtrackError, UsageProblem
 from cvtrack_magics.limits import yaml_of
 from cvtrack_magics.redact import in_one_line
+from cvtrack_magics.store.asking import said_by
 from cvtrack_magics.store.client import client_of, creating, mlflow, quietly, registry_uri
 from cvtrack_magics.store.logged_models import FOLDER_TAG, StoredModel
 from cvtrack_magics.store.registry import Version
@@ -209,7 +210,10 @@ def register(
     except UsageProblem:
         raise
     except Exception as error:
-        raise CvtrackError(f"{name} could not be registered: {in_one_line(error)}") from error
+        raise CvtrackError(
+            f"{name} could not be registered: {said_by(error)}.",
+            "The model is in its run: the same line with --run registers it when that is allowed.",
+        ) from error
     return Version(
         name=name,
         version=str(made.version),

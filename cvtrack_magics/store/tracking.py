@@ -14,8 +14,9 @@ from urllib.parse import urlsplit
 
 from cvtrack_magics.errors import CvtrackError, StoreUnavailable
 from cvtrack_magics.records import Notice, Outcome, Record
-from cvtrack_magics.redact import in_one_line, kind_and_line, redact
+from cvtrack_magics.redact import kind_and_line, redact
 from cvtrack_magics.store import credentials
+from cvtrack_magics.store.asking import said_by
 from cvtrack_magics.store.client import client_of, creating, mlflow, quietly
 from cvtrack_magics.store.detours import beside, under
 from cvtrack_magics.store.error_kinds import is_denied, is_no, is_refusal, of_another_version
@@ -169,7 +170,7 @@ class Tracking:
             with quietly():
                 yield
         except Exception as error:
-            first = of_another_version(error) or in_one_line(error, 300)
+            first = of_another_version(error) or said_by(error, 300)
             problem = StoreUnavailable(
                 f"MLflow could not {what}: {first}",
                 f"The store is {self.place}; mlflow.set_tracking_uri(...) changes it.",

@@ -27,8 +27,8 @@ from cvtrack_magics.records import (
     Replaces,
     Tag,
 )
-from cvtrack_magics.redact import in_one_line
 from cvtrack_magics.store import deferred
+from cvtrack_magics.store.asking import said_by
 from cvtrack_magics.store.client import mlflow
 from cvtrack_magics.store.deferred import Point
 from cvtrack_magics.store.file_writer import FileWriter
@@ -61,7 +61,7 @@ class FilesHeld(StoreUnavailable):
 
     def __init__(self, error: Exception, notices: list[Notice]) -> None:
         super().__init__(
-            f"The store takes no files now: {in_one_line(error)}.",
+            f"The store takes no files now: {said_by(error)}.",
             "See that there is room, and a right to write.",
         )
         self.notices = notices

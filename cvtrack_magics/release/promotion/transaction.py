@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timezone
 
@@ -64,10 +64,27 @@ class Section:
             self._perform(forward(intent, found))
         except PromotionLost:
             raise
-        except BaseException:
-            with suppress(CvtrackError):
+        except BaseException as error:
+            try:
                 self.settle()
+            except CvtrackError:
+                self._tell_of_a_part(intent, error)
             raise
+
+    def _tell_of_a_part(self, intent: Intent, error: BaseException) -> None:
+        """Raise where the champion has moved and what belongs to it could not be written."""
+        if not isinstance(error, CvtrackError):
+            return
+        try:
+            found = look(self._registry, self._name)
+        except CvtrackError:
+            return
+        if intent.key in found.tags and has_moved(intent, found):
+            raise CvtrackError(
+                f"Version {intent.entry.after} is the champion of {self._name!r} now, and the "
+                f"record of it is not written: {error.problem}.",
+                "The next promotion, or rollback, ends it.",
+            ) from error
 
     def _perform(self, changes: Iterable[Change]) -> None:
         for change in changes:
