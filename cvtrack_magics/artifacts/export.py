@@ -106,6 +106,8 @@ class Evidence:
         Bytes of all files.
     agreement : float or None
         The lowest of all checks.
+    weights_sha256 : str
+        Of the network that was exported; ``""`` of older releases.
     """
 
     SCHEMA: ClassVar[int] = 1
@@ -127,3 +129,4 @@ class Evidence:
     seconds: float = 0.0
     size: int = 0
     agreement: float | None = None
+    weights_sha256: str = ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -12,7 +13,7 @@ from cvtrack_magics.artifacts.paths import evidence_path
 from cvtrack_magics.commands.definition import Arg, Typed, command
 from cvtrack_magics.commands.mlmodel import files_of
 from cvtrack_magics.commands.typed import comma_separated, expression
-from cvtrack_magics.errors import ExportRefused
+from cvtrack_magics.errors import ExportRefused, StoreUnavailable
 from cvtrack_magics.records import Artifact, Record, Tag
 from cvtrack_magics.run.current import get_session
 from cvtrack_magics.run.model_making import Making, making, measured
@@ -96,8 +97,8 @@ def mlexport(
     """
     target = target_of(run)
 
-    def exported(folder: Path) -> Export:
-        return _exported(
+    def made_in(folder: Path) -> Export:
+        return exported(
             model,
             example,
             folder / "made",
@@ -107,30 +108,45 @@ def mlexport(
             rtol=tolerance,
             atol=None if tolerance is None else tolerance / 10,
             seed=seed,
-            about={} if target is None else {"run": target.name, "run_id": _run_id(target)},
+            about=about_of(target, model),
         )
 
     with tempfile.TemporaryDirectory(prefix="cvtrack-") as temporary:
         if target is None:
             where = "Not recorded, since no run is open: put it into the %%mlrun cell, or --run."
-            return listing_of(exported(Path(temporary)), where)
+            return listing_of(made_in(Path(temporary)), where)
         with making(target, format, f"{format} export") as made:
-            found = exported(Path(temporary))
+            found = made_in(Path(temporary))
             made.begin()
-            where = _record(target, made, found, Path(temporary))
+            where = record_export(target, made, found, Path(temporary))
     return listing_of(found, where)
 
 
-def _run_id(target: Target) -> str:
+def about_of(target: Target | None, model: Any) -> dict[str, str]:
+    """Return what an ONNX file says of itself: its network, its run, and its version if any.
+
+    A version is of this network where its weights are the same, whenever it was registered.
+    """
+    from cvtrack_magics.release.weights import weights_digest
+    from cvtrack_magics.store.model_files import version_with
+
+    said = {"digest": weights_digest(model)}
+    if target is None:
+        return said
     run = target.in_store()
-    return "" if run is None else run.run_id
+    said |= {"run": target.name, "run_id": "" if run is None else run.run_id}
+    if run is not None:
+        with suppress(StoreUnavailable):  # the file is as right without
+            name, version = version_with(run.uri, run.run_id, said["digest"])
+            said |= {"name": name, "version": version} if name else {}
+    return said
 
 
-def _record(target: Target, made: Making, found: Export, folder: Path) -> str:
+def record_export(target: Target, made: Making, found: Export, folder: Path) -> str:
     """Record an export with its proof and what it measured; return where, in words."""
     format = found.format
     kept = _with_flavour(found, folder / "kept") if format == "onnx" else folder / "made"
-    files = [*files_of(kept, format), _evidence(found)]
+    files = [*files_of(kept, format), evidence_of(found)]
     proved = _digest_of(files, format)
     metrics = found.metrics()
     ended = made.ended(holds=True, tags={proved.key: proved.value})
@@ -141,7 +157,7 @@ def _record(target: Target, made: Making, found: Export, folder: Path) -> str:
     return where
 
 
-def _exported(*args: Any, **options: Any) -> Export:
+def exported(*args: Any, **options: Any) -> Export:
     """Export; a refusal carries its report, for a notebook to show."""
     from cvtrack_magics.release.export import export
 
@@ -179,7 +195,8 @@ def _digest_of(files: Sequence[Record], format: str) -> Tag:
     return Tag(f"{EXPORT_TAG}{format}", digest_of_records(masked, format))
 
 
-def _evidence(found: Export) -> Record:
+def evidence_of(found: Export) -> Record:
+    """Return the proof of an export as a file beside it."""
     return Artifact(evidence_path(found.format), written(found.evidence()))
 
 

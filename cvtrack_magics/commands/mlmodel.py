@@ -39,6 +39,7 @@ def step(text: str, typed: Typed) -> Any:
     post=Arg("EXPR", step),
     labels=Arg("EXPR", expression),
     run=Arg("RUN"),
+    onnx=Arg("FILE"),
 )
 def mlmodel(
     model: Any,
@@ -51,6 +52,7 @@ def mlmodel(
     labels: Sequence[str] | None = None,
     run: str = "",
     force: bool = False,
+    onnx: str = "",
 ) -> Listing:
     """Record a torch model as an MLflow model, with all between a raw image and an answer.
 
@@ -85,6 +87,10 @@ def mlmodel(
         A finished run to record it in; otherwise the open one.
     force : bool
         Register it though it answers something else, as it would be served, than was measured.
+    onnx : str
+        An ONNX file of this network that is there already: proved against it as ``%mlexport``
+        does, and kept as the run's export. One that answers something else is refused, and
+        nothing is recorded.
 
     Returns
     -------
@@ -97,6 +103,8 @@ def mlmodel(
         Something given cannot be used, or there is no run.
     NotAsMeasured
         It is to be registered, and does not answer what the run has measured.
+    ExportRefused
+        The ONNX file does not compute what the network does.
 
     Examples
     --------
@@ -104,9 +112,11 @@ def mlmodel(
 
         %mlmodel model --example images[:1] --pre transform --post softmax --register digits
     """
+    from cvtrack_magics.commands.given_onnx import keep_file, proved_file
     from cvtrack_magics.commands.proving import proof_of
     from cvtrack_magics.release.model.build import build
-    from cvtrack_magics.store.model_files import DIGEST_TAG, digest_of_records
+    from cvtrack_magics.release.weights import weights_digest
+    from cvtrack_magics.store.model_files import DIGEST_TAG, WEIGHTS_TAG, digest_of_records
     from cvtrack_magics.store.models import check_model_name, save_pyfunc
 
     target = needed(run, "%mlmodel")
@@ -118,6 +128,7 @@ def mlmodel(
         tempfile.TemporaryDirectory(prefix="cvtrack-") as temporary,
     ):
         built = build(model, example, Path(temporary) / "built", pre=pre, post=post, labels=labels)
+        given = proved_file(onnx, model, built, Path(temporary) / "made")
         made.begin()
         folder = Path(temporary) / "kept"
         save_pyfunc(
@@ -136,7 +147,7 @@ def mlmodel(
         folder_name = _own_folder(target, wished, folder, register)
         files = files_of(folder, folder_name)
         digest = digest_of_records(get_session().masking().records(files), folder_name)
-        tags = {DIGEST_TAG: digest, **proof.tags}
+        tags = {DIGEST_TAG: digest, WEIGHTS_TAG: weights_digest(model), **proof.tags}
         ended = made.ended(
             folder_name,
             holds=bool(register) or not proof.differs,
@@ -145,10 +156,12 @@ def mlmodel(
             figures=proof.figures,
         )
         where = target.record({}, [ended, *files], now=True)
-    get_session().made_models.keep(target, model, ended)
-    version = _registered(target, register, folder_name, tags) if register else None
+        get_session().made_models.keep(target, model, ended)
+        version = _registered(target, register, folder_name, tags) if register else None
+        beside = keep_file(given, target, model, Path(temporary) / "onnx")
     listing = _listing_of(built, folder_name, where, version, register)
     listing = _with_proof(listing, proof, told=bool(register))
+    listing = dataclasses.replace(listing, notes=(*listing.notes, *filter(None, [beside])))
     if folder_name == wished:
         return listing
     note = f"{wished!r} is another model's and stays as it is: this one is in {folder_name!r}."

@@ -59,6 +59,16 @@ def strip_onnx(path: Path, about: Mapping[str, str]) -> None:
     onnx.save_model(model, os.fspath(path))
 
 
+def stamp_onnx(path: Path, about: Mapping[str, str]) -> None:
+    """Add to what an ONNX file says of itself, in place; weights beside it are not read."""
+    import onnx
+
+    model = onnx.load(os.fspath(path), load_external_data=False)
+    said = {one.key: one.value for one in model.metadata_props}
+    onnx.helper.set_model_props(model, {**said, **about})
+    onnx.save_model(model, os.fspath(path))
+
+
 def _messages(message: Any) -> Iterator[Any]:
     """Yield a message and all below it, but for tensors, which hold numbers."""
     yield message

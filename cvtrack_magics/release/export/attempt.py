@@ -198,7 +198,24 @@ def _opened(work: Work, name: str) -> tuple[Run, int | None, tuple[Port, ...], t
             f"Choose opset {opset} or leave it out.",
         )
     outputs = tuple(map(_plain_axes, graph.outputs))
-    return running(graph, inputs.names), opset, graph.inputs, outputs
+    names = inputs.names if work.job.given is None else _by_place(work, name, graph.inputs)
+    return running(graph, names), opset, graph.inputs, outputs
+
+
+def _by_place(work: Work, name: str, ports: Sequence[Port]) -> tuple[str, ...]:
+    """Return what a file that somebody else exported calls the inputs, in their order."""
+    known = tuple(work.job.inputs.names)
+    mine = tuple(port.name for port in ports)
+    if set(mine) <= set(known):
+        return known
+    if len(mine) != len(known):
+        raise Failed(
+            name,
+            "structure",
+            f"the file takes {len(mine)} inputs ({', '.join(mine)}), the model {len(known)}.",
+            "Export it with all inputs of forward.",
+        )
+    return mine
 
 
 def _plain_axes(port: Port) -> Port:
@@ -219,9 +236,11 @@ def _compared(
     failed = only_failed(pairs)
     if failed:
         worst = next(case for case, check in pairs if check is failed[0])
-        layer = differing_layer(
-            work.subject, work.job, writer, worst.leaves, work.function.tolerance
-        )
+        layer = ""
+        if work.job.given is None:
+            layer = differing_layer(
+                work.subject, work.job, writer, worst.leaves, work.function.tolerance
+            )
         raise Failed(
             name,
             "parity",

@@ -97,6 +97,8 @@ class Export:
         What a user should know.
     seconds : float
         Wall time.
+    weights_sha256 : str
+        Of the network.
     """
 
     format: Format
@@ -114,6 +116,7 @@ class Export:
     attempts: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     seconds: float = 0.0
+    weights_sha256: str = ""
 
     @property
     def path(self) -> Path:
@@ -166,6 +169,7 @@ class Export:
             seconds=round(self.seconds, 1),
             size=self.size,
             agreement=self.agreement,
+            weights_sha256=self.weights_sha256,
         )
 
 

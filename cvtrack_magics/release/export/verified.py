@@ -39,6 +39,8 @@ from cvtrack_magics.release.export.refusing import report_of, told
 from cvtrack_magics.release.export.subject import subject_of, undisturbed
 from cvtrack_magics.release.export.test_inputs import traced_on
 from cvtrack_magics.release.export.writers import FILE, INLINE_LIMIT, Job, writers
+from cvtrack_magics.release.traceless import stamp_onnx
+from cvtrack_magics.release.weights import weights_digest
 
 
 def export(
@@ -54,6 +56,7 @@ def export(
     seed: int = 0,
     inline_limit: int = INLINE_LIMIT,
     about: Mapping[str, str] | None = None,
+    given: Path | None = None,
 ) -> Export:
     """Export a model and keep the file if it computes what the model computes.
 
@@ -85,6 +88,8 @@ def export(
         Bytes of weights above which an ONNX file keeps them in a file beside it.
     about : mapping of str to str, optional
         More of what an ONNX file says of itself (``metadata_props``).
+    given : Path, optional
+        An ONNX file that somebody exported already: it is proved, and none is made.
 
     Returns
     -------
@@ -124,13 +129,28 @@ def export(
                     opset,
                     inline_limit,
                     about or {},
+                    given,
                 )
                 made = _first_good(Work(job, subject, function, answers, chatter, seed), scratch)
                 files = _kept(scratch, folder, format)
         except ImpureModel as error:
             raise ExportRefused(_no_function(format, error)) from error
     open_axes = tuple(word for word in dynamic if inputs.has(word))
-    return replace(made, files=files, dynamic=open_axes, seconds=time.monotonic() - started)
+    return replace(
+        made,
+        files=files,
+        dynamic=open_axes,
+        seconds=time.monotonic() - started,
+        weights_sha256=weights_digest(model),
+    )
+
+
+def stamped(found: Export, about: Mapping[str, str]) -> Export:
+    """Return an ONNX export whose file says more of itself; what it computes is the same."""
+    stamp_onnx(found.path, about)
+    path = found.path
+    first = ExportedFile(path, path.stat().st_size, sha256_file(os.fspath(path)).sha256)
+    return replace(found, files=(first, *found.files[1:]))
 
 
 def _no_function(format: Format, error: ImpureModel) -> Report:
@@ -193,7 +213,7 @@ def _new_folder(folder: Path) -> Iterator[Path]:
 def _first_good(work: Work, scratch: Path) -> Export:
     """Return what the first exporter made whose work is right; refuse when none's is."""
     failures: list[Failed] = []
-    for name, writer in writers(work.job.format).items():
+    for name, writer in writers(work.job.format, work.job.given).items():
         try:
             return attempted(work, name, writer, tuple(map(told, failures)))
         except Failed as failed:

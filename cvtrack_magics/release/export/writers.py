@@ -14,6 +14,7 @@ from cvtrack_magics.errors import CvtrackError
 from cvtrack_magics.release import torchexport
 from cvtrack_magics.release.export.facts import Format
 from cvtrack_magics.release.export.inputs import Inputs
+from cvtrack_magics.release.export.onnxfile import checked_onnx
 from cvtrack_magics.release.export.pytree import leaves_of
 from cvtrack_magics.release.traceless import strip_onnx, strip_script, without_traces
 
@@ -51,13 +52,19 @@ class Job:
     opset: int | None
     inline_limit: int = INLINE_LIMIT
     about: Mapping[str, str] = field(default_factory=dict)
+    given: Path | None = None
 
 
 Writer = Callable[[Job], Written]
 
 
-def writers(format: Format) -> dict[str, Writer]:
-    """Return the exporters of a format by name, the newest or most faithful first."""
+def writers(format: Format, given: Path | None = None) -> dict[str, Writer]:
+    """Return the exporters of a format by name, the newest or most faithful first.
+
+    Where a file is given, it is all that is tried.
+    """
+    if given is not None:
+        return {given.name: _given}
     if format == "torchscript":
         return {"torch.jit.script": _script, "torch.jit.trace": _trace}
     if format == "pt2":
@@ -147,6 +154,24 @@ def _onnx_tracer(job: Job) -> Written:
     _moved(traced, job.path, job.inline_limit)
     strip_onnx(job.path, _about(job))
     return Written(frozen=True)
+
+
+def _given(job: Job) -> Written:
+    """Take a file that is there already, with its weights beside it."""
+    import onnx
+
+    assert job.given is not None
+    checked_onnx(job.given)
+    model = onnx.load(str(job.given))  # its weights may lie in files of any name
+    weights = sum(len(tensor.raw_data) for tensor in model.graph.initializer)
+    onnx.save_model(
+        model,
+        str(job.path),
+        save_as_external_data=weights > job.inline_limit,
+        location=f"{job.path.name}.data",
+    )
+    strip_onnx(job.path, _about(job))
+    return Written()
 
 
 def _about(job: Job) -> dict[str, str]:

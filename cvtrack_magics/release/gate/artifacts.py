@@ -15,6 +15,7 @@ from cvtrack_magics.release.facts import Candidate
 from cvtrack_magics.release.gate.rules import Found, Rule, compared, missing
 from cvtrack_magics.release.gate.wording import plain
 from cvtrack_magics.release.gate.yamltext import shallow_events
+from cvtrack_magics.release.weights import OTHER_WEIGHTS, is_of_another
 
 MEGABYTE = 1_000_000
 _YAML_LIMIT = 200_000
@@ -120,6 +121,8 @@ def _evidence(candidate: Candidate) -> Found:
         checks = () if proof is None else proof.checks
         if not checks:
             return missing(f"{plain(path)} has no checks that can be read")
+        if proof is not None and is_of_another(candidate.version, proof):
+            return missing(f"{plain(path)} {OTHER_WEIGHTS}")
         failed = sum(not check.ok for check in checks)
         if failed:
             return missing(f"in {plain(path)} {failed} of {len(checks)} checks did not pass")

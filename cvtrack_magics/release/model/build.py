@@ -162,6 +162,7 @@ def build(
             *found,
             *answers.doubts(description, predicted),
         ),
+        called_with=samples.of(slice(None)),
     )
 
 

@@ -46,6 +46,8 @@ class Built:
         The score below which a box is no answer; 0 where all are given.
     notes : tuple of str
         What the user should know, a sentence each.
+    called_with : tuple
+        The arguments of some samples, as the network itself is called.
     """
 
     folder: Path
@@ -63,6 +65,7 @@ class Built:
     max_abs: float
     floor: float = 0.0
     notes: tuple[str, ...] = field(default_factory=tuple)
+    called_with: tuple[Any, ...] = ()
 
     @property
     def takes(self) -> str:
