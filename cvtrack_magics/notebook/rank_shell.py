@@ -87,6 +87,9 @@ class RankShell:
             config.InteractiveShell.colors = colors
         shell = InteractiveShell.instance(config=config)
         shell._showtraceback = self._keep_traceback
+        for name in ("ps1", "ps2", "ps3"):  # libraries ask for it: nobody types here
+            if hasattr(sys, name):
+                delattr(sys, name)
         sys.path[:] = [str(one) for one in self._asked.get("path", sys.path)]
         shell.execution_count = int(self._asked.get("count", 1))
         return shell
@@ -123,10 +126,12 @@ class RankShell:
 
     def run(self) -> dict[str, Any]:
         """Execute the cells; return what the notebook is told of the end."""
-        for source in self._asked.get("cells", ()):
-            failed = self._execute(str(source))
-            if failed is not None:
-                return failed
+        with redirect_stdout(io.StringIO()):  # the notebook has shown it
+            for source in self._asked.get("cells", ()):
+                failed = self._execute(str(source))
+                if failed is not None:
+                    failed["shown"] = [*failed["shown"], "(in a cell that this one depends on)"]
+                    return failed
         self._begin()
         before = {name: (value, _text(value)) for name, value in self.shell.user_ns.items()}
         try:
@@ -140,7 +145,8 @@ class RankShell:
     def _execute(self, source: str) -> dict[str, Any] | None:
         if self.config.offer_names:
             self.names.mentioned(source)
-        result = self.shell.run_cell(source, store_history=False)
+        is_seen = self._rank == 0 and self.member.is_recording
+        result = self.shell.run_cell(source, store_history=False, silent=not is_seen)
         error = result.error_before_exec or result.error_in_exec
         return None if error is None else failure_of(error, self._shown)
 

@@ -78,6 +78,8 @@ class RunMagic(Magic):
         strict = bool(typed.values.pop("strict", False))
         count = typed.values.pop("ranks", 0)
         spec = runs.spec_of(**self._filled_in(typed), until="%mlend" if cell is None else "")
+        if count and typed.values.get("resume"):
+            raise usage_error("%%mlrun: --resume goes on in one process; leave out --ranks.")
         if verify and count:
             raise usage_error("%%mlrun: --verify runs the cell here; leave out --ranks.")
         if cell is None and (verify or strict or count):

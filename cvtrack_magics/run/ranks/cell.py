@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from cvtrack_magics.run.scope import RunScope
 
 SHOWN = 5  # names on the card
-STEP, NAMES = "last_step", "names"
+NAMES = "names"
 
 
 class RanksOfCell:
@@ -97,7 +97,7 @@ class RanksOfCell:
 
     def _take_records(self, rank: int, sent: Sequence[Any]) -> None:
         del rank
-        self._tell(self._run.add(_safe(unpacked(sent))))
+        self._run.notices += self._run.add(_safe(unpacked(sent)))
 
     def _take_implied(self, rank: int, sent: Sequence[Any]) -> None:
         del rank
@@ -118,10 +118,6 @@ class RanksOfCell:
         self._namespace.update(plain)
         if plain or left:
             self._run.notices.append(_said_of(list(plain), left))
-
-    def _tell(self, lines: Sequence[str]) -> None:
-        for line in lines:
-            self._run.session.host.say(line)
 
     @property
     def _run(self) -> RunScope:

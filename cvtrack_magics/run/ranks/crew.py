@@ -111,7 +111,7 @@ class Crew:
             except KeyboardInterrupt:
                 self._interrupt()
                 until = monotonic() + GRACE
-                self._wait(lambda: self._is_over or self._all_ended or monotonic() > until)
+                self._wait(lambda: self._is_done or monotonic() > until)
                 raise
             code = self._launcher.wait() if self._launcher is not None else 0
             self._judge(code)
@@ -137,6 +137,11 @@ class Crew:
     @property
     def _is_over(self) -> bool:
         return self._launcher is None or self._launcher.poll() is not None
+
+    @property
+    def _is_done(self) -> bool:
+        """Whether no code of the ranks is there to be waited for."""
+        return self._is_over or not self._ranks or self._all_ended
 
     @property
     def _all_ended(self) -> bool:

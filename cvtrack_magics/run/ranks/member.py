@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from cvtrack_magics.delivery.channel import Channel
-from cvtrack_magics.records import Record
+from cvtrack_magics.records import Notice, Record
 from cvtrack_magics.run.control import Control
 from cvtrack_magics.run.ranks.wire import Wire, packed
 from cvtrack_magics.run.session import Session
@@ -129,6 +129,14 @@ class RankPlace(Worker):
     """Where ``log()`` of rank 0 goes: numbers into the run's folder, the rest to the notebook."""
 
     member: Member
+
+    def tell(self, key: str, line: str) -> bool:
+        """Let the run's card say a line, once for a key."""
+        is_new = key not in self._said
+        if is_new:
+            self._said.add(key)
+            self.member.send_records([Notice(line)])
+        return is_new
 
     def step_of(self, given: int | None) -> int:
         """Return a step as given, or that of the loop."""
