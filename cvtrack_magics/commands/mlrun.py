@@ -16,6 +16,7 @@ from cvtrack_magics.delivery import lanes
 from cvtrack_magics.errors import CvtrackError, UsageProblem
 from cvtrack_magics.records import Record, RunSummary
 from cvtrack_magics.run.current import get_session
+from cvtrack_magics.run.host import ScriptHost
 from cvtrack_magics.run.opening import open_run
 from cvtrack_magics.run.outcome import outcome_of
 from cvtrack_magics.run.ranks.identity import is_other_rank
@@ -225,7 +226,8 @@ def _opened(name: str, **said: Any) -> RunScope | Unopened:
     """Open a run as it was asked for; what fails in us keeps no code from running."""
     try:
         spec = spec_of(name, **said)
-        return leave_to_rank_0(name) if is_other_rank() else open_run(spec)
+        is_left = is_other_rank() and isinstance(get_session().host, ScriptHost)
+        return leave_to_rank_0(name) if is_left else open_run(spec)
     except CvtrackError:
         raise
     except Exception as error:
