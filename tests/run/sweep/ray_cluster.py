@@ -15,6 +15,7 @@ import psutil
 from tests.conftest import free_port
 
 UP = 120.0  # seconds that a node may take to be there
+TRIES = 4
 
 
 class TwoNodes:
@@ -43,10 +44,19 @@ class TwoNodes:
         self.second = _raylet(self._second)
 
     def _start(self, name: str, *words: str) -> subprocess.Popen[bytes]:
+        for left in reversed(range(TRIES)):
+            try:
+                return self._started(name, *words)
+            except RuntimeError:  # Ray gives a node 30 s, and a busy machine takes longer
+                if not left:
+                    raise
+        raise AssertionError
+
+    def _started(self, name: str, *words: str) -> subprocess.Popen[bytes]:
         ray = Path(sys.executable).with_name("ray")
         command = [str(ray)] if ray.exists() else [sys.executable, "-m", "ray.scripts.scripts"]
         shared = ["--node-ip-address=127.0.0.1", "--num-cpus=1", "--disable-usage-stats", "--block"]
-        log = (self._folder / f"{name}.log").open("ab")
+        log = (self._folder / f"{name}.log").open("wb")
         process = subprocess.Popen(
             [*command, "start", *words, *shared, "--object-store-memory=100000000"],
             stdout=log,
@@ -58,6 +68,7 @@ class TwoNodes:
         until = time.monotonic() + UP
         while not _raylet(process) or b"runtime started" not in self._said(name):
             if process.poll() is not None or time.monotonic() > until:
+                self._end(process)
                 raise RuntimeError(self._said(name).decode()[-3000:])
             time.sleep(0.2)
         return process

@@ -5,6 +5,7 @@ from __future__ import annotations
 import _thread
 import os
 import signal
+import socket
 import threading
 import time
 from collections import Counter
@@ -81,6 +82,7 @@ def test_a_trial_in_another_process_is_as_one_in_this(
         assert run.data.tags["mlflow.parentRunId"] == parent.info.run_id
         assert run.data.params["width"] == "8"
         assert run.data.tags["colour"] == "red"
+        assert run.data.tags["cvtrack.worker"] == socket.gethostname()
         assert run.data.params["global_seed"] == str(1 + int(name[2:]))
         assert run.data.metrics["resources/peak_memory_mb"] > 0
     assert found["s-1"].data.tags["error.message"] == "no good"

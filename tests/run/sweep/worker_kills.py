@@ -129,6 +129,7 @@ def main() -> int:
 
 
 def _played(faults: list[str], places: list[str], rounds: int) -> int:
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # nodes are ended, too
     root = Path(tempfile.mkdtemp(prefix="cvtrack-worker-kills-"))
     print(f"files are in {root}", flush=True)
     mlflow.MlflowClient(tracking_uri=f"sqlite:///{root}/mlflow.db").search_experiments()

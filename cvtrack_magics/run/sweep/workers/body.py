@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import socket
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -17,8 +18,7 @@ from cvtrack_magics.config import CvTrack
 from cvtrack_magics.delivery.series import Series
 from cvtrack_magics.errors import StoreUnavailable, UsageProblem
 from cvtrack_magics.journal.fact_lines import to_json
-from cvtrack_magics.records import Artifact, Call, End, Metric, Notice, Outcome, Record
-from cvtrack_magics.redact import kind_and_line
+from cvtrack_magics.records import Artifact, Call, End, Metric, Notice, Outcome, Record, Tag
 from cvtrack_magics.run import current
 from cvtrack_magics.run.checkpoint.files import CheckpointFolder, Kept
 from cvtrack_magics.run.context import RESOURCES
@@ -170,7 +170,7 @@ class Played:
             own_end(records, end)
             self._records([one for one in records if _is_of_the_worker(one)])
 
-        self._records(scope.recorded)
+        self._records([*scope.recorded, Tag("cvtrack.worker", socket.gethostname())])
         scope.kept.add, scope.kept.end = add, end  # type: ignore[method-assign]
         scope.channel.refresh = self._points
 
@@ -227,5 +227,4 @@ def _end_by(error: BaseException) -> dict[str, Any]:
         "status": "failed",
         "kind": kind_of(error),
         "why": str(error)[:2000],
-        "line": kind_and_line(error),
     }

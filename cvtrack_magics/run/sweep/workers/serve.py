@@ -49,7 +49,7 @@ def serve(inbox: Mailbox, link: Link, scratch: Path) -> None:
         elif message.kind == "play" and body is not None:
             try:
                 bodies.Played(message.data, checkpoint, link).run(body)
-            except Exception as error:  # of ours: the trial is told, and the next one is run
-                line = f"it could not be recorded ({kind_and_line(error)})"
-                link.tell("end", status="failed", kind="RuntimeError", why=line, line=line)
+            except Exception as error:  # of ours, and the run of this process may still be open
+                why = f"it could not be recorded ({kind_and_line(error)})"
+                link.tell("end", status="failed", kind="RuntimeError", why=why, is_last=True)
             checkpoint = None

@@ -89,7 +89,7 @@ class Served:
                     raise Stopped
                 for message in self._worker.take(WAIT):
                     if message.kind == "end":
-                        ended = True
+                        ended = not message.data.get("is_last")
                         if message.data["status"] == "finished":  # its files are with the run
                             folder.clear()
                         return _came(message.data, pruned)
