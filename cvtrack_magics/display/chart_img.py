@@ -23,9 +23,9 @@ _STYLE = (
     "<style>@media not print{"
     + ",".join(f"{page} .cvtrack-chart" for page in _DARK)
     + "{filter:invert(1) hue-rotate(180deg);mix-blend-mode:screen}"
-    # VS Code's outputs have no ground of their own: nothing would show through but black
-    + ",".join(f"{page} :has(> .cvtrack-chart)" for page in _DARK if "vscode" in page)
-    + "{background:var(--vscode-editor-background)}}</style>"
+    # outputs have no ground of their own: nothing would show through but black
+    + ",".join(f"{page} :has(> .cvtrack-chart)" for page in _DARK)
+    + "{background:var(--vscode-editor-background,var(--jp-layout-color0))}}</style>"
 )
 
 

@@ -90,3 +90,6 @@ def test_a_drawing_turns_with_a_dark_page() -> None:
     found = charts_html({"Trials": importance_svg({"lr": 1.0})}, "100%")
     assert 'class="cvtrack-chart"' in found
     assert "data:image/svg+xml;base64," in found
+    # an output of JupyterLab has no ground of its own, and the drawing would stand on black
+    ground = found.partition(":has(> .cvtrack-chart)")[2].partition("}")[0]
+    assert "var(--jp-layout-color0)" in ground
