@@ -22,7 +22,7 @@ All of them are importable from ``cvtrack_magics``::
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from cvtrack_magics.text import visible
@@ -206,3 +206,20 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     """
     near = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
     return f" Did you mean {near[0]!r}?" if near else ""
+
+
+def chain_of(error: BaseException | None, *, causes_only: bool = False) -> Iterator[BaseException]:
+    """Yield an error and what it came of; one that comes of itself has an end, too.
+
+    Parameters
+    ----------
+    error : BaseException or None
+        The last one.
+    causes_only : bool
+        Follow only what ``raise … from`` says.
+    """
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        yield error
+        error = error.__cause__ or (None if causes_only else error.__context__)

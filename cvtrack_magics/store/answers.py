@@ -18,7 +18,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from cvtrack_magics import forks
-from cvtrack_magics.errors import StoreUnavailable
+from cvtrack_magics.errors import StoreUnavailable, chain_of
 from cvtrack_magics.store import credentials
 from cvtrack_magics.text import json_of
 
@@ -79,11 +79,8 @@ def problem() -> StoreUnavailable | None:
 
 def seconds_to_wait(error: BaseException | None) -> float:
     """Return how long a server asked to be left alone, in seconds; 0 when it did not."""
-    while error is not None:
-        if isinstance(error, AskedToWait):
-            return error.seconds
-        error = error.__cause__ or error.__context__
-    return 0.0
+    asked = (one.seconds for one in chain_of(error) if isinstance(one, AskedToWait))
+    return next(asked, 0.0)
 
 
 def watched(request: Callable[..., Any], is_ours: Callable[[], bool]) -> Callable[..., Any]:

@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from cvtrack_magics.artifacts.export import Port
-from cvtrack_magics.errors import CvtrackError
+from cvtrack_magics.errors import CvtrackError, chain_of
 from cvtrack_magics.redact import kind_and_line
 from cvtrack_magics.release.export.bisect import differing_layer
 from cvtrack_magics.release.export.captured_output import Chatter, clean
@@ -277,6 +277,4 @@ def _near(check: Check) -> bool:
 
 
 def _root(error: BaseException) -> BaseException:
-    while error.__cause__ is not None:
-        error = error.__cause__
-    return error
+    return [*chain_of(error, causes_only=True)][-1]

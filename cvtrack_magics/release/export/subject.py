@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from cvtrack_magics.errors import CvtrackError, UsageProblem
+from cvtrack_magics.errors import CvtrackError, UsageProblem, chain_of
 from cvtrack_magics.redact import kind_and_line
 from cvtrack_magics.release.export.inputs import Inputs
 from cvtrack_magics.release.export.pytree import leaves_of, port_names
@@ -72,8 +72,8 @@ class Subject:
     def culprit(self, error: BaseException | None) -> str:
         """Return the innermost module that was running when an error was raised, or ``""``."""
         seen: list[Any] = []
-        while error is not None:
-            trace = error.__traceback__
+        for one in chain_of(error):
+            trace = one.__traceback__
             while trace is not None:
                 holder = trace.tb_frame.f_locals.get("self")
                 if id(holder) in self.names:
@@ -81,7 +81,6 @@ class Subject:
                 trace = trace.tb_next
             if seen:
                 return self.named(seen[-1])
-            error = error.__cause__ or error.__context__
         return ""
 
 
