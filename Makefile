@@ -6,7 +6,7 @@ CHROMIUM_PACKAGES ?= chromium
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo lab test test-fast notebooks refresh lint format bench docs faults kills sweep-kills rank-kills ray guests hosts chromium postgres clean
+.PHONY: help demo lab test test-fast notebooks refresh lint format bench docs faults kills sweep-kills rank-kills ray served guests hosts chromium postgres clean
 
 help:  ## say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -82,6 +82,9 @@ $(VENV)/.guests: $(VENV)/.dev
 
 guests: $(VENV)/.guests  ## run other libraries' training cells with and without us, and write docs/guests.md
 	$(BIN)/python -m tests.guests
+
+served: $(VENV)/.dev  ## serve 24 networks of five tasks elsewhere, and compare with what was measured
+	$(BIN)/python -W ignore -m benchmarks.served
 
 hosts: $(VENV)/.dev  ## try a notebook in every host that needs no browser, and write the table of docs/hosts.md
 	$(PYTHON) -m venv .hosts/old && .hosts/old/bin/python -m pip install --quiet --editable . 'ipython==7.34.*' ipykernel==6.17.1 ipywidgets==7.7.1
