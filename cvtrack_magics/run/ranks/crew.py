@@ -155,7 +155,7 @@ class Crew:
                 self._is_asked_to_stop = False
                 raise KeyboardInterrupt
         until = monotonic() + LEFT
-        while (self._outputs or not self._all_ended) and self._ranks and monotonic() < until:
+        while (self._outputs or not self._all_ended) and monotonic() < until:
             if not self._hear(0.05):
                 break
 
