@@ -107,7 +107,7 @@ def script() -> Iterator[None]:
 @pytest.fixture
 def kernel(store: str, tmp_path: Path) -> Iterator[Kernel]:
     """A real Python kernel with the extension loaded."""
-    with Kernel(tmp_path) as running:
+    with Kernel(tmp_path, warm=True) as running:
         running.run("%load_ext cvtrack_magics").check()
         yield running
 

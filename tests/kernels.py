@@ -6,12 +6,29 @@ import os
 import queue
 import re
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
+
+
+@contextmanager
+def _forked() -> Iterator[None]:
+    """Let Jupyter's client fork the kernels that it starts."""
+    from jupyter_client.provisioning import local_provisioner
+
+    from tests import warm
+
+    plainly = local_provisioner.launch_kernel
+    local_provisioner.launch_kernel = warm.Kernel
+    try:
+        yield
+    finally:
+        local_provisioner.launch_kernel = plainly
 
 
 @dataclass
@@ -56,16 +73,20 @@ class Ran:
 
 
 class Kernel:
-    """A python3 kernel in a folder."""
+    """A python3 kernel in a folder.
 
-    def __init__(self, folder: Path, **environment: str) -> None:
+    ``warm`` says that it is a fork of an interpreter that has imported MLflow and this package.
+    """
+
+    def __init__(self, folder: Path, *, warm: bool = False, **environment: str) -> None:
         from jupyter_client.manager import KernelManager
 
         self.manager = KernelManager(kernel_name="python3")
-        self.manager.start_kernel(
-            cwd=str(folder),
-            env={**os.environ, "JPY_SESSION_NAME": str(folder / "test.ipynb"), **environment},
-        )
+        with _forked() if warm else nullcontext():
+            self.manager.start_kernel(
+                cwd=str(folder),
+                env={**os.environ, "JPY_SESSION_NAME": str(folder / "test.ipynb"), **environment},
+            )
         self.client = self.manager.blocking_client()
         self.client.start_channels()
         self.client.wait_for_ready(timeout=60)

@@ -34,6 +34,7 @@ PRELOADED = (
     "mlflow.store.artifact.local_artifact_repo",
     "mlflow.data",
     "git",
+    "ipykernel.kernelapp",
 )
 MOST = 1 << 20  # bytes of a request
 
@@ -47,6 +48,8 @@ class Script:
         What would follow ``python``: a file, ``-c`` and code or ``-m`` and a module; then its own.
     cwd, env
         As of :class:`subprocess.Popen`.
+    heard : bool
+        Whether somebody reads what it says.
     """
 
     def __init__(
@@ -54,13 +57,15 @@ class Script:
         words: Sequence[str],
         cwd: str | os.PathLike[str] | None = None,
         env: Mapping[str, str] | None = None,
+        *,
+        heard: bool = True,
     ) -> None:
         self.args = [sys.executable, *words]
         self.returncode: int | None = None
         self._said = {"out": b"", "err": b""}
         self._ends, theirs = socket.socketpair()
-        (out, out_end), (err, err_end) = os.pipe(), os.pipe()
-        self._pipes = {"out": out, "err": err}
+        (out, out_end), (err, err_end) = (_pipe(heard), _pipe(heard))
+        self._pipes = {"out": out, "err": err} if heard else {}
         request = {
             "words": list(words),
             "cwd": str(cwd or Path.cwd()),
@@ -106,6 +111,17 @@ class Script:
             self._ends.close()
         return self.returncode
 
+    def poll(self) -> int | None:
+        """Return its code where it has ended."""
+        if self.returncode is None and select.select([self._ends], [], [], 0)[0]:
+            self.wait()
+        return self.returncode
+
+    def send_signal(self, number: int) -> None:
+        """Send it a signal, and nobody else."""
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
     def kill(self, number: int = signal.SIGKILL) -> None:
         """Send it a signal, and what it started and left in its group."""
         with suppress(ProcessLookupError):
@@ -130,6 +146,20 @@ def run(
     if check and script.wait():
         raise AssertionError(f"{script.args} ended with {script.returncode}:\n{out}\n{err}")
     return subprocess.CompletedProcess(script.args, script.wait(), out, err)
+
+
+class Kernel(Script):
+    """A Jupyter kernel, as :func:`jupyter_client.launcher.launch_kernel` would start it."""
+
+    stdin = stdout = stderr = None
+
+    def __init__(self, command: Sequence[str], **options: Any) -> None:
+        words = [word for word in command[1:] if not word.startswith("-X")]
+        super().__init__(words, options.get("cwd"), options.get("env"), heard=False)
+
+
+def _pipe(heard: bool) -> tuple[int, int]:
+    return os.pipe() if heard else (-1, os.open(os.devnull, os.O_WRONLY))
 
 
 def _left(until: float | None, words: Sequence[str]) -> float | None:
@@ -183,7 +213,10 @@ def serve(control: socket.socket) -> tuple[dict[str, Any], list[int]] | None:
             if not pid:
                 signal.set_wakeup_fd(-1)
                 signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-                for one in (wake_read, wake_write, control.detach(), fds[0]):
+                os.setsid()  # before anybody knows of it: a signal to its group is no one else's
+                with socket.socket(fileno=fds[0]) as ends:
+                    ends.send(json.dumps(os.getpid()).encode())
+                for one in (wake_read, wake_write, control.detach()):
                     os.close(one)
                 for ends in tell.values():
                     ends.close()
@@ -191,7 +224,6 @@ def serve(control: socket.socket) -> tuple[dict[str, Any], list[int]] | None:
             for one in fds[1:]:
                 os.close(one)
             tell[pid] = socket.socket(fileno=fds[0])
-            tell[pid].send(json.dumps(pid).encode())
 
 
 def _reap(tell: dict[int, socket.socket]) -> None:
@@ -206,12 +238,13 @@ def _reap(tell: dict[int, socket.socket]) -> None:
 
 def become(request: dict[str, Any], out: int, err: int) -> None:
     """Turn the fork into the process that was asked for."""
-    os.setsid()
     for source, target in ((out, 1), (err, 2)):
         os.dup2(source, target)
         os.close(source)
     os.environ.clear()
     os.environ.update(request["env"])
+    if "ipykernel_launcher" in request["words"]:
+        os.environ["JPY_PARENT_PID"] = str(os.getppid())  # with which it ends
     os.chdir(request["cwd"])
     time.tzset()
     random.seed()
