@@ -9,6 +9,7 @@ this, nor what reads its input.
 
 from __future__ import annotations
 
+import ctypes
 import functools
 import importlib
 import json
@@ -27,6 +28,8 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+
+from tests.faults.zygote import DIES_WITH_PARENT, preload
 
 ROOT = Path(__file__).parents[1]
 PRELOADED = (
@@ -213,6 +216,8 @@ def serve(control: socket.socket) -> tuple[dict[str, Any], list[int]] | None:
             if not pid:
                 signal.set_wakeup_fd(-1)
                 signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+                if sys.platform == "linux":
+                    ctypes.CDLL(None).prctl(DIES_WITH_PARENT, signal.SIGKILL)
                 os.setsid()  # before anybody knows of it: a signal to its group is no one else's
                 with socket.socket(fileno=fds[0]) as ends:
                     ends.send(json.dumps(os.getpid()).encode())
@@ -272,12 +277,10 @@ def perform(words: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
-    from tests.faults import zygote
-
     _own = sys.modules["__main__"]  # whose names are still needed when another takes its place
     for _name in PRELOADED:
         importlib.import_module(_name)
-    zygote.preload()
+    preload()
     _wanted = serve(socket.socket(fileno=int(sys.argv[1])))
     if _wanted is not None:
         become(_wanted[0], *_wanted[1])
