@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import tempfile
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
+PACKAGES = re.compile(r"[\w./-]*/site-packages/")  # where a warning's library is installed
 sys.path.insert(0, str(HERE))
 
 
@@ -35,7 +37,8 @@ def main(names: list[str]) -> None:
             print(source.name, flush=True)
             text = execute(source, work).read_text(encoding="utf-8")
             # A folder that is gone by now means nothing to a reader.
-            source.write_text(text.replace(f"{work}{os.sep}", "./"), encoding="utf-8")
+            text = PACKAGES.sub("", text.replace(f"{work}{os.sep}", "./"))
+            source.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

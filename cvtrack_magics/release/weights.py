@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from typing import Any
 
 from cvtrack_magics.artifacts.export import Evidence
@@ -16,6 +17,7 @@ OTHER_WEIGHTS = "is of another network: its weights are not the version's"
 def weights_digest(model: Any) -> str:
     """Return the SHA-256 of a network's parameters and buffers, by name; ``""`` where it has none.
 
+    ``""`` too where they are no plain numbers in memory: quantised, sparse, or on no device.
     What says that an export, or a version, is of this network and no other: it holds for the
     same numbers on any device, inside ``torch.compile`` and parallel wrappers.
 
@@ -27,8 +29,15 @@ def weights_digest(model: Any) -> str:
     state = getattr(unwrapped(model), "state_dict", None)
     if not callable(state):
         return ""
+    try:
+        return _digest_of(state())
+    except (NotImplementedError, RuntimeError, TypeError):
+        return ""  # quantised, sparse or on no device: its numbers cannot be read as bytes
+
+
+def _digest_of(state: Mapping[str, Any]) -> str:
     digest, any_there = hashlib.sha256(), False
-    for name, value in sorted(state().items()):
+    for name, value in sorted(state.items()):
         if not hasattr(value, "detach"):  # what get_extra_state() says is not always numbers
             continue
         import torch

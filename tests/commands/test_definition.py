@@ -34,7 +34,7 @@ IN_PYTHON_ONLY = {
 ON_A_LINE_ONLY = {
     "mlenv": {"packages"},
     "mlparams": {"show"},
-    "mlrun": {"strict", "verify"},
+    "mlrun": {"ranks", "strict", "verify"},
     "mlsweep": {"continue", "fresh"},
     "mltags": {"clear"},
 }

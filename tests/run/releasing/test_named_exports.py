@@ -99,3 +99,17 @@ def test_the_digest_is_of_the_network_whatever_is_around_it() -> None:
     assert weights_digest(torch.compile(net, backend="eager")) == digest
     assert weights_digest(net.double()) != digest
     assert weights_digest(torch.nn.ReLU()) == ""
+
+
+def test_weights_that_are_no_plain_numbers_have_no_digest() -> None:
+    class Held(torch.nn.Module):
+        def __init__(self, value: torch.Tensor) -> None:
+            super().__init__()
+            self.register_buffer("held", value)
+
+    plain = torch.eye(3)
+    quantised = torch.quantize_per_tensor(plain, 0.1, 0, torch.qint8)
+    for value in (quantised, plain.to_sparse(), plain.to("meta")):
+        assert weights_digest(Held(value)) == ""
+    for value in (plain.bool(), plain.bfloat16(), plain.to(torch.complex64), torch.tensor(3)):
+        assert len(weights_digest(Held(value))) == 64
