@@ -108,7 +108,7 @@ class Script:
         """Wait for its end; return its code, negative after a signal."""
         if self.returncode is None:
             until = None if timeout is None else time.monotonic() + max(timeout, 0.01)
-            while not select.select([self._ends], [], [], _left(until, self.args))[0]:
+            while not _can_be_read(self._ends, _left(until, self.args)):
                 pass
             self.returncode = int(json.loads(self._ends.recv(100)))
             self._ends.close()
@@ -116,7 +116,7 @@ class Script:
 
     def poll(self) -> int | None:
         """Return its code where it has ended."""
-        if self.returncode is None and select.select([self._ends], [], [], 0)[0]:
+        if self.returncode is None and _can_be_read(self._ends, 0):
             self.wait()
         return self.returncode
 
@@ -163,6 +163,13 @@ class Kernel(Script):
 
 def _pipe(heard: bool) -> tuple[int, int]:
     return os.pipe() if heard else (-1, os.open(os.devnull, os.O_WRONLY))
+
+
+def _can_be_read(end: socket.socket, patience: float | None) -> bool:
+    """Wait until something can be read; :func:`select.select` knows no descriptor above 1023."""
+    with selectors.DefaultSelector() as waiting:
+        waiting.register(end, selectors.EVENT_READ)
+        return bool(waiting.select(patience))
 
 
 def _left(until: float | None, words: Sequence[str]) -> float | None:

@@ -17,6 +17,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from cvtrack_magics import forks
+
 PR_SET_PDEATHSIG = 1
 TICK = 0.2  # seconds between two looks at how far the loops are
 GRACE = 3.0  # seconds that an interrupted rank waits for the others
@@ -88,8 +90,8 @@ class Rank:
         self._rank = rank
         self._folder = folder
         self._asked: Mapping[str, Any] = {}
-        self._is_asked = threading.Event()
-        self._may_go = threading.Event()
+        self._is_asked = forks.event()
+        self._may_go = forks.event()
         self._member: Any = None
         self._was_interrupted = False
 

@@ -16,6 +16,7 @@ from typing import Any
 from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
 
+from cvtrack_magics import forks
 from cvtrack_magics.commands.table import commands
 from cvtrack_magics.config import CvTrack
 from cvtrack_magics.notebook.cells import CELL_MAGIC, without_first_line
@@ -67,7 +68,7 @@ class RankShell:
         self._rank = rank
         self._asked = asked
         self._shown: list[str] = []
-        self._is_over = threading.Event()
+        self._is_over = forks.event()
         self.shell = self._made()
         self.config = CvTrack(parent=self.shell, **dict(asked.get("config", {})))
         self.shell.configurables.append(self.config)

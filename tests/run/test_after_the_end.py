@@ -147,16 +147,18 @@ def pools_end() -> Iterator[None]:
 @contextmanager
 def no_store() -> Iterator[None]:
     """Let the store be away: nothing can be opened at its address."""
-    before = sqlite3.connect
+    from sqlalchemy.pool import Pool  # Python's own functions are put back at a run's end
 
-    def away(*args: Any, **kwargs: Any) -> Any:
+    before = Pool.connect
+
+    def away(pool: Any) -> Any:
         raise sqlite3.OperationalError("unable to open database file")
 
-    sqlite3.connect = away  # type: ignore[assignment]
+    Pool.connect = away  # type: ignore[method-assign]
     try:
         yield
     finally:
-        sqlite3.connect = before
+        Pool.connect = before  # type: ignore[method-assign]
 
 
 def settled(name: str) -> list[tuple[int, float]]:
