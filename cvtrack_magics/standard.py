@@ -11,9 +11,10 @@ import builtins
 import functools
 import operator
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import Any, ParamSpec, TypeVar
+from weakref import WeakSet
 
 from cvtrack_magics import forks
 
@@ -42,6 +43,12 @@ what notebooks change for good reason: asyncio's loops, the import of modules.""
 LEFT = ("excepthook", "input", "breakpoint", "showwarning")
 """What notebooks and libraries replace, and no closing depends on."""
 _GONE = object()
+
+
+class Stay:
+    """One who needs Python's own functions; gone with its frame where its end was cut off."""
+
+    __slots__ = ("__weakref__",)
 
 
 class _Known:
@@ -99,7 +106,7 @@ class _Standard:
     def __init__(self) -> None:
         self._lock = forks.rlock()
         self._known: dict[str, list[_Known]] = {}
-        self._inside = 0
+        self._stays: WeakSet[Stay] = WeakSet()
         self._changes: list[tuple[Any, str, Any, Any]] = []
 
     def remember(self) -> None:
@@ -114,22 +121,33 @@ class _Standard:
                 ]
                 self._known[name] = [_Known(module), *[_Known(one) for one in classes]]
 
-    def enter(self) -> None:
+    def enter(self, stays: Iterable[Stay]) -> None:
+        """Put back what was replaced, until all who stay have left."""
         with self._lock:
-            self._inside += 1
-            if self._inside == 1:
-                known = [one for found in [*self._known.values()] for one in found]
-                self._changes = [change for one in known for change in one.put_back()]
+            for one in stays:
+                self._stays.add(one)
+            known = [one for found in [*self._known.values()] for one in found]
+            self._changes += [change for one in known for change in one.put_back()]
 
-    def leave(self) -> None:
+    def leave(self, stay: Stay) -> None:
         with self._lock:
-            self._inside -= 1
-            if self._inside:
-                return
-            changes, self._changes = self._changes, []
-            for owner, name, ours, users in changes:
-                if vars(owner).get(name, _GONE) is ours:  # else somebody has set it meanwhile
-                    _set(owner, name, users)
+            self._stays.discard(stay)
+            if not self._stays:
+                self._give_back()
+
+    def leave_all(self) -> list[Stay]:
+        """Let the user's own be there although some stay; return these."""
+        with self._lock:
+            stays = [*self._stays]
+            self._stays.clear()
+            self._give_back()
+        return stays
+
+    def _give_back(self) -> None:
+        changes, self._changes = self._changes, []
+        for owner, name, ours, users in changes:
+            if vars(owner).get(name, _GONE) is ours:  # else somebody has set it meanwhile
+                _set(owner, name, users)
 
 
 _HEAP = 1 << 9  # a class that Python code has made, of CPython's Py_TPFLAGS_HEAPTYPE
@@ -144,8 +162,11 @@ _builtins_then = _builtins_now(vars(builtins))
 class AsAtLoad:
     """Puts back what was replaced of Python's own functions, within a ``with`` block."""
 
+    def __init__(self) -> None:
+        self._stay = Stay()
+
     def __enter__(self) -> None:
-        _standard.enter()
+        _standard.enter([self._stay])
 
     def __exit__(
         self,
@@ -153,7 +174,7 @@ class AsAtLoad:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        _standard.leave()
+        _standard.leave(self._stay)
 
 
 def remember() -> None:
@@ -164,7 +185,8 @@ def remember() -> None:
 def are_builtins_replaced() -> bool:
     """Whether something stands in a built-in function's place, in two microseconds."""
     try:
-        return bool(_builtins_now(vars(builtins)) != _builtins_then)
+        # not by ==, which the user's own may answer
+        return not all(map(operator.is_, _builtins_now(vars(builtins)), _builtins_then))
     except KeyError:  # one was taken away; what else is raised arrives from outside
         return True
 
@@ -173,7 +195,7 @@ class AsTheUserHasIt:
     """Gives a part of what runs as at load back to the user's code, with what it replaced."""
 
     def __enter__(self) -> None:
-        _standard.leave()
+        self._stays = _standard.leave_all()
 
     def __exit__(
         self,
@@ -181,7 +203,7 @@ class AsTheUserHasIt:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        _standard.enter()
+        _standard.enter(self._stays)
 
 
 def as_at_load(function: Callable[P, R]) -> Callable[P, R]:
@@ -189,10 +211,7 @@ def as_at_load(function: Callable[P, R]) -> Callable[P, R]:
 
     @functools.wraps(function)
     def with_them(*args: P.args, **kwargs: P.kwargs) -> R:
-        _standard.enter()
-        try:
+        with AsAtLoad():
             return function(*args, **kwargs)
-        finally:
-            _standard.leave()
 
     return with_them

@@ -17,7 +17,7 @@ OTHER_WEIGHTS = "is of another network: its weights are not the version's"
 def weights_digest(model: Any) -> str:
     """Return the SHA-256 of a network's parameters and buffers, by name; ``""`` where it has none.
 
-    ``""`` too where they are no plain numbers in memory: quantised, sparse, or on no device.
+    ``""`` too where they are no plain numbers in memory: sparse, or on no device.
     What says that an export, or a version, is of this network and no other: it holds for the
     same numbers on any device, inside ``torch.compile`` and parallel wrappers.
 
@@ -32,7 +32,7 @@ def weights_digest(model: Any) -> str:
     try:
         return _digest_of(state())
     except (NotImplementedError, RuntimeError, TypeError):
-        return ""  # quantised, sparse or on no device: its numbers cannot be read as bytes
+        return ""  # sparse, or on no device: its numbers cannot be read as bytes
 
 
 def _digest_of(state: Mapping[str, Any]) -> str:

@@ -147,18 +147,18 @@ def pools_end() -> Iterator[None]:
 @contextmanager
 def no_store() -> Iterator[None]:
     """Let the store be away: nothing can be opened at its address."""
-    from sqlalchemy.pool import Pool  # Python's own functions are put back at a run's end
+    from sqlalchemy.engine.default import DefaultDialect
 
-    before = Pool.connect
+    before = DefaultDialect.connect  # sqlite3's own is put back at a run's end
 
-    def away(pool: Any) -> Any:
+    def away(*args: Any, **kwargs: Any) -> Any:
         raise sqlite3.OperationalError("unable to open database file")
 
-    Pool.connect = away  # type: ignore[method-assign]
+    DefaultDialect.connect = away  # type: ignore[method-assign]
     try:
         yield
     finally:
-        Pool.connect = before  # type: ignore[method-assign]
+        DefaultDialect.connect = before  # type: ignore[method-assign]
 
 
 def settled(name: str) -> list[tuple[int, float]]:

@@ -23,6 +23,7 @@ import pytest
 
 from cvtrack_magics import log, mlrun, standard
 from tests.conftest import Shell
+from tests.interruptions import raises_at
 from tests.store_views import points, runs_of
 
 RAISE = (
@@ -166,6 +167,23 @@ def test_one_that_is_closed_beside_another_keeps_them() -> None:
         with standard.AsAtLoad():
             with standard.AsAtLoad():
                 pass
+            assert not left.is_there()
+        assert left.is_there()
+    finally:
+        left.take_back()
+
+
+def test_what_arrives_meanwhile_spoils_no_later_closing() -> None:
+    def closing() -> None:
+        with standard.AsAtLoad():
+            pass
+
+    for place in range(0, 200, 3):
+        raises_at(place, closing, RuntimeError)
+    left = Left(builtins, "len", broken)
+    left.put()
+    try:
+        with standard.AsAtLoad():
             assert not left.is_there()
         assert left.is_there()
     finally:

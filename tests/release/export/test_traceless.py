@@ -49,7 +49,7 @@ def test_no_exporter_leaves_where_it_ran(
 ) -> None:
     monkeypatch.setattr(
         "cvtrack_magics.release.export.verified.writers",
-        lambda asked: {exporter: writers(asked)[exporter]},
+        lambda asked, given: {exporter: writers(asked, given)[exporter]},
     )
     found = export(Scaled(), IMAGES, tmp_path, format=format)
     content = _contents(found.path)
