@@ -14,6 +14,7 @@ from multiprocessing.pool import ThreadPool
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
+from unittest import mock
 
 import pytest
 
@@ -147,18 +148,15 @@ def pools_end() -> Iterator[None]:
 @contextmanager
 def no_store() -> Iterator[None]:
     """Let the store be away: nothing can be opened at its address."""
-    from sqlalchemy.engine.default import DefaultDialect
-
-    before = DefaultDialect.connect  # sqlite3's own is put back at a run's end
+    from cvtrack_magics.store import probe  # sqlite3's own function is put back at a run's end
 
     def away(*args: Any, **kwargs: Any) -> Any:
         raise sqlite3.OperationalError("unable to open database file")
 
-    DefaultDialect.connect = away  # type: ignore[method-assign]
-    try:
+    with mock.patch.object(probe, "sqlite3", mock.Mock(wraps=sqlite3, connect=away)) as theirs:
+        theirs.DatabaseError = sqlite3.DatabaseError
+        theirs.OperationalError = sqlite3.OperationalError
         yield
-    finally:
-        DefaultDialect.connect = before  # type: ignore[method-assign]
 
 
 def settled(name: str) -> list[tuple[int, float]]:
