@@ -132,7 +132,7 @@ def mleval(
 
     made = predictions_of(predictions, task)
     made = made if about is None else made.with_about(about)
-    parts_of(made, by)  # says what cannot be parted before all is measured
+    asked_for = parts_of(made, by)  # says what cannot be parted before all is measured
     found = measure(
         made, threshold=threshold, iou=iou, resamples=resamples, level=level, cluster=cluster
     )
@@ -147,7 +147,7 @@ def mleval(
     parts: tuple[Slice, ...] = ()
     if by:
         asked = {"iou": iou, "resamples": resamples, "level": level, "cluster": cluster}
-        kept = sliced(measure_slices(made, by, found, **asked), found, prefix, digest, by)
+        kept = sliced(measure_slices(made, asked_for, found, **asked), found, prefix, digest, by)
         parts, files = kept.slices, [*files, kept.artifact]
         values |= kept.metrics
     files += evidence_tags(session.masking().records(files))

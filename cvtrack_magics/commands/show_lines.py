@@ -7,6 +7,7 @@ from html import escape
 from typing import Any
 
 from cvtrack_magics.console import ours
+from cvtrack_magics.display.text import aligned
 from cvtrack_magics.text import visible
 
 
@@ -31,14 +32,7 @@ class Table:
         self.title = visible(title)
 
     def __repr__(self) -> str:
-        widths = [
-            max(len(row[column]) for row in [self.header, *self.rows])
-            for column in range(len(self.header))
-        ]
-        lines = [
-            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-            for row in [self.header, *self.rows]
-        ]
+        lines = aligned([self.header, *self.rows])
         return "\n".join([self.title, *lines] if self.title else lines)
 
     def _repr_html_(self) -> str:

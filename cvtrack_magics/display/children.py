@@ -9,7 +9,15 @@ from html import escape
 
 from cvtrack_magics.display import theme
 from cvtrack_magics.display.groups import direction_of, role_of
-from cvtrack_magics.display.text import duration, html_text, number, numbers, plain, shorten
+from cvtrack_magics.display.text import (
+    aligned,
+    duration,
+    html_text,
+    number,
+    numbers,
+    plain,
+    shorten,
+)
 from cvtrack_magics.records import RunSummary
 
 SIGNS = {"FINISHED": "✓", "FAILED": "✗", "KILLED": "■", "RUNNING": "●"}
@@ -106,11 +114,7 @@ def children_text(children: Sequence[RunSummary], digits: int = 4) -> list[str]:
         sign = SIGNS[child.status]
         took = f"in {duration(child.duration)}"
         table.append([f"{sign} {shorten(child.name, 32)}", *marked, took])
-    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-    lines = [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in table
-    ]
+    lines = aligned(table)
     hidden = len(children) - _ROWS
     return lines + [f"and {hidden} more child runs"] * (hidden > 0)
 

@@ -12,7 +12,7 @@ from cvtrack_magics.display import theme
 from cvtrack_magics.display.chart_img import charts_html
 from cvtrack_magics.display.groups import direction_of
 from cvtrack_magics.display.slices_table import slices_html, slices_text
-from cvtrack_magics.display.text import html_text, number, numbers, plain, shorten
+from cvtrack_magics.display.text import aligned, html_text, number, numbers, plain, shorten
 from cvtrack_magics.vision.evaluation import Evaluation
 
 CLASSES = 12
@@ -94,11 +94,7 @@ class Report:
         if classes:
             head = ["class", *columns]
             cells = [[shorten(row[0], 32), *row[1:]] for row in classes]
-            widths = [max(len(row[at]) for row in [head, *cells]) for at in range(len(head))]
-            lines += [
-                "  " + "  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip()
-                for row in [head, *cells]
-            ]
+            lines += [f"  {line}" for line in aligned([head, *cells])]
         if more:
             lines.append(f"  and {more} more classes")
         falls = direction_of(self.evaluation.headline) == "min"

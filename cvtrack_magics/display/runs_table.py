@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from cvtrack_magics.display.children import PREFERRED, SIGNS, best_of
 from cvtrack_magics.display.groups import direction_of, role_of
-from cvtrack_magics.display.text import duration, number, numbers, plain, shorten
+from cvtrack_magics.display.text import aligned, duration, number, numbers, plain, shorten
 from cvtrack_magics.records import Status
 
 PARAMS, METRICS = 6, 6  # columns of each, where not all are asked for
@@ -287,11 +287,7 @@ class RunsTable:
             table.append(marked)
         lines = [f"{plain(self.title)} · {plain(self.place)}"]
         if len(table) > 1:
-            widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-            lines += [
-                "  " + "  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip()
-                for row in table
-            ]
+            lines += [f"  {line}" for line in aligned(table)]
         if any(column.best_rows for column in columns):
             lines.append("  * the best of its column")
         return "\n".join([*lines, *(f"  {plain(note)}" for note in self.said)])

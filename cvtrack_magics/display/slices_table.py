@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from cvtrack_magics.artifacts.slices import Slice
 from cvtrack_magics.display import theme
-from cvtrack_magics.display.text import html_text, numbers, plain, shorten
+from cvtrack_magics.display.text import aligned, html_text, numbers, plain, shorten
 
 ROWS = 12
 """Parts of a column that are shown; all are recorded."""
@@ -98,11 +98,7 @@ def slices_text(slices: Sequence[Slice], headline: str, digits: int, *, falls: b
     for column, parts in _columns(slices).items():
         head, rows, more = _table(column, parts, headline, digits, falls=falls)
         cells = [[plain(shorten(cell, 32)) for cell in row] for row in (head, *rows)]
-        widths = [max(len(row[at]) for row in cells) for at in range(len(head))]
-        lines += [
-            "  " + "  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip()
-            for row in cells
-        ]
+        lines += [f"  {line}" for line in aligned(cells)]
         lines += [f"  and {more} more"] if more else []
     return lines
 

@@ -179,6 +179,22 @@ def html_text(text: str) -> str:
     return escape(plain(text), quote=True)
 
 
+def aligned(rows: Iterable[Sequence[str]]) -> list[str]:
+    """Return the rows of a table as lines, their columns below each other.
+
+    Examples
+    --------
+    >>> aligned([("class", "AP"), ("a", "0.5")])
+    ['class  AP', 'a      0.5']
+    """
+    table = list(rows)
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    return [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in table
+    ]
+
+
 def shorten(text: str, width: int) -> str:
     """Cut the middle out of a text that is too long: its end often tells it apart."""
     text = plain(text)

@@ -89,7 +89,7 @@ def parts_of(predictions: Predictions, by: Sequence[str]) -> list[Part]:
 
 def measure_slices(
     predictions: Predictions,
-    by: Sequence[str],
+    parts: Sequence[Part],
     whole: Evaluation,
     *,
     iou: float = 0.5,
@@ -102,8 +102,10 @@ def measure_slices(
 
     Parameters
     ----------
-    predictions, by
-        As for :func:`parts_of`.
+    predictions : Predictions
+        N samples.
+    parts : sequence of Part
+        Of :func:`parts_of`.
     whole : Evaluation
         Of all samples.
     iou, resamples, level, seed, cluster
@@ -117,7 +119,7 @@ def measure_slices(
     if cluster is not None:
         keys = dict(zip(predictions.ids, keys_of(predictions.ids, cluster), strict=True))
     options = Options(threshold, iou, resamples, level, seed, keys, others=False)
-    return [_measured(predictions, part, options) for part in parts_of(predictions, by)]
+    return [_measured(predictions, part, options) for part in parts]
 
 
 def _measured(predictions: Predictions, part: Part, options: Options) -> SliceFound:

@@ -114,7 +114,7 @@ def test_sizes_of_objects_are_those_of_pycocotools(seed: int) -> None:
     predictions = detected(seed, 15)
     whole = measure(predictions, resamples=0)
     expected = by_pycocotools(predictions)
-    for one in measure_slices(predictions, ["size"], whole, resamples=0):
+    for one in measure_slices(predictions, parts_of(predictions, ["size"]), whole, resamples=0):
         assert one.evaluation is not None
         value = one.evaluation.metrics["mAP50"]
         assert value == pytest.approx(expected[one.part.value], abs=1e-12, nan_ok=True)
@@ -126,7 +126,9 @@ def test_a_size_counts_its_own_objects_only() -> None:
     sides = truth.xyxy[:, 2:] - truth.xyxy[:, :2]
     area = sides.prod(axis=1)
     counted = ~truth.crowd if truth.crowd is not None else np.ones(len(area), bool)
-    for one in measure_slices(predictions, ["size"], measure(predictions, resamples=0)):
+    for one in measure_slices(
+        predictions, parts_of(predictions, ["size"]), measure(predictions, resamples=0)
+    ):
         low, high = SIZES[one.part.value]
         inside = (area >= low) & (area <= high) & counted
         assert one.evaluation is not None
@@ -139,7 +141,7 @@ def test_a_part_is_measured_as_if_it_were_alone(task: str) -> None:
     predictions = example(task, 6, seed=3).with_about(camera=["u", "v", "v"] * 2)
     whole = measure(predictions, resamples=50)
     threshold = whole.metrics.get("best_threshold")
-    found = measure_slices(predictions, ["camera"], whole, resamples=50)
+    found = measure_slices(predictions, parts_of(predictions, ["camera"]), whole, resamples=50)
     assert [one.part.value for one in found] == ["u", "v"]
     for one, rows in zip(found, ([0, 3], [1, 2, 4, 5]), strict=True):
         alone = measure(predictions[rows], resamples=50, threshold=threshold)
@@ -198,7 +200,9 @@ def test_a_part_of_unknown_truth_is_said_and_the_others_are_measured() -> None:
     predictions = Predictions.classification(
         None, [0, 1, -1, -1], probabilities=scores, about={"camera": ["u", "u", "v", "v"]}
     )
-    first, second = measure_slices(predictions, ["camera"], measure(predictions))
+    first, second = measure_slices(
+        predictions, parts_of(predictions, ["camera"]), measure(predictions)
+    )
     assert first.evaluation is not None
     assert second.evaluation is None
     assert "No sample has a known truth" in second.why
@@ -209,7 +213,7 @@ def test_clusters_stay_together_in_a_part() -> None:
     keys = [at // 4 for at in range(24)]
     whole = measure(predictions, cluster=keys)
     for given in (keys, dict(zip(predictions.ids, keys, strict=True))):
-        found = measure_slices(predictions, ["camera"], whole, cluster=given)
+        found = measure_slices(predictions, parts_of(predictions, ["camera"]), whole, cluster=given)
         for one in found:
             assert one.evaluation is not None
             assert len(np.unique(one.evaluation.samples["cluster"])) == 6
@@ -222,7 +226,9 @@ def test_samples_of_a_part_are_chosen_by_its_name() -> None:
     assert set(zip(found.about["camera"], found.about["night"], strict=True)) == {("v", True)}
     assert len(found) == 5
     small = only_where(predictions, ["size=small"])
-    measured = measure_slices(predictions, ["size"], measure(predictions, resamples=0))[0]
+    measured = measure_slices(
+        predictions, parts_of(predictions, ["size"]), measure(predictions, resamples=0)
+    )[0]
     assert measured.evaluation is not None
     assert len(small) == witnesses(measured.evaluation, measured.part.area)
 

@@ -19,7 +19,7 @@ from cvtrack_magics.release.facts import Point
 from cvtrack_magics.release.gate import Row, judge, parse_rule
 from cvtrack_magics.tasks.evaluate import measure
 from cvtrack_magics.tasks.predictions import Predictions
-from cvtrack_magics.tasks.slices import measure_slices
+from cvtrack_magics.tasks.slices import measure_slices, parts_of
 from tests.release.gate.make import START, candidate
 from tests.tasks.test_slices import detected
 
@@ -44,7 +44,7 @@ def files_of(predictions: Predictions, by: str = "camera", **options: Any) -> di
     """Return the files of an evaluation with parts, as ``%mleval`` records them."""
     whole = measure(predictions, **options)
     digest = data_digest(predictions)
-    found = measure_slices(predictions, [by], whole, **options)
+    found = measure_slices(predictions, parts_of(predictions, [by]), whole, **options)
     kept = sliced(found, whole, "val", digest, [by])
     files = [*records_of(whole, predictions, {}, "val", digest), kept.artifact]
     return {file.path: str(file.content) for file in files}
@@ -54,7 +54,7 @@ def judged_run(predictions: Predictions, name: str = "one", **options: Any) -> A
     """Return a run with an evaluation by camera, read back from its files."""
     files = files_of(predictions, **options)
     whole = measure(predictions, **options)
-    found = measure_slices(predictions, ["camera"], whole, **options)
+    found = measure_slices(predictions, parts_of(predictions, ["camera"]), whole, **options)
     kept = sliced(found, whole, "val", data_digest(predictions), ["camera"])
     return candidate(
         name,
