@@ -14,6 +14,7 @@ from typing import Any
 from cvtrack_magics.commands.mcp_text import Inert, compact
 from cvtrack_magics.commands.mcp_tools import Refused
 from cvtrack_magics.errors import UsageProblem
+from cvtrack_magics.programs import Program
 from cvtrack_magics.run.current import get_session
 
 MOST = 4
@@ -69,7 +70,7 @@ class Jobs:
         handle = uuid.uuid4().hex[:12]
         output = self._folder / handle
         with output.open("wb") as out:
-            process = subprocess.Popen(
+            process = Program(
                 [sys.executable, "-m", "cvtrack_magics", "exec", str(self._files[file]), *words],
                 stdin=subprocess.DEVNULL,
                 stdout=out,

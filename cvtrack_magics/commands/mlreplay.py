@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from cvtrack_magics import programs
 from cvtrack_magics.artifacts.paths import REQUIREMENTS
 from cvtrack_magics.commands.candidate_loader import candidate_from
 from cvtrack_magics.commands.definition import Arg, command
@@ -276,13 +277,8 @@ def _run(folder: Path, store: str, experiment: str, python: Path) -> str:
     command = [str(python), "-m", "cvtrack_magics", "exec", str(folder / files.NOTEBOOK)]
     output = folder / "output.txt"
     with output.open("wb") as file:  # no pipe: a process that the cells leave behind would hold it
-        ran = subprocess.run(
-            command,
-            env={**environment, **own},
-            stdin=subprocess.DEVNULL,
-            stdout=file,
-            stderr=subprocess.STDOUT,
-            check=False,
+        ran = programs.run(
+            command, env={**environment, **own}, stdout=file, stderr=subprocess.STDOUT
         )
     said = output.read_bytes().decode("utf-8", "replace").strip()
     return said[-_SAID:] if ran.returncode else ""

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from cvtrack_magics import programs
 from cvtrack_magics.errors import CvtrackError, UsageProblem
 from cvtrack_magics.redact import redact
 from cvtrack_magics.text import visible
@@ -63,9 +64,7 @@ def environment_in(folder: Path, requirements: str, python_version: str = "") ->
     clean = own_variables(os.environ)
     with (folder / OUTPUT).open("wb") as output:
         for command in _commands(place, python, folder / REQUIREMENTS, python_version):
-            ran = subprocess.run(
-                command, env=clean, stdout=output, stderr=subprocess.STDOUT, check=False
-            )
+            ran = programs.run(command, env=clean, stdout=output, stderr=subprocess.STDOUT)
             if ran.returncode:
                 raise _failed(folder / OUTPUT)
     mark.write_text(digest, encoding="utf-8")

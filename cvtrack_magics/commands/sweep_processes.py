@@ -14,6 +14,7 @@ from typing import Any
 
 from cvtrack_magics.commands.json_answer import document
 from cvtrack_magics.errors import CvtrackError, UsageProblem
+from cvtrack_magics.programs import Program
 from cvtrack_magics.redact import redact
 from cvtrack_magics.run.current import get_session
 
@@ -121,9 +122,7 @@ def run_beside(
     """
     command = [sys.executable, "-m", "cvtrack_magics", "exec", file, *words]
     more = [["--swept", str(note)] for note in notes] or [[]] * jobs
-    running = [
-        subprocess.Popen([*command, *some], env=_seeing(at, gpus)) for at, some in enumerate(more)
-    ]
+    running = [Program([*command, *some], env=_seeing(at, gpus)) for at, some in enumerate(more)]
     try:
         return max(_code(one.wait()) for one in running)
     except BaseException:  # an interrupt from the terminal has come to them, too

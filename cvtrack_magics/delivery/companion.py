@@ -14,6 +14,7 @@ from pathlib import Path
 from cvtrack_magics import forks
 from cvtrack_magics.delivery import watcher
 from cvtrack_magics.plainjson import dumps
+from cvtrack_magics.programs import Program
 from cvtrack_magics.threads import started
 
 TRIES = 2  # it may end between a look and a word
@@ -79,7 +80,7 @@ def _start() -> subprocess.Popen[bytes]:
 
     Who interrupts the kernel, or ends its group, does not end it.
     """
-    return subprocess.Popen(
+    return Program(
         [sys.executable, "-I", "-S", str(Path(watcher.__file__))],
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,

@@ -26,6 +26,7 @@ from cvtrack_magics.delivery.attempts import Tried
 from cvtrack_magics.delivery.outbox import Delivery
 from cvtrack_magics.journal.folder import Sent
 from cvtrack_magics.plainjson import dumps, loads
+from cvtrack_magics.programs import Program
 from cvtrack_magics.store import credentials
 from cvtrack_magics.system import os, time
 from cvtrack_magics.threads import started
@@ -306,7 +307,7 @@ def _start(environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
         "import sys; sys.path[:1] = []; sys.path.append(sys.argv.pop()); "
         "from cvtrack_magics.delivery.sending import main; main()"
     )
-    return subprocess.Popen(
+    return Program(
         [sys.executable, "-c", code, root],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

@@ -15,6 +15,7 @@ from typing import Any
 from cvtrack_magics.console import say
 from cvtrack_magics.errors import CvtrackError, UsageProblem
 from cvtrack_magics.notebook.parameters import FIRST_LINE
+from cvtrack_magics.programs import Program
 from cvtrack_magics.redact import kind_and_line
 
 EXTENSION = "cvtrack_magics"
@@ -136,18 +137,16 @@ def execute_apart(file: str, parameters: Sequence[str]) -> int:
     What it prints comes through this process's streams, wherever a notebook shows those.
     """
     said = [word for one in parameters for word in ("-p", one)]
-    running = subprocess.Popen(
+    running = Program(
         [sys.executable, "-m", EXTENSION, "exec", file, *said],
         env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
     )
     with running:
         for line in running.stdout or ():
-            say(line.rstrip("\n"))
+            say(line.decode("utf-8", "replace").rstrip("\r\n"))
     return running.returncode if running.returncode >= 0 else 128 - running.returncode
 
 

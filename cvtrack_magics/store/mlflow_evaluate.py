@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from cvtrack_magics import programs
 from cvtrack_magics.errors import CvtrackError, UsageProblem
 from cvtrack_magics.redact import in_one_line, redact
 from cvtrack_magics.store.client import mlflow, quietly
@@ -97,18 +97,16 @@ def evaluate_labels(truth: Any, predicted: Any, prefix: str, run: OpenRun) -> di
         "prefix": prefix,
         "run_id": run.run_id,
     }
-    ran = subprocess.run(
+    ran = programs.run(
         [sys.executable, "-m", "cvtrack_magics.store.mlflow_evaluate"],
-        input=json.dumps(wanted),
-        capture_output=True,
-        text=True,
-        check=False,
+        given=json.dumps(wanted).encode(),
         timeout=TIMEOUT,
         env={**os.environ, "MLFLOW_TRACKING_URI": run.uri},
     )
-    said = ran.stdout.rpartition(_ANSWER)[2].strip()
+    out, err = (text.decode("utf-8", "replace") for text in (ran.stdout, ran.stderr))
+    said = out.rpartition(_ANSWER)[2].strip()
     if ran.returncode or not said:
-        last = (ran.stderr.strip() or "it gave no reason").rsplit("\n", 1)[-1]
+        last = (err.strip() or "it gave no reason").rsplit("\n", 1)[-1]
         hint = "It takes MLflow 2.8 or newer." if "TypeError" in last else ""
         raise CvtrackError(f"MLflow's evaluation failed: {redact(last)[:300]}", hint)
     return {

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cvtrack_magics.errors import StoreUnavailable
+from cvtrack_magics.programs import Program
 from cvtrack_magics.redact import redact
 from cvtrack_magics.store import page_process
 
@@ -68,7 +69,7 @@ def serve(uri: str, registry: str, base: str, *, elsewhere: bool) -> Served:
     prefix = f"{base.rstrip('/')}/proxy/absolute/{port}" if base else ""
     log = Path(tempfile.mkdtemp(prefix="cvtrack-page-"), "mlflow.log")
     with log.open("wb") as file:
-        process = subprocess.Popen(
+        process = Program(
             _command(port, prefix),
             cwd=log.parent,  # the server imports from where it stands: a notebook has files there
             env=_environment(uri, registry, elsewhere=elsewhere),

@@ -20,6 +20,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from cvtrack_magics.programs import Program
 from cvtrack_magics.redact import redact
 
 TIMEOUT = 8.0
@@ -110,7 +111,7 @@ class Git:
             words.write(given)
             words.seek(0)
             try:
-                process = subprocess.Popen(
+                process = Program(
                     [program, "--no-pager", f"--work-tree={self.root}", *settings, *arguments],
                     cwd=self.root,
                     env=environment,

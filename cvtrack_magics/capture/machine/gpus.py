@@ -9,6 +9,7 @@ import subprocess
 import sys
 from typing import Any, NamedTuple, TypeVar
 
+from cvtrack_magics import programs
 from cvtrack_magics.capture.code.loaded import loaded
 
 
@@ -108,17 +109,12 @@ def _from_smi(visible: str | None) -> tuple[Gpu, ...] | None:
         return None
     query = "--query-gpu=uuid,name,memory.total,driver_version"
     try:
-        done = subprocess.run(
-            [program, query, "--format=csv,noheader,nounits"],
-            capture_output=True,
-            text=True,
-            timeout=3,
-            check=True,
-        )
+        done = programs.run([program, query, "--format=csv,noheader,nounits"], timeout=3)
+        done.check_returncode()
     except (OSError, subprocess.SubprocessError):
         return None
     devices = []
-    for line in done.stdout.splitlines():
+    for line in done.stdout.decode("utf-8", "replace").splitlines():
         cells = [cell.strip() for cell in line.split(",")]
         if len(cells) == 4:
             size = int(cells[2]) * 2**20 if cells[2].isdigit() else 0

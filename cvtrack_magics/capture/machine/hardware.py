@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from cvtrack_magics import forks, programs
 from cvtrack_magics.capture.machine.gpus import gpus
 from cvtrack_magics.capture.machine.meter import ResourceMeter, ResourceUse
 
@@ -100,17 +101,13 @@ def cpu_model() -> str:
             pass
     if sys.platform == "darwin":
         try:
-            done = subprocess.run(
-                ["/usr/sbin/sysctl", "-n", "machdep.cpu.brand_string"],
-                capture_output=True,
-                text=True,
-                timeout=2,
-                check=True,
-            )
-            return done.stdout.strip()
+            done = programs.run(["/usr/sbin/sysctl", "-n", "machdep.cpu.brand_string"], timeout=2)
+            done.check_returncode()
+            return done.stdout.decode("utf-8", "replace").strip()
         except (OSError, subprocess.SubprocessError):
             pass
-    return platform.processor() or platform.machine() or "unknown"
+    with forks.waiting_for_this():  # it may ask a program
+        return platform.processor() or platform.machine() or "unknown"
 
 
 def usable_cores() -> float:

@@ -19,6 +19,7 @@ from typing import IO, Any
 
 import psutil
 
+from cvtrack_magics.programs import Program
 from cvtrack_magics.run.ranks.failure import Failure, death_of, error_of, no_start
 from cvtrack_magics.run.ranks.launcher import end_groups
 from cvtrack_magics.run.ranks.member import Board
@@ -124,7 +125,7 @@ class Crew:
         self._selector.register(self._listener, selectors.EVENT_READ)
         Board.make(self._folder / BOARD, self._plan.count)
         with (self._folder / ERRORS).open("wb") as errors:
-            self._launcher = subprocess.Popen(
+            self._launcher = Program(
                 [sys.executable, "-m", LAUNCHER, str(self._folder), str(self._plan.count)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,

@@ -10,6 +10,7 @@ import tempfile
 from contextlib import suppress
 from typing import IO, Any
 
+from cvtrack_magics.programs import Program
 from cvtrack_magics.run.sweep.workers.frames import read_frame, write_frame
 from cvtrack_magics.run.sweep.workers.messages import Mailbox, Message, WorkerGone
 from cvtrack_magics.run.sweep.workers.serve import without_credentials
@@ -38,7 +39,7 @@ class ProcessWorker:
     def _start(self) -> None:
         self._inbox, self._is_ready = Mailbox(), False
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 (closed where the process is)
-        self._process = subprocess.Popen(
+        self._process = Program(
             _COMMAND,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
