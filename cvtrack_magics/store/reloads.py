@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from importlib.machinery import ModuleSpec
+from itertools import dropwhile
 from types import ModuleType
 from typing import Any
 
@@ -37,12 +38,16 @@ class Reloads:
         with suppress(ValueError):
             sys.meta_path.remove(self)
 
+    def _by_the_next(self, *asked: Any) -> Iterator[ModuleSpec | None]:
+        """Ask those that stand behind this one: another of its kind before it has asked it."""
+        behind = dropwhile(lambda one: one is not self, [*sys.meta_path])
+        return (one.find_spec(*asked) for one in behind if one is not self)
+
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
         """Find the module as the others do, and be told of its execution."""
         if name != self._name:
             return None
-        rest = (one.find_spec(name, path, target) for one in [*sys.meta_path] if one is not self)
-        spec = next((found for found in rest if found is not None), None)
+        spec = next((found for found in self._by_the_next(name, path, target) if found), None)
         loader: Any = None if spec is None else spec.loader
         plain = getattr(loader, "exec_module", None)
         if plain is not None:

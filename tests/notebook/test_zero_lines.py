@@ -87,7 +87,8 @@ def test_code_that_logs_after_a_long_while_is_waited_for(
     )
     shell.run(f"%%mlrun a\nimport time\nprint('epoch 1 loss 7.5')\ntime.sleep(0.8)\n{WAYS[way]}")
     found = runs_of(store)["a"].data.metrics
-    assert [name for name in found if not name.startswith("resources/")] == ["loss"]
+    of_the_machine = ("resources/", "system/")  # the second where the machine is slow
+    assert [name for name in found if not name.startswith(of_the_machine)] == ["loss"]
 
 
 def test_code_that_takes_logarithms_shows_at_once_what_it_prints(

@@ -54,9 +54,15 @@ with mlrun("r") as run:
     held, go_on = threading.Event(), threading.Event()
     every = [getattr(lock, "_cond", lock) for lock in forks._forks.locks]
     def hold():
-        for lock in every:
-            if not lock.acquire(timeout=20):
-                print("not to be had:", lock)
+        # a thread of ours may hold one and want another: all or none are taken
+        until = time.monotonic() + 60
+        while refused := [lock for lock in every if not lock.acquire(blocking=False)]:
+            for lock in every:
+                if lock not in refused:
+                    lock.release()
+            if time.monotonic() > until:
+                return print("not to be had:", refused)
+            time.sleep(0.001)
         held.set()
         go_on.wait()
         for lock in every:

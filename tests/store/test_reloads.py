@@ -10,6 +10,7 @@ import mlflow
 import pytest
 
 from cvtrack_magics import mlrun
+from cvtrack_magics.store.reloads import Reloads
 from tests.store_views import points, runs_of
 
 FLUENT, CLIENT = "mlflow.tracking.fluent", "mlflow.tracking.client"
@@ -87,3 +88,23 @@ def test_mlflow_is_as_it_was_afterwards(store: str, script: None) -> None:
     with mlflow.start_run() as run:
         mlflow.log_metric("a", 1.0)
     assert mlflow.last_active_run().info.run_id == run.info.run_id
+
+
+@pytest.mark.parametrize("first_gone", ["a", "b"])
+def test_two_who_look_at_one_module_are_both_told(first_gone: str) -> None:
+    told: list[str] = []
+    looking = {
+        who: Reloads(CLIENT, lambda _: None, lambda module, who=who: told.append(who))
+        for who in "ab"
+    }
+    for one in looking.values():
+        one.begin()
+    try:
+        importlib.reload(sys.modules[CLIENT])
+        assert sorted(told) == ["a", "b"]
+        looking.pop(first_gone).end()
+        importlib.reload(sys.modules[CLIENT])
+        assert told[2:] == [*looking]
+    finally:
+        for one in looking.values():
+            one.end()
