@@ -1,15 +1,19 @@
-"""Programs that this process starts, whatever its other threads do meanwhile.
+"""Programs that this process starts, of whose pipes no forked child has a part.
 
-While a program is being started, the ends of its pipes are open here. A child that another thread
-forks just then holds them as long as it lives, and who reads until the program closes its end
-would wait for the child. So a fork waits until a program stands.
+A pipe is at its end when the last one who holds it lets it go. A child that is forked while a
+program is being started would hold the program's ends, and who reads to the end here would wait
+for the child: so a fork waits until the program stands. A child that is forked later would hold
+ours, and a program that ends with its input would go on: so a child lets them go.
 """
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import IO, TYPE_CHECKING, Any
+from weakref import WeakSet
 
 from cvtrack_magics import forks
 
@@ -25,6 +29,27 @@ class Program(Popen):
     def __init__(self, command: Sequence[str], **options: Any) -> None:
         with forks.waiting_for_this():
             super().__init__(command, **options)
+            _standing.add(self)
+
+
+_standing: WeakSet[Program] = WeakSet()
+
+
+def _let_go() -> None:
+    """Let the pipes go in a child; what stands in a buffer of theirs goes nowhere."""
+    pipes = [pipe for one in list(_standing) for pipe in (one.stdin, one.stdout, one.stderr)]
+    nowhere = os.open(os.devnull, os.O_RDWR) if pipes else -1
+    for pipe in pipes:
+        with suppress(OSError, ValueError):  # it is closed already
+            if pipe is not None:
+                os.dup2(nowhere, pipe.fileno(), inheritable=False)
+    if pipes:
+        os.close(nowhere)
+    _standing.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_let_go)
 
 
 def run(

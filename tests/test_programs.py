@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import sys
 from pathlib import Path
 
@@ -78,7 +79,7 @@ os.waitpid(pid, 0)
 """
 
 
-@pytest.mark.skipif(not hasattr(__import__("os"), "fork"), reason="nothing is forked there")
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="nothing is forked there")
 @pytest.mark.parametrize("starter", STARTERS)
 def test_no_child_keeps_what_a_thread_waits_for(
     starter: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -86,6 +87,38 @@ def test_no_child_keeps_what_a_thread_waits_for(
     monkeypatch.chdir(tmp_path)
     ran = run_script(SLOW.replace("STARTER", STARTERS[starter]), tmp_path)
     assert "it went on beside the child: True" in ran.stdout, ran.stdout + ran.stderr
+
+
+ENDS_WITH_ITS_INPUT = {
+    "a program": "programs.Program([sys.executable, '-c', 'input()'], stdin=subprocess.PIPE)",
+    "the process that sends": "sending_process._start(os.environ)",
+    "MLflow's page": """programs.Program(
+        [sys.executable, page_process.__file__, "sleep", "200"], stdin=subprocess.PIPE)""",
+}
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="nothing is forked there")
+@pytest.mark.parametrize("what", ENDS_WITH_ITS_INPUT)
+def test_what_ends_with_its_input_ends_beside_a_child(
+    what: str, store: str, tmp_path: Path
+) -> None:
+    code = f"""
+from cvtrack_magics import programs
+from cvtrack_magics.delivery import sending_process
+from cvtrack_magics.store import page_process
+program = {ENDS_WITH_ITS_INPUT[what]}
+pid = os.fork()
+if pid == 0:
+    time.sleep(120)
+    os._exit(0)
+program.stdin.close()
+program.wait(60)
+print("it ended beside the child")
+os.kill(pid, signal.SIGKILL)
+os.waitpid(pid, 0)
+"""
+    ran = run_script(code, tmp_path)
+    assert "it ended beside the child" in ran.stdout, ran.stdout + ran.stderr
 
 
 def test_a_run_says_what_a_program_said_and_how_it_ended() -> None:
