@@ -61,6 +61,27 @@ def watched(subject: Subject, leaves: Sequence[Any]) -> tuple[Sight, ...]:
     return tuple(seen)
 
 
+def narrowed(subject: Subject, leaves: Sequence[Any]) -> bool:
+    """Tell if an operator of a model in double precision makes fewer bits of double ones."""
+    import torch
+    from torch.utils._python_dispatch import TorchDispatchMode
+
+    seen: list[str] = []
+
+    class Mode(TorchDispatchMode):  # type: ignore[misc]
+        def __torch_dispatch__(
+            self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+        ) -> Any:
+            result = func(*args, **(kwargs or {}))
+            if torch.float64 in _floats((args, kwargs)) and _floats(result) - {torch.float64}:
+                seen.append(func.__name__)
+            return result
+
+    with Mode():
+        subject.outputs(leaves)
+    return bool(seen)
+
+
 def first_difference(subject: Subject, leaves: Sequence[Any]) -> str:
     """Return the innermost module that gave two values for the same inputs, or ``""``."""
     calls: list[list[tuple[Any, list[Any], list[Any]]]] = []
@@ -154,6 +175,15 @@ def _written(func: Any, args: Sequence[Any]) -> list[Any]:
 
 def _is_written(argument: Any) -> bool:
     return argument.alias_info is not None and bool(argument.alias_info.is_write)
+
+
+def _floats(value: Any) -> set[Any]:
+    """Return the floating types in the arguments or the result of an operator."""
+    import torch
+    from torch.utils._pytree import tree_leaves
+
+    found = (item for item in tree_leaves(value) if isinstance(item, torch.Tensor))
+    return {item.dtype for item in found if item.is_floating_point()}
 
 
 def _copied(value: Any) -> list[Any]:

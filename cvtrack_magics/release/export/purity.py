@@ -8,7 +8,7 @@ from typing import Any
 
 from cvtrack_magics.errors import CvtrackError, ImpureModel
 from cvtrack_magics.redact import kind_and_line
-from cvtrack_magics.release.export.compare import as_array, compared, tolerance_of
+from cvtrack_magics.release.export.compare import tolerance_of
 from cvtrack_magics.release.export.facts import Tolerance
 from cvtrack_magics.release.export.op_trace import (
     draws_from_python,
@@ -16,8 +16,8 @@ from cvtrack_magics.release.export.op_trace import (
     identical,
     watched,
 )
-from cvtrack_magics.release.export.subject import Subject, quantized
-from cvtrack_magics.release.export.test_inputs import drawn
+from cvtrack_magics.release.export.rows import mixed_rows
+from cvtrack_magics.release.export.subject import Subject
 
 _FIXED = "Export with a fixed batch: dynamic=()."
 _FAR = 1_000_000  # calls ahead, for a model that counts them
@@ -242,31 +242,14 @@ def _check_rows(
     subject: Subject, names: tuple[str, ...], tolerance: Tolerance, rng: Any, decides: str
 ) -> None:
     """Refuse a model that mixes the rows of a batch: it gives each row what it gives it alone."""
-    import numpy as np
-
-    rows = 3
-    if quantized(subject.model):  # the rows of a batch share one range of quantisation
-        tolerance = Tolerance(max(tolerance.rtol, 0.1), max(tolerance.atol, 0.1))
-    batch = drawn(subject.inputs, rng, batch=rows)
     try:
-        together = [as_array(item) for item in subject.outputs(batch)]
-        alone = [
-            [as_array(item) for item in subject.outputs(_row(subject, batch, row))]
-            for row in range(rows)
-        ]
+        failed = mixed_rows(subject, names, tolerance, rng)
     except Exception as error:
         raise ImpureModel(
             f"the batch is no dynamic size of the model: {kind_and_line(error)}.",
             _FIXED,
             subject.culprit(error),
         ) from error
-    single = [
-        parts[0] if parts[0].ndim == 0 else np.concatenate(parts)
-        for parts in zip(*alone, strict=True)
-        if all(part.shape[1:] == parts[0].shape[1:] for part in parts)
-    ]
-    checks = compared("rows of a batch alone", names, together, single, tolerance)
-    failed = [check for check in checks if not check.ok]
     if failed:
         raise ImpureModel(
             f"a row of output {failed[0].output!r} depends on the other rows of the batch.",
@@ -274,10 +257,3 @@ def _check_rows(
             decides,
             failed,
         )
-
-
-def _row(subject: Subject, batch: Sequence[Any], row: int) -> list[Any]:
-    return [
-        leaf[row : row + 1] if 0 in axes else leaf
-        for leaf, axes in zip(batch, subject.inputs.axes, strict=True)
-    ]
