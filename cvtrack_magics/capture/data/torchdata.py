@@ -13,6 +13,7 @@ from typing import Any
 from cvtrack_magics.capture.code.loaded import loaded
 from cvtrack_magics.capture.data.arrays import entries
 from cvtrack_magics.capture.data.batching import Batching, batching_of
+from cvtrack_magics.capture.data.class_names import classes_of
 from cvtrack_magics.capture.data.detached import detached
 from cvtrack_magics.capture.data.flows import is_stream, read_stream
 from cvtrack_magics.capture.data.manifest import Entry, manifest_digest, manifest_text
@@ -23,7 +24,6 @@ from cvtrack_magics.capture.data.samples import (
     Rows,
     Take,
     array_parts,
-    classes_of,
     one_by_one,
     rows_of,
     taken,

@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from cvtrack_magics.capture.data import arrow_tables, shapes, tables
+from cvtrack_magics.capture.data.class_names import classes_of
 from cvtrack_magics.capture.data.detached import detached
 from cvtrack_magics.capture.data.file_lists import read_list
 from cvtrack_magics.capture.data.folders import list_files
 from cvtrack_magics.capture.data.members import members_of
 from cvtrack_magics.capture.data.randomness import without_transforms
-from cvtrack_magics.capture.data.samples import array_parts, classes_of
+from cvtrack_magics.capture.data.samples import array_parts
 from cvtrack_magics.capture.data.torchdata import is_dataset
 from cvtrack_magics.capture.pictures.coco_file import coco_split
 from cvtrack_magics.capture.pictures.items import Picture, Split
