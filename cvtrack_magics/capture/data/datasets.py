@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import io
 import os
-import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -20,9 +19,6 @@ from cvtrack_magics.capture.data import (
     shapes,
     tables,
 )
-from cvtrack_magics.capture.data.file_lists import read_list
-from cvtrack_magics.capture.data.folders import identify_files, identify_folder
-from cvtrack_magics.capture.data.hashing import sha256_file
 from cvtrack_magics.capture.data.manifest import (
     Entry,
     ManifestDiff,
@@ -30,10 +26,8 @@ from cvtrack_magics.capture.data.manifest import (
     manifest_digest,
     manifest_text,
 )
-from cvtrack_magics.capture.data.missing import looked, near
-from cvtrack_magics.capture.data.reach import named_files
+from cvtrack_magics.capture.data.named_paths import identify_path, not_read
 from cvtrack_magics.capture.data.samples import with_files
-from cvtrack_magics.capture.data.split_files import identify_splits
 from cvtrack_magics.capture.data.torchdata import Identity, identify_dataset, is_dataset
 from cvtrack_magics.errors import NotIdentified, UsageProblem
 from cvtrack_magics.records import Artifact, Dataset, Notice, Param, Record, Tag
@@ -53,7 +47,6 @@ _PREFIXES = {
     "evaluation": "test",
     "eval": "test",
 }
-_URL = re.compile(r"^(?!file:)[A-Za-z][A-Za-z0-9+.\-]+://")
 
 
 def describe_data(
@@ -168,7 +161,7 @@ def _identify(
     value: object, cache: Path | None, progress: Callable[[int, int], None] | None
 ) -> tuple[Identity, str]:
     if isinstance(value, (str, os.PathLike)):
-        return _identify_path(os.fspath(value), cache, progress)
+        return identify_path(os.fspath(value), cache, progress)
     if isinstance(value, range):
         value = list(value)
     kind = f"{type(value).__module__}.{type(value).__name__}"
@@ -200,7 +193,7 @@ def _identify(
     if shapes.is_array(value) and shape:
         profile["samples"] = int(shape[0])
     schema = shapes.describe_shape(value)
-    notices = _not_read(table)
+    notices = not_read(table)
     return Identity(digest, text, schema, profile, notices), kind
 
 
@@ -220,7 +213,7 @@ def _identify_open(
         return _of_samples(kind, samples, header)
     path = handles.file_behind(value)
     if path:
-        return _identify_path(path, cache, progress)[0]
+        return identify_path(path, cache, progress)[0]
     if not isinstance(value, io.IOBase):
         return None
     content = arrays.content_of_file(value)
@@ -291,66 +284,3 @@ def _part(digest: str, name: str, found: Identity) -> scheme.Sample:
     return scheme.Sample(
         digest, scheme.label_text(name), size if isinstance(size, int) else 0, name
     )
-
-
-def _not_read(table: tables.Table | None) -> tuple[str, ...]:
-    """Say which columns look like names of files that are not here."""
-    columns = tables.unread_columns(table) if table is not None else []
-    return tuple(
-        f"{f'Column {name!r}' if name else 'The list'} looks like names of files, but none of "
-        "them is here: the names were hashed, not the files."
-        for name in columns
-    )
-
-
-def _identify_path(
-    text: str | bytes, cache: Path | None, progress: Callable[[int, int], None] | None
-) -> tuple[Identity, str]:
-    name = os.fsdecode(text)
-    if _URL.match(name):
-        raise UsageProblem(
-            f"{redact(name)!r} is not on this machine.",
-            "Download it, give the local path, and name the address with --source.",
-        )
-    path = Path(os.path.abspath(os.path.expanduser(name)))
-    if path.is_dir():
-        found = identify_folder(path, cache, progress)
-        profile: dict[str, object] = {"files": found.files, "bytes": found.size}
-        schema: dict[str, object] = {"kind": "folder", "suffixes": _suffixes(found.manifest)}
-        return Identity(found.digest, found.manifest, schema, profile, found.notices), str(path)
-    named = [] if path.exists() else named_files(name)
-    if named:  # shards in braces, or a pattern
-        return tables.identify_table(tables.Table({"": named}), cache, progress), name
-    if not path.exists():
-        raise UsageProblem(f"There is no file or folder {name!r}.{near(path)}", looked(path))
-    if not path.is_file():
-        raise UsageProblem(f"{name!r} is neither a file nor a folder.", "Give a regular file.")
-    table = tables.read_csv(path) or read_list(path) or arrow_tables.read_parquet(path)
-    if table is not None and tables.path_columns(table):
-        made = tables.identify_table(table, cache, progress)
-        own_digest = sha256_file(str(path)).sha256
-        return replace(made, profile={**made.profile, "table_sha256": own_digest}), str(path)
-    splits = identify_splits(path, cache, progress)
-    if splits is not None:
-        return splits, str(path)
-    # One file has a cache of its own, beside those of folders.
-    own = None if cache is None else cache / "files" / _short(str(path))
-    found = identify_files(str(path.parent), [path.name], own, progress)
-    digest = found.manifest[:64]
-    schema = {"kind": "file", "suffix": path.suffix}
-    said: dict[str, object] = {"files": 1, "bytes": found.size}
-    return Identity(digest, found.manifest, schema, said, _not_read(table)), str(path)
-
-
-def _short(text: str) -> str:
-    return manifest_digest(text.encode("utf-8", "surrogateescape").hex())[:16]
-
-
-def _suffixes(manifest: str) -> dict[str, int]:
-    counts: dict[str, int] = {}
-    for line in manifest.split("\n")[:-1]:
-        base = line.rpartition("\t")[2].rpartition("/")[2]
-        suffix = base[base.rfind(".") :].lower() if "." in base[1:] else ""
-        counts[suffix] = counts.get(suffix, 0) + 1
-    common = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    return dict(common[:20])
