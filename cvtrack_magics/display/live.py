@@ -3,35 +3,23 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import sys
 import threading
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from pathlib import Path
 from typing import Any
-
-import anywidget
-import traitlets
 
 from cvtrack_magics import forks
 from cvtrack_magics.delivery.series import Series
 from cvtrack_magics.display.annotations import NOTE, Mark, bars_json, baselines_json, marks_json
 from cvtrack_magics.display.busy_kernel import answer_while_busy
+from cvtrack_magics.display.plot_widget import PlotWidget
 from cvtrack_magics.display.progress import Bar
 from cvtrack_magics.display.protocol import REPLAY_POINTS, Allowance, Parts, points_message
 from cvtrack_magics.display.series_buffer import extend, overlap, restarts
 from cvtrack_magics.display.text import plain
 
-VIEW_MIME = "application/vnd.jupyter.widget-view+json"
-
 ACTIONS = ("stop", "pause", "mark")
 """What a front end may offer its reader; whoever can be paused can be resumed."""
-
-_BUNDLE = Path(__file__).parent / "static" / "plot.js"
-_NOT_BUILT = """export default { render({ el }) {
-  el.textContent = "The live plot was not built: pip install cvtrack_magics again.";
-} };"""
 
 # A page needs a moment to load the plot's code, and drops what reaches it before that. So
 # while a plot is young and small each message repeats the points before it.
@@ -42,28 +30,6 @@ _BARS_EVERY = 0.05  # seconds between two messages about progress
 _MARKS = 200  # the newest notes that are drawn
 
 _allowance = Allowance()
-
-
-class _PlotWidget(anywidget.AnyWidget):
-    _esm = _BUNDLE.read_text(encoding="utf-8") if _BUNDLE.exists() else _NOT_BUILT
-    title = traitlets.Unicode().tag(sync=True)
-    run = traitlets.Unicode().tag(sync=True)
-
-
-def needs_view() -> bool:
-    """Say whether this front end runs a widget's code only where a view of it is displayed.
-
-    JupyterLab and Notebook 7 run it as soon as the widget is opened, so that the plot can
-    put itself into plain HTML, which a notebook saved in the middle of a run still shows.
-    VS Code (which names the notebook in the user's namespace, and starts its own kernels
-    without a Jupyter session) and Colab wait for a view. It draws nothing itself where the
-    page has the run's place, and so takes nothing away where it cannot be loaded.
-    """
-    return (
-        "google.colab" in sys.modules
-        or "__vsc_ipynb_file__" in vars(sys.modules["__main__"])
-        or ("VSCODE_PID" in os.environ and "JPY_SESSION_NAME" not in os.environ)
-    )
 
 
 class LivePlot:
@@ -117,9 +83,9 @@ class LivePlot:
         self._lock = forks.rlock()
         self._born = time.monotonic()
         self._title = title
-        self._widget: _PlotWidget | None = None
+        self._widget: PlotWidget | None = None
         if page:
-            self._widget = _PlotWidget(title=title, run=run)
+            self._widget = PlotWidget(title=title, run=run)
             self._widget.on_msg(self._asked)
             answer_while_busy(self._widget.comm)
 
@@ -260,26 +226,14 @@ class LivePlot:
     def mimebundle(self) -> dict[str, object]:
         """Return what to display: a view of the widget, and a line where there are none."""
         words: dict[str, object] = {"text/plain": f"● {self._title}"}
-        if self._widget is None:
-            return words
-        return {
-            **words,
-            VIEW_MIME: {
-                "version_major": 2,
-                "version_minor": 0,
-                "model_id": self._widget.model_id,
-            },
-        }
+        return words if self._widget is None else {**words, **self._widget.view()}
 
     def close(self) -> None:
         """Take the plot out of the page; what was shown under the cell stays the caller's."""
         with self._lock, contextlib.suppress(Exception):
             self._status = "CLOSED" if self._status == "RUNNING" else self._status
-            if self._widget is None:
-                return
-            layout = self._widget.layout  # a widget of its own, which nobody else closes
-            self._widget.close()
-            layout.close()
+            if self._widget is not None:
+                self._widget.close_whole()
 
     def _young(self) -> bool:
         if time.monotonic() - self._born > _YOUNG_SECONDS:

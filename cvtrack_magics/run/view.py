@@ -102,7 +102,7 @@ class RunView:
             self._host.show(NOTHING, self._anchor)
 
     def _needs_view(self) -> bool:
-        from cvtrack_magics.display.live import needs_view
+        from cvtrack_magics.display.plot_widget import needs_view
 
         return self._live and self._host.has_page and needs_view()
 

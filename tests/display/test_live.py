@@ -151,7 +151,7 @@ def test_what_is_displayed(wire: Wire) -> None:
 def test_which_front_ends_need_a_displayed_view(monkeypatch: pytest.MonkeyPatch) -> None:
     import sys
 
-    from cvtrack_magics.display.live import needs_view
+    from cvtrack_magics.display.plot_widget import needs_view
 
     monkeypatch.delenv("VSCODE_PID", raising=False)
     monkeypatch.setenv("JPY_SESSION_NAME", "/x.ipynb")

@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 
 from cvtrack_magics.config import CvTrack
-from cvtrack_magics.display import live
+from cvtrack_magics.display import live, plot_widget
 from cvtrack_magics.display.progress import Bar
 from cvtrack_magics.run import view
 from cvtrack_magics.run.host import ScriptHost
 from cvtrack_magics.run.spec import RunSpec
 from tests.display.helpers import series, summary
 
-VIEW_MIME = live.VIEW_MIME
+VIEW_MIME = plot_widget.VIEW_MIME
 
 
 class Notebook(ScriptHost):
@@ -41,7 +41,7 @@ def notebook() -> Notebook:
 
 @pytest.fixture
 def shown(notebook: Notebook, monkeypatch: pytest.MonkeyPatch) -> view.RunView:
-    monkeypatch.setattr(live, "needs_view", lambda: False)
+    monkeypatch.setattr(plot_widget, "needs_view", lambda: False)
     return view.RunView(notebook, CvTrack(), RunSpec("train"), "")
 
 
@@ -111,7 +111,7 @@ def test_points_before_the_header_are_not_lost(notebook: Notebook, shown: view.R
 def test_where_a_view_is_needed_it_is_an_output_of_its_own(
     notebook: Notebook, shown: view.RunView, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(live, "needs_view", lambda: True)
+    monkeypatch.setattr(plot_widget, "needs_view", lambda: True)
     shown.open(None)
     for step in range(3):
         shown.refresh({"a": series([step], steps=[step])})
@@ -139,7 +139,7 @@ def test_a_page_that_draws_no_widget_sees_words_and_curves(
     notebook: Notebook, shown: view.RunView, monkeypatch: pytest.MonkeyPatch, needed: bool
 ) -> None:
     """And so does a notebook that is saved in the middle of a run, in any front end."""
-    monkeypatch.setattr(live, "needs_view", lambda: needed)
+    monkeypatch.setattr(plot_widget, "needs_view", lambda: needed)
     now = [100.0]
     monkeypatch.setattr(view.time, "monotonic", lambda: now[0])
     shown.open(None)
@@ -159,7 +159,7 @@ def test_a_page_that_draws_no_widget_sees_words_and_curves(
 def test_where_no_page_draws_buttons_it_is_said_what_ends_the_run(
     notebook: Notebook, shown: view.RunView, monkeypatch: pytest.MonkeyPatch, drawn: bool
 ) -> None:
-    monkeypatch.setattr(live, "needs_view", lambda: True)
+    monkeypatch.setattr(plot_widget, "needs_view", lambda: True)
     monkeypatch.setattr(live.LivePlot, "is_drawn", drawn)
     shown.open(None)
     shown.refresh({"a": series([1])})

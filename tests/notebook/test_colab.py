@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from cvtrack_magics.display.live import VIEW_MIME
+from cvtrack_magics.display.plot_widget import VIEW_MIME
 from tests.kernels import Kernel, Ran
 
 COLAB = """
