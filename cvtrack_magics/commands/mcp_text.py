@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from cvtrack_magics.commands.json_answer import ready
-from cvtrack_magics.display.runs_table import RunsTable, ago
-from cvtrack_magics.display.text import duration, number, plain, shorten
+from cvtrack_magics.display.runs_table import RunsTable
+from cvtrack_magics.display.text import ago, duration, number, plain, shorten
 from cvtrack_magics.records import Param, Tag
 from cvtrack_magics.secrets.records import RecordMasker
 

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from cvtrack_magics.display.children import PREFERRED, SIGNS, best_of
 from cvtrack_magics.display.groups import direction_of, role_of
-from cvtrack_magics.display.text import aligned, duration, number, numbers, plain, shorten
+from cvtrack_magics.display.text import ago, aligned, duration, number, numbers, plain, shorten
 from cvtrack_magics.records import Status
 
 PARAMS, METRICS = 6, 6  # columns of each, where not all are asked for
@@ -258,22 +258,9 @@ class RunsTable:
 
     def to_json(self) -> str:
         """Return the runs as JSON, and of groups their means; what is not finite is text."""
-        runs = [
-            {"run_id": line.run_id, "depth": line.depth, **_line_json(line)} for line in self.lines
-        ]
-        groups = [
-            {
-                "value": group.value,
-                "runs": group.runs,
-                "metrics": {
-                    name: {"mean": _json(mean), "half_width": _json(half), "runs": count}
-                    for name, (mean, half, count) in group.metrics.items()
-                },
-            }
-            for group in self.groups
-        ]
-        whole = {"format": 1, "title": self.title, "by": self.by, "runs": runs, "groups": groups}
-        return json.dumps(whole, indent=1, allow_nan=False)
+        from cvtrack_magics.display.runs_json import runs_json
+
+        return runs_json(self)
 
     def __repr__(self) -> str:
         columns = self.columns
@@ -315,21 +302,6 @@ class RunsTable:
         return {"text/plain": repr(self), "text/html": self._repr_html_()}
 
 
-def _line_json(line: RunLine) -> dict[str, object]:
-    return {
-        "name": line.name,
-        "status": line.status,
-        "started": line.started,
-        "duration": line.duration,
-        "params": dict(line.params),
-        "metrics": {name: _json(value) for name, value in line.metrics.items()},
-    }
-
-
-def _json(value: float) -> float | str:
-    return value if math.isfinite(value) else str(value)
-
-
 def _took(line: RunLine) -> tuple[str, str]:
     return (duration(line.duration), repr(line.duration)) if line.status != "RUNNING" else ("", "")
 
@@ -342,19 +314,3 @@ def _param(value: str, digits: int) -> Cell:
         return Cell(number(float(value), digits), value)
     except ValueError:
         return Cell(value, value)
-
-
-def ago(seconds: float) -> str:
-    """Say how long ago something was.
-
-    Examples
-    --------
-    >>> [ago(s) for s in (5, 130, 7300, 200000)]
-    ['just now', '2 min ago', '2 h ago', '2 d ago']
-    """
-    if seconds < 60:
-        return "just now"
-    for size, word in ((86400, "d"), (3600, "h"), (60, "min")):
-        if seconds >= size:
-            return f"{int(seconds // size)} {word} ago"
-    return "just now"

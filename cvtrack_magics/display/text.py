@@ -52,6 +52,22 @@ def clock(seconds: float) -> str:
     return f"{whole // 3600}:{whole % 3600 // 60:02d}:{whole % 60:02d}"
 
 
+def ago(seconds: float) -> str:
+    """Say how long ago something was.
+
+    Examples
+    --------
+    >>> [ago(s) for s in (5, 130, 7300, 200000)]
+    ['just now', '2 min ago', '2 h ago', '2 d ago']
+    """
+    if seconds < 60:
+        return "just now"
+    for size, word in ((86400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{int(seconds // size)} {word} ago"
+    return "just now"
+
+
 def number(value: float, digits: int = 4) -> str:
     """Write a metric with so many significant digits.
 

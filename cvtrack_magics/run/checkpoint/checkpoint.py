@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
 from dataclasses import asdict
-from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from cvtrack_magics.errors import UsageProblem
@@ -15,15 +12,8 @@ from cvtrack_magics.redact import kind_and_line
 from cvtrack_magics.run.checkpoint import objects as things
 from cvtrack_magics.run.checkpoint import random_state
 from cvtrack_magics.run.checkpoint.counters import counters_of, go_back
-from cvtrack_magics.run.checkpoint.files import (
-    FOLDER,
-    SUFFIX,
-    CheckpointFolder,
-    Kept,
-    read,
-    step_of,
-    tidy,
-)
+from cvtrack_magics.run.checkpoint.files import CheckpointFolder, Kept, tidy
+from cvtrack_magics.run.checkpoint.newest import newest
 from cvtrack_magics.run.checkpoint.plain import to_plain
 from cvtrack_magics.run.checkpoint.position import Position
 from cvtrack_magics.run.checkpoint.saver import Saver
@@ -255,7 +245,7 @@ class Checkpoint:
     def _go_on(self) -> bool:
         """Take up the newest checkpoint; False where there is none."""
         scope = self._scope
-        found = self._newest()
+        found = newest(self._folder, scope)
         if found is None:
             go_back(scope, {})
             scope.notices.append(
@@ -280,36 +270,6 @@ class Checkpoint:
         self._folder.clear(kept.step)
         scope.notices.append(f"Run {scope.name!r} goes on from its checkpoint of step {kept.step}.")
         return True
-
-    def _newest(self) -> tuple[Kept, dict[str, Any]] | None:
-        scope = self._scope
-        kept = self._folder.kept()
-        if not kept:
-            with suppress(Exception):  # a store that is away, or keeps no files
-                self._fetch()
-            kept = self._folder.kept()
-        for one in kept:
-            try:
-                return one, read(one.path)
-            except Exception as error:
-                scope.notices.append(
-                    f"Checkpoint {one.path.name} could not be read ({kind_and_line(error)}): the "
-                    "one before it is taken."
-                )
-        return None
-
-    def _fetch(self) -> None:
-        """Get the run's newest checkpoint from the store: it was made on another machine."""
-        tracking, run = self._scope.session.tracking, self._scope.run
-        if run is None or run.local:
-            return
-        newest = max(tracking.files(run, FOLDER), key=step_of)
-        if not newest.endswith(SUFFIX):  # the folder of a model, which has the file
-            newest = f"{newest}/{PurePosixPath(newest).name}{SUFFIX}"
-        self._folder.path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=self._folder.path) as place:
-            found = tracking.download(run, newest, Path(place))
-            found.replace(self._folder.path / PurePosixPath(newest).name)
 
     def _batches(self, loader: Any) -> Iterator[Any]:
         """Return what is left of the pass."""
