@@ -45,5 +45,5 @@ def mlend(*, ok: bool = False) -> RunSummary:
     scope = session.current
     if scope is None or not scope.spec.until:
         raise UsageProblem("No run is open, so there is none to end.", "%mlrun NAME opens one.")
-    error = None if ok else scope.failure
+    error = None if ok else scope.cells.failure
     return session.close(scope, outcome_of(error), error)

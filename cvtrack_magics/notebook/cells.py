@@ -173,14 +173,14 @@ class CellHooks:
         session = current.peek()
         scope = session.scopes[-1] if session is not None and session.scopes else None
         if scope is not None and scope.spec.auto:
-            scope.printed.take_table(key, html)
+            scope.cells.printed.take_table(key, html)
 
     @staticmethod
     def _text_shown(text: str) -> None:
         """Let the open runs have text that their cell displays as if it were printed."""
         session = current.peek()
         for scope in session.scopes if session is not None else ():
-            scope.tee.take(text)
+            scope.cells.tee.take(text)
 
     def before_cell(self, info: Any) -> None:
         """IPython is about to run a cell."""
@@ -207,7 +207,7 @@ class CellHooks:
                 session.begin_cell()
             frame.entered = list(session.scopes) if session is not None else []
             for scope in frame.entered:
-                scope.enter_cell()
+                scope.cells.enter()
         self.frames.append(frame)
 
     def attach(self, scope: RunScope, *, verify: bool) -> None:
@@ -254,8 +254,8 @@ class CellHooks:
         if scope is not None and scope.outcome is None:
             self._close(frame, scope, error)
         for held in self._held(frame, outermost=not self.frames):
-            held.leave_cell()
-            held.note_cell(frame.facts.cell_id or frame.facts.source, error)
+            held.cells.leave()
+            held.cells.note(frame.facts.cell_id or frame.facts.source, error)
         if error is None and not self.frames:
             self._take_parameters(frame.facts.source)
         session = current.peek()
@@ -295,7 +295,7 @@ class CellHooks:
         frame = self.frames[0]
         error = frame.swallowed()
         for held in self._held(frame, outermost=True) if error is not None else ():
-            held.note_cell(frame.facts.cell_id or frame.facts.source, error)
+            held.cells.note(frame.facts.cell_id or frame.facts.source, error)
 
     def _held(self, frame: Frame, *, outermost: bool) -> list[RunScope]:
         """Return the runs that go on after a cell: those it found open, and those it opened."""
@@ -311,7 +311,7 @@ class CellHooks:
         if frame.verify and error is None:
             from cvtrack_magics.commands.verify import run_again
 
-            scope.leave_cell()
+            scope.cells.leave()
             with AsTheUserHasIt():
                 run_again(self.shell, session, scope, frame.facts)
         session.close(scope, outcome_of(error), error)

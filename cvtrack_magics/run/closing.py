@@ -47,7 +47,7 @@ class Closing:
         """Close the run; whatever happens on the way, it has its end afterwards."""
         scope = self._scope
         try:
-            scope.leave_cell()
+            scope.cells.leave()
             return self._in_steps()
         except KeyboardInterrupt:  # of the closing, not of the cell: that had its outcome
             self._end_at_once()

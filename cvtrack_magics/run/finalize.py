@@ -56,7 +56,7 @@ def last_facts(
     last += safely("the last points of the plot", lambda: _last_points(scope))
     last += safely("what the run used", lambda: _resources(scope, use, ended))
     last += safely("the best values", lambda: _best(scope, use, ended))
-    last += safely("figures", lambda: surroundings.figure_records(scope.figures))
+    last += safely("figures", lambda: surroundings.figure_records(scope.cells.figures))
     last += safely("the output", lambda: _output(scope))
     last += scope.gathering.late(paths_of([*scope.recorded, *last]))
     if scope.channel.lost:
@@ -70,8 +70,8 @@ def last_facts(
 
 
 def _printed(scope: RunScope) -> list[Record]:
-    scope.printed.read(last=True)
-    return [*scope.printed.said()]
+    scope.cells.printed.read(last=True)
+    return [*scope.cells.printed.said()]
 
 
 def _checkpoints(scope: RunScope) -> list[Record]:
@@ -132,5 +132,5 @@ def _best(scope: RunScope, use: ResourceUse, ended: int) -> list[Record]:
 
 
 def _output(scope: RunScope) -> list[Record]:
-    text = scope.tee.text() if scope.spec.output else ""
+    text = scope.cells.tee.text() if scope.spec.output else ""
     return [Artifact(OUTPUT, text)] if text.strip() else []

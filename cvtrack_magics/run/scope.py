@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from cvtrack_magics.capture.code.logging_calls import logs_metrics
 from cvtrack_magics.capture.machine.meter import ResourceMeter
-from cvtrack_magics.capture.output.tee import StreamTee
 from cvtrack_magics.delivery import lanes
 from cvtrack_magics.delivery.channel import Channel
 from cvtrack_magics.delivery.naming import NAME
@@ -21,6 +20,7 @@ from cvtrack_magics.redact import kind_and_line
 from cvtrack_magics.run import adapters
 from cvtrack_magics.run import start as opening
 from cvtrack_magics.run.albums import Albums
+from cvtrack_magics.run.cells import RunCells
 from cvtrack_magics.run.closing import Closing
 from cvtrack_magics.run.context_collector import Gathering
 from cvtrack_magics.run.control import Control
@@ -88,7 +88,6 @@ class RunScope:
         """The seed in force, as it is recorded; nested runs begin with it."""
         self.algorithms: Hold | None = None
         """What the run's own seed chose of torch's algorithms, until its end."""
-        self.failures: dict[str, BaseException] = {}
         self.children = 0
         self.ended_children: list[RunSummary] = []
         self.stretch = Stretch()
@@ -127,15 +126,14 @@ class RunScope:
         )
         config = session.config
         self.albums = Albums(self.name, self._put, config.page_limit * 1_000_000, config.digits)
-        self.printed = PrintedCurves(
+        printed = PrintedCurves(
             lambda: self.channel,
             self._prints_alone,
             lambda name: self.stretch.next_step(name) or 0,
             lambda: logs_metrics(cell.source, session.host.names()),
         )
-        self.tee = StreamTee(lines=self.printed.take if spec.auto else None)
+        self.cells = RunCells(spec, session.host, printed, self.attempt)
         self.meter = ResourceMeter()
-        self.figures: list[bytes] = []
         self.checkpoint: Checkpoint | None = None
         self._went_on = False
 
@@ -281,38 +279,10 @@ class RunScope:
         """The highest step that anything was logged at, in all stretches of the run."""
         return max(self.channel.last_step, self.albums.last_step, self.stretch.last_step)
 
-    def enter_cell(self) -> None:
-        """Take up the capture of output and figures for a cell."""
-        with self.attempt("watch the cell's output"):
-            if self.spec.output:
-                self.tee.attach()
-            if self.spec.figures:
-                self.session.host.start_figures()
-
-    def leave_cell(self) -> None:
-        """Put output and figures of the cell aside."""
-        with self.attempt("keep the cell's output"):
-            if self.spec.figures:
-                self.figures += self.session.host.stop_figures()
-            if self.spec.output:
-                self.tee.detach()
-
     def _prints_alone(self) -> bool:
         """Whether what is printed now is this run's: it is the innermost, and none goes beside."""
         scopes = self.session.scopes
         return bool(scopes) and scopes[-1] is self and not lanes.several(scopes)
-
-    def note_cell(self, key: str, error: BaseException | None) -> None:
-        """Remember that a cell inside a span failed, until the same cell succeeds."""
-        if error is None:
-            self.failures.pop(key, None)
-        else:
-            self.failures[key] = error
-
-    @property
-    def failure(self) -> BaseException | None:
-        """The last failure inside a span that no later success of its cell made good."""
-        return next(reversed(self.failures.values()), None)
 
     def add(self, records: Iterable[Record]) -> list[str]:
         """Record more facts; return the lines to tell the user."""
@@ -348,7 +318,7 @@ class RunScope:
 
     def shown(self, values: Mapping[str, float], step: int | None = None) -> None:
         """Record numbers that the code shows, unless it logs some itself."""
-        self.printed.take_values(values, step)
+        self.cells.printed.take_values(values, step)
 
     def not_said_otherwise(self, records: list[Record]) -> list[Record]:
         """Leave out what was read off the machine where the user said something else."""
@@ -394,7 +364,7 @@ class RunScope:
         self.view.progress(bars, self.control.offers)
         done, paused = [bar.done for bar in bars], any(bar.paused for bar in bars)
         self._look(lambda: self.monitor.tick(time.time(), done, paused=paused))
-        self.printed.read()
+        self.cells.printed.read()
         if self.session.config.record_usage and not self.spec.elsewhere:
             self._usage.take(self.channel, self.session.config.usage_interval)
 

@@ -166,7 +166,7 @@ class Session:
     def _close_all(self) -> None:
         while self.scopes:
             scope = self.scopes[-1]
-            error = scope.failure
+            error = scope.cells.failure
             self.close(scope, "KILLED" if error is None else outcome_of(error), error)
 
     @as_at_load
@@ -272,7 +272,7 @@ class Session:
             parent.children += 1
         if scope.run_id:
             self._latest[key] = scope.run_id
-        scope.enter_cell()
+        scope.cells.enter()
         return scope
 
     @as_at_load

@@ -9,12 +9,12 @@ import pytest
 
 from cvtrack_magics import log, mlend, mlrun, mlsync
 from cvtrack_magics.capture.machine.meter import ResourceMeter
-from cvtrack_magics.run import closing, current, scope
+from cvtrack_magics.run import cells, closing, current
 from cvtrack_magics.store import active_run as fluent
 from tests.store_views import points, runs_of
 
 MOMENTS = {
-    "the cell's output is let go": (scope.RunScope, "leave_cell"),
+    "the cell's output is let go": (cells.RunCells, "leave"),
     "the meter is stopped": (ResourceMeter, "stop"),
     "the last facts are gathered": (closing, "last_facts"),
     "MLflow's active run is left": (fluent, "leave_run"),
