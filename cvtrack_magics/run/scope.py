@@ -14,10 +14,8 @@ from cvtrack_magics.delivery import lanes
 from cvtrack_magics.delivery.channel import Channel
 from cvtrack_magics.delivery.naming import NAME
 from cvtrack_magics.delivery.series import Series
-from cvtrack_magics.errors import StoreUnavailable
 from cvtrack_magics.records import Notice, Outcome, Param, Record, RunSummary, Tag
 from cvtrack_magics.redact import kind_and_line
-from cvtrack_magics.run import adapters
 from cvtrack_magics.run import start as opening
 from cvtrack_magics.run.albums import Albums
 from cvtrack_magics.run.cells import RunCells
@@ -37,7 +35,6 @@ from cvtrack_magics.run.view import SYSTEM, RunView
 from cvtrack_magics.run.watch.monitor import Monitor
 from cvtrack_magics.store.deferred_runs import RUN_KEY
 from cvtrack_magics.store.tracking import OpenRun
-from cvtrack_magics.threads import started
 
 if TYPE_CHECKING:
     from cvtrack_magics.capture.params.algorithms import Hold
@@ -171,32 +168,18 @@ class RunScope:
         extra : sequence of Record
             What else is to be written.
         """
-        self.tags.update(tags)
-        self.seeds = said.seeds
-        with self.attempt("measure what the run uses"):
-            self.meter.start()
-        self.gathering.start()
-        with self.attempt("note MLflow's settings"):
-            self.guard.begin()
-        try:
-            self._open_journal(tags)
-            try:
-                if self.parent and self.parent.run and self.parent.run.local:
-                    raise StoreUnavailable(f"Run {self.parent.name!r} is on disk so far.")
-                if self.above and not self.above.run_id:
-                    raise StoreUnavailable(f"Run {self.above.name!r} is on disk so far.")
-                self.run = opening.in_store(
-                    self, {**self.kept.note.tags, RUN_KEY: self.kept.note.key}
-                )
-                self.kept.opened(self.run, self.stretch.number)
-            except StoreUnavailable as error:
-                self.run, self.away = opening.on_disk(self, tags, error)
-                self.notices.append(self.away)
-        finally:
-            self.gathering.run_is_open()
-        with self.attempt("keep MLflow's active run"):
-            self.guard.hold(self.run)
-        self.params.update({**self.run.params, **self.stretch.earlier.params})
+        opening.open_run(self, tags, said, extra)
+
+    def open_journal(self, tags: dict[str, str]) -> None:
+        """Begin the run's journal on this disk; from here on it can be logged to."""
+        parent = self.parent.kept if self.parent else None
+        self.kept = KeptRun(
+            self.session, self._asked_name, parent, self.notices, tags=tags, above=self.above
+        )
+        self.channel = self.kept.channel
+
+    def listen(self, run: OpenRun) -> None:
+        """Bring what is logged to the plot and to the store, and what MLflow's calls say here."""
         self.channel.refresh = self._refresh
         self.channel.step_now = self.control.step_now
         self.channel.least_step = self._least_step
@@ -205,33 +188,7 @@ class RunScope:
         names.told, names.altered = self.notices.append, self._tag_name
         self.session.pump.open(self.channel, self._tick)
         self.session.sender.open(self.kept.delivery)
-        self._way = self.session.guests.open(self.kept, self.run)
-        if self.spec.auto:
-            with self.attempt("follow what is imported"):
-                adapters.follow()
-        records = [*self.stretch.fit(said.records, said.own), *self.stretch.unseeded(said.seeds)]
-        self.notices += self.add([*records, *extra])
-        if self.stretch.resumed:
-            opening.go_on(self, tags, said.own)
-        with self.attempt("show the run"):
-            self.view.open(self.run)
-            opening.draw_earlier(self)
-            for label, curves in self.session.other_curves.behind(self):
-                self.view.overlay(label, curves)
-        if self.spec.baseline:
-            started(self._find_baseline, name="cvtrack-baseline")
-
-    def _open_journal(self, tags: dict[str, str]) -> None:
-        parent = self.parent.kept if self.parent else None
-        self.kept = KeptRun(
-            self.session, self._asked_name, parent, self.notices, tags=tags, above=self.above
-        )
-        self.channel = self.kept.channel
-
-    def _find_baseline(self) -> None:
-        with self.attempt(f"draw the baseline {self.spec.baseline!r}"):
-            values = self.session.tracking.metrics_of(self.spec.baseline, but=self.run_id)
-            self.view.baseline(self.spec.baseline, values)
+        self._way = self.session.guests.open(self.kept, run)
 
     @contextlib.contextmanager
     def attempt(self, what: str) -> Iterator[None]:

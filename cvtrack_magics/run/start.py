@@ -1,27 +1,91 @@
-"""Where a run is opened: in the store, on disk, or as the next stretch of one that is there."""
+"""How a run is opened: in the store, on disk, or as the next stretch of one that is there."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from cvtrack_magics.delivery.channel import UNSEEN
 from cvtrack_magics.delivery.series import Series
 from cvtrack_magics.errors import StoreUnavailable
-from cvtrack_magics.records import Tag
-from cvtrack_magics.run import resume
+from cvtrack_magics.records import Record, Tag
+from cvtrack_magics.run import adapters, resume
 from cvtrack_magics.run.recorder import kept_because
 from cvtrack_magics.run.stretch import Stretch
 from cvtrack_magics.store.calls import PARENT
 from cvtrack_magics.store.deferred_runs import RUN_KEY, goes_on_as
 from cvtrack_magics.store.file_store import advice
 from cvtrack_magics.store.tracking import OpenRun
+from cvtrack_magics.threads import started
 
 if TYPE_CHECKING:
+    from cvtrack_magics.run.precedence import Opening
     from cvtrack_magics.run.scope import RunScope
 
 EARLIER_WAIT = 1.0  # seconds that a resumed run waits for its earlier curves, to draw them first
+
+
+def open_run(scope: RunScope, tags: dict[str, str], said: Opening, extra: Sequence[Record]) -> None:
+    """Open a run wherever it can be, then record and show what is known of it.
+
+    Parameters
+    ----------
+    scope : RunScope
+        The run.
+    tags, said, extra : as in `RunScope.open`
+    """
+    scope.tags.update(tags)
+    scope.seeds = said.seeds
+    with scope.attempt("measure what the run uses"):
+        scope.meter.start()
+    scope.gathering.start()
+    with scope.attempt("note MLflow's settings"):
+        scope.guard.begin()
+    try:
+        scope.open_journal(tags)
+        run = _open_somewhere(scope, tags)
+    finally:
+        scope.gathering.run_is_open()
+    with scope.attempt("keep MLflow's active run"):
+        scope.guard.hold(run)
+    scope.params.update({**run.params, **scope.stretch.earlier.params})
+    scope.listen(run)
+    if scope.spec.auto:
+        with scope.attempt("follow what is imported"):
+            adapters.follow()
+    records = [*scope.stretch.fit(said.records, said.own), *scope.stretch.unseeded(said.seeds)]
+    scope.notices += scope.add([*records, *extra])
+    if scope.stretch.resumed:
+        go_on(scope, tags, said.own)
+    with scope.attempt("show the run"):
+        scope.view.open(run)
+        draw_earlier(scope)
+        for label, curves in scope.session.other_curves.behind(scope):
+            scope.view.overlay(label, curves)
+    if scope.spec.baseline:
+        started(lambda: _find_baseline(scope), name="cvtrack-baseline")
+
+
+def _open_somewhere(scope: RunScope, tags: dict[str, str]) -> OpenRun:
+    """Open a run in the store; while that is away, or a parent is not there either, on disk."""
+    try:
+        if scope.parent and scope.parent.run and scope.parent.run.local:
+            raise StoreUnavailable(f"Run {scope.parent.name!r} is on disk so far.")
+        if scope.above and not scope.above.run_id:
+            raise StoreUnavailable(f"Run {scope.above.name!r} is on disk so far.")
+        scope.run = in_store(scope, {**scope.kept.note.tags, RUN_KEY: scope.kept.note.key})
+        scope.kept.opened(scope.run, scope.stretch.number)
+    except StoreUnavailable as error:
+        scope.run, scope.away = on_disk(scope, tags, error)
+        scope.notices.append(scope.away)
+    return scope.run
+
+
+def _find_baseline(scope: RunScope) -> None:
+    with scope.attempt(f"draw the baseline {scope.spec.baseline!r}"):
+        values = scope.session.tracking.metrics_of(scope.spec.baseline, but=scope.run_id)
+        scope.view.baseline(scope.spec.baseline, values)
 
 
 def in_store(scope: RunScope, tags: dict[str, str]) -> OpenRun:
