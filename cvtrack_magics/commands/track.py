@@ -83,7 +83,7 @@ def _items(iterable: Iterable[T], desc: str, total: int | None) -> Generator[T, 
     control = scope.control if scope is not None else member.control  # type: ignore[union-attr]
     loop = control.enter(desc, total, _site())
     watched = scope is not None and scope.spec.watch
-    items = scope.monitor.items(iterable, desc) if scope is not None and watched else iterable
+    items = scope.alerts.items(iterable, desc) if scope is not None and watched else iterable
     try:
         for item in items:
             if loop.asked and not control.go_on(loop):

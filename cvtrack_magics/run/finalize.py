@@ -110,10 +110,7 @@ def _settings(scope: RunScope) -> list[Record]:
 def _last_points(scope: RunScope) -> list[Record]:
     scope.session.pump.close(scope.channel)
     scope.channel.names.take_up()
-    scope.monitor.finish()
-    if scope.webhook is None:
-        return []
-    said = scope.webhook.settle(TOLD_HURRIED if scope.session.process.ending else TOLD)
+    said = scope.alerts.finish(TOLD_HURRIED if scope.session.process.ending else TOLD)
     return [Notice(said)] if said else []
 
 

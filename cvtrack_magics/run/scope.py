@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -32,7 +32,7 @@ from cvtrack_magics.run.spec import RunSpec
 from cvtrack_magics.run.stretch import Stretch
 from cvtrack_magics.run.usage_points import UsagePoints
 from cvtrack_magics.run.view import SYSTEM, RunView
-from cvtrack_magics.run.watch.monitor import Monitor
+from cvtrack_magics.run.watch.alerts import Alerts
 from cvtrack_magics.store.deferred_runs import RUN_KEY
 from cvtrack_magics.store.tracking import OpenRun
 
@@ -110,9 +110,7 @@ class RunScope:
             parent.name if parent else above.name if above else "",
             self.control.act,
         )
-        self._watches = True
-        self.monitor = Monitor(self._warn, watch=spec.watch, begun=not spec.resume)
-        self.webhook = session.webhook() if spec.watch else None
+        self.alerts = Alerts(self)
         self._way: Way | None = None
         self.away = ""
         self._usage = UsagePoints(session.machine)
@@ -296,31 +294,12 @@ class RunScope:
 
     def _refresh(self, fresh: Mapping[str, Series]) -> None:
         self.view.refresh(fresh)
-        self._look(lambda: self.monitor.take(fresh))
-
-    def _look(self, at: Callable[[], None]) -> None:
-        """Watch the curves until that fails, which must cost neither points nor the loop."""
-        if self._watches:
-            self._watches = False
-            with self.attempt("watch the curves"):
-                at()
-                self._watches = True
-
-    def _warn(self, kind: str, line: str, step: int) -> None:
-        """Say what is wrong with the curves: in the plot, in the card, and by a tag."""
-        self.notices.append(line)
-        self.add([Tag(f"watch.{kind}", line)])
-        self.view.warn(step, line)
-        if self.webhook is not None:
-            said = self.session.masking().text(f"{self.name}: {line}")
-            about = {"run": self.session.masking().text(self.name), "run_id": self.run_id}
-            self.webhook.send({"text": said, "kind": kind, "step": step, **about})
+        self.alerts.take(fresh)
 
     def _tick(self) -> None:
         bars = self.control.bars()
         self.view.progress(bars, self.control.offers)
-        done, paused = [bar.done for bar in bars], any(bar.paused for bar in bars)
-        self._look(lambda: self.monitor.tick(time.time(), done, paused=paused))
+        self.alerts.tick(bars)
         self.cells.printed.read()
         if self.session.config.record_usage and not self.spec.elsewhere:
             self._usage.take(self.channel, self.session.config.usage_interval)
