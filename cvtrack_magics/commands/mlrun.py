@@ -274,7 +274,7 @@ def go_where_told(source: str, namespace: Mapping[str, Any]) -> None:
     act, tracking = first_act(source, namespace), session.tracking
     # what fails here fails again in the cell, where the user sees it
     with suppress(Exception):
-        if act.tracking_uri and not tracking.go_to(act.tracking_uri):
+        if act.tracking_uri and not tracking.store.go_to(act.tracking_uri):
             return
         if tracking.typed_experiment:
             return

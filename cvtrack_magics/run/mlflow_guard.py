@@ -31,7 +31,7 @@ class Guard:
 
     def begin(self) -> None:
         """Note the settings, before the run is opened."""
-        self._session.tracking.settle()
+        self._session.tracking.store.settle()
         self._before = switches.switches_now()
 
     def hold(self, run: OpenRun) -> None:

@@ -157,7 +157,7 @@ class Session:
         self.writing.end_late()
         self.process.forget()
         with suppress(Exception):
-            self.tracking.release()
+            self.tracking.store.release()
         self.machine.close()
         self.sender.stop()
         self.left.sender.stop()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -15,15 +14,16 @@ from urllib.parse import urlsplit
 from cvtrack_magics.errors import CvtrackError, StoreUnavailable
 from cvtrack_magics.records import Notice, Outcome, Record
 from cvtrack_magics.redact import kind_and_line, redact
-from cvtrack_magics.store import credentials
 from cvtrack_magics.store.asking import said_by
 from cvtrack_magics.store.client import client_of, creating, mlflow, quietly
+from cvtrack_magics.store.current_experiment import CurrentExperiment
+from cvtrack_magics.store.current_store import CurrentStore
 from cvtrack_magics.store.detours import beside, under
 from cvtrack_magics.store.error_kinds import is_denied, is_no, is_refusal, of_another_version
 from cvtrack_magics.store.first_contact import meet
 from cvtrack_magics.store.notes import set_primary_metric
 from cvtrack_magics.store.run_files import RunFiles
-from cvtrack_magics.store.uris import absolute, page_path, sqlite_file
+from cvtrack_magics.store.uris import absolute, page_path
 from cvtrack_magics.store.writer import Doubts, Point, end_run, write, write_points
 
 
@@ -75,12 +75,9 @@ class Tracking:
     """
 
     def __init__(self, default_uri: str, connect_timeout: float) -> None:
-        self._default_uri = default_uri
+        self.store = CurrentStore(default_uri)
         self.connect_timeout = connect_timeout
-        self._names: dict[tuple[str, str], str] = {}
-        self._set_by_us = ""
-        self._told = os.environ.get("MLFLOW_TRACKING_URI", "")
-        self._wanted: tuple[str, str | None] | None = None
+        self._current = CurrentExperiment(self.store)
         self.caught_up: Callable[[str], None] = lambda _: None
         """Told the experiment that is the current one now that the store answers."""
         self._doubts = Doubts()
@@ -89,64 +86,13 @@ class Tracking:
 
     @property
     def uri(self) -> str:
-        """The tracking URI now in force.
-
-        A store that was named once stays the one of the session when its name is away from
-        the environment, which code can empty for a moment.
-        """
-        module = mlflow()
-        self._give_way()
-        if module.is_tracking_uri_set():
-            now = str(module.get_tracking_uri())
-            self._told = self._told if now == self._set_by_us else absolute(now)
-        else:
-            self._set_by_us = self._told or absolute(self._default_uri)
-            module.set_tracking_uri(self._set_by_us)
-        uri = str(module.get_tracking_uri())
-        credentials.note(uri)
-        return uri
-
-    def _give_way(self) -> None:
-        """Take a store back that was set here, where the environment names another now."""
-        from mlflow.tracking._tracking_service import utils
-
-        named = os.environ.get("MLFLOW_TRACKING_URI")
-        if named and self._set_by_us not in ("", named) and utils._tracking_uri == self._set_by_us:
-            utils._tracking_uri = None
-            self._set_by_us = ""
-
-    def go_to(self, uri: str) -> bool:
-        """Take a store where none was named yet; return whether it is the one in force."""
-        if self.uri == self._set_by_us and not self._told:
-            mlflow().set_tracking_uri(uri)
-            self._told, self._set_by_us = absolute(uri), ""
-        return absolute(self.uri) == absolute(uri)
-
-    def settle(self) -> None:
-        """Make the default store the one in force, where no other was ever named."""
-        if not self._told:
-            self.uri  # noqa: B018 (setting it is what is wanted)
-
-    def release(self) -> None:
-        """Take the default store back, where it is still the one in force."""
-        if self._set_by_us and mlflow().get_tracking_uri() == self._set_by_us:
-            named = os.environ.get("MLFLOW_TRACKING_URI") if self._told else None
-            mlflow().set_tracking_uri(None)
-            if named:
-                os.environ["MLFLOW_TRACKING_URI"] = named
-        self._set_by_us = ""
+        """The tracking URI now in force."""
+        return self.store.uri
 
     @property
     def place(self) -> str:
         """Where the store is, in words fit to be shown; short when it is close by."""
-        file = sqlite_file(self.uri) if self.uri.startswith("sqlite") else None
-        if file is None:
-            return redact(self.uri)
-        try:
-            here = Path.cwd()
-        except OSError:  # the folder is gone
-            return str(file)
-        return str(file.relative_to(here) if file.is_relative_to(here) else file)
+        return self.store.place
 
     def check(self) -> None:
         """Raise :class:`StoreUnavailable` at once when the store cannot be used."""
@@ -195,28 +141,18 @@ class Tracking:
         try:
             with self._calling(f"set experiment {name!r}"):
                 found = mlflow().set_experiment(name)
-                if self._chosen() != found.experiment_id:
+                if self._current.chosen != found.experiment_id:
                     # somebody made it at that moment, and MLflow then leaves the current one
                     mlflow().set_experiment(name)
-                self._names[self.uri, str(found.experiment_id)] = name
+                self._current.learn(str(found.experiment_id), name)
         except StoreUnavailable as error:
             cause = error.__cause__
             if isinstance(cause, Exception) and (is_refusal(cause) or is_denied(cause)):
                 raise
-            self._wanted = (name, self._chosen())
+            self._current.wait_for(name)
             return error.problem
-        self._wanted = None
+        self._current.wait_for("")
         return ""
-
-    def _chosen(self) -> str | None:
-        found: str | None = mlflow().tracking.fluent._active_experiment_id
-        return found
-
-    def _waits_for(self) -> str:
-        """Return the experiment that waits for the store, where no other was chosen since."""
-        if self._wanted is not None and self._wanted[1] != self._chosen():
-            self._wanted = None
-        return self._wanted[0] if self._wanted else ""
 
     def _catch_up(self) -> None:
         """Make the experiment that waits for the store the current one.
@@ -226,7 +162,7 @@ class Tracking:
         StoreUnavailable
             The store is still away, or refuses the name.
         """
-        name = self._waits_for()
+        name = self._current.awaited
         if not name:
             return
         why = self.set_experiment(name)
@@ -236,13 +172,7 @@ class Tracking:
 
     def experiment_now(self) -> tuple[str, str]:
         """Return id and name of the current experiment as far as they are known here."""
-        wanted = self._waits_for()
-        name = wanted or os.environ.get("MLFLOW_EXPERIMENT_NAME", "")
-        chosen = str(self._chosen() or os.environ.get("MLFLOW_EXPERIMENT_ID", ""))
-        if wanted or (name and not chosen):
-            return "", name
-        chosen = chosen or "0"
-        return chosen, self._names.get((self.uri, chosen), "Default" if chosen == "0" else "")
+        return self._current.known()
 
     def current_experiment(self) -> str:
         """Return the name of the experiment that new runs go to."""
@@ -330,26 +260,15 @@ class Tracking:
             run_id=info.run_id,
             name=info.run_name or info.run_id[:8],
             experiment_id=info.experiment_id,
-            experiment=self._experiment_known(info.experiment_id),
+            experiment=self._current.shown(info.experiment_id),
             uri=absolute(self.uri),
             started=int(info.start_time or time.time() * 1000),
             params=params,
         )
 
-    def _experiment_known(self, experiment_id: str) -> str:
-        """Return an experiment's name, or what stands for it: the run is open already."""
-        try:
-            return self.experiment_name(experiment_id)
-        except Exception:
-            return f"experiment {experiment_id}"
-
     def experiment_name(self, experiment_id: str) -> str:
         """Return an experiment's name; raises what MLflow raises where there is none."""
-        key = (self.uri, experiment_id)
-        if key not in self._names:
-            client = mlflow().MlflowClient()
-            self._names[key] = str(client.get_experiment(experiment_id).name)
-        return self._names[key]
+        return self._current.name_of(experiment_id)
 
     def end_run(self, run: OpenRun, outcome: Outcome, ended: int) -> None:
         """Write a run's final status and end time (Unix milliseconds)."""
