@@ -10,6 +10,7 @@ from typing import Any
 from cvtrack_magics.artifacts.slices import Slice
 from cvtrack_magics.display import theme
 from cvtrack_magics.display.chart_img import charts_html
+from cvtrack_magics.display.figures_table import NAME, NUMBER, figures_table
 from cvtrack_magics.display.groups import direction_of
 from cvtrack_magics.display.slices_table import slices_html, slices_text
 from cvtrack_magics.display.text import aligned, html_text, number, numbers, plain, shorten
@@ -18,8 +19,6 @@ from cvtrack_magics.vision.evaluation import Evaluation
 CLASSES = 12
 """Rows of classes that are shown; all are recorded."""
 
-_CELL = "padding:1px 12px 1px 0; text-align:right; font-variant-numeric:tabular-nums"
-_NAME = "padding:1px 16px 1px 0; text-align:left; overflow-wrap:anywhere"
 _MUTED = f"color:{theme.MUTED}"
 
 
@@ -111,29 +110,21 @@ class Report:
 
     def _repr_html_(self) -> str:
         overall = "".join(
-            f'<tr><td style="{_NAME}">{html_text(name)}</td>'
-            f'<td style="{_CELL}; text-align:left">{html_text(value)}</td></tr>'
+            f'<tr><td style="{NAME}">{html_text(name)}</td>'
+            f'<td style="{NUMBER}; text-align:left">{html_text(value)}</td></tr>'
             for name, value in self._overall()
         )
         tables = [f"<table>{overall}</table>"]
         columns, rows, more = self._classes()
         if rows:
-            head = "".join(f'<th style="{_CELL}">{html_text(c)}</th>' for c in columns)
-            body = "".join(
-                f'<tr><td style="{_NAME}">{html_text(shorten(name, 48))}</td>'
-                + "".join(f'<td style="{_CELL}">{html_text(value)}</td>' for value in values)
-                + "</tr>"
-                for name, *values in rows
-            )
-            rest = f'<div style="{_MUTED}">and {more} more classes</div>' if more else ""
-            first = f'<th style="{_NAME}">class</th>'
-            tables.append(f"<div><table><tr>{first}{head}</tr>{body}</table>{rest}</div>")
+            rest = f"and {more} more classes" if more else ""
+            tables.append(figures_table(["class", *columns], rows, rest))
         falls = direction_of(self.evaluation.headline) == "min"
         tables += slices_html(self.slices, self.evaluation.headline, self.digits, falls=falls)
         if self.beside:
             body = "".join(
-                f'<tr><td style="{_NAME}">{html_text(name)}</td>'
-                f'<td style="{_CELL}">{number(value, self.digits)}</td></tr>'
+                f'<tr><td style="{NAME}">{html_text(name)}</td>'
+                f'<td style="{NUMBER}">{number(value, self.digits)}</td></tr>'
                 for name, value in self.beside.items()
             )
             tables.append(f"<div><b>MLflow's own evaluation</b><table>{body}</table></div>")

@@ -6,19 +6,13 @@ import math
 from collections.abc import Sequence
 
 from cvtrack_magics.artifacts.slices import Slice
-from cvtrack_magics.display import theme
-from cvtrack_magics.display.text import aligned, html_text, numbers, plain, shorten
+from cvtrack_magics.display.figures_table import figures_table
+from cvtrack_magics.display.text import aligned, numbers, plain, shorten
 
 ROWS = 12
 """Parts of a column that are shown; all are recorded."""
 _FIGURES = 4
 _FIRST = ("precision", "recall", "F1", "macro_f1")
-_CELL = (
-    "padding:1px 12px 1px 0; text-align:right; white-space:nowrap; "
-    "font-variant-numeric:tabular-nums"
-)
-_NAME = "padding:1px 16px 1px 0; text-align:left; min-width:7em"
-_MUTED = f"color:{theme.MUTED}"
 
 
 def _ordered(slices: Sequence[Slice], *, falls: bool) -> list[Slice]:
@@ -108,18 +102,6 @@ def slices_html(slices: Sequence[Slice], headline: str, digits: int, *, falls: b
     made = []
     for column, parts in _columns(slices).items():
         head, rows, more = _table(column, parts, headline, digits, falls=falls)
-        first, *others = head
-        heads = "".join(f'<th style="{_CELL}">{html_text(one)}</th>' for one in others)
-        body = "".join(
-            f'<tr><td style="{_NAME}">{html_text(shorten(value, 48))}</td>'
-            + "".join(f'<td style="{_CELL}">{html_text(cell)}</td>' for cell in cells)
-            + "</tr>"
-            for value, *cells in rows
-        )
-        rest = f'<div style="{_MUTED}">and {more} more</div>' if more else ""
-        made.append(
-            f'<div style="overflow-x:auto; max-width:100%"><table>'
-            f'<tr><th style="{_NAME}">{html_text(first)}</th>{heads}</tr>{body}'
-            f"</table>{rest}</div>"
-        )
+        rest = f"and {more} more" if more else ""
+        made.append(figures_table(head, rows, rest, scrolls=True))
     return made
