@@ -75,6 +75,7 @@ def gathered(found: Found) -> Candidate:
 
 def candidate_from(stored: StoredRun, place: str = "", version: Version | None = None) -> Candidate:
     """Return what was read of a run as the facts that are judged; see :class:`Candidate`."""
+    scores = Scores(stored.texts)
     return Candidate(
         run_id=stored.run_id,
         run_name=stored.name,
@@ -92,8 +93,8 @@ def candidate_from(stored: StoredRun, place: str = "", version: Version | None =
         ),
         files=stored.files,
         texts={path: text for path, text in stored.texts.items() if not is_samples(path)},
-        evaluations=dict(evaluations_of(stored.texts)),
-        slices=dict(slices_of(stored.texts)),
+        evaluations=dict(evaluations_of(stored.texts, scores)),
+        slices=dict(slices_of(stored.texts, scores)),
         version=version,
         store=place,
         altered=altered_evidence(stored.texts, stored.files, stored.tags),
@@ -113,8 +114,34 @@ def _wanted(path: str, size: int) -> bool:
     return folder in _FOLDERS and path.endswith(_ENDINGS) and size <= SMALL
 
 
-def evaluations_of(texts: Mapping[str, str]) -> Iterator[tuple[str, EvaluationFacts]]:
+class Scores:
+    """The scores of each sample in a run's evaluations; a table, which can be large, is read once.
+
+    Parameters
+    ----------
+    texts : mapping of str to str
+        The run's texts by path.
+    """
+
+    def __init__(self, texts: Mapping[str, str]) -> None:
+        self._texts = texts
+        self._read: dict[str, dict[str, list[Any]]] = {}
+
+    def of(self, folder: str) -> dict[str, list[Any]]:
+        """Return them by column; none where there is no table, or none that can be read."""
+        if folder not in self._read:
+            table = None
+            with suppress(UnreadableArtifact):
+                table = read_from(self._texts, SampleTable, samples_path(folder))
+            self._read[folder] = {} if table is None else table.by_column()
+        return self._read[folder]
+
+
+def evaluations_of(
+    texts: Mapping[str, str], scores: Scores | None = None
+) -> Iterator[tuple[str, EvaluationFacts]]:
     """Yield what each evaluation found, by its prefix."""
+    scores = Scores(texts) if scores is None else scores
     for path, text in texts.items():
         if not is_metrics(path):
             continue
@@ -128,15 +155,18 @@ def evaluations_of(texts: Mapping[str, str]) -> Iterator[tuple[str, EvaluationFa
         drawn = tuple(math.nan if value is None else value for value in measured.replicates)
         yield (
             prefix,
-            EvaluationFacts(prefix, measured, _columns(texts, folder), drawn, problem),
+            EvaluationFacts(prefix, measured, scores.of(folder), drawn, problem),
         )
 
 
-def slices_of(texts: Mapping[str, str]) -> Iterator[tuple[str, EvaluationFacts]]:
+def slices_of(
+    texts: Mapping[str, str], scores: Scores | None = None
+) -> Iterator[tuple[str, EvaluationFacts]]:
     """Yield what was found of parts of the samples, by what stands before their metrics' names.
 
     Parts of an evaluation that was made anew since are none.
     """
+    scores = Scores(texts) if scores is None else scores
     for path, text in texts.items():
         if not is_slices(path):
             continue
@@ -146,7 +176,7 @@ def slices_of(texts: Mapping[str, str]) -> Iterator[tuple[str, EvaluationFacts]]
             file = read(Slices, path, text)
             if whole is None or not _are_of(file, whole):
                 continue
-            table = _columns(texts, folder)
+            table = scores.of(folder)
             for one in file.slices:
                 prefix = one.measured.prefix or ""
                 yield prefix, _part(prefix, one, table)
@@ -162,12 +192,3 @@ def _part(prefix: str, one: Slice, table: Mapping[str, list[Any]]) -> Evaluation
     columns = {name: [values[row] for row in rows] for name, values in table.items()}
     drawn = tuple(math.nan if value is None else value for value in one.measured.replicates)
     return EvaluationFacts(prefix, one.measured, columns, drawn)
-
-
-def _columns(texts: Mapping[str, str], folder: str) -> dict[str, list[Any]]:
-    """Return the scores by column; none where there is no table, or none that can be read."""
-    try:
-        table = read_from(texts, SampleTable, samples_path(folder))
-    except UnreadableArtifact:
-        return {}
-    return {} if table is None else table.by_column()

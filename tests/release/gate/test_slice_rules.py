@@ -9,14 +9,15 @@ import numpy as np
 import pytest
 
 from cvtrack_magics.artifacts.codec import read, written
-from cvtrack_magics.artifacts.paths import is_slices
+from cvtrack_magics.artifacts.paths import is_samples, is_slices
 from cvtrack_magics.artifacts.slices import Slices
-from cvtrack_magics.commands.candidate_loader import evaluations_of, slices_of
+from cvtrack_magics.commands.candidate_loader import candidate_from, evaluations_of, slices_of
 from cvtrack_magics.commands.eval_slices import sliced
 from cvtrack_magics.commands.mleval import data_digest, metrics_of, records_of
 from cvtrack_magics.errors import UsageProblem
 from cvtrack_magics.release.facts import Point
 from cvtrack_magics.release.gate import Row, judge, parse_rule
+from cvtrack_magics.store.run_reader import StoredRun
 from cvtrack_magics.tasks.evaluate import measure
 from cvtrack_magics.tasks.predictions import Predictions
 from cvtrack_magics.tasks.slices import measure_slices, parts_of
@@ -204,3 +205,24 @@ def test_rows_that_are_not_there_are_not_looked_at() -> None:
     odd = tuple(replace(one, rows=(-1, 0, 10**9)) for one in file.slices)
     found = dict(slices_of({**files, path: written(replace(file, slices=odd))}))
     assert all(len(one.table["id"]) == 1 for one in found.values())
+
+
+class Counted(dict[str, str]):
+    """Files that note how often each was asked for."""
+
+    asked: list[str]
+
+    def get(self, path: str, default: Any = None) -> Any:
+        self.asked.append(path)
+        return super().get(path, default)
+
+
+def test_a_table_of_scores_is_read_once_however_many_parts_there_are() -> None:
+    """It may have 200 MB, and is what a judgement waits for."""
+    texts = Counted(files_of(predicted(GOOD)))
+    texts.asked = []
+    stored = StoredRun("r", "r", "e", "FINISHED", START, START, "", {}, {}, {}, (), {}, texts)
+    found = candidate_from(stored)
+    assert len(found.slices) == 3
+    assert len([path for path in texts.asked if is_samples(path)]) == 1
+    assert all(one.table["id"] for one in (*found.evaluations.values(), *found.slices.values()))
