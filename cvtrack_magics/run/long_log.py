@@ -153,7 +153,7 @@ class _Call:
         if not (isinstance(key, str) and key):
             seen = "empty" if isinstance(key, str) else f"{_shown(key)} {_seen(key)}, not text"
             self._say(
-                "name",
+                f"name {kind_of(key)}",
                 f"the name of a metric is {seen}: text is wanted, for example "
                 f"log({{'val/acc': 0.97}}); its value {_shown(value)} is not recorded",
             )

@@ -169,6 +169,17 @@ def test_what_is_said_of_a_bad_step_or_name_says_what_is_wanted(store: str, case
         assert word in line
 
 
+def test_each_kind_of_name_that_is_no_text_is_said(store: str) -> None:
+    names = (1, 2, b"x", None, (1, "a"))
+    with mlrun("r", output=False) as run:
+        for name in names:
+            log({name: 2.0})  # type: ignore[dict-item]
+    said = [one.split(", not text")[0] for one in run.summary.notices if "not text" in one]
+    kinds = ["1 of type int", "b'x' of type bytes", "None of type NoneType"]
+    kinds.append("(1, 'a') of type tuple")
+    assert said == [f"the name of a metric is {kind}" for kind in kinds]
+
+
 def test_arrays_of_many_values_have_three_curves(store: str) -> None:
     with mlrun("many", output=False) as run:
         for name, value in MANY.items():
