@@ -154,6 +154,9 @@ class ShellHost:
                 update=True,
             )
 
+    def ended_by(self) -> None:
+        """Return nothing: what a cell ends with is shown, and the process goes on."""
+
     def say(self, text: str) -> None:
         """Print one line."""
         if text:

@@ -25,6 +25,7 @@ from cvtrack_magics.notebook.names import Names
 from cvtrack_magics.notebook.rank_process import TICK, failure_of
 from cvtrack_magics.run import adapters, current
 from cvtrack_magics.run.host import ScriptHost
+from cvtrack_magics.run.outcome import outcome_of
 from cvtrack_magics.run.ranks.member import Board, Member
 from cvtrack_magics.run.ranks.wire import BOARD, Wire
 from cvtrack_magics.run.session import Session
@@ -149,7 +150,8 @@ class RankShell:
         is_seen = self._rank == 0 and self.member.is_recording
         result = self.shell.run_cell(source, store_history=False, silent=not is_seen)
         error = result.error_before_exec or result.error_in_exec
-        return None if error is None else failure_of(error, self._shown)
+        is_well = error is None or outcome_of(error) == "FINISHED"
+        return None if is_well else failure_of(error, self._shown)
 
     def _begin(self) -> None:
         """Let what is executed from now on be the run's."""

@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager
 
 from cvtrack_magics.capture.output.tee import StreamTee
 from cvtrack_magics.run.host import Host
+from cvtrack_magics.run.outcome import outcome_of
 from cvtrack_magics.run.printed_metrics import PrintedCurves
 from cvtrack_magics.run.spec import RunSpec
 
@@ -59,9 +60,9 @@ class RunCells:
 
     def note(self, key: str, error: BaseException | None) -> None:
         """Remember that a cell inside a span failed, until the same cell succeeds."""
-        if error is None:
+        if outcome_of(error) == "FINISHED":
             self._failures.pop(key, None)
-        else:
+        elif error is not None:
             self._failures[key] = error
 
     @property

@@ -15,6 +15,7 @@ from cvtrack_magics.run.checkpoint.files import FOLDER, Kept
 from cvtrack_magics.run.context import safely
 from cvtrack_magics.run.context_collector import paths_of
 from cvtrack_magics.run.model_making import params_of
+from cvtrack_magics.run.outcome import PRUNED, is_pruned
 from cvtrack_magics.run.summary_metrics import best_records
 
 if TYPE_CHECKING:
@@ -64,7 +65,9 @@ def last_facts(
     if control.stopped_at is not None:
         last.append(Tag("stopped_at_step", str(control.stopped_at)))
         last.append(Notice(f"Stopped by the button at step {control.stopped_at}."))
-    if error is not None:
+    if error is not None and is_pruned(error):
+        last.append(Tag(PRUNED, "true"))
+    elif error is not None:
         last += safely("the error", lambda: surroundings.error_records(error))
     return last
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import traceback
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -73,6 +74,9 @@ class Host(Protocol):
 
     def show_again(self, bundle: Mapping[str, Any], display_id: str) -> None:
         """Show an output that was cleared away in its cell once more; from any thread."""
+
+    def ended_by(self) -> BaseException | None:
+        """Return what ends the code, where this process ends for it."""
 
     def say(self, text: str) -> None:
         """Show one plain line."""
@@ -145,6 +149,14 @@ class ScriptHost:
 
     def show_again(self, bundle: Mapping[str, Any], display_id: str) -> None:
         """Do nothing."""
+
+    def ended_by(self) -> BaseException | None:
+        """Return what nobody caught in the script; a test runner's or a prompt's is no such."""
+        error: BaseException | None = getattr(sys, "last_value", None)
+        if error is None or hasattr(sys, "ps1") or sys.flags.interactive:
+            return None
+        frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+        return error if any(one.f_globals.get("__name__") == "__main__" for one in frames) else None
 
     def say(self, text: str) -> None:
         """Print one line."""

@@ -6,21 +6,63 @@ killed has them ended by the companion, or by the next load (:mod:`cvtrack_magic
 
 from __future__ import annotations
 
+import builtins
+from collections.abc import Iterator
+
 from cvtrack_magics.records import Outcome
 from cvtrack_magics.text import is_a
+
+PRUNED = "cvtrack.pruned"
+"""The tag of a run that is KILLED because its trial was pruned."""
+_GROUP = getattr(builtins, "BaseExceptionGroup", ())  # from Python 3.11 on
 
 
 def outcome_of(error: BaseException | None) -> Outcome:
     """Return the status a run has earned: KILLED by an interrupt, FAILED by an error.
 
-    An exit because of an interrupt, as Lightning's, is an interrupt.
+    An exit is what the process would tell its shell: well with code 0 or none, as a command line
+    of ``click`` or ``absl`` ends when all went well. One that was made of an interrupt, as
+    Lightning's, is an interrupt. So is that of a generator which is no longer asked for values,
+    unless it was left because of an error, and that of a trial which Optuna prunes.
     """
-    import asyncio
-
     if error is None:
         return "FINISHED"
-    if is_a(error, SystemExit) and error.__context__ is not None:
-        error = error.__context__
-    if is_a(error, KeyboardInterrupt, asyncio.CancelledError):
-        return "KILLED"
-    return "FAILED"
+    if is_a(error, SystemExit):
+        if any(map(_is_interrupt, _what_led_to(error))):
+            return "KILLED"
+        return "FINISHED" if _is_well(error) else "FAILED"
+    if is_a(error, GeneratorExit):
+        around = error.__context__
+        return "KILLED" if around is None else outcome_of(around)
+    return "KILLED" if _is_interrupt(error) or is_pruned(error) else "FAILED"
+
+
+def is_pruned(error: BaseException) -> bool:
+    """Whether this is how a body says that its trial is not worth to go on."""
+    kinds = [(kind.__module__.partition(".")[0], kind.__name__) for kind in type(error).__mro__]
+    return ("optuna", "TrialPruned") in kinds
+
+
+def _is_well(error: BaseException) -> bool:
+    """Whether Python would end a process with status 0 for this exit."""
+    code = getattr(error, "code", None)
+    return code is None or (isinstance(code, int) and code == 0)
+
+
+def _is_interrupt(error: BaseException) -> bool:
+    """Whether an exception, or all of a group, says that somebody ended the code."""
+    import asyncio
+
+    if _GROUP and is_a(error, _GROUP):
+        return all(map(_is_interrupt, error.exceptions))  # type: ignore[attr-defined]
+    return is_a(error, KeyboardInterrupt, asyncio.CancelledError)
+
+
+def _what_led_to(error: BaseException) -> Iterator[BaseException]:
+    """Yield what was handled when an exception was raised, and so on."""
+    seen: set[int] = set()
+    at = error.__context__
+    while at is not None and id(at) not in seen:
+        yield at
+        seen.add(id(at))
+        at = at.__context__

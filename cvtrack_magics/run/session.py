@@ -163,16 +163,16 @@ class Session:
         self.left.sender.stop()
         self.pump.stop()
 
-    def _close_all(self) -> None:
+    def _close_all(self, ended_by: BaseException | None = None) -> None:
         while self.scopes:
             scope = self.scopes[-1]
-            error = scope.cells.failure
+            error = scope.cells.failure or ended_by
             self.close(scope, "KILLED" if error is None else outcome_of(error), error)
 
     @as_at_load
     def _stop_at_exit(self, in_time: bool) -> None:
         """Stop at the process's end; a script's container may go with it, a kernel's stays."""
-        self._close_all()
+        self._close_all(self.host.ended_by() if in_time else None)
         self.writing.end_late()
         if not self.host.interactive_display:
             patience = self.config.exit_timeout
@@ -282,8 +282,9 @@ class Session:
         """Close a run, and any that is still open inside it, with the true outcome.
 
         A forked child closes no run of its parent's: the threads that would send it, with the
-        locks they may hold, are there.
+        locks they may hold, are there. What ended a run well, as ``sys.exit(0)``, is no error.
         """
+        error = None if outcome == "FINISHED" else error
         if os.getpid() != scope.channel.pid:
             return RunSummary(scope.name, scope.run_id, "", outcome, 0.0, "", kept="")
         try:

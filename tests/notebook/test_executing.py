@@ -110,6 +110,12 @@ ENDS: dict[str, tuple[str, int, str, dict[str, str]]] = {
     ),
     "a cell is no Python": ("%%mlrun base\n)", 1, "Cell 1 of 2 failed (SyntaxError)", {}),
     "it ends itself": ("%%mlrun base\nimport sys\nsys.exit(3)", 3, "", {"base": "FAILED"}),
+    "it ends itself well, in a run": (
+        "%%mlrun base\nimport sys\nsys.exit(0)",
+        0,
+        "",
+        {"base": "FINISHED"},
+    ),
     "it ends itself well": ("import sys\nsys.exit()", 0, "", {}),
     "it ends itself with words": ("raise SystemExit('no data')", 1, "no data", {}),
     "a span is left open": (

@@ -100,6 +100,17 @@ def test_a_cell_that_succeeds_later_makes_its_failure_good(shell: Shell, store: 
     assert runs_of(store)["r"].info.status == "FINISHED"
 
 
+def test_a_cell_that_exits_makes_no_other_cells_failure_good(shell: Shell, store: str) -> None:
+    for name, cells in {"exits": ["exit_()"], "failed before": ["1/0", "exit_()"]}.items():
+        shell.run("import sys\ndef exit_(): sys.exit(0)")
+        shell.run(f"%mlrun {name}")
+        for cell in cells:
+            shell.run(cell)
+        shell.run("%mlend")
+    found = {name: run.info.status for name, run in runs_of(store).items()}
+    assert found == {"exits": "FINISHED", "failed before": "FAILED"}
+
+
 @pytest.mark.usefixtures("files")
 @pytest.mark.parametrize("body", ["1/0", "%run bad.py", "get_ipython().run_cell('1/0')"])
 def test_a_cell_that_opens_a_span_and_fails_is_noted(body: str, shell: Shell, store: str) -> None:

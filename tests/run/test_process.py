@@ -29,7 +29,37 @@ WAYS = {
         "FINISHED",
     ),
     "the script ends with a run open": ("mlrun('r'); log(x=1)\n", "KILLED"),
-    "the script fails with a run open": ("mlrun('r'); log(x=1)\n1/0\n", "KILLED"),
+    "the script fails with a run open": ("mlrun('r'); log(x=1)\n1/0\n", "FAILED"),
+    "the script is interrupted with a run open": (
+        "mlrun('r'); log(x=1)\nraise KeyboardInterrupt\n",
+        "KILLED",
+    ),
+    "an error is caught in the script, which ends with a run open": (
+        "mlrun('r')\ntry: 1/0\nexcept ZeroDivisionError: log(x=1)\n",
+        "KILLED",
+    ),
+    "the error that was shown is that of another thread": (
+        "import threading\nmlrun('r'); log(x=1)\n"
+        "t = threading.Thread(target=lambda: 1/0); t.start(); t.join()\n",
+        "KILLED",
+    ),
+    "the script exits with code 0 in a with block": (
+        "import sys\nwith mlrun('r'):\n    sys.exit(0)\n",
+        "FINISHED",
+    ),
+    "the script exits with a message in a with block": (
+        "import sys\nwith mlrun('r'):\n    sys.exit('no data')\n",
+        "FAILED",
+    ),
+    "a command line ends itself": (
+        "import click\n@click.command()\ndef train(): log(x=1)\nwith mlrun('r'):\n    train([])\n",
+        "FINISHED",
+    ),
+    "who asks a generator for values leaves it": (
+        "def losses():\n    with mlrun('r'):\n        for i in range(9): log(x=i); yield i\n"
+        "for i in losses():\n    if i == 2: break\n",
+        "KILLED",
+    ),
     "the script fails in a with block": ("with mlrun('r'):\n    1/0\n", "FAILED"),
     "the script gets SIGTERM": (
         "import os, signal\nmlrun('r'); log(x=1)\nos.kill(os.getpid(), signal.SIGTERM)\n",

@@ -11,7 +11,6 @@ import pytest
 
 from cvtrack_magics import log, mlrun
 from cvtrack_magics.run import adapters
-from cvtrack_magics.run.session import outcome_of
 from tests.store_views import points, runs_of
 
 
@@ -120,30 +119,3 @@ def test_the_postfix_of_a_bar_where_nothing_is_logged(store: str) -> None:
     assert values == tuple(step % 500 / 2 for step in steps)
     assert not [key for key in found["shown"].data.metrics if key.startswith("printed/")]
     assert not [key for key in found["logs"].data.metrics if key.startswith("tqdm/")]
-
-
-def _raised(first: type[BaseException] | None, then: type[BaseException]) -> BaseException:
-    try:
-        try:
-            if first is not None:
-                raise first
-        finally:
-            raise then
-    except BaseException as error:
-        return error
-
-
-@pytest.mark.parametrize(
-    ("first", "then", "wanted"),
-    [
-        (KeyboardInterrupt, SystemExit, "KILLED"),
-        (ValueError, SystemExit, "FAILED"),
-        (None, SystemExit, "FAILED"),
-        (None, KeyboardInterrupt, "KILLED"),
-        (KeyboardInterrupt, ValueError, "FAILED"),
-    ],
-)
-def test_an_exit_because_of_an_interrupt_is_one(
-    first: type[BaseException] | None, then: type[BaseException], wanted: str
-) -> None:
-    assert outcome_of(_raised(first, then)) == wanted

@@ -15,6 +15,7 @@ from cvtrack_magics.errors import UsageProblem, did_you_mean
 from cvtrack_magics.records import Outcome, Param, Record, Tag
 from cvtrack_magics.redact import kind_and_line
 from cvtrack_magics.run.opening import open_run
+from cvtrack_magics.run.outcome import PRUNED
 from cvtrack_magics.run.spec import RunSpec
 from cvtrack_magics.run.sweep.journal import JournalProblem
 from cvtrack_magics.run.sweep.search import BOUNDS
@@ -88,7 +89,7 @@ class TrialRun:
         self._asked.note(RUN, scope.run_id)
         came = self._came(scope, objective, pruned)
         if came.status == "KILLED":
-            scope.add([Tag("cvtrack.pruned", "true")])
+            scope.add([Tag(PRUNED, "true")])
         told = getattr(came.error, "told_by_worker", False)
         self._session.close(scope, came.status, None if told else came.error)
         self._tell(came, scope.run_id)

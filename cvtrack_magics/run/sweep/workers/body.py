@@ -24,6 +24,7 @@ from cvtrack_magics.run.checkpoint.files import CheckpointFolder, Kept
 from cvtrack_magics.run.context import RESOURCES
 from cvtrack_magics.run.host import ScriptHost
 from cvtrack_magics.run.opening import open_run
+from cvtrack_magics.run.outcome import is_pruned
 from cvtrack_magics.run.scope import RunScope
 from cvtrack_magics.run.session import Session
 from cvtrack_magics.run.spec import RunSpec
@@ -216,8 +217,7 @@ def _content(one: Artifact) -> bytes:
 
 def _end_by(error: BaseException) -> dict[str, Any]:
     """Return what a body's error makes of its trial, as plain values."""
-    home = type(error).__module__.partition(".")[0]
-    if home == "optuna" and type(error).__name__ == "TrialPruned":
+    if is_pruned(error):
         return {"status": "pruned", "why": str(error)[:500]}
     if isinstance(error, KeyboardInterrupt):
         return {"status": "interrupted"}
