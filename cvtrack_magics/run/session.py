@@ -9,7 +9,6 @@ from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from cvtrack_magics import forks
 from cvtrack_magics.config import CvTrack
@@ -32,7 +31,6 @@ from cvtrack_magics.run.outcome import outcome_of
 from cvtrack_magics.run.process import ProcessEnd
 from cvtrack_magics.run.seeding import Seeding
 from cvtrack_magics.run.spec import RunSpec
-from cvtrack_magics.run.watch.webhook import Webhook, is_address
 from cvtrack_magics.run.writing import Writing
 from cvtrack_magics.secrets import Masker, stored
 from cvtrack_magics.secrets.records import RecordMasker
@@ -191,18 +189,6 @@ class Session:
         """Return what masks the secrets of one run, by the settings of now."""
         self.masker.configure(self.config.mask_secrets, self.config.secret_allow)
         return RecordMasker(self.masker)
-
-    def webhook(self) -> Webhook | None:
-        """Return what tells the user's address of one run; None where there is none."""
-        url = self.config.watch_webhook
-        if not url:
-            return None
-        if not is_address(url):
-            self.host.say("cvtrack: watch_webhook is no http(s) address: nobody is told.")
-            return None
-        for part in (url, urlsplit(url).path, *urlsplit(url).path.split("/")):
-            self.masker.learn(part, "webhook")
-        return Webhook(url)
 
     # -- runs
 

@@ -5,14 +5,17 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, TypeVar
+from urllib.parse import urlsplit
 
 from cvtrack_magics.delivery.series import Series
 from cvtrack_magics.display.progress import Bar
 from cvtrack_magics.records import Tag
 from cvtrack_magics.run.watch.monitor import Monitor
+from cvtrack_magics.run.watch.webhook import Webhook, is_address
 
 if TYPE_CHECKING:
     from cvtrack_magics.run.scope import RunScope
+    from cvtrack_magics.run.session import Session
 
 T = TypeVar("T")
 
@@ -31,7 +34,7 @@ class Alerts:
         self._scope = scope
         self._works = True
         self._monitor = Monitor(self._warn, watch=spec.watch, begun=not spec.resume)
-        self._webhook = scope.session.webhook() if spec.watch else None
+        self._webhook = _webhook(scope.session) if spec.watch else None
 
     def items(self, iterable: Iterable[T], desc: str) -> Iterator[T]:
         """Go through the items of a loop, and take the time that it waits for each."""
@@ -69,3 +72,16 @@ class Alerts:
             said = mask().text(f"{scope.name}: {line}")
             about = {"run": mask().text(scope.name), "run_id": scope.run_id}
             self._webhook.send({"text": said, "kind": kind, "step": step, **about})
+
+
+def _webhook(session: Session) -> Webhook | None:
+    """Return what tells the user's address of one run; None where there is none."""
+    url = session.config.watch_webhook
+    if not url:
+        return None
+    if not is_address(url):
+        session.host.say("cvtrack: watch_webhook is no http(s) address: nobody is told.")
+        return None
+    for part in (url, urlsplit(url).path, *urlsplit(url).path.split("/")):
+        session.masker.learn(part, "webhook")
+    return Webhook(url)
