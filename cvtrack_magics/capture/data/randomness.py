@@ -15,6 +15,7 @@ from typing import Any
 
 from cvtrack_magics.capture.code.loaded import loaded
 from cvtrack_magics.capture.data.detached import empty_caches, remade
+from cvtrack_magics.capture.data.generator_state import set_state, state_of
 from cvtrack_magics.capture.params.transforms import is_transform
 
 _DEPTH = 8
@@ -92,23 +93,6 @@ def _filled(cell: Any) -> bool:
     return True
 
 
-def _state(generator: Any) -> Any:
-    if isinstance(generator, random.Random):
-        return generator.getstate()
-    if hasattr(generator, "bit_generator"):
-        return generator.bit_generator.state
-    return generator.get_state()
-
-
-def _put_back(generator: Any, state: Any) -> None:
-    if isinstance(generator, random.Random):
-        generator.setstate(state)
-    elif hasattr(generator, "bit_generator"):
-        generator.bit_generator.state = state
-    else:
-        generator.set_state(state)
-
-
 def _global_states() -> list[tuple[Callable[[Any], Any], Any]]:
     numpy, torch = loaded("numpy"), loaded("torch")
     found: list[tuple[Callable[[Any], Any], Any]] = [(random.setstate, random.getstate())]
@@ -133,14 +117,14 @@ def generators_kept(*values: object) -> Iterator[Callable[[], bool]]:
     callable
         Says whether any of them has been asked for a number since.
     """
-    held = [(generator, copy.deepcopy(_state(generator))) for generator in _own(values)]
+    held = [(generator, copy.deepcopy(state_of(generator))) for generator in _own(values)]
     before = _global_states()
     mark = _mark(values)
     try:
         yield lambda: _mark(values) != mark
     finally:
         for generator, state in held:
-            _put_back(generator, state)
+            set_state(generator, state)
         for put, state in before:
             put(state)
 
@@ -151,7 +135,7 @@ def _own(values: tuple[object, ...]) -> list[Any]:
 
 def _mark(values: tuple[object, ...]) -> str:
     whole = hashlib.sha256()
-    for state in [s for _, s in _global_states()] + [_state(g) for g in _own(values)]:
+    for state in [s for _, s in _global_states()] + [state_of(g) for g in _own(values)]:
         plain = state.numpy().tobytes() if hasattr(state, "numpy") else pickle.dumps(state)
         whole.update(plain)
     return whole.hexdigest()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from cvtrack_magics.capture.data import generator_state
 from cvtrack_magics.errors import UsageProblem
 from cvtrack_magics.redact import kind_and_line
 from cvtrack_magics.run.checkpoint import random_state
@@ -25,13 +26,13 @@ def checked(objects: Mapping[str, Any]) -> dict[str, Any]:
 
 def state_of(one: Any) -> Any:
     """Return the state of a thing."""
-    return random_state.state_of(one) if random_state.is_generator(one) else one.state_dict()
+    return generator_state.state_of(one) if random_state.is_generator(one) else one.state_dict()
 
 
 def set_state(one: Any, state: Any) -> None:
     """Give a thing a state that :func:`state_of` returned."""
     if random_state.is_generator(one):
-        random_state.set_state(one, state)
+        generator_state.set_state(one, state)
     else:
         one.load_state_dict(state)
 

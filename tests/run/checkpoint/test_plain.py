@@ -14,6 +14,7 @@ import pytest
 import torch
 
 from cvtrack_magics import checkpoint, log, mlrun
+from cvtrack_magics.capture.data import generator_state
 from cvtrack_magics.errors import UsageProblem
 from cvtrack_magics.run.checkpoint import random_state
 from cvtrack_magics.run.checkpoint.files import CheckpointFolder, read, step_of
@@ -132,11 +133,11 @@ def test_every_generator_goes_on_as_it_would_have() -> None:
 
     draw()  # half of a pair of normal numbers is waiting
     state = random_state.capture([own])
-    states = [random_state.state_of(one) for one in mine]
+    states = [generator_state.state_of(one) for one in mine]
     wanted = [draw(), draw()]
     random_state.restore(state, [own])
     for one, was in zip(mine, states, strict=True):
-        random_state.set_state(one, was)
+        generator_state.set_state(one, was)
     assert [draw(), draw()] == wanted
 
 
