@@ -1,12 +1,13 @@
 """Small trainings that are killed at a step and go on: each in a process of its own.
 
-``python -m tests.run.checkpoint.training JOBS`` runs them; JOBS is JSON, a list of dicts with
-``folder``, ``shape``, ``resume`` and the step to be killed at. The interpreter is warm: each
-training is a fork of it, which has opened nothing yet.
+``python -m tests.run.checkpoint.training`` runs those of each line that it reads: JSON, with a list
+of dicts with ``folder``, ``shape``, ``resume`` and the step to be killed at. The interpreter is
+warm: each training is a fork of it, which has opened nothing yet.
 """
 
 from __future__ import annotations
 
+import functools
 import gc
 import importlib
 import json
@@ -52,21 +53,42 @@ class Job:
 
 def run(jobs: list[Job]) -> list[dict[str, Any]]:
     """Run jobs one after the other; return what each one said: exit code and output."""
-    command = [sys.executable, "-m", __name__, json.dumps([asdict(job) for job in jobs])]
-    path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
-    done = subprocess.run(
-        command, env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    found: list[dict[str, Any]] = json.loads(done.stdout.splitlines()[-1])
+    wanted = {"jobs": [asdict(job) for job in jobs], "environment": dict(os.environ)}
+    parent = _parent()
+    assert parent.stdin is not None
+    assert parent.stdout is not None
+    try:
+        print(json.dumps(wanted), file=parent.stdin, flush=True)
+        line = parent.stdout.readline()
+        found: list[dict[str, Any]] = json.loads(line)
+    except BaseException:  # the next one must not be told what these jobs said
+        parent.kill()
+        _parent.cache_clear()
+        raise
     return found
 
 
-def main(text: str) -> None:
-    """Run the jobs of a command line."""
+@functools.cache
+def _parent() -> subprocess.Popen[str]:
+    """Start the interpreter whose forks the trainings are; it ends with this process."""
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("MLFLOW_", "CVTRACK_"))}
+    path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
+    return subprocess.Popen(
+        [sys.executable, "-m", __name__],
+        env={**environment, "PYTHONPATH": path},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
+def main() -> None:
+    """Run the jobs of each line until there are no more lines."""
     _warm()
-    said = [_in_a_fork(Job(**job)) for job in json.loads(text)]
-    print(json.dumps(said))
+    for line in sys.stdin:
+        wanted = json.loads(line)
+        said = [_in_a_fork(Job(**job), wanted["environment"]) for job in wanted["jobs"]]
+        print(json.dumps(said), flush=True)
 
 
 def _warm() -> None:
@@ -81,10 +103,12 @@ def _warm() -> None:
     gc.freeze()  # else each fork copies all memory when it looks for garbage
 
 
-def _in_a_fork(job: Job) -> dict[str, Any]:
+def _in_a_fork(job: Job, environment: dict[str, str]) -> dict[str, Any]:
     out = Path(job.folder) / "out.txt"
     pid = os.fork()
     if not pid:
+        os.environ.clear()
+        os.environ.update(environment)
         with _at(job.folder), out.open("w") as file:
             os.dup2(file.fileno(), 1)
             os.dup2(file.fileno(), 2)
@@ -302,4 +326,4 @@ def killed_and_resumed(job: Job) -> list[Job]:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main()
