@@ -22,6 +22,7 @@ from typing import Any
 
 from cvtrack_magics.capture.machine.packages import own_version
 from cvtrack_magics.delivery import recovery
+from cvtrack_magics.delivery.lines import Lines
 from cvtrack_magics.delivery.outbox import Delivery
 from cvtrack_magics.delivery.sender import TURN
 from cvtrack_magics.journal import liveness
@@ -108,7 +109,7 @@ class Work:
     def __init__(self, pipe: int, answers: int) -> None:
         self._pipe = pipe
         self._answers = answers
-        self._rest = b""
+        self._lines = Lines()
         self.closed = False
         self._chooser = selectors.DefaultSelector()
         self._chooser.register(pipe, selectors.EVENT_READ)
@@ -173,8 +174,7 @@ class Work:
         while not self.closed and self._chooser.select(timeout):
             data = os.read(self._pipe, 1 << 16)
             self.closed |= not data
-            *lines, self._rest = (self._rest + data).split(b"\n")
-            for line in lines:
+            for line in self._lines.take(data):
                 self._take(loads(line))
             timeout = 0.0
         if self.closed and timeout:

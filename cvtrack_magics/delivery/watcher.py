@@ -53,9 +53,10 @@ class Watched:
 
 def watch(pipe: int) -> Watched:
     """Take in lines until the kernel is gone; return what is known of it."""
+    from cvtrack_magics.delivery.lines import Lines
     from cvtrack_magics.journal.liveness import is_alive
 
-    watched, rest, closed = Watched(), b"", False
+    watched, lines, closed = Watched(), Lines(), False
     chooser = selectors.DefaultSelector()
     chooser.register(pipe, selectors.EVENT_READ)
     while True:
@@ -64,8 +65,7 @@ def watch(pipe: int) -> Watched:
         elif chooser.select(LOOK):
             data = os.read(pipe, 1 << 16)
             closed = not data
-            *lines, rest = (rest + data).split(b"\n")
-            for line in lines:
+            for line in lines.take(data):
                 watched.take(line)
         if closed and not watched.owner:
             return watched

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from cvtrack_magics import forks
+from cvtrack_magics.delivery.lines import Lines
 from cvtrack_magics.journal.fact_lines import from_json, to_json
 from cvtrack_magics.records import Artifact, Notice, Record
 from cvtrack_magics.text import json_object
@@ -32,7 +33,7 @@ class Wire:
     def __init__(self, connection: socket.socket) -> None:
         self.connection = connection
         self._lock = forks.rlock()
-        self._rest = b""
+        self._lines = Lines()
 
     def send(self, **message: Any) -> None:
         """Send a message; may be called from any thread."""
@@ -48,8 +49,7 @@ class Wire:
             return None
         if not read:
             return None
-        *lines, self._rest = (self._rest + read).split(b"\n")
-        return [json_object(line) for line in lines]
+        return [json_object(line) for line in self._lines.take(read)]
 
 
 def greeting(connection: socket.socket) -> dict[str, Any]:

@@ -1,4 +1,8 @@
-"""Messages in a pipe: two lengths, the head, the bytes."""
+"""Messages in a pipe: two lengths, the head, the bytes.
+
+Lines of JSON, which the pipes and sockets beside it have (`delivery/lines.py`), would hold the
+bytes of a checkpoint as text: a third more of them.
+"""
 
 from __future__ import annotations
 
