@@ -10,9 +10,10 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
+from types import BuiltinFunctionType, FunctionType, ModuleType
 from typing import Any
 
+from cvtrack_magics.capture.code.code_names import names_in
 from cvtrack_magics.capture.code.replaced_code import (
     bound_by,
     meaning,
@@ -260,10 +261,4 @@ def _own_words(source: bytes) -> frozenset[str]:
 
 @lru_cache(maxsize=4096)
 def _loads(source: bytes) -> frozenset[str]:
-    def names(code: CodeType) -> Iterator[str]:
-        yield from code.co_names
-        for item in code.co_consts:
-            if isinstance(item, CodeType):
-                yield from names(item)
-
-    return frozenset(names(compile(source, "text", "exec", dont_inherit=True)))
+    return frozenset(names_in(compile(source, "text", "exec", dont_inherit=True)))

@@ -7,8 +7,10 @@ import sys
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from types import CodeType, FunctionType, ModuleType
+from types import FunctionType, ModuleType
 from typing import Any
+
+from cvtrack_magics.capture.code.code_names import names_in
 
 _WORD = re.compile(r"[^\W\d]\w*")
 _CONTAINERS = (list, dict, set, deque)
@@ -79,15 +81,8 @@ def mentioned(source: str, names: Mapping[str, Any]) -> set[str]:
         found.add(name)
         value = names[name]
         if type(value) is FunctionType and value.__module__ == "__main__":
-            ahead |= {one for one in _words_of(value.__code__) if one in names} - found
+            ahead |= {one for one in names_in(value.__code__) if one in names} - found
     return found
-
-
-def _words_of(code: CodeType) -> Iterator[str]:
-    yield from code.co_names
-    for one in code.co_consts:
-        if isinstance(one, CodeType):
-            yield from _words_of(one)
 
 
 def marks_of(which: Iterable[str], names: Mapping[str, Any]) -> dict[str, tuple[int, object]]:

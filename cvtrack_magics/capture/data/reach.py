@@ -27,6 +27,7 @@ from types import (
 )
 from typing import Any
 
+from cvtrack_magics.capture.code.code_names import names_in
 from cvtrack_magics.capture.code.modules import is_foreign
 from cvtrack_magics.capture.data.handles import file_behind, kind_of_handle
 from cvtrack_magics.capture.data.randomness import is_generator
@@ -35,7 +36,6 @@ from cvtrack_magics.capture.data.reached_code import (
     functions_of,
     globals_of,
     is_library,
-    names_in,
     source_of,
     texts_in,
 )

@@ -11,6 +11,7 @@ from types import (
     FunctionType,
 )
 
+from cvtrack_magics.capture.code.code_names import names_in
 from cvtrack_magics.capture.code.modules import is_foreign
 from cvtrack_magics.capture.data.clock import clock_or_system
 
@@ -32,14 +33,6 @@ def chance_in(item: FunctionType, names: set[str], source: str) -> str:
     if words or unseeded:
         return words[0] if words else f"{unseeded[1]}() without a seed" if unseeded else ""
     return clock_or_system(item)
-
-
-def names_in(code: CodeType) -> Iterator[str]:
-    """Yield the names of globals and attributes that code names, inner functions included."""
-    yield from code.co_names
-    for item in code.co_consts:
-        if isinstance(item, CodeType):
-            yield from names_in(item)
 
 
 def globals_of(code: CodeType) -> Iterator[str]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Any
 
+from cvtrack_magics.capture.code.code_names import names_in
 from cvtrack_magics.errors import UsageProblem
 from cvtrack_magics.redact import in_one_line
 from cvtrack_magics.text import kind_of
@@ -51,15 +52,8 @@ class CellBody:
 
     def read(self) -> dict[str, Any]:
         """Return the names of the notebook that it may read."""
-        wanted = {name for name in _names_in(self.compiled) if name not in _ITS_OWN}
+        wanted = {name for name in names_in(self.compiled) if name not in _ITS_OWN}
         return {name: self._names[name] for name in sorted(wanted) if name in self._names}
-
-
-def _names_in(code: CodeType) -> Iterator[str]:
-    yield from code.co_names
-    for inner in code.co_consts:
-        if isinstance(inner, CodeType):
-            yield from _names_in(inner)
 
 
 def packed(body: Body) -> bytes:
@@ -74,7 +68,7 @@ def packed(body: Body) -> bytes:
 
     what: Any = body
     if isinstance(body, CellBody):
-        if "get_ipython" in _names_in(body.compiled):
+        if "get_ipython" in names_in(body.compiled):
             raise UsageProblem(
                 "The cell has a magic or a ! line, which only this notebook's own process runs.",
                 "Put it into a cell above.",
