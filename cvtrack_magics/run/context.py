@@ -85,11 +85,6 @@ def machine_records() -> list[Record]:
     ]
 
 
-def code_records(cell: CellFacts, notebook: str, modules: Sequence[Path]) -> list[Record]:
-    """Return the cell's source, the git state and the user's own modules."""
-    return [*cell_records(cell), *repository_records(notebook, modules)]
-
-
 def cell_records(cell: CellFacts) -> list[Record]:
     """Return the cell's source."""
     return [Artifact(CELL, cell.source)] if cell.source else []

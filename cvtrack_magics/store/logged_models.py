@@ -196,9 +196,3 @@ def fail_pending(uri: str, run_id: str, keys: Collection[str]) -> None:
             if model.key in keys and model.status == "PENDING":
                 client.set_logged_model_tags(model.model_id, {WHY_TAG: CUT_OFF})
                 client.finalize_logged_model(model.model_id, "FAILED")
-
-
-def model_id_of(client: Any, run_id: str, folder: str) -> str:
-    """Return the id of the model that a folder of a run stands for; empty where it is none."""
-    found = by_folder(models_of(client, run_id) or []).get(folder)
-    return found.model_id if found is not None else ""

@@ -12,11 +12,6 @@ from cvtrack_magics.errors import StoreUnavailable
 ADVICE = "A proxy or a login page may stand before the store."
 
 
-def check_listed(client: Any, run_id: str, folder: Path) -> None:
-    """See that a store lists the files of a folder among those of a run; see `check_by`."""
-    check_by(lambda at: client.list_artifacts(run_id, at), folder)
-
-
 def check_by(list_folder: Callable[[str | None], Sequence[Any]], folder: Path) -> None:
     """See that a store lists the files of a folder, each with its size.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 from mlflow.store.artifact.http_artifact_repo import HttpArtifactRepository
 
 from cvtrack_magics.errors import StoreUnavailable
-from cvtrack_magics.store.uploads import check_listed
+from cvtrack_magics.store.uploads import check_by
 
 ANSWER: dict[str, tuple[int, bytes]] = {}
 
@@ -72,7 +73,7 @@ def folder(tmp_path: Path) -> Path:
 def test_a_strangers_listing_is_none(lists: Lists, folder: Path, status: int, body: bytes) -> None:
     ANSWER["now"] = (status, body)
     with pytest.raises(StoreUnavailable):
-        check_listed(lists, "r", folder)
+        check_by(partial(lists.list_artifacts, "r"), folder)
 
 
 @pytest.mark.parametrize(
@@ -88,4 +89,4 @@ def test_a_store_that_lists_it_or_may_not_list_is_believed(
     lists: Lists, folder: Path, status: int, body: bytes
 ) -> None:
     ANSWER["now"] = (status, body)
-    check_listed(lists, "r", folder)
+    check_by(partial(lists.list_artifacts, "r"), folder)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from cvtrack_magics.capture.params.values import HIDDEN, looks_secret, value_text
-from cvtrack_magics.errors import UsageProblem, did_you_mean
+from cvtrack_magics.errors import did_you_mean
 from cvtrack_magics.records import Notice, Tag
 from cvtrack_magics.secrets.stored import stored_key
 
@@ -67,23 +67,6 @@ def canonical_task(task: str) -> str | None:
     if word in TASK_METRICS:
         return word
     return ALIASES.get(word)
-
-
-def check_task(task: str) -> str:
-    """Return the schema's name of a CV task.
-
-    Raises
-    ------
-    UsageProblem
-        It is none of them; the message lists them.
-    """
-    found = canonical_task(task)
-    if found is None:
-        near = did_you_mean(task.lower(), [*TASK_METRICS, *ALIASES])
-        raise UsageProblem(
-            f"There is no task {task!r}.{near}", f"One of: {', '.join(TASK_METRICS)}."
-        )
-    return found
 
 
 def check_tags(tags: Mapping[str, object]) -> tuple[list[Tag], list[Notice]]:
