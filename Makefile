@@ -31,7 +31,8 @@ lab: $(VENV)/.demo  ## open the quickstart in JupyterLab
 test: $(VENV)/.dev chromium postgres  ## run all tests, the notebooks and the browser included
 	$(BIN)/python -m compileall -q -x node_modules cvtrack_magics tests  # once, not in each process
 	$(BIN)/python -m pytest tests -m 'not server and not lab' --numprocesses $(WORKERS) --dist worksteal
-	$(BIN)/python -m pytest tests -m 'server or lab'  # alone on the machine
+	$(BIN)/python -m pytest tests/faults -m 'server or lab'  # alone on the machine
+	$(BIN)/python -m pytest tests --ignore tests/faults -m 'server or lab' --numprocesses $(WORKERS) --dist loadfile
 	$(MAKE) notebooks
 
 test-fast: $(VENV)/.dev  ## run the tests that need neither server nor browser

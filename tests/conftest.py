@@ -26,8 +26,15 @@ hypothesis.settings.load_profile("tests")
 # The tests run beside each other, on all cores: more threads of one would wait for the others'.
 for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(_name, "1")
+# What pytest makes of the modules is kept for the processes that come later, whatever is set.
+_writes_none, sys.dont_write_bytecode = sys.dont_write_bytecode, False
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell's background job inherits it
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_finish() -> None:
+    """Write the code of modules that tests import, or do not, as it is set."""
+    sys.dont_write_bytecode = _writes_none
 
 
 def _close_databases(folder: Path) -> None:
