@@ -94,6 +94,7 @@ def mlgrid(
     pred: str = "",
     text: str = "",
     threshold: float | None = None,
+    iou: float = 0.5,
     compare: str = "",
     run: str = "",
     height: int = 640,
@@ -132,6 +133,8 @@ def mlgrid(
         Only samples whose id, name or class has this.
     threshold : float, optional
         The score from which on something counts.
+    iou : float
+        The IoU from which on an object is found, as for ``%mleval --iou``.
     compare : str
         A run whose predictions of the same samples are shown beside: fixed, broken, still
         wrong.
@@ -160,10 +163,12 @@ def mlgrid(
     from cvtrack_magics.display.contact_sheet import compose
     from cvtrack_magics.display.grid import Grid
     from cvtrack_magics.display.viewer.build import Frame, build_sheet
+    from cvtrack_magics.tasks.evaluate import check_iou
     from cvtrack_magics.tasks.filters import checked, chosen
     from cvtrack_magics.tasks.sample_scores import SUSPECT, SUSPICION
     from cvtrack_magics.tasks.slices import only_where
 
+    check_iou(iou)
     settings = {
         "sort": sort or (SUSPICION if only == SUSPECT else ""),
         "only": only,
@@ -179,9 +184,10 @@ def mlgrid(
         frames, kept = _logged(scope, run, name, step)
         if where:
             frames = [Frame(only_where(one.predictions, where), one.step) for one in frames]
+        frames = [replace(one, iou=iou) for one in frames]
         mine = frames[-1]
     else:
-        mine = Frame(only_where(predictions_of(predictions, task), where), step)
+        mine = Frame(only_where(predictions_of(predictions, task), where), step, iou=iou)
         frames, kept = [mine], ""
     checked(mine.predictions, mine.ratings, settings)
     judged = _judged(mine, threshold)
@@ -190,13 +196,15 @@ def mlgrid(
         at = scope.step_of(step)
         scope.albums.add(name, mine.predictions, at, rows).result()
         frames, kept = _ending_with(scope.albums.frames(name), at), f"run {scope.name!r}"
+        frames = [replace(one, iou=iou) for one in frames]
         mine = frames[-1]
     pair = None
     if compare:
         from cvtrack_magics.run.album import read_album
 
         other = session.tracking.run_of(compare, but=scope.run_id if scope else "")
-        frames = [read_album(session.tracking, other, name, last=True)[-1], mine]
+        before = read_album(session.tracking, other, name, last=True)[-1]
+        frames = [replace(before, iou=iou), mine]
         pair = (0, 1)
     sheet = build_sheet(
         frames,
@@ -228,7 +236,7 @@ def _judged(frame: Frame, threshold: float | None) -> Ratings:
 
     if threshold is None:
         return frame.ratings
-    return replace(rate(frame.predictions, threshold), threshold=threshold)
+    return replace(rate(frame.predictions, threshold, frame.iou), threshold=threshold)
 
 
 def predictions_of(value: Any, task: str | None) -> Predictions:

@@ -72,14 +72,25 @@ def measure(
     """
     if not len(predictions):
         raise UsageProblem("There are no samples to measure.")
-    if not 0 < iou <= 1:
-        raise UsageProblem(f"iou={iou!r} is not above 0 and up to 1.")
+    check_iou(iou)
     if not 0 < level < 1:
         raise UsageProblem(f"level={level!r} is not between 0 and 1.")
     if threshold is not None and math.isnan(threshold):
         raise UsageProblem("threshold=nan is no score.")
     options = Options(threshold, iou, resamples, level, seed, cluster)
     return measured_by(predictions, options)
+
+
+def check_iou(iou: float) -> None:
+    """Raise unless an object can be found from this IoU on.
+
+    Raises
+    ------
+    UsageProblem
+        It is not above 0 and up to 1.
+    """
+    if not 0 < iou <= 1:
+        raise UsageProblem(f"iou={iou!r} is not above 0 and up to 1.")
 
 
 def measured_by(predictions: Predictions, options: Options) -> Evaluation:

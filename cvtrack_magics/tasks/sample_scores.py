@@ -50,7 +50,7 @@ class Ratings:
         return None
 
 
-def rate(predictions: Predictions, threshold: float | None = None) -> Ratings:
+def rate(predictions: Predictions, threshold: float | None = None, iou: float = 0.5) -> Ratings:
     """Return the ratings of each sample; those without a truth have NaN and no outcome.
 
     Parameters
@@ -59,12 +59,14 @@ def rate(predictions: Predictions, threshold: float | None = None) -> Ratings:
         Of any task.
     threshold : float, optional
         As for ``measure``.
+    iou : float
+        As for ``measure``.
     """
     from cvtrack_magics.tasks.evaluate import measure
 
     kind = kind_of(predictions.task)
     try:
-        evaluation = measure(predictions, threshold=threshold, resamples=0)
+        evaluation = measure(predictions, threshold=threshold, iou=iou, resamples=0)
     except UsageProblem:  # no truth at all: there is still something to look at
         return Ratings(kind.scores_without_truth(predictions), {}, np.arange(len(predictions)))
     found = dict(evaluation.samples)

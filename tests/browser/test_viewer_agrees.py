@@ -60,7 +60,10 @@ READ = """() => {
     figures: Object.fromEntries(names.map((name, at) => [name, values[at]])),
     bars: Object.fromEntries(bars),
     area: texts(".area")[0] ?? "",
-    cells: texts(".cell title").length,
+    cells: Object.fromEntries([...document.querySelectorAll("[data-cell]")].map(
+      (one) => [one.dataset.cell, Number(one.getAttribute("aria-label").split(": ").pop())])),
+    tiles: Object.fromEntries([...document.querySelectorAll(".tile[data-sample]")].map(
+      (one) => [one.dataset.sample, [one.getAttribute("aria-label"), one.className]])),
   };
 }"""
 CHOOSE = """async ([label, option]) => {
@@ -81,9 +84,9 @@ class Opened:
         empty = build_sheet([Frame(classes(np.random.default_rng(0), 3, np.float32))], limit=10**6)
         page.set_content(page_html(empty.document, empty.packs))
 
-    def show(self, predictions: Predictions, threshold: float | None) -> None:
+    def show(self, predictions: Predictions, threshold: float | None, iou: float) -> None:
         settings = {} if threshold is None else {"threshold": threshold}
-        sheet = build_sheet([Frame(predictions)], limit=10**7, settings=settings)
+        sheet = build_sheet([Frame(predictions, iou=iou)], limit=10**7, settings=settings)
         packs = [base64.b64encode(pack).decode() for pack in sheet.packs]
         self.page.evaluate(FEED, [json.dumps(sheet.document), packs, self.bundle])
 
@@ -242,9 +245,11 @@ FIGURES = {
 }
 
 
-def differences(opened: Opened, predictions: Predictions, threshold: float | None) -> list[str]:
-    found = measure(predictions, threshold=threshold, resamples=0)
-    opened.show(predictions, threshold)
+def differences(
+    opened: Opened, predictions: Predictions, threshold: float | None, iou: float = 0.5
+) -> list[str]:
+    found = measure(predictions, threshold=threshold, iou=iou, resamples=0)
+    opened.show(predictions, threshold, iou)
     seen = opened.read()
     wrong = []
 
@@ -254,10 +259,31 @@ def differences(opened: Opened, predictions: Predictions, threshold: float | Non
 
     for name, metric in FIGURES[found.task].items():
         expect(name, seen["figures"].get(name), written(found.metrics[metric]))
+    if found.task in ("detection", "instance"):
+        outcomes(seen, found, expect)
+        said = seen["figures"].get("IoU from")
+        expect("IoU from", said, None if iou == 0.5 else written(iou))
     curves(opened, found, expect)
     if found.task != "anomaly":
         bars(opened, found, expect)
     return wrong
+
+
+def outcomes(seen: dict[str, Any], found: Evaluation, expect: Any) -> None:
+    """Compare the counts and the colour of each picture, and who was taken for whom."""
+    columns = {name.upper(): found.samples[name] for name in ("tp", "fp", "fn")}
+    for name, values in columns.items():
+        expect(name, seen["figures"].get(name), str(int(values.sum())))
+    expect("pictures", len(seen["tiles"]), len(found.samples["id"]))
+    for at, correct in enumerate(found.samples["correct"]):
+        counts = {name: int(values[at]) for name, values in columns.items()}
+        words = [f"{count} {name}" for name, count in counts.items() if count or name == "TP"]
+        wanted = f"{' · '.join(words)}, {'right' if correct else 'wrong'}"
+        label, names = seen["tiles"].get(str(at), ("", ""))
+        expect(f"picture {at}", label.partition(", ")[2], wanted)
+        expect(f"colour of picture {at}", "wrong" in names.split(), not correct)
+    cells = {f"{row},{column}": int(n) for (row, column), n in np.ndenumerate(found.confusion) if n}
+    expect("confusion", seen["cells"], cells)
 
 
 def curves(opened: Opened, found: Evaluation, expect: Any) -> None:
@@ -287,4 +313,11 @@ def bars(opened: Opened, found: Evaluation, expect: Any) -> None:
 
 def test_48_random_sets_have_the_figures_of_mleval(opened: Opened) -> None:
     wrong = {at: differences(opened, *made(at)) for at in range(SETS)}
+    assert {at: found for at, found in wrong.items() if found} == {}
+
+
+@pytest.mark.parametrize("iou", [0.3, 0.75, 1.0])
+def test_objects_are_found_from_the_same_overlap_on(opened: Opened, iou: float) -> None:
+    sets = [at for at in range(SETS) if at % 6 in (2, 3)]
+    wrong = {at: differences(opened, *made(at), iou) for at in sets}
     assert {at: found for at, found in wrong.items() if found} == {}

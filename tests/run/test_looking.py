@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cvtrack_magics import log_predictions, mlgrid, mlrun, track
+from cvtrack_magics import Predictions, log_predictions, mlgrid, mlrun, track
 from cvtrack_magics.errors import UsageProblem
 from cvtrack_magics.tasks import npz as saving
 from tests.store_views import artifact, artifact_names, runs_of
@@ -169,6 +169,20 @@ def test_the_order_of_the_plain_picture() -> None:
     assert chosen(made, ratings, {"sort": "-loss"}, 2) == np.argsort(loss)[:2].tolist()
     assert chosen(made, ratings, {"worst": 3}, 3) == np.argsort(-loss)[:3].tolist()
     assert chosen(made, ratings, {"only": "right"}, 9) == np.flatnonzero(right).tolist()
+
+
+def test_an_object_is_found_from_the_overlap_that_is_asked_for(tmp_path: Path) -> None:
+    boxes = {"boxes": np.array([[0.0, 0, 10, 10]]), "labels": np.array([0])}
+    said = {**boxes, "boxes": np.array([[0.0, 0, 10, 6]]), "scores": np.array([0.9])}
+    pictures = np.zeros((1, 16, 16, 3), np.uint8)
+    made = Predictions.detection(pictures, [boxes], [said], classes=["cat"])
+    with pytest.raises(UsageProblem, match="iou=2"):
+        mlgrid(made, iou=2)
+    for iou, found in ((0.5, 1), (0.75, 0)):
+        grid = mlgrid(made, iou=iou, threshold=0.5, only="tp")
+        sheet = sheet_in(grid.save(tmp_path / "grid.html").read_text(encoding="utf-8"))
+        assert sheet["frames"][-1]["data"]["iou"] == iou
+        assert bool(grid.picture) == bool(found), "the picture has the true positives only"
 
 
 def test_a_grid_can_be_saved(tmp_path: Path) -> None:

@@ -24,16 +24,17 @@ FORMAT = "cvtrack-sheet/1"
 
 @dataclass(frozen=True)
 class Frame:
-    """Predictions of one step of a run."""
+    """Predictions of one step of a run, and the IoU from which on an object is found."""
 
     predictions: Predictions
     step: int | None = None
     run: str = ""
+    iou: float = 0.5
 
     @cached_property
     def ratings(self) -> Ratings:
         """How the model did on each sample; worked out when it is first asked for."""
-        return rate(self.predictions)
+        return rate(self.predictions, iou=self.iou)
 
     def label(self, *, with_run: bool) -> str:
         """Return what a slider says of it, or, between runs, a menu."""
@@ -156,7 +157,7 @@ def build_sheet(
                     name: column(_spread(values, row), "f4")
                     for name, values in frame.ratings.scores.items()
                 },
-                "data": kind_of(frame.predictions.task).frame(frame.predictions, row, layer),
+                "data": _data(frame, row, layer),
             }
             for frame, row, layer in zip(frames, rows, layers, strict=True)
         ],
@@ -165,6 +166,11 @@ def build_sheet(
         "settings": {**_usual(frames[-1]), **(settings or {})},
     }
     return Sheet(document, tuple(done))
+
+
+def _data(frame: Frame, row: npt.NDArray[np.int64], layer: PlacedLayers) -> Json:
+    data = kind_of(frame.predictions.task).frame(frame.predictions, row, layer)
+    return {**data, "iou": frame.iou} if "iou" in data else data
 
 
 def _usual(frame: Frame) -> Json:

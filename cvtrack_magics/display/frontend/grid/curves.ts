@@ -2,7 +2,7 @@
 
 import { isBinary, probabilityOf } from "./judge";
 import { UNKNOWN_TRUTH } from "./known";
-import { matchingOf, NONE, scoreOf } from "./match";
+import { AP50, matchingOf, NONE, scoreOf } from "./match";
 import type { AnomalyData, BoxData, ClassData, Frame } from "./sheet";
 import {
   averagePrecision,
@@ -49,7 +49,7 @@ function sweepClasses(data: ClassData, one: number, present: Present, classes: n
 
 function sweepBoxes(data: BoxData, one: number, present: Present): Sweep {
   const [good, bad]: [number[], number[]] = [[], []];
-  const { match } = matchingOf(data);
+  const { match } = matchingOf(data, AP50);
   const { truth, pred } = data;
   let positives = 0;
   for (let image = 0; image + 1 < truth.offsets.length; image += 1) {
@@ -68,7 +68,7 @@ function sweepBoxes(data: BoxData, one: number, present: Present): Sweep {
 
 /** COCO's average precision, in whose order equal scores stand as their images do. */
 function precisionOf(data: BoxData, one: number, present: Present): number {
-  const { order, match } = matchingOf(data);
+  const { order, match } = matchingOf(data, AP50);
   const { truth, pred } = data;
   const scores: number[] = [];
   const hits: boolean[] = [];

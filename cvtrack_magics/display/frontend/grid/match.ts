@@ -7,6 +7,12 @@ import type { BoxData, Boxes } from "./sheet";
 export const NONE = -1;
 export const CROWD = -2;
 
+/** From this overlap on average precision is of what is found: COCO's AP50. */
+export const AP50 = 0.5;
+
+/** As COCO has it: of 1, what rounding leaves of it is enough. */
+const leastOf = (iou: number): number => Math.min(iou, 1 - 1e-10);
+
 /** Of what does not count: a part of a crowd is enough, of another object it is not. */
 const IN_CROWD = 1;
 
@@ -50,8 +56,9 @@ function within(data: BoxData, pred: number, truth: number): number {
  * highest overlap. What a prediction finds does not depend on those below it, so one matching
  * serves every threshold.
  */
-export function matchBoxes(data: BoxData): Matching {
+export function matchBoxes(data: BoxData, iou = data.iou): Matching {
   const { truth, pred } = data;
+  const least = leastOf(iou);
   const order = new Int32Array(pred.labels.length);
   const match = new Int32Array(pred.labels.length).fill(NONE);
   const taken = new Uint8Array(truth.labels.length);
@@ -73,13 +80,13 @@ export function matchBoxes(data: BoxData): Matching {
         if (truth.labels[other] !== pred.labels[row]) continue;
         if (truth.crowd?.[other]) {
           const inside = truth.crowd[other] === IN_CROWD ? within : iouOf;
-          crowded ||= inside(data, row, other) >= data.iou;
+          crowded ||= inside(data, row, other) >= least;
           continue;
         }
         if (taken[other]) continue;
-        const iou = iouOf(data, row, other);
+        const covered = iouOf(data, row, other);
         // Of equal ones the last, as COCO has it.
-        if (iou >= data.iou && iou >= most) [best, most] = [other, iou];
+        if (covered >= least && covered >= most) [best, most] = [other, covered];
       }
       if (best >= 0) taken[best] = 1;
       match[row] = best >= 0 ? best : crowded ? CROWD : NONE;
@@ -88,10 +95,12 @@ export function matchBoxes(data: BoxData): Matching {
   return { order, match };
 }
 
-const known = new WeakMap<BoxData, Matching>();
+const known = new WeakMap<BoxData, Map<number, Matching>>();
 
-export function matchingOf(data: BoxData): Matching {
-  let matching = known.get(data);
-  if (!matching) known.set(data, (matching = matchBoxes(data)));
+export function matchingOf(data: BoxData, iou = data.iou): Matching {
+  let matchings = known.get(data);
+  if (!matchings) known.set(data, (matchings = new Map()));
+  let matching = matchings.get(iou);
+  if (!matching) matchings.set(iou, (matching = matchBoxes(data, iou)));
   return matching;
 }

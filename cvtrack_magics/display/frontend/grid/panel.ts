@@ -8,6 +8,7 @@ import { Histogram } from "./histogram";
 import { isBinary } from "./judge";
 import { countsOf, macroOf, meanIou, type Figures } from "./judged";
 import { sumsOf } from "./known";
+import { AP50 } from "./match";
 import { Matrix } from "./matrix";
 import { clip, grouped, share } from "./parts";
 import type { State } from "./state";
@@ -40,11 +41,14 @@ function classFigures(state: State): Row[] {
 
 function objectFigures(state: State): Row[] {
   const { figures } = state.judged.value;
-  const of = "over all classes together";
+  const { data } = state.current.value;
+  const from = data.kind === "boxes" ? `, IoU ${data.iou.toFixed(2)}` : "";
+  const of = `over all classes together${from}`;
   const rates = ratesOf("", figures, of).map(([name, ...rest]): Row => [capital(name.trim()), ...rest]);
   const classes = state.sheet.classes.length;
-  const { data } = state.current.value;
-  if (data.kind !== "boxes" || classes > CURVES) return rates;
+  if (data.kind !== "boxes") return rates;
+  if (data.iou !== AP50) rates.push(["IoU from", data.iou, "the overlap from which on an object is found"]);
+  if (classes > CURVES) return rates;
   const name = state.sheet.task === "instance" ? "Mask mAP50" : "mAP50";
   const value = meanPrecision(state.current.value, classes);
   return [[name, value, "mean AP of the classes that have objects, IoU 0.50"], ...rates];

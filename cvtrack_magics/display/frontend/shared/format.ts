@@ -1,16 +1,40 @@
 // Numbers as a person would write them.
 
+const HALF = /^50*$/;
+/** A double that lies halfway between two short numbers has no more digits than these. */
+const ALL = 60;
+
+/** What is kept of all digits where the rest is a half and the last one kept is even. */
+function even(long: string, length: number): string | null {
+  const kept = long.slice(0, length);
+  const rest = long.slice(length).replace(".", "");
+  return HALF.test(rest) && Number(kept.at(-1)) % 2 === 0 ? kept : null;
+}
+
+/** `toExponential`, but halves go to the even digit, as Python has it, and not up. */
+function exponential(value: number, digits: number): string {
+  const [long, power] = value.toExponential(ALL).split("e") as [string, string];
+  const kept = even(long, digits + Number(digits > 1) + Number(value < 0));
+  return kept === null ? value.toExponential(digits - 1) : `${kept}e${power}`;
+}
+
+/** `toFixed`, with halves as `exponential` has them. */
+function fixed(value: number, decimals: number): string {
+  const long = value.toFixed(Math.min(100, decimals + ALL));
+  return even(long, long.indexOf(".") + (decimals ? decimals + 1 : 0)) ?? value.toFixed(decimals);
+}
+
 export function number4(value: number | null | undefined, digits = 4): string {
   if (value === null || value === undefined) return "–";
   if (Number.isNaN(value)) return "NaN";
   if (!Number.isFinite(value)) return value > 0 ? "+∞" : "−∞";
   const size = Math.abs(value);
   if (size !== 0 && (size < 1e-4 || size >= 1e7)) {
-    const [mantissa, exponent] = value.toExponential(digits - 1).split("e") as [string, string];
+    const [mantissa, exponent] = exponential(value, digits).split("e") as [string, string];
     return `${Number(mantissa)}e${Number(exponent)}`;
   }
   if (Number.isInteger(value)) return String(value);
-  return String(size >= 10 ** digits ? Math.round(value) : Number(value.toPrecision(digits)));
+  return String(size >= 10 ** digits ? Number(fixed(value, 0)) : Number(exponential(value, digits)));
 }
 
 /** Shares of more unequal size are not written with the same number of decimals. */
@@ -26,7 +50,7 @@ export function aligned(values: readonly number[], digits: number): string[] {
     return shown;
   }
   const decimals = Math.max(...plain.map((text) => text.split(".")[1]?.length ?? 0));
-  return values.map((value, at) => (Number.isFinite(value) ? value.toFixed(decimals) : shown[at]!));
+  return values.map((value, at) => (Number.isFinite(value) ? fixed(value, decimals) : shown[at]!));
 }
 
 /** Characters of a tick's label that leave room beside a small plot. */
