@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import Iterator
+from contextlib import suppress
 
 from cvtrack_magics.records import Outcome
 from cvtrack_magics.text import is_a
@@ -39,8 +40,10 @@ def outcome_of(error: BaseException | None) -> Outcome:
 
 def is_pruned(error: BaseException) -> bool:
     """Whether this is how a body says that its trial is not worth to go on."""
-    kinds = [(kind.__module__.partition(".")[0], kind.__name__) for kind in type(error).__mro__]
-    return ("optuna", "TrialPruned") in kinds
+    with suppress(Exception):  # a class may say what it likes of itself
+        kinds = [(kind.__module__.partition(".")[0], kind.__name__) for kind in type(error).__mro__]
+        return ("optuna", "TrialPruned") in kinds
+    return False
 
 
 def _is_well(error: BaseException) -> bool:

@@ -137,7 +137,7 @@ from cvtrack_magics.run import process
 from cvtrack_magics.run.session import Session
 
 process.LONGEST = 0.5
-def stop(self):
+def stop(self, *given):
     raise KeyboardInterrupt
 plainly, Session._close_all = Session._close_all, stop
 try:
