@@ -133,6 +133,13 @@ def test_stop_ends_the_loops_of_all_ranks_and_the_run_is_finished(shell: Shell, 
     assert ranks_left() == []
 
 
+def test_ranks_that_exit_with_code_0_have_ended_well(shell: Shell, store: str) -> None:
+    text = shell.run("%%mlrun pair --ranks 2\nimport sys\nlog({'loss': 1.0})\nsys.exit(0)")
+    (run,) = runs_of(store).values()
+    assert (run.info.status, points(store, run, "loss")) == ("FINISHED", [(0, 1.0)]), text
+    assert "error.type" not in run.data.tags
+
+
 def test_where_it_cannot_be_no_run_is_opened(shell: Shell, store: str) -> None:
     said = {
         "%%mlrun a --ranks 0\npass": "no number of processes",
