@@ -15,6 +15,7 @@ from cvtrack_magics.errors import CvtrackError, StoreUnavailable
 from cvtrack_magics.records import Notice, Outcome, Record
 from cvtrack_magics.redact import kind_and_line, redact
 from cvtrack_magics.store.asking import said_by
+from cvtrack_magics.store.calls import PARENT
 from cvtrack_magics.store.client import client_of, creating, mlflow, quietly
 from cvtrack_magics.store.current_experiment import CurrentExperiment
 from cvtrack_magics.store.current_store import CurrentStore
@@ -236,10 +237,11 @@ class Tracking:
             run = mlflow().start_run(run_id=run_id, nested=nested)
             return self._opened(run, run.data.params)
 
-    def find_run(self, name: str, parent_id: str = "", but: str = "") -> str:
+    def find_run(self, name: str, parent_id: str | None = None, but: str = "") -> str:
         """Return the id of the newest run of a name in the current experiment, or ``""``.
 
-        ``parent_id`` is that of its parent, where that matters; the run ``but`` is not meant.
+        ``parent_id`` is that of its parent, where that matters: with ``""`` a run that is no
+        child comes before newer ones that are. The run ``but`` is not meant.
         """
         self._catch_up()
         with self._calling(f"look up run {name!r}"):
@@ -251,8 +253,10 @@ class Tracking:
             found = module.MlflowClient().search_runs(
                 [experiment], query, order_by=["attributes.start_time DESC"], max_results=100
             )
-            ids = [str(run.info.run_id) for run in found if run.info.run_name == name]
-            return next((run_id for run_id in ids if run_id != but), "")
+            named = [run for run in found if run.info.run_name == name and run.info.run_id != but]
+            if parent_id == "":
+                named.sort(key=lambda run: PARENT in run.data.tags)
+            return str(named[0].info.run_id) if named else ""
 
     def _opened(self, run: Any, params: Mapping[str, str]) -> OpenRun:
         info = run.info

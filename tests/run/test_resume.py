@@ -270,6 +270,16 @@ def test_a_nested_run_goes_on_under_its_parent(store: str) -> None:
     assert len(mlflow.MlflowClient(store).search_runs(["0"])) == 2
 
 
+def test_a_run_at_the_top_goes_on_before_a_newer_child_of_the_same_name(store: str) -> None:
+    with mlrun("a") as run:
+        log({"loss": 1.0}, step=0)
+    with mlrun("b"), mlrun("a", nested=True):
+        log({"loss": 2.0}, step=0)
+    with mlrun("a", resume=True) as again:
+        pass
+    assert again.run_id == run.run_id
+
+
 def test_a_registered_version_is_named_before_the_run_changes(
     store: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
