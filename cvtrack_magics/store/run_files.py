@@ -83,7 +83,7 @@ class RunFiles:
         """Write a file, or a folder of them, into a local folder; return where it is."""
         at = self._model_at(path)
         if at is None:
-            return self._fetched(folder, run_id=self._run_id, artifact_path=path)
+            return self._own_file(path, folder)
         target = folder.joinpath(*path.split("/"))
         target.parent.mkdir(parents=True, exist_ok=True)
         # the files of every model lie in a folder of the same name
@@ -93,6 +93,15 @@ class RunFiles:
                 shutil.rmtree(target)
             found.replace(target)
         return target
+
+    def _own_file(self, path: str, folder: Path) -> Path:
+        try:
+            # MLflow's way by the run's id asks for the run twice, and for models, of each file
+            repository = self._client._tracking_client._get_artifact_repo(self._run_id)
+            folder.mkdir(parents=True, exist_ok=True)
+            return Path(repository.download_artifacts(path, str(folder)))
+        except Exception:  # it is said as MLflow says it, which also looks for models
+            return self._fetched(folder, run_id=self._run_id, artifact_path=path)
 
     def _fetched(self, folder: Path, **where: str) -> Path:
         fetch = mlflow().artifacts.download_artifacts

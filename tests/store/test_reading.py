@@ -107,3 +107,32 @@ def test_the_texts_of_a_run_have_a_limit(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(reading, "MOST_TEXT", 1_000_000)
     with pytest.raises(CvtrackError, match="more than 1 MB of texts"):
         list(reading._texts(RunFiles(Server(lambda _: []), "", "r"), ["a", "b"]))
+
+
+def test_no_file_asks_for_the_run_again(store: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is asked of the store does not grow with the files that are read."""
+    from mlflow import MlflowClient
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+    asked: list[str] = []
+    for name in ("get_run", "search_logged_models"):
+        monkeypatch.setattr(SqlAlchemyStore, name, _noted(asked, getattr(SqlAlchemyStore, name)))
+    client = MlflowClient(store)
+    of: dict[int, list[str]] = {}
+    for count in (1, 8):
+        run_id = client.create_run("0").info.run_id
+        for at in range(count):
+            client.log_text(run_id, f"words {at}", f"folder/{at}.txt")
+        asked.clear()
+        read = reading.read_run(store, run_id, lambda *_: True)
+        assert read.texts == {f"folder/{at}.txt": f"words {at}" for at in range(count)}
+        of[count] = [*asked]
+    assert of[1] == of[8]
+
+
+def _noted(asked: list[str], plainly: Callable[..., Any]) -> Callable[..., Any]:
+    def noting(*words: Any, **more: Any) -> Any:
+        asked.append(plainly.__name__)
+        return plainly(*words, **more)
+
+    return noting
