@@ -16,6 +16,7 @@ from cvtrack_magics.release.export.facts import Format
 from cvtrack_magics.release.export.inputs import Inputs
 from cvtrack_magics.release.export.onnxfile import checked_onnx
 from cvtrack_magics.release.export.pytree import leaves_of
+from cvtrack_magics.release.scripted import resized_exactly
 from cvtrack_magics.release.traceless import strip_onnx, strip_script, without_traces
 
 FILE = {"onnx": "model.onnx", "torchscript": "model.torchscript.pt", "pt2": "model.pt2"}
@@ -79,7 +80,8 @@ def writers(format: Format, given: Path | None = None) -> dict[str, Writer]:
 def _script(job: Job) -> Written:
     import torch
 
-    torch.jit.script(job.model).save(str(job.path))
+    with resized_exactly(job.model):
+        torch.jit.script(job.model).save(str(job.path))
     strip_script(job.path)
     return Written()
 

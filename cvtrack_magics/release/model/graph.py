@@ -25,6 +25,7 @@ from cvtrack_magics.release.model.plain_outputs import plain_output
 from cvtrack_magics.release.model.purity import Pure, pure
 from cvtrack_magics.release.model.serving import checking, network
 from cvtrack_magics.release.model.serving.rejected import Rejected
+from cvtrack_magics.release.scripted import resized_exactly
 from cvtrack_magics.release.traceless import strip_script, without_traces
 
 RELATIVE, ABSOLUTE = 1e-3, 1e-4
@@ -205,7 +206,8 @@ def _script(model: Any, inputs: tuple[Any, ...]) -> bytes:
     import torch
 
     del inputs
-    return _jit_bytes(torch.jit.script(model))
+    with resized_exactly(model):
+        return _jit_bytes(torch.jit.script(model))
 
 
 def _trace(model: Any, inputs: tuple[Any, ...]) -> bytes:
