@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from torchvision.models.detection.transform import GeneralizedRCNNTransform as Transform
+from torchvision.ops import nms
 
 from cvtrack_magics.release.scripted import resized_exactly
 
@@ -48,8 +52,23 @@ def test_the_model_is_as_it_was_and_a_class_of_ones_own_is_left() -> None:
 
     models = [_transform("96 to 128"), Own(96, 128, [0.5] * 3, [0.2] * 3)]
     model = torch.nn.Sequential(*models)
-    with pytest.raises(RuntimeError), resized_exactly(model):
+    with resized_exactly(model):
         assert type(models[0]) is not Transform
         assert type(models[1]) is Own
-        raise RuntimeError
     assert [type(one) for one in models] == [Transform, Own]
+
+
+class _Kept(torch.nn.Module):
+    def forward(self, boxes: torch.Tensor) -> torch.Tensor:
+        return nms(boxes, boxes[:, 0], 0.5)
+
+
+def test_operators_of_torchvision_are_there_where_nobody_has_imported_it(tmp_path: Path) -> None:
+    torch.jit.script(_Kept()).save(str(tmp_path / "network.pt"))
+    code = (
+        "import sys; from pathlib import Path; "
+        "from cvtrack_magics.release.model.serving.network import read; "
+        "assert 'torchvision' not in sys.modules; "
+        "read(Path(sys.argv[1]), 'torchscript', trust=True)"
+    )
+    subprocess.run([sys.executable, "-c", code, str(tmp_path / "network.pt")], check=True)

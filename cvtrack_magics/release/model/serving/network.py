@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import warnings
 from collections.abc import Mapping, Sequence
@@ -46,6 +47,8 @@ def read(path: Path, kind: str, *, trust: bool = False) -> Any:
             if kind == "pt2":
                 check_pt2(content)
                 return torch.export.load(io.BytesIO(content)).module()
+            with contextlib.suppress(ImportError):
+                import torchvision  # noqa: F401  # brings the operators of detectors, such as nms
             return torch.jit.load(io.BytesIO(content), map_location="cpu").eval()
     except Rejected as error:
         raise Rejected(f"{path.name}: {error}") from None
