@@ -6,7 +6,7 @@ CHROMIUM_PACKAGES ?= chromium
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo lab test test-fast notebooks refresh lint format bench docs faults kills sweep-kills rank-kills ray served guests hosts chromium postgres clean
+.PHONY: help demo lab test test-fast notebooks refresh lint format bench docs faults kills sweep-kills rank-kills ray served foreign guests hosts chromium postgres clean
 
 help:  ## say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -86,6 +86,13 @@ guests: $(VENV)/.guests  ## run other libraries' training cells with and without
 
 served: $(VENV)/.dev  ## serve 24 networks of five tasks elsewhere, and compare with what was measured
 	$(BIN)/python -W ignore -m benchmarks.served
+
+$(VENV)/.foreign: $(VENV)/.dev
+	$(BIN)/python -m pip install --quiet --editable '.[foreign]'
+	touch $@
+
+foreign: $(VENV)/.foreign  ## keep and export 20 networks of other libraries, and open them in a fresh process
+	$(BIN)/python -W ignore -m benchmarks.foreign
 
 hosts: $(VENV)/.dev  ## try a notebook in every host that needs no browser, and write the table of docs/hosts.md
 	$(PYTHON) -m venv .hosts/old && .hosts/old/bin/python -m pip install --quiet --editable . 'ipython==7.34.*' ipykernel==6.17.1 ipywidgets==7.7.1
