@@ -33,13 +33,25 @@ const anyLanguage = {
   },
 };
 
+/** Of the metrics' names the page needs no more than the words: whose they are is for readers. */
+const metricNames = {
+  name: "metric-names",
+  setup({ onLoad }) {
+    onLoad({ filter: /metric_names\.json$/ }, async ({ path }) => {
+      const kinds = Object.entries(JSON.parse(await readFile(path, "utf8")));
+      const words = kinds.map(([kind, sources]) => [kind, { "": Object.values(sources).join(" ") }]);
+      return { contents: JSON.stringify(Object.fromEntries(words)), loader: "json" };
+    });
+  },
+};
+
 const common = {
   bundle: true,
   minify: true,
   target: "es2021",
   charset: "utf8",
   legalComments: "inline",
-  plugins: [styleSheets, anyLanguage],
+  plugins: [styleSheets, anyLanguage, metricNames],
   logLevel: "warning",
 };
 

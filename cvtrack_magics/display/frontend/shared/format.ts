@@ -1,28 +1,28 @@
 // Numbers as a person would write them.
 
-const HALF = /^50*$/;
 /** A double that lies halfway between two short numbers has no more digits than these. */
 const ALL = 60;
 
-/** What is kept of all digits where the rest is a half and the last one kept is even. */
-function even(long: string, length: number): string | null {
-  const kept = long.slice(0, length);
-  const rest = long.slice(length).replace(".", "");
-  return HALF.test(rest) && Number(kept.at(-1)) % 2 === 0 ? kept : null;
+/** The digits that are kept of all, where the rest is a half and the last one kept is even. */
+function even(all: string, kept: number, otherwise: string): string {
+  const isHalf = /^\.?5\.?0*(e|$)/.test(all.slice(kept)) && Number(all[kept - 1]) % 2 === 0;
+  return isHalf ? all.slice(0, kept) + all.replace(/[^e]*/, "") : otherwise;
 }
 
 /** `toExponential`, but halves go to the even digit, as Python has it, and not up. */
 function exponential(value: number, digits: number): string {
-  const [long, power] = value.toExponential(ALL).split("e") as [string, string];
-  const kept = even(long, digits + Number(digits > 1) + Number(value < 0));
-  return kept === null ? value.toExponential(digits - 1) : `${kept}e${power}`;
+  const kept = digits + Number(digits > 1) + Number(value < 0);
+  return even(value.toExponential(ALL), kept, value.toExponential(digits - 1));
 }
 
 /** `toFixed`, with halves as `exponential` has them. */
 function fixed(value: number, decimals: number): string {
-  const long = value.toFixed(Math.min(100, decimals + ALL));
-  return even(long, long.indexOf(".") + (decimals ? decimals + 1 : 0)) ?? value.toFixed(decimals);
+  const all = value.toFixed(ALL);
+  return even(all, all.indexOf(".") + (decimals && decimals + 1), value.toFixed(decimals));
 }
+
+/** A number with a power without what says nothing: `1.500e+7` is `1.5e7`. */
+const bare = (text: string) => text.replace(/\.?0*e\+?/, "e");
 
 export function number4(value: number | null | undefined, digits = 4): string {
   if (value === null || value === undefined) return "–";
@@ -30,11 +30,11 @@ export function number4(value: number | null | undefined, digits = 4): string {
   if (!Number.isFinite(value)) return value > 0 ? "+∞" : "−∞";
   const size = Math.abs(value);
   if (size !== 0 && (size < 1e-4 || size >= 1e7)) {
-    const [mantissa, exponent] = exponential(value, digits).split("e") as [string, string];
-    return `${Number(mantissa)}e${Number(exponent)}`;
+    return bare(exponential(value, digits));
   }
   if (Number.isInteger(value)) return String(value);
-  return String(size >= 10 ** digits ? Number(fixed(value, 0)) : Number(exponential(value, digits)));
+  const least = String(Math.trunc(size)).length; // no digit before the point becomes a zero
+  return String(Number(exponential(value, Math.max(digits, least))));
 }
 
 /** Shares of more unequal size are not written with the same number of decimals. */
@@ -65,10 +65,7 @@ export function ticks(values: readonly number[], log = false): string[] {
   const [unit, sign] = log || most < 1e4 ? [1, ""] : most < 1e6 ? [1e3, "k"] : [1e6, "M"];
   const write = (value: number, digits: number, powers: boolean) => {
     if (value === 0) return "0";
-    if (powers) {
-      const [mantissa, exponent] = value.toExponential(digits - 1).split("e") as [string, string];
-      return `${Number(mantissa)}e${Number(exponent)}`;
-    }
+    if (powers) return bare(value.toExponential(digits - 1));
     const scaled = value / unit;
     const text = Math.abs(scaled) < 1 ? scaled.toFixed(digits) : scaled.toPrecision(digits);
     // What has an exponent is too precise for its size, or a whole number longer than `digits`.
