@@ -14,10 +14,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+import torchvision
 import yaml
 
 from cvtrack_magics.errors import CvtrackError, UsageProblem
 from cvtrack_magics.release.model.opening import Loaded, into, open_model
+from cvtrack_magics.release.model.serving import network as networks
 from cvtrack_magics.release.model.serving.checking import check_expression, check_pt2
 from cvtrack_magics.release.model.serving.operators import is_operator
 from cvtrack_magics.release.model.serving.rejected import Rejected
@@ -426,6 +428,80 @@ def test_what_is_an_operator_of_a_graph() -> None:
     others += ("torch.ops.higher_order.wrap_with_set_grad_enabled", "torch.ops.prims.sum.default")
     refused = [name for name in (*map(aten, names), *others) if not is_operator(name)]
     assert refused == []
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("max_pool2d_with_indices_backward.default", "max_pool3d_with_indices_backward.default"),
+        *("adaptive_max_pool2d_backward.default", "native_batch_norm_backward.default"),
+        *("_sparse_coo_tensor_unsafe.default", "_sparse_csr_tensor_unsafe.default"),
+        *("_convert_indices_from_csr_to_coo.default", "_convert_indices_from_coo_to_csr.default"),
+        *("_ctc_loss.default", "ctc_loss.IntList", "segment_reduce.default"),
+        *("_pack_padded_sequence.default", "_reshape_alias.default", "_cummax_helper.default"),
+        *(
+            "_weight_norm_interface.default",
+            "_fused_adam_.default",
+            "_batch_norm_no_update.default",
+        ),
+        *("batch_norm_update_stats.default", "_transform_bias_rescale_qkv.default"),
+        "_batch_norm_no_update.default",
+        *("_nested_view_from_buffer.default", "_sobol_engine_draw.default"),
+    ],
+)
+def test_an_operator_that_believes_its_indices_is_none_of_a_graph(name: str) -> None:
+    assert not is_operator(aten(name))
+
+
+class Regions(torch.nn.Module):
+    """Pools what its own tensors name: a region's picture, a channel's numbers, a shift."""
+
+    def __init__(self, kind: str, number: float) -> None:
+        super().__init__()
+        self.kind = kind
+        self.register_buffer("rois", torch.tensor([[number, 0.0, 0.0, 3.0, 3.0]]))
+        self.register_buffer("numbers", torch.ones(int(number) if kind == "norm" else 1))
+        self.register_buffer("shifts", torch.full((1, 8, 3, 3), number))
+        self.register_buffer("one", torch.ones(1, 1, 2, 2))
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        if self.kind == "norm":
+            numbers = (self.numbers,) * 4
+            return torch.native_batch_norm(image, *numbers, False, 0.1, 1e-5)[0]
+        if self.kind == "deform":
+            return torchvision.ops.deform_conv2d(image, self.shifts, self.one)
+        pool = getattr(torchvision.ops, self.kind)
+        return pool(image, self.rois, output_size=1)
+
+
+@pytest.mark.parametrize(
+    ("kind", "good", "bad"),
+    [
+        *((k, 0, 1) for k in ("roi_align", "roi_pool", "ps_roi_align", "ps_roi_pool")),
+        *(("roi_align", 0, n) for n in (-1, 1e9, float("nan"), float("inf"))),
+        ("deform", 0.5, float("nan")),
+        ("norm", 1, 2),
+    ],
+)
+def test_operators_that_trust_their_tensors_look_first(
+    kind: str, good: float, bad: float, tmp_path: Path
+) -> None:
+    image = torch.rand(1, 1, 4, 4)
+    for number in (good, bad):
+        network = Regions(kind, number).eval()
+        # the file is made by hand, so that what the exporter would notice is in it all the same
+        program = torch.export.export(Regions(kind, good).eval(), (image,))
+        for name, value in network.named_buffers():
+            program.state_dict[name] = value
+        program.example_inputs = None
+        torch.export.save(program, tmp_path / "model.pt2")
+        opened = networks.read(tmp_path / "model.pt2", "pt2")
+        if number == good:
+            assert torch.equal(opened(image), network(image))
+            torch.export.export(opened, (image,))  # and it can be exported once more
+        else:
+            with pytest.raises(Rejected, match="the network"):
+                opened(image)
 
 
 def damaged(folder: Path, **change: Any) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from .checking import check_pt2
+from .guarded import guard
 from .rejected import Rejected
 
 
@@ -46,7 +47,7 @@ def read(path: Path, kind: str, *, trust: bool = False) -> Any:
             warnings.simplefilter("ignore")  # TorchScript warns of its age
             if kind == "pt2":
                 check_pt2(content)
-                return torch.export.load(io.BytesIO(content)).module()
+                return guard(torch.export.load(io.BytesIO(content)).module())
             with contextlib.suppress(ImportError):
                 import torchvision  # noqa: F401  # brings the operators of detectors, such as nms
             return torch.jit.load(io.BytesIO(content), map_location="cpu").eval()
