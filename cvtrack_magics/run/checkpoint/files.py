@@ -48,6 +48,8 @@ class CheckpointFolder:
         The run's key, which is the same in all its stretches.
     """
 
+    before: ClassVar[Callable[[], None]] = staticmethod(lambda: None)
+    """Called before one can be gone on from: what was logged up to it must be known by then."""
     told: ClassVar[Callable[[Kept], None]] = staticmethod(lambda _: None)
     """Told each one that was written: in a worker that has no store, its driver keeps it."""
 
@@ -78,6 +80,7 @@ class CheckpointFolder:
                 torch.save({"format": FORMAT, **state}, file)
                 file.flush()
                 os.fsync(file.fileno())
+            CheckpointFolder.before()
             part.replace(path)
         except BaseException:
             part.unlink(missing_ok=True)

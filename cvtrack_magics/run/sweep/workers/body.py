@@ -176,10 +176,10 @@ class Played:
         scope.channel.refresh = self._points
 
         def kept(one: Kept) -> None:
-            scope.channel.drain()  # what a later worker does not log again
             self._link.tell("checkpoint", one.path.read_bytes(), name=one.path.name)
 
         CheckpointFolder.told = kept
+        CheckpointFolder.before = scope.channel.drain  # a later worker does not log it again
 
     def _points(self, fresh: Mapping[str, Series]) -> None:
         rows = {

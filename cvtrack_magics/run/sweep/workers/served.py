@@ -194,7 +194,7 @@ def _keep(folder: CheckpointFolder, name: str, data: bytes) -> None:
         os.fsync(file.fileno())
     part.replace(folder.path / name)
     for old in folder.kept():
-        if old.step != step:
+        if old.step < step:  # a worker on this machine may have written a newer one here since
             with suppress(OSError):
                 old.path.unlink()
 
