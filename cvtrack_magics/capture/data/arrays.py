@@ -14,6 +14,7 @@ from typing import Any
 from cvtrack_magics.capture.data.manifest import Entry
 from cvtrack_magics.capture.data.shapes import is_array, is_flat, is_image, is_table, named_items
 from cvtrack_magics.errors import NotIdentified, UsageProblem
+from cvtrack_magics.redact import in_one_line
 from cvtrack_magics.text import utf8
 
 _STEP = 1 << 24
@@ -47,7 +48,13 @@ def hash_array(value: Any) -> tuple[str, int]:
     if hasattr(value, "filled") and mask is not None and mask.any():
         return _hash_masked(value)
     hasher = hashlib.sha256()
-    size = _feed_array(hasher, value)
+    try:
+        size = _feed_array(hasher, value)
+    except UsageProblem:
+        raise
+    except (TypeError, ValueError, RuntimeError, AttributeError) as error:
+        said = f"its numbers cannot be read ({in_one_line(error, 120)})"
+        raise NotIdentified(type(value).__name__, said, "Give an array of them.") from error
     return hasher.hexdigest(), size
 
 
@@ -59,10 +66,27 @@ def _feed_array(hasher: Any, value: Any) -> int:
     array = np.asarray(value)
     if array.dtype == object:
         return _feed_objects(hasher, array)
+    if array.dtype.names:
+        return _feed_fields(hasher, array)
+    if array.dtype.kind == "T":  # text of any length, in NumPy from 2.0 on
+        return _feed_objects(hasher, array.astype(object))
     if array.dtype.kind == "U":
         array = array.astype(f"U{array.dtype.itemsize // 4}")
     # NumPy's name for the byte order is fixed, so big-endian data is another data set.
     return _feed_plain(hasher, array, str(np.lib.format.dtype_to_descr(array.dtype)))
+
+
+def _feed_fields(hasher: Any, array: Any) -> int:
+    """Feed an array of records; the bytes between their fields are nobody's."""
+    import numpy as np
+    from numpy.lib.recfunctions import repack_fields
+
+    if array.dtype.hasobject:
+        hasher.update(utf8(f"{array.dtype.names}|{tuple(array.shape)}\n"))
+        rows = [list(row) for row in array.reshape(-1).tolist()]
+        return _feed_objects(hasher, np.array(rows, object))
+    dtype = str(np.lib.format.dtype_to_descr(array.dtype))
+    return _feed_plain(hasher, repack_fields(array, recurse=True), dtype)
 
 
 def _hash_masked(value: Any) -> tuple[str, int]:
@@ -95,8 +119,12 @@ def _bytes(array: Any) -> Any:
 
 def _feed_tensor(hasher: Any, tensor: Any) -> int:
     tensor = tensor.detach()
-    if tensor.is_sparse or tensor.is_quantized:
-        tensor = tensor.to_dense() if tensor.is_sparse else tensor.dequantize()
+    if tensor.is_quantized:
+        tensor = tensor.dequantize()
+    if (
+        str(getattr(tensor, "layout", "torch.strided")) != "torch.strided"
+    ):  # sparse of any kind, or of a backend
+        tensor = tensor.to_dense()
     if tensor.is_conj() or tensor.is_neg():
         tensor = tensor.resolve_conj().resolve_neg()
     tensor = tensor.cpu()

@@ -189,7 +189,8 @@ def _identify(
     text = manifest_text(found)
     digest = found[0].sha256 if single else manifest_digest(text)
     profile: dict[str, object] = {"bytes": sum(entry.size for entry in found)}
-    shape = getattr(value, "shape", None)
+    is_nested = getattr(value, "is_nested", False)
+    shape = (len(value.unbind()),) if is_nested else getattr(value, "shape", None)  # type: ignore[attr-defined]
     if shapes.is_array(value) and shape:
         profile["samples"] = int(shape[0])
     schema = shapes.describe_shape(value)

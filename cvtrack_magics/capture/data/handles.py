@@ -16,6 +16,7 @@ from cvtrack_magics.errors import NotIdentified, UsageProblem
 Members = Iterator[tuple[str, Any]]
 _INDEX_RECORD = 48  # bytes of what LMDB keeps under the name of a database inside
 _TABLES = ("parquet", "arrow")
+_MOST_LINKS = 8  # one behind the other, in a file of HDF5
 _KINDS = {
     "zipfile.ZipFile": "zip",
     "tarfile.TarFile": "tar",
@@ -135,7 +136,7 @@ def _npz(value: Any) -> Members:
         yield name, value[name]
 
 
-def _h5(value: Any) -> Members:
+def _h5(value: Any, above: tuple[Any, ...] = ()) -> Members:
     names: list[str] = [""]
     value.visit(names.append)
     for name in names:
@@ -145,6 +146,27 @@ def _h5(value: Any) -> Members:
             yield name, item[()]
         if about:
             yield f"{name}@", about
+        if hasattr(item, "keys"):
+            for at, found in _linked(item, (*above, value)):
+                yield f"{name}/{at}".lstrip("/"), found
+
+
+def _linked(group: Any, above: tuple[Any, ...]) -> Members:
+    """Yield what the names of a group lead to that are links, into another file too."""
+    for name in group:
+        link = group.get(name, getlink=True)
+        if not hasattr(link, "path"):  # an object of its own, which was there already
+            continue
+        try:
+            item = group[name]
+        except (KeyError, OSError):
+            item = None
+        if item is None or item in above or len(above) > _MOST_LINKS:
+            yield f"{name}@", f"link {getattr(link, 'filename', '')}:{link.path}"
+            continue
+        members = _h5(item, above) if hasattr(item, "keys") else [("", item[()])]
+        for at, found in members:
+            yield f"{name}/{at}".rstrip("/"), found
 
 
 def _lmdb(value: Any) -> Members:

@@ -1,8 +1,10 @@
 """What a function or object of the user's is made of: its code, settings and data, as texts."""
 
 from __future__ import annotations
+import __future__
 
 import ast
+import copy
 import functools
 import hashlib
 import linecache
@@ -164,12 +166,28 @@ def _is_of(node: _Node, code: CodeType) -> bool:
     """Say whether a function of several in one line is the one that was compiled to this."""
     if getattr(node, "name", "<lambda>") != code.co_name:
         return False
-    own = ast.Interactive([ast.Expr(node)] if isinstance(node, ast.Lambda) else [node])
-    made = compile(ast.fix_missing_locations(own), "", "single").co_consts
-    inner = next(each for each in made if isinstance(each, CodeType))
-    return inner.co_code == code.co_code and _consts(inner) == _consts(code)
+    plain = copy.deepcopy(node)  # its defaults are the code of who makes it
+    plain.args.defaults, plain.args.kw_defaults = [], [None] * len(plain.args.kwonlyargs)
+    if not isinstance(plain, ast.Lambda):
+        plain.decorator_list = []
+    around = ast.parse(f"def _({', '.join(code.co_freevars)}): pass")  # who has what it reads
+    outer = around.body[0]
+    assert isinstance(outer, ast.FunctionDef)
+    outer.body = [ast.Expr(plain) if isinstance(plain, ast.Lambda) else plain]
+    future = code.co_flags & __future__.annotations.compiler_flag
+    made = compile(ast.fix_missing_locations(around), "", "exec", future, dont_inherit=True)
+    inner = next(_codes_in(next(_codes_in(made))))
+    return _content_of(inner) == _content_of(code)
 
 
-def _consts(code: CodeType) -> tuple[object, ...]:
+def _codes_in(code: CodeType) -> Iterator[CodeType]:
+    return (each for each in code.co_consts if isinstance(each, CodeType))
+
+
+def _content_of(code: CodeType) -> tuple[object, ...]:
+    """Return all that a function does, with the functions and comprehensions in it."""
     plain = [each for each in code.co_consts if not isinstance(each, CodeType)]
-    return (*map(repr, plain), *code.co_names, *code.co_varnames)
+    plain = [each for each in plain if not (isinstance(each, str) and "<locals>" in each)]
+    inner = [_content_of(each) for each in _codes_in(code)]
+    names = (*code.co_names, *code.co_varnames, *code.co_freevars, *code.co_cellvars)
+    return (code.co_code, *map(repr, plain), *names, *inner)

@@ -53,6 +53,8 @@ def describe_shape(value: object) -> dict[str, object]:  # noqa: PLR0911
         }
     if getattr(value, "is_nested", False):  # of torch, whose shape is no shape
         return {"kind": "nested", "length": len(value.unbind())}  # type: ignore[attr-defined]
+    if getattr(value, "is_nested", False):
+        return {"kind": type(value).__name__, "length": len(value.unbind())}  # type: ignore[attr-defined]
     if is_array(value):
         return {
             "kind": type(value).__name__,
