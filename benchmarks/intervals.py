@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.promotions import offsets
-from cvtrack_magics.tasks.base import Anomalies, Classes, Depths, Detections, Segments
+from cvtrack_magics.tasks.base import Anomalies, Classes, Depths, Detections, LabelSets, Segments
 from cvtrack_magics.tasks.evaluate import measure
 from cvtrack_magics.tasks.predictions import Predictions
 from cvtrack_magics.vision.boxes import Boxes
@@ -161,6 +161,17 @@ def boxes(
     return Detections(Boxes(offsets(images, n), corners, labels), said), None
 
 
+def label_sets(
+    rng: np.random.Generator, n: int, often: tuple[float, ...], apart: float
+) -> tuple[Any, Any]:
+    """Return labels of which each is there by chance, and scores by which it may be known."""
+    hard = rng.normal(size=(n, 1))  # a sample is as hard for one class as for another
+    truth = rng.random((n, len(often))) < np.array(often)
+    noise = np.sqrt(0.3) * hard + np.sqrt(0.7) * rng.normal(size=truth.shape)
+    said = 1 / (1 + np.exp(-(apart * (truth - 0.5) + noise)))
+    return LabelSets(truth.astype(np.int8), said), None
+
+
 def evaluated(cell: Cell, rng: np.random.Generator, samples: int, resamples: int) -> Evaluation:
     """Measure a set."""
     data, keys = cell.draw(rng, samples)
@@ -276,6 +287,22 @@ def cells() -> list[Cell]:
             (15, 500, zipf, ", some rare"),
         )
         for found, alarms, apart, kind in worlds
+    ]
+    even, uneven = (0.4,) * 5, tuple(0.5 / one for one in range(1, 16))
+    made += [
+        Cell(
+            "multilabel",
+            f"{word}, {kind}",
+            n,
+            partial(label_sets, often=often, apart=apart),
+            len(often),
+        )
+        for often, word, sizes in (
+            (even, "5 labels", (50, 200)),
+            (uneven, "15 labels, some rare", (200, 1000)),
+        )
+        for apart, kind in ((2.0, "fair"), (0.7, "poor"), (5.0, "nearly right"))
+        for n in sizes
     ]
     return made
 

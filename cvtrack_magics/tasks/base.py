@@ -1,4 +1,4 @@
-"""What each of the six tasks knows about a sample: the truth and the prediction."""
+"""What each task knows about a sample: the truth and the prediction."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ from cvtrack_magics.vision.arrays import Array
 from cvtrack_magics.vision.boxes import Boxes
 from cvtrack_magics.vision.maps import Maps
 
-Task: TypeAlias = Literal["classification", "detection", "semantic", "instance", "anomaly", "depth"]
+Task: TypeAlias = Literal[
+    "classification", "detection", "semantic", "instance", "anomaly", "depth", "multilabel"
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,27 @@ class Classes:
             np.concatenate((self.truth, other.truth)),
             np.concatenate((self.probabilities, other.probabilities)),
             self.read_as or other.read_as,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class LabelSets:
+    """Multi-label classification: ``truth`` int8 N × K (1 there, 0 not there, -1 unknown).
+
+    ``probabilities`` float N × K, of each class by itself.
+    """
+
+    truth: npt.NDArray[np.int8]
+    probabilities: Array
+
+    def take(self, rows: Any) -> LabelSets:
+        """Return some samples."""
+        return LabelSets(self.truth[rows], self.probabilities[rows])
+
+    def __add__(self, other: LabelSets) -> LabelSets:
+        return LabelSets(
+            np.concatenate((self.truth, other.truth)),
+            np.concatenate((self.probabilities, other.probabilities)),
         )
 
 
@@ -132,4 +155,4 @@ class Depths:
         return Depths(self.truth + other.truth, self.prediction + other.prediction)
 
 
-TaskData: TypeAlias = Classes | Detections | Segments | Anomalies | Depths
+TaskData: TypeAlias = Classes | LabelSets | Detections | Segments | Anomalies | Depths

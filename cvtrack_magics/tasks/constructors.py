@@ -9,10 +9,11 @@ from cvtrack_magics.tasks.assembling import length, made
 from cvtrack_magics.tasks.base import Detections, Task
 from cvtrack_magics.tasks.class_ids import refuse_bare
 from cvtrack_magics.tasks.class_names import class_names
-from cvtrack_magics.tasks.classification.parse import read_anomalies, read_classes
+from cvtrack_magics.tasks.classification.parse import read_anomalies
 from cvtrack_magics.tasks.detection.doubts import of_other_form
 from cvtrack_magics.tasks.detection.parse import Form, read_boxes, read_names
 from cvtrack_magics.tasks.kind import task_named
+from cvtrack_magics.tasks.label_constructors import LabelMaking
 from cvtrack_magics.tasks.samples import Samples
 from cvtrack_magics.tasks.segmentation.label_maps import read_segments
 from cvtrack_magics.tasks.segmentation.parse import read_depths
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from cvtrack_magics.vision.images import Range
 
 
-class Making:
+class Making(LabelMaking):
     """The constructors of ``Predictions``."""
 
     __slots__ = ()
@@ -37,7 +38,7 @@ class Making:
             Predictions as they are; (images, truth, output) or a dict of arguments for the
             way of making that ``task`` names.
         task : str, optional
-            One of the six tasks; must agree with predictions that are made already.
+            One of the seven tasks; must agree with predictions that are made already.
         """
         from cvtrack_magics.tasks.predictions import Predictions
 
@@ -59,61 +60,6 @@ class Making:
         else:
             raise UsageProblem(f"{task}: expected (images, truth, output).")
         return cast("Predictions", made)
-
-    @classmethod
-    def classification(
-        cls,
-        images: Any,
-        truth: Any,
-        scores: Any = None,
-        *,
-        logits: Any = None,
-        probabilities: Any = None,
-        classes: Any = None,
-        ignore: int | None = None,
-        **about: Any,
-    ) -> Predictions:
-        """Return the predictions of a classifier.
-
-        Parameters
-        ----------
-        images : batch, list of images, or None
-            N × C × H × W or N × H × W × C tensor or array, N × H × W, a list of arrays or
-            PIL images, or the ``pixels`` of other predictions of the same samples.
-        truth : int array-like, N, or None
-            Indices into ``classes``; -1 or PyTorch's -100 where unknown.
-        scores : float array-like, N × K
-            Logits or probabilities, recognised where only one is possible. One column, or
-            N values, for two classes.
-        logits, probabilities : float array-like
-            The same, said instead of recognised. Logits of which every row lies within 0..1
-            and sums to 1 are read as the probabilities they are, and a note says so.
-        classes : sequence of str, dict of int to str, or int, optional
-            Names by index.
-        ignore : int, optional
-            Another label of samples whose truth is unknown.
-        **about
-            ``ids``, ``names``, ``layout``, ``value_range``, ``seconds`` and ``about``; see
-            :meth:`detection`.
-
-        Raises
-        ------
-        UsageProblem
-            In one line: what was seen and what was expected.
-        """
-        common = Samples.of(images, length(truth, scores, logits, probabilities), **about)
-        notes: list[str] = []
-        data, names = read_classes(
-            truth,
-            common.count,
-            classes,
-            scores=scores,
-            logits=logits,
-            probabilities=probabilities,
-            ignore=ignore,
-            notes=notes,
-        )
-        return made(cls, common, "classification", names, data, notes=notes)
 
     @classmethod
     def detection(

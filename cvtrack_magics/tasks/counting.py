@@ -1,4 +1,4 @@
-"""What the six tasks share: options, libraries, class names and curves."""
+"""What the tasks share: options, libraries, class names and curves."""
 
 from __future__ import annotations
 

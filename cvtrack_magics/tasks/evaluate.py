@@ -1,4 +1,4 @@
-"""Measure predictions: one call for six tasks, figures as the reference libraries give them."""
+"""Measure predictions: one call for all tasks, figures as the reference libraries give them."""
 
 from __future__ import annotations
 
@@ -40,7 +40,8 @@ def measure(
         At least one sample, of any task.
     threshold : float, optional
         The score from which on a box counts, a sample is anomalous, or the second of two
-        classes is predicted. Without it, the one of the best F1, or the likeliest class.
+        classes is predicted; of several labels (multilabel) each that is predicted. Without it,
+        the one of the best F1, or the likeliest class; of several labels 0.5.
     iou : float
         From which overlap on a box or a mask is found, above 0 and up to 1. The average
         precisions have thresholds of their own.

@@ -11,7 +11,7 @@ from cvtrack_magics.vision.figures.lines import pr_curve, reliability_diagram, r
 
 __all__ = ["figures"]
 
-_BARS = ("f1", "AP50", "IoU")
+_BARS = ("f1", "AP", "AP50", "IoU")
 
 
 def figures(evaluation: Evaluation) -> dict[str, bytes]:
@@ -26,8 +26,8 @@ def figures(evaluation: Evaluation) -> dict[str, bytes]:
     -------
     dict of str to bytes
         PNGs on white, by name, those that apply: ``confusion_matrix``, ``pr_curve``,
-        ``roc_curve``, ``per_class_f1``, ``per_class_AP50``, ``per_class_IoU``,
-        ``reliability_diagram`` and ``depth_error_map``.
+        ``roc_curve``, ``per_class_f1``, ``per_class_AP``, ``per_class_AP50``,
+        ``per_class_IoU``, ``reliability_diagram`` and ``depth_error_map``.
 
     Notes
     -----

@@ -38,6 +38,7 @@ _HOMES = {
     "semantic": "segmentation.semantic_kind",
     "anomaly": "anomaly.kind",
     "depth": "depth.kind",
+    "multilabel": "multilabel.kind",
 }
 _LOGITS = ("out", "logits")
 _PROBABLE = ("probabilities", "probs")
@@ -49,6 +50,7 @@ _GUIDE: Mapping[str, Task] = {
     "instance-segmentation": "instance",
     "anomaly-detection": "anomaly",
     "depth-estimation": "depth",
+    "multi-label-classification": "multilabel",
 }
 """The tasks by the names that runs are tagged with."""
 

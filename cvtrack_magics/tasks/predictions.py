@@ -1,4 +1,4 @@
-"""``Predictions``: images, truth and prediction of a batch or a whole epoch, for six tasks."""
+"""``Predictions``: images, truth and prediction of a batch or a whole epoch."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from cvtrack_magics.tasks.base import (
     Classes,
     Depths,
     Detections,
+    LabelSets,
     Segments,
     Task,
     TaskData,
@@ -30,13 +31,14 @@ from cvtrack_magics.vision.pixels import Pixels
 class Predictions(Making):
     """What a model said of N samples, beside what is true.
 
-    Made by :meth:`classification`, :meth:`detection`, :meth:`semantic`, :meth:`instance`,
-    :meth:`anomaly`, :meth:`depth`, :meth:`from_coco` and :meth:`collect`; joined by ``+``.
+    Made by :meth:`classification`, :meth:`multilabel`, :meth:`detection`, :meth:`semantic`,
+    :meth:`instance`, :meth:`anomaly`, :meth:`depth`, :meth:`from_coco` and :meth:`collect`;
+    joined by ``+``.
 
     Attributes
     ----------
     task : str
-        One of the six tasks.
+        One of the seven tasks.
     classes : tuple of str
         Names of the classes, by index.
     ids : tuple of str
@@ -46,7 +48,7 @@ class Predictions(Making):
         Height and width of each sample's native picture.
     pixels : Pixels or None
         The pictures; None where only figures are wanted.
-    data : Classes, Detections, Segments, Anomalies or Depths
+    data : Classes, LabelSets, Detections, Segments, Anomalies or Depths
         Truth and prediction.
     seconds : float
         Time the model took for all samples, device synchronised; 0 where not measured.
@@ -160,6 +162,12 @@ class Predictions(Making):
     def labels(self) -> Classes:
         """The data of a classification."""
         assert isinstance(self.data, Classes)
+        return self.data
+
+    @property
+    def label_sets(self) -> LabelSets:
+        """The data of a multi-label classification."""
+        assert isinstance(self.data, LabelSets)
         return self.data
 
     @property

@@ -60,11 +60,18 @@ SCHEME: tuple[Metric, ...] = (
     _share(
         "top5_acc", "classification", "a count", "true class among the likeliest five; if K > 5"
     ),
-    _share("macro_f1", "classification", _SK, "mean F1 of the classes that occur"),
+    _share("macro_f1", "classification multilabel", _SK, "mean F1 of the classes that occur"),
     _share("weighted_f1", "classification", _SK, "mean F1, classes weighted by true samples"),
-    _share("per_class_f1/<class>", "classification", _SK, "F1; NaN of a class that doesn't occur"),
-    _share("precision", "classification", _SK, "mean precision of the classes that occur"),
-    _share("recall", "classification", _SK, "mean recall of the classes that occur"),
+    _share(
+        "per_class_f1/<class>",
+        "classification multilabel",
+        _SK,
+        "F1; NaN of a class that doesn't occur",
+    ),
+    _share(
+        "precision", "classification multilabel", _SK, "mean precision of the classes that occur"
+    ),
+    _share("recall", "classification multilabel", _SK, "mean recall of the classes that occur"),
     _error(
         "ECE",
         "classification",
@@ -75,6 +82,14 @@ SCHEME: tuple[Metric, ...] = (
     _error("NLL", "classification", "-ln p", "mean of -ln p(truth), p not below eps", "nats"),
     _share("AUROC", "classification anomaly", _SK, "area under ROC, of 2 classes the second's"),
     _share("AUPRC", "classification anomaly", _SK, "average precision, of 2 classes the second's"),
+    _share("AUROC", "multilabel", _SK, "mean area under ROC of the classes of both kinds"),
+    _share("mAP", "multilabel", _SK, "mean AP of the classes with truth, each by itself"),
+    _share("AP/<class>", "multilabel", _SK, "average precision; NaN of a class without truth"),
+    _share("micro_f1", "multilabel", _SK, "F1 of all samples and classes together"),
+    _share("subset_acc", "multilabel", _SK, "share of samples of which every label is right"),
+    _error(
+        "hamming_loss", "multilabel", _SK, "share of samples and classes that are wrong", "share"
+    ),
     _share("mAP50", "detection", _COCO, "mean AP of the classes with truth, IoU 0.50"),
     _share("mAP75", "detection", _COCO, "mean AP of the classes with truth, IoU 0.75"),
     _share("mAP50-95", "detection", _COCO, "mean AP over classes and IoU 0.50, 0.55 … 0.95"),
@@ -109,7 +124,7 @@ SCHEME: tuple[Metric, ...] = (
     _share("delta_3", "depth", _EIGEN, "the same with 1.25³"),
     Metric(
         "FPS",
-        ("classification", "detection", "semantic", "instance", "anomaly", "depth"),
+        ("classification", "multilabel", "detection", "semantic", "instance", "anomaly", "depth"),
         "samples a second of the model's time; only where that was measured",
         "1/s",
         "higher",
@@ -119,6 +134,7 @@ SCHEME: tuple[Metric, ...] = (
 
 HEADLINES: dict[str, str] = {
     "classification": "top1_acc",
+    "multilabel": "mAP",
     "detection": "mAP50",
     "semantic": "mIoU",
     "instance": "mask_AP",

@@ -9,7 +9,7 @@ import numpy as np
 
 from cvtrack_magics.tasks.predictions import Predictions
 
-TASKS = ("classification", "detection", "semantic", "instance", "anomaly", "depth")
+TASKS = ("classification", "detection", "semantic", "instance", "anomaly", "depth", "multilabel")
 NAMES = ["cat", "dog", "bird"]
 
 
@@ -33,6 +33,10 @@ def example(task: str, count: int = 4, seed: int = 0, **about: Any) -> Predictio
         logits = rng.normal(size=(count, 3))
         truth = rng.integers(0, 3, count)
         return Predictions.classification(images, truth, logits=logits, classes=NAMES, **about)
+    if task == "multilabel":
+        truth = rng.random((count, 3)) < 0.5
+        logits = rng.normal(size=(count, 3))
+        return Predictions.multilabel(images, truth, logits=logits, classes=NAMES, **about)
     if task in ("detection", "instance"):
         truth = [objects(rng, 2, scored=False) for _ in range(count)]
         said = [objects(rng, 3, scored=True) for _ in range(count)]

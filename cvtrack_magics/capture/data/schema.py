@@ -39,11 +39,15 @@ TASK_METRICS: dict[str, tuple[str, ...]] = {
     "instance-segmentation": ("mask_AP", "bbox_AP"),
     "anomaly-detection": ("AUROC", "AUPRC", "F1@best_threshold"),
     "depth-estimation": ("AbsRel", "RMSE", "delta_1"),
+    "multi-label-classification": ("mAP", "micro_f1", "per_class_f1"),
 }
 
 ALIASES = {
     "image-classification": "classification",
     "classifier": "classification",
+    "multi-label": "multi-label-classification",
+    "multilabel": "multi-label-classification",
+    "multilabel-classification": "multi-label-classification",
     "detection": "object-detection",
     "detector": "object-detection",
     "segmentation": "semantic-segmentation",
@@ -84,7 +88,7 @@ def check_tags(tags: Mapping[str, object]) -> tuple[list[Tag], list[Notice]]:
         In the order given, each under the name it was given.
     notices : list of Notice
         One for each name that is nearly a name of the schema, and for a task that
-        is none of the six. A name that is nothing like the schema's is the user's own.
+        is none of them. A name that is nothing like the schema's is the user's own.
     """
     known = [rule.key for rule in TAG_SCHEMA]
     records: list[Tag] = []

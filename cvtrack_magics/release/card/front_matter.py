@@ -13,6 +13,7 @@ from cvtrack_magics.release.facts import Candidate, EvaluationFacts
 # https://huggingface.co/tasks; there is none for anomalies
 _PIPELINES = {
     "classification": "image-classification",
+    "multi-label-classification": "image-classification",
     "object-detection": "object-detection",
     "semantic-segmentation": "image-segmentation",
     "instance-segmentation": "image-segmentation",

@@ -16,7 +16,7 @@ _OURS = {"F1@best_threshold": "F1_at_best_threshold"}
 _SPLIT = re.compile(r"^(?:val|valid|validation|test|eval)[/_]", re.IGNORECASE)
 _IN_LOOP = "log({'val/loss': loss}, step=epoch) in the %%mlrun cell"
 _EVALUATE = "%mleval predictions"
-_WITHOUT_CONFUSION = {"depth-estimation"}
+_WITHOUT_CONFUSION = {"depth-estimation", "multi-label-classification"}
 _WITHOUT_CURVES = {"depth-estimation", "semantic-segmentation"}
 
 

@@ -28,7 +28,11 @@ FEWEST = 20
 RESAMPLES = 100
 """Resamples below which no interval is trusted."""
 _LOST = 0.05  # of the resamples may be without a value
-_COLUMNS = {("classification", "top1_acc"): "correct", ("classification", "NLL"): "loss"}
+_COLUMNS = {
+    ("classification", "top1_acc"): "correct",
+    ("classification", "NLL"): "loss",
+    ("multilabel", "subset_acc"): "correct",
+}
 
 
 def bound_of_gain(

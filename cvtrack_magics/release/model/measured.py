@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from cvtrack_magics.release.model.comparing import SCORE, Context, NotComparable, Other, lowest_of
+from cvtrack_magics.release.model.comparing import Context, NotComparable, Other, lowest_of
 from cvtrack_magics.release.model.measured_boxes import same_boxes, same_instances
-from cvtrack_magics.release.model.serving.steps import MAIN
+from cvtrack_magics.release.model.measured_labels import main, same_classes, same_labels
 from cvtrack_magics.tasks.base import Task
 from cvtrack_magics.tasks.predictions import Predictions
 
@@ -82,112 +82,12 @@ def compared(
     return Alike(seen, largest) if seen else Unlike("nothing was predicted in the samples kept")
 
 
-# -- classification
-
-
-def _classes(answer: Any, row: int, context: Context) -> float:
-    wanted = np.asarray(context.measured.labels.probabilities[row], float)
-    best = int(wanted.argmax())
-    if isinstance(answer, Mapping) and "label" in answer:
-        answer = [answer]
-    if isinstance(answer, list):
-        return _by_label(answer, wanted, best, context)
-    value = np.asarray(_main(answer))
-    if value.dtype.kind in "iub" and value.size == 1:
-        if int(value.item()) != best and not _tied(wanted, int(value.item())):
-            raise Other(f"class {value.item()} is served, {context.said(best)} was measured")
-        return 0.0
-    if value.dtype.kind != "f" or value.size not in (1, wanted.size):
-        raise Other(
-            f"{value.size} scores are served, {wanted.size} classes were measured"
-            if value.dtype.kind == "f"
-            else f"an answer of {value.dtype} is served, probabilities were measured"
-        )
-    got = min(_readings(value.ravel().astype(float), wanted.size), key=_from(wanted))
-    served, off = int(got.argmax()), float(np.abs(got - wanted).max())
-    if served != best and not _tied(wanted, served):
-        raise Other(
-            f"{context.said(served)} ({got[served]:.3f}) is served, "
-            f"{context.said(best)} ({wanted[best]:.3f}) was measured"
-        )
-    if not off <= SCORE:
-        at = int(np.abs(got - wanted).argmax())
-        raise Other(
-            f"the score of {context.said(at)} is served as {got[at]:.4g}, "
-            f"{wanted[at]:.4g} was measured"
-        )
-    return off
-
-
-def _by_label(answer: list[Any], wanted: Any, best: int, context: Context) -> float:
-    """Compare the class that is named first, and the score of each that is named."""
-    entries = [one for one in answer if isinstance(one, Mapping) and "label" in one]
-    if len(entries) != len(answer):
-        raise NotComparable("the answer is no list of labels and scores")
-    if not entries:
-        raise NotComparable("no class is above the threshold of --post")
-    off = 0.0
-    for place, one in enumerate(entries):
-        hits = [k for k in range(len(wanted)) if context.same_class(one["label"], k)]
-        if not hits:
-            raise Other(f"{one['label']!r} is served, which is no class that was measured")
-        if place == 0 and hits[0] != best and not _tied(wanted, hits[0]):
-            raise Other(f"{one['label']!r} is served, {context.said(best)!r} was measured")
-        if "score" in one:
-            apart = abs(float(one["score"]) - float(wanted[hits[0]]))
-            if not apart <= SCORE:
-                raise Other(
-                    f"the score of {one['label']!r} is served as {float(one['score']):.4g}, "
-                    f"{wanted[hits[0]]:.4g} was measured"
-                )
-            off = max(off, apart)
-    return off
-
-
-def _readings(value: Any, count: int) -> list[Any]:
-    """Return what scores may be as probabilities: as they are, or logits."""
-    if value.size == 1 and count == 2:
-        second = [value[0], 1 / (1 + np.exp(-value[0]))]
-        return [np.array([1 - p, p]) for p in second]
-    shifted = np.exp(value - value.max())
-    return [value, shifted / shifted.sum()] if not _sums_to_one(value) else [value]
-
-
-def _sums_to_one(value: Any) -> bool:
-    return bool((value >= 0).all() and abs(value.sum() - 1) < 1e-3)
-
-
-def _from(wanted: Any) -> Callable[[Any], float]:
-    def apart(value: Any) -> float:
-        found = float(np.abs(value - wanted).max())
-        return found if np.isfinite(found) else np.inf
-
-    return apart
-
-
-def _tied(wanted: Any, served: int) -> bool:
-    """Whether another class is as likely as the best, as far as can be told."""
-    return 0 <= served < len(wanted) and float(wanted.max() - wanted[served]) <= SCORE
-
-
-def _main(answer: Any) -> Any:
-    """Return the output that counts among several."""
-    if not isinstance(answer, Mapping):
-        return answer
-    for name in MAIN:
-        if name in answer:
-            return answer[name]
-    if len(answer) == 1:
-        return next(iter(answer.values()))
-    raise NotComparable(f"the model answers with {', '.join(map(str, answer))}")
-
-
 # -- maps
 
 
 def _segments(answer: Any, row: int, context: Context) -> float:
     wanted = np.asarray(context.measured.segments.prediction[row])
-    got = np.asarray(_main(answer))
+    got = np.asarray(main(answer))
     if got.ndim == wanted.ndim + 1:
         got = got.argmax(0) if got.shape[0] > 1 else got[0]
     if got.dtype.kind == "f":
@@ -221,7 +121,7 @@ def _anomalies(answer: Any, row: int, context: Context) -> float:
 
 def _depths(answer: Any, row: int, context: Context) -> float:
     wanted = np.asarray(context.measured.depths.prediction[row])
-    got = np.asarray(_main(answer), float)
+    got = np.asarray(main(answer), float)
     got = got[0] if got.ndim == wanted.ndim + 1 and got.shape[0] == 1 else got
     return _values(got, wanted, wanted, "the depth")
 
@@ -254,10 +154,11 @@ def _shape(value: Any) -> str:
 
 
 _TASKS: dict[Task, Callable[[Any, int, Context], float | None]] = {
-    "classification": _classes,
+    "classification": same_classes,
     "detection": same_boxes,
     "instance": same_instances,
     "semantic": _segments,
     "anomaly": _anomalies,
     "depth": _depths,
+    "multilabel": same_labels,
 }

@@ -18,7 +18,8 @@ from cvtrack_magics.tasks.detection.detection_counts import (
     objects,
     samples,
 )
-from cvtrack_magics.tasks.detection.precision_interval import precision_interval, with_others
+from cvtrack_magics.tasks.detection.other_precisions import units_with, with_others
+from cvtrack_magics.tasks.precision_interval import precision_interval
 from cvtrack_magics.tasks.predictions import Predictions
 from cvtrack_magics.tasks.units import sampling_of
 from cvtrack_magics.vision.boxes import Boxes
@@ -101,13 +102,14 @@ def _measure(predictions: Predictions, options: Options, *, masks: bool) -> Eval
     headline = HEADLINES[predictions.task]
     ious = IOUS if masks else IOUS[:1]
     sampling = sampling_of(predictions, options, notes)
+    labels, counts = units_with(truth, sampling.units)
     around, replicates = precision_interval(
         headline,
         metrics[headline],
         mean_precision(matches, truth, ious),
         sampling,
-        truth=truth,
-        names=names,
+        counts=counts,
+        names=[names[label] for label in labels],
         cost=len(matches.row) * len(ious),
     )
     if options.others:

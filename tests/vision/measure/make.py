@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from cvtrack_magics.tasks.base import Anomalies, Classes, Depths, Detections, Segments
+from cvtrack_magics.tasks.base import Anomalies, Classes, Depths, Detections, LabelSets, Segments
 from cvtrack_magics.tasks.evaluate import measure
 from cvtrack_magics.tasks.predictions import Predictions
 from cvtrack_magics.vision.boxes import Boxes
@@ -61,6 +61,21 @@ def random_classes(seed: int, count: int, classes: int, strength: float = 1.5) -
     logits = rng.normal(size=(count, classes))
     logits[np.arange(count), truth] += strength
     return classified(truth, softmax(logits))
+
+
+def labelled(truth: Any, probabilities: Any) -> Predictions:
+    truth, probabilities = np.asarray(truth, np.int8), np.asarray(probabilities)
+    classes = names(probabilities.shape[1])
+    return predictions("multilabel", len(truth), LabelSets(truth, probabilities), classes)
+
+
+def random_label_sets(seed: int, count: int, classes: int, *, ties: bool = False) -> Predictions:
+    """Labels of which each occurs, and does not in some sample."""
+    rng = np.random.default_rng(seed)
+    truth = rng.random((count, classes)) < rng.uniform(0.1, 0.6, classes)
+    truth[0], truth[1] = True, False
+    said = np.clip(0.35 * truth + 0.65 * rng.random(truth.shape), 0, 1)
+    return labelled(truth, np.round(said, 1) if ties else said)
 
 
 def boxes(images: Sequence[Any], **more: Any) -> Boxes:

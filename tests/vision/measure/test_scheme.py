@@ -18,6 +18,7 @@ from tests.vision.measure.make import (
     random_boxes,
     random_classes,
     random_depths,
+    random_label_sets,
     random_masks,
     random_segments,
     scored,
@@ -33,6 +34,7 @@ EVERY: list[Any] = [
     random_masks(0),
     scored([0, 1], [0.1, 0.7], HEAT, MASKS),
     random_depths(0),
+    random_label_sets(0, 30, 4),
 ]
 HOSTILE = ["a/b", "../..", "$x_", "", " ", "..", "Cat", "cat", "日本", "a" * 300, "a" * 299 + "b"]
 HOSTILE += ["new\nline", "<b>", "a\\b", "50%", "é", "e\u0301", "🚀", "nul\0", "x:y@z", "-", ".hid"]

@@ -1,0 +1,1 @@
+"""Multi-label classification: any number of classes a sample, each by a score of its own."""
