@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from cvtrack_magics.records import Param
+from cvtrack_magics.syntax import tree_of
 
 FIRST_LINE = "# Parameters"
 """What papermill writes above the values."""
@@ -20,7 +21,7 @@ def names_in(source: str) -> tuple[str, ...]:
     if source.lstrip().split("\n", 1)[0].strip() != FIRST_LINE:
         return ()
     try:
-        body = ast.parse(source).body
+        body = tree_of(source).body
     except (SyntaxError, ValueError):
         return ()
     found: list[str] = []

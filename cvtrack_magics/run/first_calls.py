@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from cvtrack_magics.syntax import tree_of
+
 PLAIN = (
     *(ast.Constant, ast.Name, ast.Load, ast.JoinedStr, ast.FormattedValue),
     *(ast.BinOp, ast.Add, ast.Attribute, ast.Subscript, ast.Dict, ast.Tuple, ast.List),
@@ -49,7 +51,7 @@ def first_act(source: str, namespace: Mapping[str, Any]) -> FirstAct:
     lines = source.splitlines()
     code = "\n".join("" if line.startswith(("%", "!")) else line for line in lines)
     try:
-        body = ast.parse(code).body
+        body = tree_of(code).body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return FirstAct()
     names, act = dict(namespace), FirstAct()

@@ -21,6 +21,7 @@ from cvtrack_magics.capture.code.replaced_code import (
     plain_functions,
     written,
 )
+from cvtrack_magics.syntax import tree_of
 
 _PLAIN = (bool, int, float, complex, str, bytes, type(None))
 _GONE = object()
@@ -243,7 +244,7 @@ def _what(old: Binding, value: Any) -> str:
 @lru_cache(maxsize=4096)  # modules: each is read once, not at each run
 def _own_words(source: bytes) -> frozenset[str]:
     """Return the names that a text binds more than once, or may bind at any time."""
-    tree = ast.parse(source)
+    tree = tree_of(source)
     counts = Counter(name for node in ast.walk(tree) for name in bound_by(node))
     found = {name for name, count in counts.items() if count > 1}
     stored = {

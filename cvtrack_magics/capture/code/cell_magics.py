@@ -9,6 +9,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from keyword import iskeyword
 
+from cvtrack_magics.syntax import tree_of
+
 _CELL_MAGIC = re.compile(r"\s*%%(?P<name>\w+)(?P<line>[^\n]*)(?:\n|$)")
 _LINE_MAGIC = re.compile(
     r"^(?P<indent>[ \t]*)(?:(?P<target>[\w.,\s]+?)[ \t]*=[ \t]*)?"
@@ -118,7 +120,7 @@ def _expressions(magic: str, rest: str, words: Iterable[str]) -> Iterator[str]:
         is_value, before = before.startswith("--") and "=" not in before, word
         if not is_value and word[:1].isalpha():
             with suppress(SyntaxError, ValueError):
-                parsed = ast.parse(word, mode="eval")
+                parsed = tree_of(word, mode="eval")
                 yield from (one.id for one in ast.walk(parsed) if isinstance(one, ast.Name))
 
 

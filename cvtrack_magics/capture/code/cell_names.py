@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from cvtrack_magics.capture.code.cell_magics import without_magics
+from cvtrack_magics.syntax import tree_of
 
 _HIDING = {"exec", "globals", "locals", "get_ipython", "setattr", "eval"}
 _PURE = {
@@ -93,7 +94,7 @@ def names_of(source: str, modules: Iterable[str] = ()) -> CellNames:
     found = CellNames(modules=set(modules))
     text = text_of(source, found)
     try:
-        tree = ast.parse(text)
+        tree = tree_of(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         found.always = found.opaque = True
         return found

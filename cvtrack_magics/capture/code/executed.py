@@ -13,6 +13,7 @@ from types import CodeType, FunctionType
 from typing import Any
 
 from cvtrack_magics.capture.code.modules import is_foreign
+from cvtrack_magics.syntax import tree_of
 
 _MAGIC = re.compile(r"^([ \t]*)(?:[%!?].*|[\w., \t]+=[ \t]*[%!].*)$", re.MULTILINE)
 _SOURCE = re.compile(r"[^\s*?\n]{1,300}\.i?pyw?")
@@ -54,7 +55,7 @@ def executed_in(source: str, names: Mapping[str, Any]) -> Executed:
         The notebook's names: what a variable that is executed, or names a file, holds now.
     """
     try:
-        tree = ast.parse(_MAGIC.sub(r"\1pass", source))
+        tree = tree_of(_MAGIC.sub(r"\1pass", source))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return Executed()
     cell = _Cell(tree, names)

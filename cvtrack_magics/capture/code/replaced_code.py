@@ -10,6 +10,8 @@ from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
+from cvtrack_magics.syntax import tree_of
+
 _PLAIN = (bool, int, float, complex, str, bytes, type(None))
 _HELD = (dict, list, tuple, set)
 _INNER = ("__wrapped__", "__func__", "func")
@@ -187,7 +189,7 @@ def origin(value: Any) -> str:
 @lru_cache(maxsize=4096)
 def _wrapped(source: bytes) -> tuple[str, ...]:
     """Return the functions and methods that a text defines once and wraps, and its lambdas."""
-    tree = ast.parse(source)
+    tree = tree_of(source)
     bound = Counter(name for node in ast.walk(tree) for name in bound_by(node))
     found = [name for name in (*_decorated(tree), *_lambdas(tree)) if bound[name] == 1]
     for node in tree.body:
@@ -216,7 +218,7 @@ def _lambdas(node: ast.Module | ast.ClassDef) -> Iterator[str]:
 @lru_cache(maxsize=4096)  # modules: each is read once, not at each run
 def _said(source: bytes) -> tuple[tuple[str, ...], tuple[tuple[str, Any], ...]]:
     """Return the functions and the plain constants that a module's text defines once."""
-    tree = ast.parse(source)
+    tree = tree_of(source)
     bound = Counter(name for node in ast.walk(tree) for name in bound_by(node))
     # a name of a module is bound again by what has the same name anywhere in it
     functions = []

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from cvtrack_magics.capture.code.cell_names import CellNames, names_of
+from cvtrack_magics.syntax import tree_of
 
 _HEAD = re.compile(r"^# %% \[\d+\]\n", re.MULTILINE)
 _CALLED = "get_ipython().run_cell_magic("
@@ -119,8 +120,8 @@ def _typed(source: str) -> str:
     if not source.startswith(_CALLED):
         return source
     try:
-        (statement,) = ast.parse(source).body
-        name, line, body = map(ast.literal_eval, statement.value.args)  # type: ignore[attr-defined]
+        (statement,) = tree_of(source).body
+        name, line, body = map(ast.literal_eval, statement.value.args)
     except (SyntaxError, ValueError, AttributeError, TypeError):
         return source
     return f"{f'%%{name} {line}'.rstrip()}\n{body}".rstrip("\n")

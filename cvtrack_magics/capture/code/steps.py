@@ -9,6 +9,7 @@ from functools import lru_cache
 
 from cvtrack_magics.capture.code.cell_magics import without_magics
 from cvtrack_magics.capture.code.cell_names import CellNames, add_statement, root_of
+from cvtrack_magics.syntax import tree_of
 
 _DEFS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
 _DOCUMENTED = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
@@ -96,7 +97,7 @@ def steps_of(source: str) -> tuple[Step, ...] | None:
         As it was typed, magics included; a cell of another language has no statements.
     """
     try:
-        tree = ast.parse(without_magics(source, certain=True).text)
+        tree = tree_of(without_magics(source, certain=True).text)
         return tuple(_step(statement) for statement in tree.body)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None

@@ -24,6 +24,7 @@ from cvtrack_magics.errors import UsageProblem
 from cvtrack_magics.secrets import looks_secret
 from cvtrack_magics.secrets.records import HIDDEN
 from cvtrack_magics.secrets.stored import lasting
+from cvtrack_magics.syntax import tree_of
 from cvtrack_magics.text import utf8
 
 _MOST = 100_000
@@ -143,7 +144,7 @@ def text_of(item: FunctionType) -> str:
     """Return a function's code without comments, layout and what stands beside it in its lines."""
     code = item.__code__
     try:
-        tree = ast.parse("".join(linecache.getlines(code.co_filename, item.__globals__)))
+        tree = tree_of("".join(linecache.getlines(code.co_filename, item.__globals__)))
         nodes = [node for node in _functions(tree) if _first_line(node) == code.co_firstlineno]
         alike = [node for node in nodes if len(nodes) == 1 or _is_of(node, code)]
         return ast.unparse(alike[0])
@@ -170,7 +171,7 @@ def _is_of(node: _Node, code: CodeType) -> bool:
     plain.args.defaults, plain.args.kw_defaults = [], [None] * len(plain.args.kwonlyargs)
     if not isinstance(plain, ast.Lambda):
         plain.decorator_list = []
-    around = ast.parse(f"def _({', '.join(code.co_freevars)}): pass")  # who has what it reads
+    around = tree_of(f"def _({', '.join(code.co_freevars)}): pass")  # who has what it reads
     outer = around.body[0]
     assert isinstance(outer, ast.FunctionDef)
     outer.body = [ast.Expr(plain) if isinstance(plain, ast.Lambda) else plain]

@@ -18,6 +18,7 @@ from cvtrack_magics.capture.params import implicit
 from cvtrack_magics.capture.params.logged import describe_params
 from cvtrack_magics.capture.params.values import is_scalar
 from cvtrack_magics.records import Notice, Param, Record
+from cvtrack_magics.syntax import tree_of
 
 MOST_OBJECTS = 20
 LONGEST_TEXT = 100  # characters of a text that is a setting
@@ -129,7 +130,7 @@ def _names_in(source: str) -> _Code | None:
         return None
     plain = "\n".join("" if one.lstrip().startswith(("%", "!")) else one for one in lines)
     try:
-        tree, table = ast.parse(plain), symtable.symtable(plain, "<cell>", "exec")
+        tree, table = tree_of(plain), symtable.symtable(plain, "<cell>", "exec")
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
     code = _Code()

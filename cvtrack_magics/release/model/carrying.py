@@ -22,6 +22,7 @@ from typing import Any
 
 from cvtrack_magics.errors import UsageProblem
 from cvtrack_magics.redact import redact
+from cvtrack_magics.syntax import tree_of
 
 _LONGEST = 100_000  # characters of one constant
 _HINT = "Write it as a constant, an import or a function of the notebook."
@@ -131,7 +132,7 @@ def _source(function: Any) -> tuple[str, ast.Module]:
         raise UsageProblem("A lambda cannot be carried into the model.", "Write it with def.")
     try:
         source = textwrap.dedent(inspect.getsource(function)).strip()
-        tree = ast.parse(source)
+        tree = tree_of(source)
     except (OSError, TypeError) as error:
         raise UsageProblem(f"The source of {name} is not known.", "Define it in a cell.") from error
     except (SyntaxError, ValueError) as error:
@@ -161,7 +162,7 @@ class _WithoutTypes(ast.NodeTransformer):
 
 def _open_names(tree: ast.Module) -> list[str]:
     """Return the names that a function's text leaves open, in alphabetical order."""
-    bare = ast.fix_missing_locations(_WithoutTypes().visit(ast.parse(ast.unparse(tree))))
+    bare = ast.fix_missing_locations(_WithoutTypes().visit(tree_of(ast.unparse(tree))))
     table = symtable.symtable(ast.unparse(bare), "function", "exec")
     names = {s.get_name() for s in table.get_symbols() if s.is_referenced()}
     names |= {
