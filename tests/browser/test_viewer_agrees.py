@@ -200,6 +200,19 @@ def anomalies(rng: Any, kind: Any) -> Predictions:
     return Predictions.anomaly(pictures(size), truth, scores)
 
 
+def label_sets(rng: Any, kind: Any) -> Predictions:
+    size, count = int(rng.integers(8, 40)), int(rng.integers(1, 7))
+    truth = (rng.random((size, count)) < rng.uniform(0, 0.6, count)).astype(int)
+    truth[rng.random(truth.shape) < 0.05] = -1
+    truth[0] = -1  # of which nothing is known
+    truth[1] = 1
+    scores = coarse(rng, np.clip(0.4 * (truth == 1) + 0.65 * rng.random(truth.shape), 0, 1), kind)
+    scores[rng.random(truth.shape) < 0.03] = np.nan
+    return Predictions.multilabel(
+        pictures(size), truth, probabilities=scores, classes=NAMES[:count]
+    )
+
+
 def made(at: int) -> tuple[Predictions, float | None]:
     """Return a set and the threshold that somebody asked for."""
     rng = np.random.default_rng(at)
@@ -241,6 +254,14 @@ FIGURES = {
     "detection": {"mAP50": "mAP50", **COUNTS},
     "instance": {"Mask mAP50": "mask_AP50", **COUNTS},
     "anomaly": COUNTS,
+    "multilabel": {
+        "mAP": "mAP",
+        "Exact match": "subset_acc",
+        "Macro precision": "precision",
+        "Macro recall": "recall",
+        "Macro F1": "macro_f1",
+        "Micro F1": "micro_f1",
+    },
     "semantic": {"mIoU": "mIoU", "Pixel accuracy": "pixel_acc", "Mean Dice": "mean_dice"},
 }
 
@@ -290,7 +311,8 @@ def curves(opened: Opened, found: Evaluation, expect: Any) -> None:
     for curve in found.curves:
         if curve.kind == "reliability":
             continue
-        if found.task == "anomaly" or len(found.classes) == 2:
+        several = found.task == "multilabel"
+        if found.task == "anomaly" or (len(found.classes) == 2 and not several):
             opened.choose("Curve", curve.kind.upper())
         else:
             opened.choose("Curve of", curve.name)
@@ -301,7 +323,8 @@ def curves(opened: Opened, found: Evaluation, expect: Any) -> None:
 
 
 def bars(opened: Opened, found: Evaluation, expect: Any) -> None:
-    names = {"IoU": "IoU", "f1": "F1", "precision": "precision", "recall": "recall", "AP50": "AP"}
+    names = {"IoU": "IoU", "f1": "F1", "precision": "precision", "recall": "recall"}
+    names |= {"AP50": "AP", "AP": "AP"}
     for figure, values in found.per_class.items():
         if figure not in names:
             continue
@@ -313,6 +336,27 @@ def bars(opened: Opened, found: Evaluation, expect: Any) -> None:
 
 def test_48_random_sets_have_the_figures_of_mleval(opened: Opened) -> None:
     wrong = {at: differences(opened, *made(at)) for at in range(SETS)}
+    assert {at: found for at, found in wrong.items() if found} == {}
+
+
+def test_16_random_sets_of_several_labels_have_the_figures_of_mleval(opened: Opened) -> None:
+    wrong = {}
+    for at in range(16):
+        rng = np.random.default_rng(1000 + at)
+        predictions = label_sets(rng, (np.float32, np.float64)[at % 2])
+        threshold = (None, 0.7, 0.3)[at % 3]
+        wrong[at] = differences(opened, predictions, threshold)
+        found = measure(predictions, threshold=threshold, resamples=0)
+        opened.show(predictions, threshold, 0.5)
+        seen = opened.read()
+        for name in ("tp", "fp", "fn"):
+            shown, wanted = seen["figures"].get(name.upper()), str(int(found.samples[name].sum()))
+            wrong[at] += [] if shown == wanted else [f"{name}: {shown}, {wanted}"]
+        right = dict(zip(map(str, found.samples["id"]), found.samples["correct"], strict=True))
+        for place, (_, names) in seen["tiles"].items():
+            verdict = right.get(predictions.ids[int(place)])
+            if ("wrong" in names.split()) != (verdict is not None and not verdict):
+                wrong[at].append(f"colour of picture {place}")
     assert {at: found for at, found in wrong.items() if found} == {}
 
 

@@ -200,6 +200,46 @@ def binary(count: int = 40) -> tuple[dict[str, Any], list[bytes]]:
     return made, packs.bytes()
 
 
+STREET = ("car", "person", "bicycle", "a traffic light that is far away", "dog")
+
+
+def set_lists(rows: Sequence[Sequence[int]]) -> dict[str, Any]:
+    offsets = np.concatenate(([0], np.cumsum([len(row) for row in rows])))
+    labels = [one for row in rows for one in row]
+    return {"offsets": column("u4", offsets), "labels": column("u4", labels)}
+
+
+def set_data(truth: Sequence[Sequence[int]], scores: Any, unknown: Any = None) -> dict[str, Any]:
+    scores = np.asarray(scores, np.float32)
+    count, size = scores.shape
+    return {
+        "truth": set_lists(truth),
+        "unknown": set_lists(unknown or [[]] * count),
+        "scores": {**set_lists([range(size)] * count), "values": column("f4", scores)},
+        "floor": 0.0,
+    }
+
+
+def multilabel(count: int = 30) -> tuple[dict[str, Any], list[bytes]]:
+    """Four samples that are known, and more of the kind."""
+    truth = [[0, 1], [], [2], [0]]
+    scores = [
+        [0.9, 0.8, 0.1, 0.2, 0.1],
+        [0.1, 0.2, 0.3, 0.1, 0.1],
+        [0.7, 0.1, 0.4, 0.2, 0.1],
+        [0.6, 0.1, 0.1, 0.9, 0.1],
+    ]
+    rng = np.random.default_rng(4)
+    more = rng.random((count - 4, 5)) < 0.35
+    truth += [np.flatnonzero(row).tolist() for row in more]
+    scores += np.clip(0.4 * more + 0.6 * rng.random(more.shape), 0, 1).tolist()
+    packs = Packs()
+    pictures = [np.asarray(scene(at)) for at in range(count)]
+    loss = {"loss": rng.random(count), "f1": rng.random(count)}
+    one = frame(set_data(truth, scores), loss)
+    return sheet("multilabel", STREET, pictures, [one], packs), packs.bytes()
+
+
 def steps(count: int = 24) -> tuple[dict[str, Any], list[bytes]]:
     """Three epochs of one run."""
     packs = Packs()

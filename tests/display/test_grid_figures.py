@@ -49,6 +49,21 @@ def test_detection_counts_each_box_once(show: Any) -> None:
     assert viewer.captions(1) == ["✗ 0 TP · 1 FP · 1 FN"]
 
 
+def test_several_labels_are_judged_one_by_one(show: Any) -> None:
+    viewer = show(sheets.multilabel(4))
+    counts = {name: viewer.figures()[name] for name in ("TP", "FP", "FN")}
+    assert counts == {"TP": "3", "FP": "2", "FN": "1"}
+    assert viewer.figures()["Exact match"] == written(2 / 4)
+    assert viewer.figures()["Micro F1"] == written(6 / 9)
+    assert viewer.captions(0) == ["✓ car, person"]
+    assert viewer.captions(1) == ["✓ nothing"]
+    assert viewer.captions(2) == ["✗ bicycle → car"]
+    assert viewer.captions(3)[0].startswith("✗ car → car, a traffic light")
+    viewer.slide("Threshold", 0.3)
+    assert viewer.captions(1) == ["✗ nothing → bicycle"]
+    assert viewer.figures()["Exact match"] == written(1 / 4)
+
+
 def test_a_higher_threshold_drops_boxes_and_misses_more(show: Any) -> None:
     viewer = show(sheets.detection())
     viewer.slide("Threshold", 0.82)

@@ -22,7 +22,16 @@ def show(browser: Any, tmp_path: Path, request: pytest.FixtureRequest) -> Iterat
 
 
 TASKS = [
-    *("classification", "binary", "detection", "instance", "semantic", "anomaly", "depth"),
+    *(
+        "classification",
+        "binary",
+        "multilabel",
+        "detection",
+        "instance",
+        "semantic",
+        "anomaly",
+        "depth",
+    ),
     *("steps", "compared", "partly", "empty", "hostile"),
 ]
 

@@ -42,7 +42,7 @@ def statistic_of(
     """
     if {"truth", "pred"} <= table.keys():
         return _of_classes(name, table, classes)
-    if {"tp", "fp", "fn", "correct"} <= table.keys():  # of several labels, whose means are others
+    if {"tp", "fp", "fn", "loss"} <= table.keys():  # of several labels, whose means are others
         name = "F1" if name == "micro_f1" else ""
     if name in _FOUND and {"tp", "fp", "fn"} <= table.keys():
         return _of_counts(name, *(_column(table, key) for key in ("tp", "fp", "fn")))

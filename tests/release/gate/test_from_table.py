@@ -17,6 +17,7 @@ from tests.vision.measure.make import (
     random_boxes,
     random_classes,
     random_depths,
+    random_label_sets,
     random_masks,
     random_scores,
     random_segments,
@@ -32,8 +33,10 @@ TABLES: dict[str, tuple[Any, list[str]]] = {
     "instance": (partial(random_masks, images=25), ["precision", "recall", "F1"]),
     "anomaly": (random_scores, ["precision", "recall", "F1"]),
     "depth": (partial(random_depths, images=25), ["RMSE", "delta_1"]),
+    "multilabel": (partial(random_label_sets, count=60, classes=4), ["micro_f1"]),
 }
 KEPT: dict[str, tuple[Any, list[str]]] = {
+    "multilabel": (partial(random_label_sets, count=60, classes=4), ["AP/class 1"]),
     "detection": (partial(random_boxes, images=30), ["mAP75", "mAP50-95", "AP50/class 1"]),
     "instance": (partial(random_masks, images=25), ["mask_AP50", "mask_AP50/class 0"]),
     "semantic": (

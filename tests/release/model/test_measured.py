@@ -102,3 +102,40 @@ def test_a_heat_map_is_compared_under_any_name(name: str) -> None:
     ]
     assert isinstance(compared(same, measured, ()), Alike)
     assert isinstance(compared(other, measured, ()), Differs)
+
+
+LABELS = Predictions.multilabel(
+    None,
+    [[1, 0, 1]] * 2,
+    probabilities=np.array([[0.9, 0.2, 0.6], [0.1, 0.3, 0.4]]),
+    classes=("cat", "dog", "bird"),
+)
+CAT, DOG, BIRD = ({"label": name} for name in LABELS.classes)
+SEVERAL: dict[str, tuple[Any, bool]] = {
+    "probabilities": (np.array([[[0.9, 0.2, 0.6]], [[0.1, 0.3, 0.4]]]), True),
+    "logits": (np.log([[9.0, 0.25, 1.5], [1 / 9, 3 / 7, 2 / 3]]), True),
+    "those above a threshold": (
+        [[{**CAT, "score": 0.9}, {**BIRD, "score": 0.6}], [{**BIRD, "score": 0.4}]],
+        True,
+    ),
+    "nothing above it": ([[{**CAT, "score": 0.9}, {**BIRD, "score": 0.6}], []], False),
+    "a class left out": (
+        [[{**CAT, "score": 0.9}, {**DOG, "score": 0.2}], [{**BIRD, "score": 0.4}]],
+        False,
+    ),
+    "of each other's class": (
+        [[{**DOG, "score": 0.9}, {**BIRD, "score": 0.6}], [{**BIRD, "score": 0.4}]],
+        False,
+    ),
+    "a softmax": (np.array([[[0.42, 0.21, 0.37]], [[0.28, 0.35, 0.37]]]), False),
+    "one too few": (np.array([[[0.9, 0.2]], [[0.1, 0.3]]]), False),
+    "NaN": (np.array([[[0.9, np.nan, 0.6]], [[0.1, 0.3, 0.4]]]), False),
+    "labels alone": ([np.array([1, 0, 1]), np.array([0, 0, 0])], False),
+}
+
+
+@pytest.mark.parametrize("case", SEVERAL)
+def test_several_labels(case: str) -> None:
+    answers, same = SEVERAL[case]
+    found = compared(list(answers), LABELS, LABELS.classes)
+    assert isinstance(found, Alike) if same else not isinstance(found, Alike)

@@ -2,7 +2,7 @@
 
 import { h } from "preact";
 import { useState } from "preact/hooks";
-import { curveOf } from "./curves";
+import { curveOf, hasCurve } from "./curves";
 import { countsOf, partOf } from "./judged";
 import { Choice, Section } from "./parts";
 import { aligned } from "../shared/format";
@@ -29,6 +29,7 @@ export function Bars({ state }: { state: State }): VNode | null {
   const { sheet } = state;
   const classes = sheet.classes.length;
   if (sheet.task === "depth" || sheet.task === "anomaly" || !classes) return null;
+  const objects = sheet.task !== "classification" && sheet.task !== "multilabel";
   const figure: Figure = sheet.task === "semantic" ? "iou" : wanted;
   const { tp, fp, fn } = countsOf(state.matrix.value, state.judged.value.side);
   const valueOf = (one: number): number => {
@@ -36,7 +37,7 @@ export function Bars({ state }: { state: State }): VNode | null {
     if (figure === "ap") return curveOf(state.current.value, "pr", one, classes)?.area ?? Number.NaN;
     const parts = { f1: [2 * t, 2 * t + p + n], precision: [t, t + p], recall: [t, t + n] };
     const [part, whole] = figure === "iou" ? [t, t + p + n] : parts[figure];
-    return sheet.task === "classification" && t + p + n > 0 ? partOf(part!, whole!) : part! / whole!;
+    return !objects && t + p + n > 0 ? partOf(part!, whole!) : part! / whole!;
   };
   const bars = sheet.classes.map((each, one) => ({ ...each, one, value: valueOf(one) }));
   bars.sort((a, b) => {
@@ -47,7 +48,7 @@ export function Bars({ state }: { state: State }): VNode | null {
   const texts = aligned(shown.map(({ value }) => value), sheet.digits);
   const figures: Figure[] = ["f1", "precision", "recall"];
   const { data } = state.current.value;
-  const curves = classes <= CURVES && (data.kind === "boxes" || classes > 2);
+  const curves = classes <= CURVES && (data.kind === "boxes" || data.kind === "sets" || classes > 2) && hasCurve(state.current.value);
   if (curves) figures.push("ap");
   const choose =
     sheet.task === "semantic"

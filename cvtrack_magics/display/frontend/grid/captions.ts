@@ -3,6 +3,7 @@
 import { number4 } from "../shared/format";
 import { probabilityOf, isBinary } from "./judge";
 import { RIGHT, WRONG, type Judged } from "./judged";
+import { labelsOf, saidOf } from "./sets";
 import type { Frame } from "./sheet";
 import type { State } from "./state";
 
@@ -41,6 +42,13 @@ export function captionOf(state: State, frame: Frame, judged: Judged, sample: nu
         pred === truth,
       );
       return { mark, text, figure: layers.pred ? sure : "" };
+    }
+    case "sets": {
+      const named = (labels: number[]) => labels.map((one) => state.className(one)).join(", ") || "nothing";
+      const known = data.unknown.offsets[sample + 1]! - data.unknown.offsets[sample]! < state.sheet.classes.length;
+      const truth = known ? named(labelsOf(data.truth, sample)) : null;
+      const text = arrow(truth, named(saidOf(data, judged, sample)), verdict === RIGHT);
+      return { mark, text, figure: scoreText(state, frame, sample, true) };
     }
     case "anomaly": {
       const truth = data.truth[sample]!;

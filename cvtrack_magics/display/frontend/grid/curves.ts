@@ -3,6 +3,7 @@
 import { isBinary, probabilityOf } from "./judge";
 import { UNKNOWN_TRUTH } from "./known";
 import { AP50, matchingOf, NONE, scoreOf } from "./match";
+import { sweepSets } from "./sets";
 import type { AnomalyData, BoxData, ClassData, Frame } from "./sheet";
 import {
   averagePrecision,
@@ -115,6 +116,7 @@ function sweepOf(frame: Frame, one: number, classes: number): Sweep | null {
     return sweepClasses(data, classOfCurve(frame, one, classes), present, classes);
   }
   if (data.kind === "boxes") return sweepBoxes(data, one, present);
+  if (data.kind === "sets") return hasCurve(frame) ? sweepSets(data, one, present) : null;
   return data.kind === "anomaly" ? sweepAnomalies(data, present) : null;
 }
 
@@ -146,7 +148,8 @@ function thinned(swept: Sweep, kind: Curve["kind"]): Sweep {
 function areaOf(frame: Frame, swept: Sweep, kind: Curve["kind"], one: number): number {
   const { data, present } = frame;
   // Of one kind of samples only there is no order to speak of.
-  if (data.kind !== "boxes" && !(swept.positives && swept.negatives)) return Number.NaN;
+  if (data.kind === "sets" && !swept.positives) return Number.NaN;
+  if (data.kind !== "boxes" && data.kind !== "sets" && !(swept.positives && swept.negatives)) return Number.NaN;
   if (kind === "roc") return rocArea(swept);
   return data.kind === "boxes" ? precisionOf(data, one, present) : averagePrecision(swept);
 }
@@ -182,7 +185,7 @@ export const hasRoc = (frame: Frame, classes: number): boolean =>
   (frame.data.kind === "classes" && isBinary(frame.data, classes));
 
 export const hasCurve = (frame: Frame): boolean =>
-  frame.data.kind === "classes" || frame.data.kind === "boxes" || frame.data.kind === "anomaly";
+  (frame.data.kind === "sets" && !frame.data.floor) || frame.data.kind === "classes" || frame.data.kind === "boxes" || frame.data.kind === "anomaly";
 
 /** Where the curve goes, from its left: x, y for each threshold. */
 export function pointsOf({ swept, kind }: Curve): [number, number][] {

@@ -13,6 +13,7 @@ import {
   WRONG,
   type Judged,
 } from "./judged";
+import { judgeSets } from "./sets";
 import { CROWD, iouOf, matchingOf, NONE, scoreOf } from "./match";
 import type { AnomalyData, BoxData, ClassData, Frame, LabelData } from "./sheet";
 
@@ -218,6 +219,8 @@ export function judge(frame: Frame, threshold: number, classes: number, count: n
   switch (data.kind) {
     case "classes":
       return judgeClasses(data, threshold, present, classes);
+    case "sets":
+      return judgeSets(data, threshold, present, classes);
     case "boxes":
       return judgeBoxes(data, threshold, present, classes);
     case "anomaly":

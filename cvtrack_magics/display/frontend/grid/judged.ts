@@ -33,6 +33,8 @@ export interface Judged {
   accuracy: number;
   /** What is predicted of each sample at the threshold; the number of classes is "none". */
   chosen: Int32Array | null;
+  /** Which of the scores of several labels count as predicted. */
+  said: Uint8Array | null;
   /** What became of each box. */
   boxes: { pred: Uint8Array; truth: Uint8Array; partner: Int32Array } | null;
 }
@@ -83,6 +85,7 @@ export function unjudged(count: number, classes: number): Judged {
     figures: figuresOf(0, 0, 0),
     accuracy: Number.NaN,
     chosen: null,
+    said: null,
     boxes: null,
   };
 }

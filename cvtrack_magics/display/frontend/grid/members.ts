@@ -4,6 +4,7 @@ import { asExactAs, type Numbers } from "./columns";
 import { HIDDEN, type Judged } from "./judged";
 import { LIKELIER, probabilityOf } from "./judge";
 import { scoreOf } from "./match";
+import { labelsOf, saidOf } from "./sets";
 import type { Frame, LabelData } from "./sheet";
 
 /** Whether a class is among a sample's truth. */
@@ -18,6 +19,8 @@ export function hasTruth(
     case "classes":
     case "anomaly":
       return one(data.truth[sample]!);
+    case "sets":
+      return labelsOf(data.truth, sample).some(one);
     case "boxes": {
       const { offsets, labels } = data.truth;
       for (let row = offsets[sample]!; row < offsets[sample + 1]!; row += 1) {
@@ -44,6 +47,8 @@ export function hasPred(
     case "classes":
     case "anomaly":
       return one(judged.chosen![sample]!);
+    case "sets":
+      return saidOf(data, judged, sample).some(one);
     case "boxes": {
       const { offsets, labels } = data.pred;
       for (let row = offsets[sample]!; row < offsets[sample + 1]!; row += 1) {
@@ -94,6 +99,13 @@ export function positives(
             ? data.pred[sample] === each
             : probabilityOf(data, sample, each, classes) >= least(data.probs ?? data.top.probs);
         if (chosen) has[sample] = 1;
+      }
+    }
+    if (data.kind === "sets") {
+      const { offsets, labels } = data.scores;
+      for (let at = offsets[sample]!; at < offsets[sample + 1]!; at += 1) {
+        if (one >= 0 && labels[at] !== one) continue;
+        if (data.values[at]! >= least(data.values)) has[sample] = 1;
       }
     }
     if (data.kind === "boxes") {

@@ -6,7 +6,8 @@ import { HIDDEN, HIT, IGNORED, MISS, type Judged } from "./judged";
 import { probabilityOf } from "./judge";
 import { iouOf, matchingOf } from "./match";
 import type { Spot } from "./raster";
-import type { BoxData, ClassData, Frame, LabelData } from "./sheet";
+import { labelsOf } from "./sets";
+import type { BoxData, ClassData, Frame, LabelData, SetData } from "./sheet";
 import type { State } from "./state";
 import { grouped } from "./parts";
 import { thresholdText } from "./thresholds";
@@ -96,17 +97,37 @@ function classItems({ state, judged, sample }: Props, data: ClassData): VNode[] 
       const known = data.probs !== null || Array.from(data.top.classes.subarray(sample * k, (sample + 1) * k)).includes(one);
       const part = probabilityOf(data, sample, one, classes);
       const chosen = judged.chosen![sample] === one;
-      const outcome = [one === truth ? "truth" : "", chosen ? "predicted" : ""].filter(Boolean).join(", ");
-      const tone = one === truth ? "good" : chosen ? "bad" : "";
-      return h(
-        "li",
-        { key: one, class: "object", title: state.className(one) },
-        h("span", { class: "swatch", style: { background: state.colour(one) } }),
-        h("bdi", { class: "object-name" }, state.className(one)),
-        h("span", { class: "figure" }, known ? part.toFixed(3) : "–"),
-        h("span", { class: `outcome ${tone}` }, outcome),
-        h("span", { class: "groove" }, h("span", { class: "fill", style: { width: `${100 * part}%` } })),
-      );
+      return scored(state, one, known ? part : Number.NaN, one === truth, chosen, chosen && one !== truth);
+    });
+}
+
+/** A class with its score, whether it is there and whether it is predicted. */
+function scored(state: State, one: number, part: number, there: boolean, said: boolean, bad: boolean): VNode {
+  const outcome = [there ? "truth" : "", said ? "predicted" : ""].filter(Boolean).join(", ");
+  const tone = bad ? "bad" : there ? "good" : "";
+  return h(
+    "li",
+    { key: one, class: "object", title: state.className(one) },
+    h("span", { class: "swatch", style: { background: state.colour(one) } }),
+    h("bdi", { class: "object-name" }, state.className(one)),
+    h("span", { class: "figure" }, Number.isNaN(part) ? "–" : part.toFixed(3)),
+    h("span", { class: `outcome ${tone}` }, outcome),
+    h("span", { class: "groove" }, h("span", { class: "fill", style: { width: `${100 * (part || 0)}%` } })),
+  );
+}
+
+function setItems({ state, judged, sample }: Props, data: SetData): VNode[] {
+  const truth = labelsOf(data.truth, sample);
+  const [first, last] = [data.scores.offsets[sample]!, data.scores.offsets[sample + 1]!];
+  const places = Array.from({ length: last - first }, (_, at) => first + at);
+  places.sort((a, b) => (data.values[b]! || 0) - (data.values[a]! || 0));
+  const label = (at: number) => data.scores.labels[at]!;
+  return places
+    .filter((at, rank) => rank < 3 || judged.said![at] || truth.includes(label(at)))
+    .map((at) => {
+      const there = truth.includes(label(at));
+      const said = Boolean(judged.said![at]);
+      return scored(state, label(at), data.values[at]!, there, said, there ? !said : said);
     });
 }
 
@@ -148,6 +169,7 @@ export function Objects(props: Props): VNode {
   let [title, items]: [string, VNode[]] = ["Objects", []];
   if (data.kind === "boxes") items = boxItems(props, data);
   if (data.kind === "classes") [title, items] = ["Classes", classItems(props, data)];
+  if (data.kind === "sets") [title, items] = ["Labels", setItems(props, data)];
   if (data.kind === "labels") [title, items] = ["Classes", labelItems(props, data)];
   if (data.kind === "anomaly") {
     title = "Score";

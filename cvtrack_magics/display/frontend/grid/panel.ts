@@ -3,7 +3,7 @@
 import { h } from "preact";
 import { Bars, CURVES } from "./bars";
 import { Curves } from "./curve";
-import { meanPrecision } from "./curves";
+import { hasCurve, meanPrecision } from "./curves";
 import { Histogram } from "./histogram";
 import { isBinary } from "./judge";
 import { countsOf, macroOf, meanIou, type Figures } from "./judged";
@@ -54,6 +54,19 @@ function objectFigures(state: State): Row[] {
   return [[name, value, "mean AP of the classes that have objects, IoU 0.50"], ...rates];
 }
 
+function setFigures(state: State): Row[] {
+  const { figures, accuracy } = state.judged.value;
+  const frame = state.current.value;
+  const classes = state.sheet.classes.length;
+  const rows: Row[] = [
+    ["Exact match", accuracy, "share of samples of which every label is right, %mleval's subset_acc"],
+    ...ratesOf("Macro", macroOf(countsOf(state.matrix.value, state.judged.value.side)), MACRO),
+    ...ratesOf("Micro", figures, "of all samples and classes together"),
+  ];
+  if (classes > CURVES || !hasCurve(frame)) return rows;
+  return [["mAP", meanPrecision(frame, classes), "mean AP of the classes with truth"], ...rows];
+}
+
 const capital = (text: string): string => text[0]!.toUpperCase() + text.slice(1);
 
 function pixelFigures(state: State): Row[] {
@@ -72,7 +85,9 @@ function figuresOf(state: State): [string, string, string][] {
       ? pixelFigures(state)
       : task === "classification"
         ? classFigures(state)
-        : objectFigures(state);
+        : task === "multilabel"
+          ? setFigures(state)
+          : objectFigures(state);
   const list = rows.map(([name, value, meaning]): [string, string, string] => [
     name,
     share(value, digits),
@@ -81,7 +96,7 @@ function figuresOf(state: State): [string, string, string][] {
   const { tp, fp, fn } = state.judged.value;
   const { data } = state.current.value;
   const two = data.kind === "classes" && isBinary(data, state.sheet.classes.length);
-  if (data.kind === "boxes" || data.kind === "anomaly" || two) {
+  if (data.kind === "boxes" || data.kind === "anomaly" || data.kind === "sets" || two) {
     const [t, p, n] = sumsOf(tp, fp, fn).map(grouped) as [string, string, string];
     list.push(["TP", t, "true positives"], ["FP", p, "false positives"], ["FN", n, "false negatives"]);
   }
@@ -109,7 +124,7 @@ export function Panel({ state }: { state: State }): VNode | null {
           ),
         )
       : null,
-    h(Matrix, { state }),
+    state.sheet.task === "multilabel" ? null : h(Matrix, { state }),
     h(Curves, { state }),
     h(Bars, { state }),
     h(Histogram, { state }),

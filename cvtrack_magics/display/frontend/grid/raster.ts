@@ -103,7 +103,7 @@ export class Painter {
       const values = this.resources.values(key, pictures, sample, wide, most);
       return values && sampler(values, across, down);
     };
-    if (data.kind === "classes") return null;
+    if (data.kind === "classes" || data.kind === "sets") return null;
     if (data.kind === "boxes" && !data.pred.runs && !data.truth.runs) return null;
     const plane = new Plane(across, down);
     let whole = true;

@@ -8,7 +8,8 @@ export type Task =
   | "semantic"
   | "instance"
   | "anomaly"
-  | "depth";
+  | "depth"
+  | "multilabel";
 
 export interface Class {
   name: string;
@@ -45,6 +46,23 @@ export interface ClassData {
   probs: Numbers | null;
 }
 
+/** Labels of each sample. */
+export interface Lists {
+  offsets: Numbers;
+  labels: Numbers;
+}
+
+export interface SetData {
+  kind: "sets";
+  truth: Lists;
+  unknown: Lists;
+  scores: Lists;
+  /** A probability for each of the scores' labels. */
+  values: Numbers;
+  /** The score from which on all are here. */
+  floor: number;
+}
+
 export interface BoxData {
   kind: "boxes";
   truth: Boxes;
@@ -79,7 +97,7 @@ export interface DepthData {
   errorRange: [number, number];
 }
 
-export type Data = ClassData | BoxData | LabelData | AnomalyData | DepthData;
+export type Data = ClassData | SetData | BoxData | LabelData | AnomalyData | DepthData;
 
 export interface Frame {
   index: number;
@@ -126,6 +144,11 @@ function pictures(raw: { pack: Column; start: Column; size: Column }): Pictures 
   return { pack: numbers(raw.pack), start: numbers(raw.start), size: numbers(raw.size) };
 }
 
+const lists = (raw: { offsets: Column; labels: Column }): Lists => ({
+  offsets: numbers(raw.offsets),
+  labels: numbers(raw.labels),
+});
+
 function boxes(raw: Raw): Boxes {
   return {
     offsets: numbers(raw.offsets),
@@ -152,6 +175,15 @@ function dataOf(task: Task, raw: Raw, classes: number): Data {
           probs: numbers(raw.top.probs),
         },
         probs: maybe(raw.probs),
+      };
+    case "multilabel":
+      return {
+        kind: "sets",
+        truth: lists(raw.truth),
+        unknown: lists(raw.unknown),
+        scores: lists(raw.scores),
+        values: numbers(raw.scores.values),
+        floor: raw.floor,
       };
     case "detection":
     case "instance":

@@ -126,7 +126,7 @@ export class State {
   get outcomes(): Only[] {
     const { data } = this.sheet.frames[0]!;
     if (!this.judges) return [];
-    if (data.kind === "boxes") return ["wrong", "right", "tp", "fp", "fn"];
+    if (data.kind === "boxes" || data.kind === "sets") return ["wrong", "right", "tp", "fp", "fn"];
     const binary =
       data.kind === "anomaly" ||
       (data.kind === "classes" && isBinary(data, this.sheet.classes.length));

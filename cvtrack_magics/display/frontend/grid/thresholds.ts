@@ -10,6 +10,7 @@ import { number4 } from "../shared/format";
 export function thresholdRange(sheet: Sheet): [number, number] | null {
   const { data } = sheet.frames[0]!;
   if (data.kind === "labels" || data.kind === "depth") return null;
+  if (data.kind === "sets") return [data.floor, 1];
   if (data.kind !== "anomaly") return [0, 1];
   let [low, high] = [Infinity, -Infinity];
   for (const frame of sheet.frames) {
@@ -28,6 +29,7 @@ export function defaultThreshold(sheet: Sheet, frame: Frame): number {
   if (data.kind === "anomaly") {
     return bestF1(sweepAnomalies(data, frame.present)) ?? Infinity;
   }
+  if (data.kind === "sets") return Math.max(0.5, data.floor);
   if (data.kind === "classes" && isBinary(data, sheet.classes.length)) return LIKELIER;
   return 0;
 }

@@ -34,7 +34,7 @@ const hasMasks = ({ sheet }: State): boolean => {
   const { data } = sheet.frames[0]!;
   if (data.kind === "boxes") return Boolean(data.pred.runs || data.truth.runs);
   if (data.kind === "anomaly") return Boolean(data.heat || data.mask);
-  return data.kind !== "classes";
+  return data.kind !== "classes" && data.kind !== "sets";
 };
 
 function classChoices(state: State): [string, string][] {
