@@ -30,7 +30,7 @@ _IMPLICIT = (
 
 
 def tags(candidate: Candidate) -> Item:
-    """Check that every tag of the schema is set, and that the task is one of the six."""
+    """Check that every tag of the schema is set, and that the task is a known one."""
     wanted = [rule for rule in TAG_SCHEMA if rule.key not in _FREE]
     given = {rule.key: candidate.tags.get(rule.key, "").strip() for rule in wanted}
     missing = [rule for rule in wanted if given[rule.key].lower() in _NO_VALUE]
