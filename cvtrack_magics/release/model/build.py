@@ -35,6 +35,7 @@ from cvtrack_magics.store.models import NETWORK_PT2
 from cvtrack_magics.vision.networks import unwrapped
 
 _EXAMPLE_SIDE = 512  # pixels
+_FLOORS = ("score", "multilabel")  # steps of --post that leave out what has a lower score
 _NOTHING = Described(())
 
 
@@ -154,7 +155,7 @@ def build(
         sha256=_digest(folder, files),
         size=sum(files.values()),
         max_abs=graph.max_abs,
-        floor=max((float(s["value"]) for s in steps if s.get("step") == "score"), default=0.0),
+        floor=max((float(s["value"]) for s in steps if s.get("step") in _FLOORS), default=0.0),
         notes=(
             *samples.notes,
             *graph.notes,

@@ -155,17 +155,17 @@ def _above(answer: list[Any], wanted: Any, context: Context) -> float:
         if not hits:
             raise Other(f"{one['label']!r} is served, which is no class that was measured")
         scores[hits[0]] = float(one["score"])
-    if not scores:
+    if not scores and not context.floor:
         raise NotComparable("no class is above the threshold of --post")
     off = {k: abs(score - float(wanted[k])) for k, score in scores.items()}
-    worst = max(off, key=lambda k: off[k])
-    if not max(off.values()) <= SCORE:
-        raise Other(
-            f"the score of {context.said(worst)} is served as {scores[worst]:.4g}, "
-            f"{wanted[worst]:.4g} was measured"
-        )
-    least = min(scores.values())
+    for k, apart in off.items():
+        if not apart <= SCORE:
+            raise Other(
+                f"the score of {context.said(k)} is served as {scores[k]:.4g}, "
+                f"{wanted[k]:.4g} was measured"
+            )
+    least = context.floor or min(scores.values())
     for k, score in enumerate(wanted):
         if k not in scores and score > least + SCORE:
             raise Other(f"{context.said(k)} ({score:.3f}) was measured and is not served")
-    return max(off.values())
+    return max(off.values(), default=0.0)

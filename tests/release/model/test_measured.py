@@ -134,6 +134,14 @@ SEVERAL: dict[str, tuple[Any, bool]] = {
 }
 
 
+def test_nothing_above_the_threshold_of_serving_is_an_answer() -> None:
+    first = [{**CAT, "score": 0.9}, {**BIRD, "score": 0.6}]
+    assert isinstance(compared([first, []], LABELS, LABELS.classes, 0.5), Alike)
+    low = compared([first, []], LABELS, LABELS.classes, 0.35)
+    assert isinstance(low, Differs)
+    assert "bird (0.400) was measured and is not served" in low.how
+
+
 @pytest.mark.parametrize("case", SEVERAL)
 def test_several_labels(case: str) -> None:
     answers, same = SEVERAL[case]
