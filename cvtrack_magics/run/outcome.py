@@ -23,13 +23,14 @@ def outcome_of(error: BaseException | None) -> Outcome:
 
     An exit is what the process would tell its shell: well with code 0 or none, as a command line
     of ``click`` or ``absl`` ends when all went well. One that was made of an interrupt, as
-    Lightning's, is an interrupt. So is that of a generator which is no longer asked for values,
-    unless it was left because of an error, and that of a trial which Optuna prunes.
+    Lightning's, is an interrupt, and so is what a prompt or a command of ``click`` makes of one.
+    So is that of a generator which is no longer asked for values, unless it was left because of
+    an error, and that of a trial which Optuna prunes.
     """
     if error is None:
         return "FINISHED"
     if is_a(error, SystemExit):
-        if any(map(_is_interrupt, _what_led_to(error))):
+        if any(map(_is_interrupt, _what_led_to(error))) or _is_clicks_exit_by_abort(error):
             return "KILLED"
         return "FINISHED" if _is_well(error) else "FAILED"
     if is_a(error, GeneratorExit):
@@ -40,9 +41,14 @@ def outcome_of(error: BaseException | None) -> Outcome:
 
 def is_pruned(error: BaseException) -> bool:
     """Whether this is how a body says that its trial is not worth to go on."""
+    return _is_named(error, "optuna", "TrialPruned")
+
+
+def _is_named(error: BaseException, package: str, name: str) -> bool:
+    """Whether an exception is of a class of this name, or of one made of it."""
     with suppress(Exception):  # a class may say what it likes of itself
         kinds = [(kind.__module__.partition(".")[0], kind.__name__) for kind in type(error).__mro__]
-        return ("optuna", "TrialPruned") in kinds
+        return (package, name) in kinds
     return False
 
 
@@ -58,7 +64,26 @@ def _is_interrupt(error: BaseException) -> bool:
 
     if _GROUP and is_a(error, _GROUP):
         return all(map(_is_interrupt, error.exceptions))  # type: ignore[attr-defined]
-    return is_a(error, KeyboardInterrupt, asyncio.CancelledError)
+    if is_a(error, KeyboardInterrupt, asyncio.CancelledError):
+        return True
+    led_to = error.__cause__ or error.__context__
+    is_abort = led_to is not error and _is_named(error, "click", "Abort")
+    return is_abort and led_to is not None and is_a(led_to, KeyboardInterrupt)
+
+
+def _is_clicks_exit_by_abort(error: BaseException) -> bool:
+    """Whether a command of click left Python because it was aborted.
+
+    From click 8.5 on the exit itself knows nothing of the interrupt that it was made of; what
+    made it does, and has noted what it tells the terminal.
+    """
+    trace = error.__traceback__
+    while trace is not None:
+        frame, trace = trace.tb_frame, trace.tb_next
+        if frame.f_code.co_name == "main" and frame.f_globals.get("__name__") == "click.core":
+            told = frame.f_locals.get("report")
+            return getattr(told, "__name__", "") == "_echo_aborted"
+    return False
 
 
 def _what_led_to(error: BaseException) -> Iterator[BaseException]:

@@ -8,7 +8,9 @@ import contextlib
 import sys
 from collections.abc import Callable, Iterator
 from typing import Any
+from unittest import mock
 
+import click
 import mlflow
 import pytest
 
@@ -173,3 +175,65 @@ def test_the_status_and_the_error_are_those_of_the_end(store: str, script: None)
         "inner": ("FINISHED", ""),
     }
     assert mlflow.active_run() is None
+
+
+def _interrupted() -> None:
+    raise KeyboardInterrupt
+
+
+def _asked_and_interrupted(ask: Callable[..., Any], **how: Any) -> Callable[[], Any]:
+    def asked() -> Any:
+        with mock.patch("click.termui.visible_prompt_func", side_effect=KeyboardInterrupt):
+            return ask("go on", **how)
+
+    return asked
+
+
+def _said_no() -> None:
+    with mock.patch("click.termui.visible_prompt_func", return_value="n"):
+        click.confirm("go on", abort=True)
+
+
+def _in_a_command(body: Callable[[], Any], **how: Any) -> Callable[[], Any]:
+    return lambda: click.command()(body).main([], "tool", **how)
+
+
+def _in_a_group(body: Callable[[], Any]) -> Callable[[], Any]:
+    group = click.Group("tools", commands={"go": click.command("go")(body)})
+    return lambda: group.main(["go"], "tools")
+
+
+def _exit(code: int) -> Callable[[], Any]:
+    return lambda: click.get_current_context().exit(code)
+
+
+def _bad_usage() -> None:
+    raise click.UsageError("no such file")
+
+
+BY_CLICK: dict[str, tuple[Callable[[], Any], str]] = {
+    "prompt": (_asked_and_interrupted(click.prompt), "KILLED"),
+    "confirm": (_asked_and_interrupted(click.confirm), "KILLED"),
+    "confirm or abort": (_asked_and_interrupted(click.confirm, abort=True), "KILLED"),
+    "no": (_said_no, "FAILED"),
+    "command": (_in_a_command(_interrupted), "KILLED"),
+    "command that raises": (_in_a_command(_interrupted, standalone_mode=False), "KILLED"),
+    "command that asks": (_in_a_command(_asked_and_interrupted(click.prompt)), "KILLED"),
+    "command of a group": (_in_a_group(_interrupted), "KILLED"),
+    "command that ends well": (_in_a_command(_exit(0)), "FINISHED"),
+    "command with a code": (_in_a_command(_exit(3)), "FAILED"),
+    "code that is returned": (_in_a_command(_exit(3), standalone_mode=False), "FINISHED"),
+    "bad usage": (_in_a_command(_bad_usage), "FAILED"),
+    "exit in a command": (_in_a_command(lambda: sys.exit(2)), "FAILED"),
+    "error in a command": (_in_a_command(lambda: 1 / 0), "FAILED"),
+}
+
+
+def test_what_click_makes_of_an_interrupt_is_one(
+    store: str, script: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, (body, _) in BY_CLICK.items():
+        with contextlib.suppress(BaseException), mlrun(name, output=False, code=False):
+            body()
+    found = {name: run.info.status for name, run in runs_of(store).items()}
+    assert found == {name: status for name, (_, status) in BY_CLICK.items()}
