@@ -126,7 +126,7 @@ class Closing:
         if scope.run is not None:
             self._leave(scope.run)
             with scope.attempt("let MLflow's calls be"):
-                scope.guests = scope.session.guests.close(scope.kept, scope.run)
+                scope.guests = scope.session.guests.close(scope.kept)
         scope.session.writing.goes_to(None)  # what other threads log from here on is not this run's
         if not scope.is_open:
             return

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from cvtrack_magics import forks
 from cvtrack_magics.records import Call, Metric, Record, Tag
 from cvtrack_magics.redact import kind_and_line, redact
 from cvtrack_magics.run.mlflow_calls import Books
@@ -147,18 +148,21 @@ class Guests:
         self._over: list[Way] = []
         """Ways of runs that are over; what comes late for them is taken while ours are open."""
         self._linked: dict[str, list[str]] = {}
+        self._lock = forks.rlock()
 
     def open(self, kept: KeptRun, run: OpenRun) -> Way:
         """Begin to take the calls for a run; return their way."""
         way = Way(kept, run)
         way.own = kept
-        self._own[kept.note.key] = way
-        self._of[kept.note.key] = []
-        for run_id in {run.run_id, way.stored_id} - {""}:
-            self._interception.add(run_id, way)
+        way.know_where_files_are()
+        with self._lock:
+            self._own[kept.note.key] = way
+            self._of[kept.note.key] = []
+            for run_id in {run.run_id, way.stored_id} - {""}:
+                self._interception.add(run_id, way)
         return way
 
-    def close(self, kept: KeptRun, run: OpenRun) -> list[KeptRun]:
+    def close(self, kept: KeptRun) -> list[KeptRun]:
         """Let the calls for a run, and for its guests, be; return the guests."""
         ways = self._of.pop(kept.note.key, [])
         guests = [journal for way in ways for journal in way.journals]
@@ -167,10 +171,11 @@ class Guests:
             way.close()
         for guest in guests:
             self._session.pump.close(guest.channel)
-        own = self._own.pop(kept.note.key, None)
-        self._over += [*ways, *([own] if own is not None else [])]
-        if not self._of:
-            self._let_go(run)
+        with self._lock:
+            own = self._own.pop(kept.note.key, None)
+            self._over += [*ways, *([own] if own is not None else [])]
+            if not self._own:
+                self._let_go()
         self._ended += guests
         return guests
 
@@ -183,11 +188,10 @@ class Guests:
             if left > 0 and not (kept.delivery.done or kept.delivery.tried.failures):
                 self._session.sender.wait(kept.delivery, left)
 
-    def _let_go(self, last: OpenRun) -> None:
+    def _let_go(self) -> None:
         """Give MLflow back, and end what came late for runs that were over already."""
         over, self._over = self._over, []
-        ids = {last.run_id, *(way.run.run_id for way in over), *(way.stored_id for way in over)}
-        self._interception.remove(ids)
+        self._interception.remove_all()
         for way in over:
             if way.kept is not way.own:
                 way.close()
@@ -210,6 +214,7 @@ class Guests:
             local=True,
         )
         way = self._follow(kept, run)
+        way.know_where_files_are()
         way.keep_in_mind([Tag(key, value) for key, value in tags.items()])
         return way.entity()
 
@@ -217,11 +222,17 @@ class Guests:
         scope = self._session.current
         way = Way(kept, run)
         if scope is not None:
-            self._of.setdefault(scope.kept.note.key, []).append(way)
             kept.channel.refresh = scope.view.refresh
         self._session.pump.open(kept.channel)
         self._session.sender.open(kept.delivery)
-        self._interception.add(run.run_id, way)
+        with self._lock:  # in a thread, the run that it is opened in may end at this moment
+            key = scope.kept.note.key if scope is not None else ""
+            self._of.get(key, self._over).append(way)
+            if self._own:
+                self._interception.add(run.run_id, way)
+                return way
+        way.close()
+        self._session.pump.close(kept.channel)
         return way
 
     def _adopt(self, run: Any, uri: str) -> None:

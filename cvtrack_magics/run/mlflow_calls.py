@@ -146,9 +146,14 @@ class Books:
     @property
     def artifact_uri(self) -> str:
         """Where the run's files are, as far as that is known here."""
-        if not self._artifact_uri:
-            self._artifact_uri = tables.artifact_uri_of(self.run.run_id)
+        self._artifact_uri = self._artifact_uri or tables.artifact_uri_of(self.run.run_id)
         return self._artifact_uri
+
+    def know_where_files_are(self) -> None:
+        """Note it in the thread that opens the run: others have no active run to ask."""
+        folder = self.kept.delivery.folder
+        if not self.artifact_uri and self.run.local and folder is not None:
+            self._artifact_uri = str(folder.path)
 
     @property
     def is_direct(self) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from cvtrack_magics.store.client import mlflow, ours
+from cvtrack_magics.store.known_files import KnownRuns, place_of, with_known
 from cvtrack_magics.store.routes import Found
 
 
@@ -20,13 +21,15 @@ def take(found: Found) -> Callable[[], None]:
     """
     from mlflow.store.artifact.artifact_repository_registry import _artifact_repository_registry
 
-    return _both(_take_uri(found), _take_repositories(found, _artifact_repository_registry))
+    taken = [
+        _take_uri(found),
+        _take_repositories(found, _artifact_repository_registry),
+        _take_stores(found),
+    ]
 
-
-def _both(first: Callable[[], None], second: Callable[[], None]) -> Callable[[], None]:
     def give_back() -> None:
-        second()
-        first()
+        for one in reversed(taken):
+            one()
 
     return give_back
 
@@ -58,11 +61,12 @@ def _take_repositories(found: Found, registry: Any) -> Callable[[], None]:
 
     @functools.wraps(original)
     def get_artifact_repository(artifact_uri: Any, *rest: Any, **k: Any) -> Any:
-        if not ours() and not found.forked:
-            for route in found.routes():
-                if _is_under(str(artifact_uri), route.artifact_uri):
-                    route.flush()
-        return original(artifact_uri, *rest, **k)
+        place = None if ours() or found.forked else place_of(str(artifact_uri), found)
+        if place is None:
+            return original(artifact_uri, *rest, **k)
+        route, path = place
+        route.flush()
+        return with_known(lambda uri: original(uri, *rest, **k), str(artifact_uri), route, path)
 
     def give_back() -> None:
         if vars(registry).get("get_artifact_repository") is get_artifact_repository:
@@ -72,8 +76,24 @@ def _take_repositories(found: Found, registry: Any) -> Callable[[], None]:
     return give_back
 
 
-def _is_under(uri: str, base: str) -> bool:
-    return bool(base) and (uri == base or uri.startswith(base.rstrip("/") + "/"))
+def _take_stores(found: Found) -> Callable[[], None]:
+    """Take the store that ``mlflow.artifacts`` asks where the files of a run are."""
+    module = mlflow().artifacts
+    original = getattr(module, "_get_store", None)
+    if original is None:
+        return lambda: None
+
+    @functools.wraps(original)
+    def _get_store(*a: Any, **k: Any) -> Any:
+        store = original(*a, **k)
+        return store if ours() or found.forked else KnownRuns(store, found)
+
+    def give_back() -> None:
+        if module._get_store is _get_store:
+            module._get_store = original
+
+    module._get_store = _get_store
+    return give_back
 
 
 def _under(uri: str, path: Any) -> str:

@@ -34,9 +34,10 @@ _CLIENT: dict[Kind, str] = {
         log_metric log_batch log_param set_tag delete_tag update_run log_artifact log_artifacts
         log_image log_table log_inputs log_outputs link_traces_to_run unlink_traces_from_run
     """,
-    "MADE_OF": "log_text log_dict log_figure log_stream load_table",
+    "MADE_OF": "log_text log_dict log_figure log_stream",
     "READ": """
         get_run get_parent_run get_metric_history list_artifacts download_artifacts search_runs
+        load_table
     """,
     "LIFE": "create_run set_terminated",
     "ASKS": """

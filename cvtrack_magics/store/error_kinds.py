@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import re
 
+from cvtrack_magics.errors import StoreUnavailable
 from cvtrack_magics.redact import redact
 
 _NEVER = {
@@ -74,6 +75,16 @@ def is_unknown_call(error: BaseException) -> bool:
 def is_denied(error: BaseException) -> bool:
     """Whether the store does not take it from this user; a new token may mend that."""
     return getattr(error, "error_code", "") in _DENIED
+
+
+def is_no_answer(error: BaseException) -> bool:
+    """Whether the store did not answer, or something else did in its place."""
+    code = getattr(error, "error_code", None)
+    said = is_refusal(error) or is_denied(error)
+    return not said and (
+        isinstance(error, StoreUnavailable | OSError)
+        or code in ("INTERNAL_ERROR", "TEMPORARILY_UNAVAILABLE", "BAD_REQUEST")
+    )
 
 
 def is_doubtful(error: BaseException) -> bool:

@@ -79,6 +79,11 @@ class Interception:
                 self._originals = []
                 self._give_back()
 
+    def remove_all(self) -> None:
+        """Let all calls be, and give MLflow back: no run is open any more."""
+        with self._lock:
+            self.remove([*self._routes])
+
     def _install(self) -> None:
         self._take(mlflow().MlflowClient)
         self._give_back = artifact_reads.take(self)

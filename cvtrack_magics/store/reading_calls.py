@@ -11,10 +11,9 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from cvtrack_magics.errors import StoreUnavailable
 from cvtrack_magics.store import tables
-from cvtrack_magics.store.client import creating
-from cvtrack_magics.store.error_kinds import is_denied, is_refusal
+from cvtrack_magics.store.client import creating, mlflow
+from cvtrack_magics.store.error_kinds import is_no_answer
 from cvtrack_magics.store.routes import Found, Route
 
 _inside = threading.local()
@@ -34,6 +33,16 @@ def writing_table(route: Route, path: str) -> Iterator[None]:
         yield
     finally:
         _inside.table = None
+
+
+@contextlib.contextmanager
+def _finding(routes: list[Route]) -> Iterator[None]:
+    """Let a search of this thread find these runs, as they are known here."""
+    _inside.searched = routes
+    try:
+        yield
+    finally:
+        _inside.searched = None
 
 
 class Reading:
@@ -93,21 +102,36 @@ class Reading:
             with creating():  # a bounded time, and once
                 return ask(route.stored_id)
         except Exception as error:
-            if is_refusal(error) or is_denied(error) or _is_no_answer(error) is False:
+            if not is_no_answer(error):
                 raise
             return known_here()
 
     def search_runs(self, original: Any, *a: Any, **k: Any) -> Any:
-        for route in self._in.routes():
+        if (known := getattr(_inside, "searched", None)) is not None:
+            return mlflow().store.entities.PagedList([route.entity() for route in known], None)
+        routes = self._in.routes()
+        for route in routes:
             route.flush()
-        return original(*a, **k)
+        if all(route.stored_id and route.reachable for route in routes):
+            return original(*a, **k)
+        with creating():  # once, and not for minutes
+            return original(*a, **k)
 
-
-def _is_no_answer(error: Exception) -> bool:
-    """Whether the store did not answer, or something else did in its place."""
-    code = getattr(error, "error_code", None)
-    return isinstance(error, StoreUnavailable | OSError) or code in (
-        "INTERNAL_ERROR",
-        "TEMPORARILY_UNAVAILABLE",
-        "BAD_REQUEST",
-    )
+    def load_table(
+        self,
+        original: Any,
+        experiment_id: str,
+        artifact_file: str,
+        run_ids: list[str] | None = None,
+        extra_columns: list[str] | None = None,
+    ) -> Any:
+        routes = [self._in.route(run_id) for run_id in run_ids or ()]
+        ours = [route for route in routes if route is not None]
+        for route in ours:
+            route.flush()
+        if ours and len(ours) == len(routes) and not all(r.stored_id and r.reachable for r in ours):
+            with _finding(ours):  # MLflow would search the store for them
+                return original(experiment_id, artifact_file, run_ids, extra_columns)
+        names = zip(routes, run_ids or (), strict=True)
+        ids = [(route.stored_id or name) if route else name for route, name in names]
+        return original(experiment_id, artifact_file, ids or None, extra_columns)

@@ -28,15 +28,19 @@ class Reloads:
         self._name = name
         self._before = before
         self._after = after
+        self._finders: list[Any] = []
 
     def begin(self) -> None:
         """Look at what is imported from now on."""
-        sys.meta_path.insert(0, self)
+        self._finders = sys.meta_path
+        self._finders.insert(0, self)
 
     def end(self) -> None:
-        """Look no more."""
-        with suppress(ValueError):
-            sys.meta_path.remove(self)
+        """Look no more, also where somebody has put another list in place for a while."""
+        for finders in (self._finders, sys.meta_path):
+            while any(one is self for one in finders):
+                del finders[next(at for at, one in enumerate(finders) if one is self)]
+        self._finders = []
 
     def _by_the_next(self, *asked: Any) -> Iterator[ModuleSpec | None]:
         """Ask those that stand behind this one: another of its kind before it has asked it."""
