@@ -66,9 +66,9 @@ def _is_interrupt(error: BaseException) -> bool:
         return all(map(_is_interrupt, error.exceptions))  # type: ignore[attr-defined]
     if is_a(error, KeyboardInterrupt, asyncio.CancelledError):
         return True
-    led_to = error.__cause__ or error.__context__
-    is_abort = led_to is not error and _is_named(error, "click", "Abort")
-    return is_abort and led_to is not None and is_a(led_to, KeyboardInterrupt)
+    if not _is_named(error, "click", "Abort"):
+        return False
+    return any(is_a(one, KeyboardInterrupt) for one in (error.__cause__, error.__context__))
 
 
 def _is_clicks_exit_by_abort(error: BaseException) -> bool:
