@@ -8,6 +8,7 @@ import os
 import threading
 from collections.abc import Iterator
 from functools import partial
+from types import FunctionType
 from typing import Any
 
 from cvtrack_magics import forks
@@ -34,7 +35,28 @@ def mlflow() -> Any:
     """Return the mlflow module; the first call imports it (0.8 s)."""
     import mlflow as module
 
+    _own.remember(module)
     return module
+
+
+class _Own:
+    """MLflow's client with the methods that it had when it was first seen.
+
+    A test of the user's own replaces them, or the class, in an open run.
+    """
+
+    def __init__(self) -> None:
+        self.client: Any = None
+
+    def remember(self, module: Any) -> None:
+        """Note the methods, the first time."""
+        found = None if self.client is not None else vars(module).get("MlflowClient")
+        if isinstance(found, type):
+            methods = {n: it for n, it in vars(found).items() if isinstance(it, FunctionType)}
+            self.client = type(found.__name__, (found,), methods)
+
+
+_own = _Own()
 
 
 def client_of(uri: str) -> Any:
@@ -47,6 +69,12 @@ def client_of(uri: str) -> Any:
     MLflow's import hooks hold a lock of their own.
     """
     return mlflow().MlflowClient(tracking_uri=uri, registry_uri=registry_uri(uri))
+
+
+def sending_client_of(uri: str) -> Any:
+    """Return a client of a store whose calls are MLflow's own, whatever code has replaced."""
+    client = mlflow().MlflowClient if _own.client is None else _own.client
+    return client(tracking_uri=uri, registry_uri=registry_uri(uri))
 
 
 def registry_uri(uri: str) -> str:

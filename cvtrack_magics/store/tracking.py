@@ -16,7 +16,7 @@ from cvtrack_magics.records import Notice, Outcome, Record
 from cvtrack_magics.redact import kind_and_line, redact
 from cvtrack_magics.store.asking import said_by
 from cvtrack_magics.store.calls import PARENT
-from cvtrack_magics.store.client import client_of, creating, mlflow, quietly
+from cvtrack_magics.store.client import client_of, creating, mlflow, quietly, sending_client_of
 from cvtrack_magics.store.current_experiment import CurrentExperiment
 from cvtrack_magics.store.current_store import CurrentStore
 from cvtrack_magics.store.detours import beside, under
@@ -277,19 +277,19 @@ class Tracking:
     def end_run(self, run: OpenRun, outcome: Outcome, ended: int) -> None:
         """Write a run's final status and end time (Unix milliseconds)."""
         with creating():
-            end_run(self._client(run), run.run_id, outcome, ended)
+            end_run(sending_client_of(run.uri), run.run_id, outcome, ended)
 
     def write(
         self, run: OpenRun, records: Iterable[Record], folders: Iterable[Path] = ()
     ) -> list[Notice]:
         """Write records to a run, and folders as its artifacts, whichever thread calls."""
         with creating():
-            return write(self._client(run), run.run_id, records, folders, self._doubts)
+            return write(sending_client_of(run.uri), run.run_id, records, folders, self._doubts)
 
     def write_points(self, run: OpenRun, points: Iterable[Point]) -> list[Notice]:
         """Write at most 1,000 points of metrics to a run."""
         with creating():
-            return write_points(self._client(run), run.run_id, points, self._doubts)
+            return write_points(sending_client_of(run.uri), run.run_id, points, self._doubts)
 
     def metrics_of(self, reference: str, but: str) -> dict[str, float]:
         """Return the last values of a run; see :meth:`run_of`."""

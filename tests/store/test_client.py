@@ -8,13 +8,14 @@ import subprocess
 import sys
 import threading
 from typing import Any
+from unittest import mock
 
 import pytest
 from mlflow import environment_variables as settings
 
-from cvtrack_magics import log, mlrun
+from cvtrack_magics import log, mlend, mlrun
 from cvtrack_magics.store.client import creating, ours, quietly
-from tests.store_views import runs_of
+from tests.store_views import points, runs_of
 
 RETRIES = settings.MLFLOW_HTTP_REQUEST_MAX_RETRIES
 
@@ -156,3 +157,30 @@ def test_a_run_is_whole_where_mlflow_queues_its_calls(
     run = runs_of(store)["async"]
     assert run.data.metrics.items() >= {"x": 49.0, "y": 1.0}.items()
     assert run.data.params["p"] == "1"
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "mlflow.MlflowClient.log_batch",
+        "mlflow.MlflowClient.set_terminated",
+        "mlflow.MlflowClient.log_metric",
+        "mlflow.MlflowClient",
+        "mlflow.tracking.MlflowClient",
+    ],
+)
+def test_what_the_user_replaced_of_the_client_takes_no_point(
+    target: str, store: str, script: None
+) -> None:
+    with mlrun("mocked", output=False, code=False):
+        log({"a": 1.0}, 0)
+        replaced = mock.patch(target)
+        replaced.start()
+        try:
+            log({"a": 2.0}, 1)
+            mlend()
+        finally:
+            replaced.stop()
+    run = runs_of(store)["mocked"]
+    assert run.info.status == "FINISHED"
+    assert points(store, run, "a") == [(0, 1.0), (1, 2.0)]
