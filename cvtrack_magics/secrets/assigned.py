@@ -294,7 +294,8 @@ def _bare(text: str, at: int, named: Named, place: Place) -> Iterator[Span]:
     at = default.end() if default is not None else at
     match = connectors.BARE.match(text, at)
     whole = connectors.SETTING.match(text, at) if place == "setting" else None
-    if whole is not None and named.kind == "password" and any(map(str.isdigit, whole.group())):
+    chosen = named.kind == "password" or named.name.lower().endswith("secret")
+    if whole is not None and chosen and any(map(str.isdigit, whole.group())):
         match = whole
     if match is None:
         return

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from cvtrack_magics.secrets.clients import FORMS, Form
 from cvtrack_magics.secrets.clients import STRING as _STRING
 from cvtrack_magics.secrets.connectors import GAP as _GAP
+from cvtrack_magics.secrets.network import FORMS as _OF_NETWORKS
 from cvtrack_magics.secrets.placeholders import is_mixed, is_placeholder, is_random
 from cvtrack_magics.secrets.spans import Span
 
@@ -17,6 +18,13 @@ _FORMS: tuple[Form, ...] = (
         "authorization",
         r"uthorization\\?[\"']?\]?[ \t]{0,4}[:=,][ \t]{0,4}[fbr]?\\?[\"']?"
         r"(?:(?:Bearer|Basic|[Tt]oken|ApiKey|Key|bearer|basic)[ \t]{1,4})?"
+        r"(?P<v>[\w\-.~+/=]{8,2048})",
+        True,
+    ),
+    (
+        "UTHORIZATION",
+        "authorization",
+        r"UTHORIZATION[ \t]{0,4}[:=][ \t]{0,4}(?:[Bb]asic|[Bb]earer|BASIC|BEARER)[ \t]{1,4}"
         r"(?P<v>[\w\-.~+/=]{8,2048})",
         True,
     ),
@@ -146,7 +154,9 @@ _FORMS: tuple[Form, ...] = (
     ('"key"', "secret", r"\"key\"[ \t]{0,4}:[ \t]{0,4}\"(?P<v>[0-9a-f]{32})\"[ \t]{0,4}\}", True),
 )
 _COOKIE = re.compile(r"(?:[\w\-.]{1,64}=)?(?P<v>[\w\-.%~+/=]{8,2048})")
-_COMPILED = tuple((a, label, re.compile(p), mixed) for a, label, p, mixed in (*_FORMS, *FORMS))
+_COMPILED = tuple(
+    (a, label, re.compile(p), mixed) for a, label, p, mixed in (*_FORMS, *FORMS, *_OF_NETWORKS)
+)
 
 
 def find_in_headers(text: str) -> Iterator[Span]:

@@ -22,6 +22,7 @@ from cvtrack_magics.secrets.inserted import find_inserted
 from cvtrack_magics.secrets.joined import find_over_seams
 from cvtrack_magics.secrets.keys import find_private_keys
 from cvtrack_magics.secrets.names import looks_secret, strength
+from cvtrack_magics.secrets.network import find_in_networks
 from cvtrack_magics.secrets.pgpass import find_in_pgpass
 from cvtrack_magics.secrets.placeholders import is_mixed, is_placeholder
 from cvtrack_magics.secrets.programs import find_in_command_lines
@@ -126,6 +127,7 @@ class Masker:
         yield from find_over_seams(text)
         yield from find_in_manifests(text)
         yield from find_in_pgpass(text)
+        yield from find_in_networks(text)
         if self._alone:
             return
         for value, label in {**self._learned, **secrets_of_environment()}.items():

@@ -68,7 +68,7 @@ _PAIRS = {
     *(("api", "keys"), ("access", "keys"), ("license", "key"), ("subscription", "key")),
     *(("access", "token"), ("auth", "token"), ("api", "token"), ("bearer", "token")),
     *(("fernet", "key"), ("master", "key"), ("key", "data"), ("identity", "token")),
-    *(("storage", "key"), ("shared", "access")),
+    *(("storage", "key"), ("shared", "access"), ("preshared", "key")),
     *(("refresh", "token"), ("session", "token"), ("client", "secret"), ("pass", "word")),
 }
 _PINS = {
@@ -78,7 +78,7 @@ _PINS = {
 """Whose ``pin`` is a number that is a password; that of a board, and a postal code, is none."""
 # What may stand behind the word that counts: DB_PASSWORD_PROD, AWS_ACCESS_KEY_ID, apiKeyValue.
 _TAILS = {"id", "value", "str", "prod", "dev", "test", "staging", "default", "b", "v", "raw"}
-_TAILS |= {"base", "plain", "plaintext", "old", "new"}
+_TAILS |= {"base", "plain", "plaintext", "old", "new", "in"}
 # Vocabulary tokens of a tokenizer are called tokens too, and are no secret.
 _VOCABULARY = {
     *("pad", "cls", "eos", "bos", "sep", "mask", "unk", "class", "special", "image", "img"),

@@ -10,7 +10,7 @@ from cvtrack_magics.secrets.spans import Span
 from cvtrack_magics.secrets.worth import is_word
 
 _BEHIND_HOST = re.compile(
-    r":(?P<port>\d{4,5}):(?P<db>[\w*\-]{1,64}):(?P<user>[\w.*\-@]{1,64}):"
+    r":(?P<port>\d{1,5}):(?P<db>[\w*\-]{1,64}):(?P<user>[\w.*\-@]{1,64}):"
     r"(?P<v>(?:\\.|[^\s\"':\\]){4,200})(?=[\s\"']|\Z)"
 )
 _HOST = re.compile(
@@ -19,6 +19,7 @@ _HOST = re.compile(
 )
 _SOURCE = re.compile(r"\.(?:pyx?|c|cc|cpp|h|hpp|js|tsx?|go|rs|java|rb|log|md|txt|sh|ya?ml)\Z")
 _LONGEST_HOST = 200
+_SHORTEST_PORT = 4  # digits, where nothing else says that a name is a host's
 
 
 def find_in_pgpass(text: str) -> Iterator[Span]:
@@ -28,6 +29,11 @@ def find_in_pgpass(text: str) -> Iterator[Span]:
         host = _HOST.search(before)
         value = line["v"]
         if host is None or _SOURCE.search(before) or is_placeholder(value):
+            continue
+        any_of_them = "*" in (line["db"], line["user"])
+        if len(line["port"]) < _SHORTEST_PORT and (
+            host["sure"] is None or (value.isalnum() and not any_of_them)
+        ):  # a line of code, or of a server's log
             continue
         if line["db"].isdigit() or line["user"].isdigit():  # a line and a column of code
             continue

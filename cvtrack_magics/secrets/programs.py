@@ -43,7 +43,10 @@ clickhouse-client | --password
 influx | !-password --password
 sqlcmd | !-P
 bcp | -P
-isql | #3
+isql | !-P #3
+racadm | !-p
+rootpw | #1
+conda config --set token | #1
 impdp | /#1
 expdp | /#1
 sqlplus | /#1
