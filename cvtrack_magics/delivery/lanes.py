@@ -3,20 +3,21 @@
 A run belongs to the thread or task that opened it, and to tasks made there since. Trials of a
 search that run in threads, or as tasks of one thread, are so kept apart. Code that opened no run
 itself (a helper's thread, a callback) is in that of the thread that opened the outermost: in the
-innermost which all that are open there stand in. What was made in a run and goes on after its
-end is looked after by :mod:`cvtrack_magics.run.after_end`.
+innermost which all that are open there stand in. Where several runs that are nested in none are
+open, it is in the one that it was started in, and in none where that is not known. What was made
+in a run and goes on after its end is looked after by :mod:`cvtrack_magics.run.after_end`.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
-from threading import get_ident
+from threading import Thread, current_thread, get_ident, main_thread
 from typing import Any, Protocol, TypeVar
-from weakref import ReferenceType, ref
+from weakref import ReferenceType, WeakKeyDictionary, ref
 
 
 class _Nested(Protocol):
@@ -30,6 +31,8 @@ class _Nested(Protocol):
 R = TypeVar("R", bound=_Nested)
 
 _opened: ContextVar[tuple[Any, ...]] = ContextVar("cvtrack_runs", default=())
+_started: WeakKeyDictionary[Thread, ReferenceType[Any]] = WeakKeyDictionary()
+"""In which run a thread was started, where that was noted."""
 
 
 def opened(run: _Nested, open_runs: Sequence[_Nested]) -> None:
@@ -52,7 +55,27 @@ def stay_in(open_runs: Sequence[_Nested]) -> None:
 def made_in() -> Any:
     """Return the run that the running code opened last, or was made in; it may have ended."""
     found = _opened.get()
-    return found[-1] if found else None
+    return found[-1] if found else _thread_started_in()
+
+
+def note_start(thread: Thread, run: _Nested) -> None:
+    """Note that a thread is started in a run."""
+    _started[thread] = ref(run)
+
+
+def _thread_started_in() -> Any:
+    at = _started.get(current_thread()) if _started else None
+    return at() if at is not None else None
+
+
+@contextmanager
+def within(run: _Nested) -> Iterator[None]:
+    """Let the running code be in a run that it was handed over in, for as long as it runs."""
+    token = _opened.set(tuple(reversed([*line(run)])))
+    try:
+        yield
+    finally:
+        _opened.reset(token)
 
 
 @dataclass(frozen=True)
@@ -99,11 +122,42 @@ def innermost(open_runs: Sequence[R]) -> R | None:
         if one in open_runs:
             found: R = one
             return found
-    return shared(open_runs)
+    started_in = _thread_started_in()
+    return started_in if started_in in open_runs else shared(open_runs)
+
+
+def tops(open_runs: Sequence[R]) -> list[R]:
+    """Return the open runs that are nested in none."""
+    return [one for one in open_runs if one.parent is None]
+
+
+def stands_beside(open_runs: Sequence[_Nested]) -> bool:
+    """Whether the running code is in none of the open runs: all are of other threads or tasks.
+
+    A task that was made in a run has it in its context, and what is started in one that stands
+    beside others is noted. A thread beside the one of a cell or a script may be the run's own.
+    """
+    if made_in() in open_runs or any(one in open_runs for one in _opened.get()):
+        return False
+    here = lane()
+    return all(_is_elsewhere(one.lane, here) for one in tops(open_runs))
+
+
+def may_stand_beside(run: Lane) -> bool:
+    """Whether runs of other threads and tasks may be opened beside one that was opened here."""
+    return run.task is not None or run.thread != main_thread().ident
+
+
+def _is_elsewhere(run: Lane, here: Lane) -> bool:
+    if run.thread == here.thread:
+        return here.task is not None
+    return run.thread != main_thread().ident
 
 
 def shared(open_runs: Sequence[R]) -> R | None:
     """Return the run of code that opened none itself, whose thread opened none: see above."""
+    if len(tops(open_runs)) > 1:
+        return None
     first = [one for one in open_runs if one.lane.thread == open_runs[0].lane.thread]
     around = line(first[-1]) if first else ()
     return next((one for one in around if _all_in_or_around(one, first)), None)

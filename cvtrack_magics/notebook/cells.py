@@ -171,7 +171,7 @@ class CellHooks:
     def _table_shown(key: str, html: str) -> None:
         """Let the innermost run read a table that its cell displays."""
         session = current.peek()
-        scope = session.scopes[-1] if session is not None and session.scopes else None
+        scope = session.current if session is not None else None
         if scope is not None and scope.spec.auto:
             scope.cells.printed.take_table(key, html)
 

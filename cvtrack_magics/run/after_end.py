@@ -196,9 +196,16 @@ class Outliving:
         self._of: WeakKeyDictionary[threading.Thread, RunScope] = WeakKeyDictionary()
         self._tasks: WeakKeyDictionary[threading.Thread, tuple[lives.Task | None, RunScope]]
         self._tasks = WeakKeyDictionary()
+        self._own: WeakSet[threading.Thread] = WeakSet()
+        """Threads that opened runs themselves, nested in none."""
 
     def begins(self, scope: RunScope) -> None:
         """Note what goes on at a run's opening: that is not of it."""
+        if scope.parent is None:  # what this thread does afterwards is of no other run
+            here = current_thread()
+            self._own.add(here)
+            self._of.pop(here, None)
+            self._tasks.pop(here, None)
         before = self._before[scope] = Before()
         for thread in list(self._tasks):
             if thread not in before.at_work:  # its task has come to its end
@@ -213,10 +220,10 @@ class Outliving:
         here = current_thread()
         if before is not None:
             for thread in lives.of_the_user():
-                if thread is not here and thread not in before.threads:
+                if thread is not here and thread not in before.threads and thread not in self._own:
                     self._of.setdefault(thread, scope)
             for thread in lives.at_work():
-                if thread is not here and thread not in before.at_work:
+                if thread is not here and thread not in before.at_work and thread not in self._own:
                     self._tasks.setdefault(thread, (None, scope))
         self._wait_for_workers(scope, before)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from cvtrack_magics.capture.machine.meter import ResourceUse
 from cvtrack_magics.records import End, Notice, Outcome, Record, RunSummary
 from cvtrack_magics.redact import kind_and_line
-from cvtrack_magics.run import resume
+from cvtrack_magics.run import placing, resume
 from cvtrack_magics.run.described import page_calls
 from cvtrack_magics.run.finalize import last_facts
 from cvtrack_magics.run.foreign_runs import whose_curves
@@ -147,7 +147,7 @@ class Closing:
             left_open = fluent.leave_run(run, self._outcome, beside, strays)
             scope.notices += [notice.text for notice in left_open]
         with scope.attempt("reset MLflow's settings"):
-            scope.guard.put_back()
+            scope.guard.put_back(is_last=not placing.around(scope, scope.session.scopes))
         if not run.local:
             with scope.attempt("name the last active run"):
                 fluent.remember_last(run.run_id)

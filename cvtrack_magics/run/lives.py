@@ -109,6 +109,11 @@ def is_pool(module: str) -> bool:
     return f"{module}.".startswith(POOLS)
 
 
+def is_pools(thread: threading.Thread) -> bool:
+    """Whether a thread is one of a pool, which takes tasks of whoever has some."""
+    return _entry_of(thread) in _TASKS
+
+
 def _entry_of(thread: threading.Thread) -> tuple[str, str]:
     """Return module and name of the function that a thread was started for."""
     target = getattr(thread, "_target", None)

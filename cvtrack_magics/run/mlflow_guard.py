@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from cvtrack_magics.store import switches
@@ -29,10 +30,17 @@ class Guard:
         self._said: set[str] = set()
         self._experiment = ""
 
-    def begin(self) -> None:
-        """Note the settings, before the run is opened."""
+    def begin(self, beside: Sequence[Guard] = ()) -> None:
+        """Note the settings, before the run is opened.
+
+        Where runs of other threads are open beside it, these are the settings from before them:
+        the one that ends last puts them back.
+        """
         self._session.tracking.store.settle()
-        self._before = switches.switches_now()
+        for other in beside:
+            other.before_another()
+        known = (other._before for other in beside if other._before is not None)
+        self._before = next(known, None) or switches.switches_now()
 
     def hold(self, run: OpenRun) -> None:
         """Keep the run open and active from now on, and name its experiment."""
@@ -74,9 +82,9 @@ class Guard:
         """
         return self._session.detours.leave(run.run_id)
 
-    def put_back(self) -> None:
-        """Put the settings back."""
-        if self._before is not None:
+    def put_back(self, *, is_last: bool = True) -> None:
+        """Put the settings back, unless a run that stands beside this one goes on with them."""
+        if self._before is not None and is_last:
             self._undone(switches.put_back(self._before, self._experiment))
 
     def _undone(self, lines: list[str]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from cvtrack_magics.delivery import lanes
 from cvtrack_magics.errors import UsageProblem
 from cvtrack_magics.lazy import Lazy
 from cvtrack_magics.run.spec import RunSpec
@@ -52,12 +53,23 @@ def parent_of(
                 "Open one with '%mlrun NAME' in a cell above, or leave out --nested.",
             )
         return current
-    if current is not None:
-        raise UsageProblem(
-            f"Run {current.name!r} is still open.",
-            f"Write '%%mlrun {spec.name} --nested' to put this one under it, or type %mlend first.",
-        )
+    if current is not None and not lanes.stands_beside(scopes):
+        raise UsageProblem(f"Run {current.name!r} is still open.", _ways_on(spec, current))
     return None
+
+
+def _ways_on(spec: RunSpec, current: RunScope) -> str:
+    if "block" not in spec.until:
+        return f"Write '%%mlrun {spec.name} --nested' to put this one under it, or %mlend first."
+    said = f"mlrun({spec.name!r}, nested=True) puts this one under it"
+    if current.lane.thread == lanes.lane().thread:
+        return f"{said}; mlend() ends it first."
+    return f"{said}, which is right for threads; one beside it is opened where none is around it."
+
+
+def around(scope: RunScope, scopes: Sequence[RunScope]) -> list[RunScope]:
+    """Return the runs of other threads and tasks that are open beside one nested in none."""
+    return [] if scope.parent else [one for one in lanes.tops(scopes) if one is not scope]
 
 
 def beside(spec: RunSpec, scopes: Sequence[RunScope]) -> list[str]:

@@ -78,7 +78,8 @@ class Session:
         self.tracking = Tracking(config.default_store, config.connect_timeout)
         self.tracking.caught_up = self.chose
         self.detours = Detours(
-            lambda: [one.run_id for one in lanes.line(self.current)] if self.current else []
+            lambda: [one.run_id for one in lanes.line(self.current)] if self.current else [],
+            self._chose_here,
         )
         self.pump = Pump(config.plot_interval)
         self.sender = Sender(config.send_interval, lambda: config.sender == "process")
@@ -331,6 +332,11 @@ class Session:
         """Let the experiment that was chosen now outlive the runs that are open."""
         for scope in self.scopes:
             scope.guard.chosen(experiment)
+
+    def _chose_here(self, experiment: str) -> None:
+        """Let an experiment that code in none of the open runs chooses be the user's choice."""
+        if lanes.stands_beside(self.scopes):
+            self.chose(experiment)
 
     # -- cells
 

@@ -10,7 +10,7 @@ from cvtrack_magics.delivery.channel import UNSEEN
 from cvtrack_magics.delivery.series import Series
 from cvtrack_magics.errors import StoreUnavailable
 from cvtrack_magics.records import Record, Tag
-from cvtrack_magics.run import adapters, resume
+from cvtrack_magics.run import adapters, placing, resume
 from cvtrack_magics.run.recorder import kept_because
 from cvtrack_magics.run.stretch import Stretch
 from cvtrack_magics.store.calls import PARENT
@@ -41,7 +41,7 @@ def open_run(scope: RunScope, tags: dict[str, str], said: Opening, extra: Sequen
         scope.meter.start()
     scope.gathering.start()
     with scope.attempt("note MLflow's settings"):
-        scope.guard.begin()
+        scope.guard.begin([one.guard for one in placing.around(scope, scope.session.scopes)])
     try:
         scope.open_journal(tags)
         run = _open_somewhere(scope, tags)

@@ -12,7 +12,7 @@ from cvtrack_magics import forks
 from cvtrack_magics.delivery import lanes
 from cvtrack_magics.delivery.channel import Channel
 from cvtrack_magics.records import Record
-from cvtrack_magics.run import current, raw_threads, worker_starts
+from cvtrack_magics.run import current, raw_threads, thread_starts, worker_starts
 from cvtrack_magics.run.after_end import AfterEnd, Outliving
 from cvtrack_magics.run.host import ScriptHost
 from cvtrack_magics.run.parent_run import above, show
@@ -30,6 +30,9 @@ LATE = (
     "the run that this worker was started in has ended; what it logs goes to that run, also while "
     "another one is open. Wait for it in the run's cell, or start it in the run it is to log to."
 )
+
+IN_NONE = "-"
+"""Stands for the run of a program that is started where several are open, nested in none."""
 
 
 class Place(Protocol):
@@ -164,7 +167,7 @@ class Writing:
         with self._lock, worker_starts.showing():
             here: dict[Path, list[str]] = {journal: [] for journal in self._journals}
             scopes = [item for item in self._session.scopes if item.is_open]
-            side_by_side = lanes.several(scopes)
+            side_by_side, tops = lanes.several(scopes), lanes.tops(scopes)
             last = lanes.shared(scopes) if side_by_side else None
             for scope in sorted(scopes, key=lambda one: one is last):
                 folder = scope.kept.delivery.folder
@@ -179,11 +182,13 @@ class Writing:
                 here.setdefault(journal, [])
             show(
                 here,
-                _keys(last or (scopes[-1] if scopes else None)),
+                _keys(last or (scopes[-1] if scopes else None)) if len(tops) < 2 else [IN_NONE],
                 late,
                 beside=side_by_side,
             )
             worker_starts.look_after(self._born if side_by_side else None)
+            beside = len(tops) > 1 or any(lanes.may_stand_beside(one.lane) for one in tops)
+            thread_starts.look_after(self._here if beside else None)
             self._journals = list(here)
 
     def _born(self) -> list[str]:

@@ -112,10 +112,17 @@ class Detours:
     inside : callable, optional
         Returns the ids of the runs of ours that the code is in, the innermost first: threads
         are given no active run by MLflow, and tasks of one thread each other's.
+    chose : callable, optional
+        Told of the experiment that code chooses while runs are open.
     """
 
-    def __init__(self, inside: Callable[[], Sequence[str]] = tuple) -> None:
+    def __init__(
+        self,
+        inside: Callable[[], Sequence[str]] = tuple,
+        chose: Callable[[str], object] = str,
+    ) -> None:
         self._inside = inside
+        self._chose = chose
         self._held: list[Held] = []
         self._strays: list[Stray] = []
         self._changed: list[tuple[FunctionType, CodeType, Any, Any]] = []
@@ -309,7 +316,8 @@ class Detours:
         if not stack() and self._held:  # a thread, which MLflow gives no active run
             inside = self._inside()
             found = (one.entry for one in self._held if one.run_id in inside[:1])
-            return next(found, self._held[-1].entry)
+            entry = next(found, self._held[-1].entry if len(self._held) == 1 else None)
+            return original() if entry is None else entry
         return original()
 
     def active_run(self) -> Any:
@@ -330,5 +338,8 @@ class Detours:
         from cvtrack_magics.store.switches import name_experiment
 
         experiment = self._originals["set_experiment"](*args, **kwargs)
-        name_experiment(str(getattr(experiment, "name", "") or ""))
+        name = str(getattr(experiment, "name", "") or "")
+        name_experiment(name)
+        if name and self._held and not ours():
+            self._chose(name)
         return experiment
