@@ -25,7 +25,7 @@ import difflib
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from cvtrack_magics.text import visible
+from cvtrack_magics.text import cause_of, context_of, visible
 
 
 class CvtrackError(Exception):
@@ -222,4 +222,5 @@ def chain_of(error: BaseException | None, *, causes_only: bool = False) -> Itera
     while error is not None and id(error) not in seen:
         seen.add(id(error))
         yield error
-        error = error.__cause__ or (None if causes_only else error.__context__)
+        cause = cause_of(error)
+        error = context_of(error) if cause is None and not causes_only else cause

@@ -73,12 +73,28 @@ def json_object(text: str | bytes | None) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
+bases_of = vars(type)["__mro__"].__get__
+"""A class and its bases, as Python has them: a metaclass may say otherwise, or raise."""
+name_of = vars(type)["__name__"].__get__
+"""A class's name, as Python has it."""
+cause_of = vars(BaseException)["__cause__"].__get__
+"""What an exception was raised from, whatever its class says."""
+context_of = vars(BaseException)["__context__"].__get__
+"""What was handled when an exception was raised, whatever its class says."""
+trace_of = vars(BaseException)["__traceback__"].__get__
+"""Where an exception has come through, whatever its class says."""
+_dict_of = vars(type)["__dict__"].__get__
+
+
+def module_of(kind: type) -> str:
+    """Return where a class was made, whatever its metaclass says."""
+    found = _dict_of(kind).get("__module__")
+    return "".join((found,)) if is_a(found, str) else ""
+
+
 def kind_of(thing: Any) -> str:
-    """Return the name of an object's class, whatever the object says of its class."""
-    try:
-        return "".join((type(thing).__name__,))
-    except Exception:  # a metaclass can do that
-        return "object"
+    """Return the name of an object's class, whatever object and class say of it."""
+    return "".join((name_of(type(thing)),))
 
 
 def is_a(thing: Any, *classes: type) -> bool:

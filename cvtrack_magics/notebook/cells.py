@@ -25,7 +25,7 @@ from cvtrack_magics.notebook.shell_commands import ShellCommands
 from cvtrack_magics.run import current
 from cvtrack_magics.run.host import CellFacts
 from cvtrack_magics.standard import AsTheUserHasIt, as_at_load
-from cvtrack_magics.text import is_a
+from cvtrack_magics.text import is_a, trace_of
 
 if TYPE_CHECKING:
     from cvtrack_magics.run.ranks.plan import Plan
@@ -108,7 +108,7 @@ def _ended_code(error: BaseException) -> bool:
     """Whether IPython itself caught an error, which ended the code that it was running."""
     if not is_a(error, BaseException):
         return False
-    trace = error.__traceback__
+    trace = trace_of(error)
     module = str(trace.tb_frame.f_globals.get("__name__", "")) if trace is not None else ""
     return module.startswith("IPython.") and module not in _BESIDE
 
@@ -329,5 +329,5 @@ def error_of(result: Any | None) -> BaseException | None:
         from asyncio import CancelledError
 
         return CancelledError()
-    found = result.error_before_exec or result.error_in_exec
+    found = result.error_in_exec if result.error_before_exec is None else result.error_before_exec
     return found if is_a(found, BaseException) else None

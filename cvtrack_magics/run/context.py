@@ -6,6 +6,7 @@ import os
 import re
 import sys
 import traceback
+from collections import deque
 from collections.abc import Callable, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -44,7 +45,7 @@ from cvtrack_magics.records import Artifact, Metric, Notice, Param, Record, Tag
 from cvtrack_magics.redact import in_one_line, kind_and_line
 from cvtrack_magics.run.host import CellFacts
 from cvtrack_magics.secrets.diffs import GIT_DIFF_TAG
-from cvtrack_magics.text import kind_of, text_of
+from cvtrack_magics.text import is_a, kind_of, text_of, trace_of
 
 RESOURCES = "resources/"
 """Metrics under this prefix describe the run's cost, not its model."""
@@ -196,20 +197,39 @@ def resource_records(use: ResourceUse, now: int) -> list[Metric]:
 _PICTURE_ENDS = (".png", ".svg", ".jpg", ".pdf")
 """The kinds of figures; what else lies beside them says something of them."""
 
+_MOST_ERRORS = 1_000
+"""How many exceptions a traceback may have; a group may say that it holds itself."""
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def error_records(error: BaseException) -> list[Record]:
     """Return an exception as tags and a traceback artifact."""
     try:
-        text = "".join(traceback.format_exception(type(error), error, error.__traceback__))
-    except Exception as problem:  # such as an exception whose attributes raise
+        if _is_endless(error):
+            raise ValueError(f"it holds more than {_MOST_ERRORS:,} exceptions")
+        text = "".join(traceback.format_exception(type(error), error, trace_of(error)))
+    except KeyboardInterrupt:
+        raise
+    except BaseException as problem:  # such as an exception whose attributes raise
         text = f"{kind_and_line(error)}\n(no traceback: {kind_and_line(problem)})\n"
     return [
         Tag("error.type", kind_of(error)),
         Tag("error.message", _ANSI.sub("", text_of(error))[:1000]),
         Artifact(TRACEBACK, _ANSI.sub("", text)),
     ]
+
+
+def _is_endless(error: BaseException) -> bool:
+    """Whether there is too much to follow, as Python would, of what an exception holds."""
+    left, seen = deque([error]), 0
+    while left:
+        one, seen = left.popleft(), seen + 1
+        if seen > _MOST_ERRORS:
+            return True
+        left += [
+            each for each in getattr(one, "exceptions", None) or () if is_a(each, BaseException)
+        ]
+    return False
 
 
 def figure_records(figures: Sequence[bytes]) -> list[Record]:
@@ -229,7 +249,9 @@ def safely(what: str, describe: Callable[[], Sequence[Record]]) -> list[Record]:
     """Return records, or one notice when describing them fails."""
     try:
         return list(describe())
-    except Exception as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # also what an object of the user's raises when it is looked at
         return [Notice(f"Not recorded: {what} ({in_one_line(error)}).")]
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 from cvtrack_magics.errors import CvtrackError
+from cvtrack_magics.text import trace_of
 
 T = TypeVar("T")
 TRIES = 3
@@ -83,7 +84,7 @@ def is_ours(error: Exception) -> bool:
         return False
     if isinstance(error, (OSError, CvtrackError)):
         return True
-    trace = error.__traceback__
+    trace = trace_of(error)
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
     return (

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from cvtrack_magics.console import say
 from cvtrack_magics.secrets import printable
-from cvtrack_magics.text import visible
+from cvtrack_magics.text import trace_of, visible
 
 if TYPE_CHECKING:
     from cvtrack_magics.capture.code.cell_order import Saved
@@ -155,7 +155,7 @@ class ScriptHost:
         error: BaseException | None = getattr(sys, "last_value", None)
         if error is None or hasattr(sys, "ps1") or sys.flags.interactive:
             return None
-        frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+        frames = [frame for frame, _ in traceback.walk_tb(trace_of(error))]
         return error if any(one.f_globals.get("__name__") == "__main__" for one in frames) else None
 
     def say(self, text: str) -> None:

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import Iterator
-from contextlib import suppress
+from types import FunctionType
+from typing import Any
 
 from cvtrack_magics.records import Outcome
-from cvtrack_magics.text import is_a
+from cvtrack_magics.text import bases_of, cause_of, context_of, is_a, module_of, name_of, trace_of
 
 PRUNED = "cvtrack.pruned"
 """The tag of a run that is KILLED because its trial was pruned."""
 _GROUP = getattr(builtins, "BaseExceptionGroup", ())  # from Python 3.11 on
+_parts: Any = vars(_GROUP)["exceptions"].__get__ if _GROUP else tuple
+"""A group's exceptions, as Python has them; its class may say what it likes."""
 
 
 def outcome_of(error: BaseException | None) -> Outcome:
@@ -26,16 +29,20 @@ def outcome_of(error: BaseException | None) -> Outcome:
     Lightning's, is an interrupt, and so is what a prompt or a command of ``click`` makes of one.
     So is that of a generator which is no longer asked for values, unless it was left because of
     an error, and that of a trial which Optuna prunes.
+
+    It never raises, whatever the exception says of itself.
     """
+    if error is not None and is_a(error, GeneratorExit):
+        around = (one for one in _what_led_to(error) if not is_a(one, GeneratorExit))
+        error = next(around, None)
+        if error is None:
+            return "KILLED"
     if error is None:
         return "FINISHED"
     if is_a(error, SystemExit):
         if any(map(_is_interrupt, _what_led_to(error))) or _is_clicks_exit_by_abort(error):
             return "KILLED"
         return "FINISHED" if _is_well(error) else "FAILED"
-    if is_a(error, GeneratorExit):
-        around = error.__context__
-        return "KILLED" if around is None else outcome_of(around)
     return "KILLED" if _is_interrupt(error) or is_pruned(error) else "FAILED"
 
 
@@ -46,29 +53,41 @@ def is_pruned(error: BaseException) -> bool:
 
 def _is_named(error: BaseException, package: str, name: str) -> bool:
     """Whether an exception is of a class of this name, or of one made of it."""
-    with suppress(Exception):  # a class may say what it likes of itself
-        kinds = [(kind.__module__.partition(".")[0], kind.__name__) for kind in type(error).__mro__]
-        return (package, name) in kinds
-    return False
+    return any(
+        name_of(kind) == name and module_of(kind).partition(".")[0] == package
+        for kind in bases_of(type(error))
+    )
 
 
 def _is_well(error: BaseException) -> bool:
     """Whether Python would end a process with status 0 for this exit."""
-    code = getattr(error, "code", None)
-    return code is None or (isinstance(code, int) and code == 0)
+    try:
+        code = error.code  # type: ignore[attr-defined]
+    except BaseException:  # Python takes the exit itself for its code then, which is no number
+        return False
+    return code is None or (is_a(code, int) and int.__eq__(code, 0))
 
 
 def _is_interrupt(error: BaseException) -> bool:
     """Whether an exception, or all of a group, says that somebody ended the code."""
     import asyncio
 
-    if _GROUP and is_a(error, _GROUP):
-        return all(map(_is_interrupt, error.exceptions))  # type: ignore[attr-defined]
-    if is_a(error, KeyboardInterrupt, asyncio.CancelledError):
-        return True
+    left = [error]
+    while left:
+        one = left.pop()
+        if _GROUP and is_a(one, _GROUP):
+            left += _parts(one)
+        elif not is_a(one, KeyboardInterrupt, asyncio.CancelledError) and not _is_aborted(one):
+            return False
+    return True
+
+
+def _is_aborted(error: BaseException) -> bool:
+    """Whether an exception is what click makes of an interrupt."""
     if not _is_named(error, "click", "Abort"):
         return False
-    return any(is_a(one, KeyboardInterrupt) for one in (error.__cause__, error.__context__))
+    made_of = (cause_of(error), context_of(error))
+    return any(one is not None and is_a(one, KeyboardInterrupt) for one in made_of)
 
 
 def _is_clicks_exit_by_abort(error: BaseException) -> bool:
@@ -77,20 +96,20 @@ def _is_clicks_exit_by_abort(error: BaseException) -> bool:
     From click 8.5 on the exit itself knows nothing of the interrupt that it was made of; what
     made it does, and has noted what it tells the terminal.
     """
-    trace = error.__traceback__
+    trace = trace_of(error)
     while trace is not None:
         frame, trace = trace.tb_frame, trace.tb_next
         if frame.f_code.co_name == "main" and frame.f_globals.get("__name__") == "click.core":
             told = frame.f_locals.get("report")
-            return getattr(told, "__name__", "") == "_echo_aborted"
+            return isinstance(told, FunctionType) and told.__name__ == "_echo_aborted"
     return False
 
 
 def _what_led_to(error: BaseException) -> Iterator[BaseException]:
     """Yield what was handled when an exception was raised, and so on."""
     seen: set[int] = set()
-    at = error.__context__
+    at = context_of(error)
     while at is not None and id(at) not in seen:
         yield at
         seen.add(id(at))
-        at = at.__context__
+        at = context_of(at)

@@ -193,7 +193,9 @@ class RunScope:
         """Turn a failure of ours into a notice: it must never become the cell's."""
         try:
             yield
-        except Exception as error:
+        except (KeyboardInterrupt, GeneratorExit):
+            raise
+        except BaseException as error:  # a library of the user's may exit when it is asked
             self.notices.append(f"Could not {what}: {kind_and_line(error)}")
 
     def _least_step(self, name: str) -> int:

@@ -17,6 +17,7 @@ from cvtrack_magics.records import Outcome, RunSummary
 from cvtrack_magics.redact import kind_and_line
 from cvtrack_magics.run import current
 from cvtrack_magics.run.host import ScriptHost
+from cvtrack_magics.text import trace_of
 
 NOT_THE_USERS = (str(Path(__file__).parent.parent), *map(str, sysconfig.get_paths().values()))
 FULL = (errno.EMFILE, errno.ENFILE)
@@ -95,7 +96,7 @@ def not_opened(error: Exception) -> str:
 
 def _where(error: BaseException) -> str:
     """Name the user's function that raised, where one did: it stands for one of a library."""
-    trace = error.__traceback__
+    trace = trace_of(error)
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
     code = trace.tb_frame.f_code if trace is not None else None
