@@ -46,7 +46,9 @@ _UPLOAD = "/mlflow-artifacts/artifacts/"
 
 
 class NotTheStore(StoreUnavailable):
-    """Something between here and the store answered in its place."""
+    """Something between here and the store answered in its place, with a ``status``."""
+
+    status = 200
 
 
 class AskedToWait(StoreUnavailable):
@@ -65,9 +67,9 @@ def begin() -> None:
     _thread.problem = None
 
 
-def was_silent() -> bool:
-    """Whether an upload of this thread was answered by nothing since this was asked last."""
-    found, _thread.silent = getattr(_thread, "silent", False), False
+def were_uploads() -> bool:
+    """Whether this thread gave files to a server since this was asked last."""
+    found, _thread.uploads = getattr(_thread, "uploads", False), False
     return found
 
 
@@ -153,7 +155,7 @@ def _is_said_by_mlflow(answer: Any) -> bool:
 
 def _is_expected(method: str, path: str, answer: Any) -> bool:
     if _UPLOAD in path:
-        _thread.silent = getattr(_thread, "silent", False) or not answer.content
+        _thread.uploads = getattr(_thread, "uploads", False) or method.upper() == "PUT"
         return method.upper() == "GET" or not answer.content or _json(answer) == {}
     _, found, call = path.partition("/api/2.0/mlflow/")
     if not found:
@@ -172,8 +174,10 @@ def _json(answer: Any) -> Any:
 def _alien(host: str, status: int, answer: Any) -> NotTheStore:
     kind = str(answer.headers.get("Content-Type", "")).partition(";")[0].strip()
     what = "nothing" if not answer.content else (kind or "no page of MLflow's")
-    return NotTheStore(
+    error = NotTheStore(
         f"{host} answers with HTTP {status} and {what}, which is not a tracking server's answer "
         "(a proxy or a login page may stand before it).",
         "Log in, or set another tracking URI, then type %mlsync.",
     )
+    error.status = status
+    return error

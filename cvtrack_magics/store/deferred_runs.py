@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from cvtrack_magics.errors import StoreUnavailable
 from cvtrack_magics.journal.run_note import RunNote
 from cvtrack_magics.redact import redact
 from cvtrack_magics.store.alone import alone
+from cvtrack_magics.store.answers import NotTheStore
 from cvtrack_magics.store.client import client_of, creating, mlflow, quietly
+from cvtrack_magics.store.detours import stack
 from cvtrack_magics.store.error_kinds import is_refusal
 from cvtrack_magics.store.uris import absolute
 
@@ -62,6 +65,7 @@ def create_run(uri: str, note: RunNote, parent_run_id: str) -> tuple[str, str, s
         if parent_run_id:
             tags["mlflow.parentRunId"] = parent_run_id
         run = client.create_run(experiment.experiment_id, start_time=note.started, tags=tags)
+        require_own(run, key)
         return str(run.info.run_id), str(experiment.experiment_id), str(experiment.name)
 
 
@@ -116,7 +120,30 @@ def _twins(client: Any, experiment_id: str, key: str) -> list[Any]:
     runs = client.search_runs(
         [experiment_id], f"tags.`{RUN_KEY}` = '{key}'", order_by=["attributes.start_time ASC"]
     )
-    return list(runs)
+    return [run for run in runs if run.data.tags.get(RUN_KEY) == key]
+
+
+def require_own(run: Any, key: str) -> None:
+    """Raise :class:`NotTheStore` where a run that was asked for is not that of a key.
+
+    Whoever keeps answers, and gives one to somebody else, would have its points in another's run.
+    """
+    if run.data.tags.get(RUN_KEY) != key:
+        raise NotTheStore(
+            "The store was asked to make a run, and the answer is another run's "
+            "(a proxy that keeps answers may stand before it)."
+        )
+
+
+def entered_own(run: Any, tags: Mapping[str, str]) -> Any:
+    """Return the run that MLflow made its active one, if it is that of the tags; else leave it."""
+    if RUN_KEY in tags:
+        try:
+            require_own(run, tags[RUN_KEY])
+        except NotTheStore:
+            stack().pop()
+            raise
+    return run
 
 
 def remove_twins(uri: str, experiment_id: str, key: str, run_id: str) -> None:

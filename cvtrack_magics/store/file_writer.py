@@ -145,9 +145,9 @@ class FileWriter:
     def _into(self, place: Place, folder: Path, start: str = "") -> list[Refused]:
         """Upload a folder; what alone is refused is found file by file."""
         try:
-            answers.was_silent()
+            answers.were_uploads()
             place.put_folder(folder)
-            if answers.was_silent():
+            if answers.were_uploads():
                 check_by(place.listed, folder)
             return []
         except Exception as error:
@@ -159,9 +159,12 @@ class FileWriter:
         self, place: Place, folder: Path, files: Sequence[Path], start: str = ""
     ) -> list[Refused]:
         def send(some: Sequence[Path]) -> None:
+            answers.were_uploads()
             for file in some:
                 at = file.parent.relative_to(folder).as_posix()
                 place.put_file(file, None if at == "." else at)
+            if answers.were_uploads():
+                check_by(place.listed, folder, some)
 
         def describe(file: Path) -> tuple[str, dict[str, object]]:
             return start + file.relative_to(folder).as_posix(), {"source": file}

@@ -14,6 +14,7 @@ from cvtrack_magics import forks
 from cvtrack_magics.errors import StoreUnavailable
 from cvtrack_magics.records import Refused
 from cvtrack_magics.store import error_kinds as refusals
+from cvtrack_magics.store.answers import NotTheStore
 
 T = TypeVar("T")
 
@@ -42,6 +43,8 @@ def require_open(client: Any, run_id: str) -> None:
             f"The store has no run {run_id} (any more): what was recorded stays on disk.",
             "Bring the run back, then type %mlsync.",
         ) from error
+    if run.info.run_id != run_id:
+        raise NotTheStore(f"The store was asked for run {run_id}, and the answer is another's.")
     if run.info.lifecycle_stage != "active":
         raise RunNotThere(
             f"Run {run_id} was deleted in the store: what was recorded stays on disk.",

@@ -19,6 +19,7 @@ from cvtrack_magics.store.calls import PARENT
 from cvtrack_magics.store.client import client_of, creating, mlflow, quietly, sending_client_of
 from cvtrack_magics.store.current_experiment import CurrentExperiment
 from cvtrack_magics.store.current_store import CurrentStore
+from cvtrack_magics.store.deferred_runs import entered_own
 from cvtrack_magics.store.detours import beside, under
 from cvtrack_magics.store.error_kinds import is_denied, is_no, is_refusal, of_another_version
 from cvtrack_magics.store.first_contact import meet
@@ -229,7 +230,7 @@ class Tracking:
         calling = self._calling(f"open run {name!r}")
         with calling, creating(), beside(nested=nested), under(parent):
             run = mlflow().start_run(run_name=name, nested=nested, tags=dict(tags))
-            return self._opened(run, {})
+            return self._opened(entered_own(run, tags), {})
 
     def resume_run(self, run_id: str, *, nested: bool) -> OpenRun:
         """Make a finished run the active one again."""
