@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, TypeGuard
 
 from cvtrack_magics.plainjson import loads
 
@@ -75,6 +75,8 @@ def json_object(text: str | bytes | None) -> dict[str, Any]:
 
 bases_of = vars(type)["__mro__"].__get__
 """A class and its bases, as Python has them: a metaclass may say otherwise, or raise."""
+parents_of = vars(type)["__bases__"].__get__
+"""A class's own bases, as Python has them."""
 name_of = vars(type)["__name__"].__get__
 """A class's name, as Python has it."""
 cause_of = vars(BaseException)["__cause__"].__get__
@@ -83,12 +85,15 @@ context_of = vars(BaseException)["__context__"].__get__
 """What was handled when an exception was raised, whatever its class says."""
 trace_of = vars(BaseException)["__traceback__"].__get__
 """Where an exception has come through, whatever its class says."""
-_dict_of = vars(type)["__dict__"].__get__
+dict_of = vars(type)["__dict__"].__get__
+"""What a class has, as Python has it."""
+qualname_of = vars(type)["__qualname__"].__get__
+"""A class's name with those it was made in, as Python has it."""
 
 
 def module_of(kind: type) -> str:
     """Return where a class was made, whatever its metaclass says."""
-    found = _dict_of(kind).get("__module__")
+    found = dict_of(kind).get("__module__")
     return "".join((found,)) if is_a(found, str) else ""
 
 
@@ -100,3 +105,8 @@ def kind_of(thing: Any) -> str:
 def is_a(thing: Any, *classes: type) -> bool:
     """Whether an object is of some classes; unlike ``isinstance`` it asks the object nothing."""
     return issubclass(type(thing), classes)
+
+
+def is_class(thing: Any) -> TypeGuard[type]:
+    """Whether an object is a class; unlike ``isinstance`` it asks the object nothing."""
+    return issubclass(type(thing), type)

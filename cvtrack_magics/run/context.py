@@ -105,7 +105,10 @@ def repository_records(notebook: str, modules: Sequence[Path]) -> list[Record]:
     records += [Tag(theirs, found[ours]) for ours, theirs in _MLFLOW_GIT if found.get(ours)]
     diffs = [item.content for item in git if isinstance(item, Artifact) and item.path == DIFF]
     records += [Tag(GIT_DIFF_TAG, str(diff)) for diff in diffs]
-    stale = stale_records(modules, {**sys.modules, **_loose()})
+    stale = safely(  # what is loaded may be anything; git's part does not depend on it
+        "modules that changed since their import",
+        lambda: stale_records(modules, {**sys.modules, **_loose()}),
+    )
     ran = {item.path for item in stale if isinstance(item, Artifact)}
     return [i for i in records if not (isinstance(i, Artifact) and i.path in ran)] + stale
 

@@ -193,9 +193,7 @@ class RunScope:
         """Turn a failure of ours into a notice: it must never become the cell's."""
         try:
             yield
-        except (KeyboardInterrupt, GeneratorExit):
-            raise
-        except BaseException as error:  # a library of the user's may exit when it is asked
+        except Exception as error:
             self.notices.append(f"Could not {what}: {kind_and_line(error)}")
 
     def _least_step(self, name: str) -> int:

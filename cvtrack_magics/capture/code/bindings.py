@@ -22,6 +22,15 @@ from cvtrack_magics.capture.code.replaced_code import (
     written,
 )
 from cvtrack_magics.syntax import tree_of
+from cvtrack_magics.text import (
+    bases_of,
+    dict_of,
+    is_a,
+    is_class,
+    module_of,
+    parents_of,
+    qualname_of,
+)
 
 _PLAIN = (bool, int, float, complex, str, bytes, type(None))
 _GONE = object()
@@ -131,8 +140,8 @@ def _watched(module: ModuleType) -> Iterator[tuple[str, Any]]:
         kind = type(value)  # isinstance asks a lazy object for its class, which may import it
         if issubclass(kind, (FunctionType, BuiltinFunctionType, ModuleType, type)):
             yield name, value
-        if issubclass(kind, type) and vars(value).get("__module__") == module.__name__:
-            for attribute, each in list(vars(value).items()):
+        if issubclass(kind, type) and module_of(value) == module.__name__:
+            for attribute, each in list(dict_of(value).items()):
                 if isinstance(_function(each), FunctionType):
                     yield f"{name}.{attribute}", _function(each)
 
@@ -147,7 +156,7 @@ def _binding(module: ModuleType, value: Any) -> Binding:
         kept: Callable[[], Any] = weakref.ref(value)
     except TypeError:  # a function of C, which lasts as long as its module
         kept = _always(value)
-    if isinstance(value, FunctionType) and value.__globals__ is vars(module):
+    if type(value) is FunctionType and value.__globals__ is vars(module):
         return Binding(kept, _does(value), _closed(value), _home(value))
     return Binding(kept, _bases(value), (), _home(value))
 
@@ -157,8 +166,10 @@ def _always(value: Any) -> Callable[[], Any]:
 
 
 def _home(value: Any) -> tuple[str, str]:
-    if isinstance(value, ModuleType):
+    if is_a(value, ModuleType):
         return value.__name__, ""
+    if is_class(value):  # its metaclass may say otherwise
+        return module_of(value), qualname_of(value)
     return str(getattr(value, "__module__", "")), str(getattr(value, "__qualname__", ""))
 
 
@@ -180,26 +191,26 @@ def _content(cell: Any) -> Any:
 
 
 def _bases(value: Any) -> tuple[object, ...]:
-    return tuple(map(id, value.__bases__)) if isinstance(value, type) else ()
+    return tuple(map(id, parents_of(value))) if is_class(value) else ()
 
 
 def _mark(value: Any) -> object:
     if isinstance(value, _PLAIN):
         return (type(value).__name__, repr(value))
-    return meaning(value.__code__) if isinstance(value, FunctionType) else id(value)
+    return meaning(value.__code__) if type(value) is FunctionType else id(value)
 
 
 def _is_same(module: ModuleType, old: Binding, value: Any) -> bool:
     if value is _GONE:
         return True  # what is deleted is told by the text
     if value is old.held():  # its closure may count something
-        function = isinstance(value, FunctionType) and old.does
+        function = type(value) is FunctionType and old.does
         does = _does(value) if function else _bases(value)
         return does == old.does
     if _home(value)[0] != module.__name__ and _home(value) == old.home and _is_current(value):
         return True  # of a module that was loaded anew
-    if not isinstance(value, FunctionType):
-        return isinstance(value, type) and value.__module__ == module.__name__
+    if type(value) is not FunctionType:
+        return is_class(value) and module_of(value) == module.__name__
     if not old.does:
         return False
     return _does(value) == old.does and _closed(value) == old.closed
@@ -207,7 +218,7 @@ def _is_same(module: ModuleType, old: Binding, value: Any) -> bool:
 
 def _is_text(value: Any, old: Binding, text: object) -> bool:
     """Say whether a function does what the text says now, with the defaults that it had."""
-    if not isinstance(value, FunctionType) or meaning(value.__code__) != text:
+    if type(value) is not FunctionType or meaning(value.__code__) != text:
         return False
     return _does(value)[1:] == old.does[1:]
 
@@ -229,14 +240,16 @@ def _takes_over(before: dict[str, Binding], module: ModuleType, name: str, value
     was = before.get(owner)
     if was is None or was.held() is not kind or was.home[0] != module.__name__:
         return False
-    of_cell = isinstance(value, FunctionType) and value.__module__ == "__main__"
-    return of_cell and (last.startswith("__") or any(last in vars(b) for b in kind.__mro__[1:]))
+    of_cell = type(value) is FunctionType and value.__module__ == "__main__"
+    return of_cell and (
+        last.startswith("__") or any(last in dict_of(b) for b in bases_of(kind)[1:])
+    )
 
 
 def _what(old: Binding, value: Any) -> str:
     if value is not old.held():
         return origin(value)
-    if not isinstance(value, FunctionType):
+    if type(value) is not FunctionType:
         return "other bases"
     return "other defaults" if _does(value)[0] == old.does[0] else "other code"
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from cvtrack_magics.capture.code.modules import is_foreign
 from cvtrack_magics.syntax import tree_of
+from cvtrack_magics.text import is_class
 
 _MAGIC = re.compile(r"^([ \t]*)(?:[%!?].*|[\w., \t]+=[ \t]*[%!].*)$", re.MULTILINE)
 _SOURCE = re.compile(r"[^\s*?\n]{1,300}\.i?pyw?")
@@ -235,9 +236,9 @@ def files_of_functions(names: Mapping[str, Any]) -> list[str]:
     """Return the user's files that functions and classes among some names were compiled from."""
     found: dict[str, None] = {}
     for value in list(names.values()):
-        held = list(vars(value).values()) if isinstance(value, type) else [value]
+        held = list(vars(value).values()) if is_class(value) else [value]
         for one in held:
-            if isinstance(one, FunctionType) and _SOURCE.fullmatch(one.__code__.co_filename):
+            if type(one) is FunctionType and _SOURCE.fullmatch(one.__code__.co_filename):
                 found[one.__code__.co_filename] = None
     return [
         path for path in found if os.path.isfile(path) and not is_foreign(os.path.abspath(path))

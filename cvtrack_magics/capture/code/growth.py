@@ -11,6 +11,7 @@ from types import FunctionType, ModuleType
 from typing import Any
 
 from cvtrack_magics.capture.code.code_names import names_in
+from cvtrack_magics.text import is_a, is_class
 
 _WORD = re.compile(r"[^\W\d]\w*")
 _CONTAINERS = (list, dict, set, deque)
@@ -69,7 +70,7 @@ def _numbers(held: Mapping[str, Any]) -> Iterator[tuple[str, object]]:
 def _is_a(value: Any, module: str, name: str) -> bool:
     """Say whether a value is of a library's class, without importing the library."""
     kind = getattr(sys.modules.get(module), name, None)
-    return isinstance(kind, type) and issubclass(type(value), kind)
+    return is_class(kind) and issubclass(type(value), kind)
 
 
 def mentioned(source: str, names: Mapping[str, Any]) -> set[str]:
@@ -90,7 +91,7 @@ def marks_of(which: Iterable[str], names: Mapping[str, Any]) -> dict[str, tuple[
     found: dict[str, tuple[int, object]] = {}
     for name in which:
         value = names.get(name)
-        if value is None or isinstance(value, (ModuleType, type, FunctionType)):
+        if value is None or is_a(value, ModuleType, type, FunctionType):
             continue
         mark = None
         with suppress(Exception):  # an object may be half made

@@ -9,6 +9,7 @@ from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 from cvtrack_magics.capture.code.cell_magics import without_magics
+from cvtrack_magics.text import is_a, is_class
 
 _BY_NAME = frozenset(("log_metric", "log_metrics", "log_batch"))
 """What logs metrics, of whatever object: MLflow's module, its client, a logger."""
@@ -70,12 +71,12 @@ def _uses(code: CodeType) -> Iterator[tuple[str, str]]:
 
 
 def _is_our_module(held: object) -> bool:
-    return isinstance(held, ModuleType) and vars(held).get("__name__") == _OURS
+    return is_a(held, ModuleType) and vars(held).get("__name__") == _OURS
 
 
 def _is_our_log(held: object) -> bool:
     return (
-        isinstance(held, FunctionType)
+        type(held) is FunctionType
         and held.__name__ == "log"
         and str(held.__module__).startswith(f"{_OURS}.")
     )
@@ -83,6 +84,6 @@ def _is_our_log(held: object) -> bool:
 
 def _own_code(held: object) -> Iterator[CodeType]:
     """Yield the code of a function, or of a class's methods, that the notebook defines."""
-    for one in vars(held).values() if isinstance(held, type) else (held,):
-        if isinstance(one, FunctionType) and one.__module__ == "__main__":
+    for one in vars(held).values() if is_class(held) else (held,):
+        if type(one) is FunctionType and one.__module__ == "__main__":
             yield one.__code__

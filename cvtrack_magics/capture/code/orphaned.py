@@ -9,6 +9,7 @@ from types import FunctionType, ModuleType
 from typing import Any
 
 from cvtrack_magics.capture.code.stale_state import Found
+from cvtrack_magics.text import is_a, is_class
 
 _FEW = 50
 _DEEPEST = 2
@@ -82,7 +83,7 @@ def _objects(values: Any, depth: int = 0) -> Iterator[Any]:
     """Yield objects, those in small lists and dicts, and those that the user's own hold."""
     for value in list(values):
         yield value
-        if depth >= _DEEPEST or isinstance(value, type):
+        if depth >= _DEEPEST or is_class(value):
             continue
         inside: Any = ()
         if isinstance(value, Mapping):
@@ -96,7 +97,7 @@ def _objects(values: Any, depth: int = 0) -> Iterator[Any]:
 
 def _may_hold(value: Any) -> bool:
     """Say whether an object may hold networks: what holds them for its own work does not count."""
-    if isinstance(value, (ModuleType, FunctionType)) or len(vars(value)) > _FEW:
+    if is_a(value, ModuleType, FunctionType) or len(vars(value)) > _FEW:
         return False
     return not (
         _is_a(value, "torch.optim", "Optimizer")
@@ -111,4 +112,4 @@ def _of_kind(values: Mapping[str, Any], module: str, kind: str) -> dict[str, Any
 def _is_a(value: Any, module: str, name: str) -> bool:
     """Say whether a value is of a library's class, without importing the library."""
     kind = getattr(sys.modules.get(module), name, None)
-    return isinstance(kind, type) and isinstance(value, kind)
+    return is_class(kind) and isinstance(value, kind)

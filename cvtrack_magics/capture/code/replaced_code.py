@@ -11,6 +11,7 @@ from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 from cvtrack_magics.syntax import tree_of
+from cvtrack_magics.text import dict_of, is_class, module_of, qualname_of
 
 _PLAIN = (bool, int, float, complex, str, bytes, type(None))
 _HELD = (dict, list, tuple, set)
@@ -90,9 +91,9 @@ _GONE = object()
 def _value(module: ModuleType, name: str) -> Any:
     owner, _, last = name.rpartition(".")
     held: Any = vars(module).get(owner, _GONE) if owner else module
-    if held is _GONE or (owner and not isinstance(held, type)):
+    if held is _GONE or (owner and not is_class(held)):
         return _OTHER
-    value = vars(held).get(last, _GONE)
+    value = (dict_of if is_class(held) else vars)(held).get(last, _GONE)
     return getattr(value, "__func__", value)
 
 
@@ -100,7 +101,7 @@ def _constant_now(module: ModuleType, name: str) -> Any:
     """Return a constant's value; of a class only where its making leaves constants as they are."""
     now = _value(module, name)
     owner = vars(module).get(name.rpartition(".")[0])
-    if not isinstance(owner, type) or now is _GONE:
+    if not is_class(owner) or now is _GONE:
         return now
     # an enumeration's members and a named tuple's defaults are made into something else
     return now if type(owner) is type and isinstance(now, (*_PLAIN, *_HELD)) else _OTHER
@@ -119,13 +120,13 @@ def _innermost(value: Any) -> Any:
 
 def vars_of(value: Any) -> Mapping[str, Any]:
     """Return an object's own attributes; nothing of what has none."""
-    held = getattr(value, "__dict__", {})
+    held = dict_of(value) if is_class(value) else getattr(value, "__dict__", {})
     return held if isinstance(held, Mapping) else {}
 
 
 def _is_of_notebook(value: Any) -> bool:
     """Say whether a function is one that a cell defined, which no module can have used."""
-    return isinstance(value, FunctionType) and value.__module__ == "__main__"
+    return type(value) is FunctionType and value.__module__ == "__main__"
 
 
 def _holds(now: Any, value: Any) -> bool:
@@ -149,7 +150,7 @@ def _is_of(value: Any, path: Path) -> bool:
     if value is _OTHER:  # a class that its decorator made anew: nothing is known of its methods
         return True
     code = getattr(value, "__code__", None)
-    return isinstance(value, FunctionType) and isinstance(code, CodeType) and _same(code, path)
+    return type(value) is FunctionType and isinstance(code, CodeType) and _same(code, path)
 
 
 def _means(value: Any, written: object) -> bool:
@@ -177,9 +178,9 @@ def origin(value: Any) -> str:
     """Return what is in place of something, and where it is from."""
     if value is _GONE:
         return "deleted"
-    if isinstance(value, type):
-        return f"class {value.__qualname__} of {value.__module__}"
-    if not isinstance(value, FunctionType):
+    if is_class(value):
+        return f"class {qualname_of(value)} of {module_of(value)}"
+    if type(value) is not FunctionType:
         return f"now a {type(value).__name__}"
     file = value.__code__.co_filename
     inside = "ipython-input" in file or "ipykernel" in file or file.startswith("<")

@@ -209,7 +209,7 @@ def differs(module: ModuleType, source: bytes, path: Path) -> bool:
         compiled = dict(_functions(compile(source, str(path), "exec", dont_inherit=True)))
     except (SyntaxError, ValueError):
         return True
-    own = [v for v in list(vars(module).values()) if isinstance(v, FunctionType)]
+    own = [v for v in list(vars(module).values()) if type(v) is FunctionType]
     codes = [v.__code__ for v in own if v.__module__ == module.__name__]
     return any(
         meaning(code) not in compiled.values() for code in codes if code.co_filename == str(path)
