@@ -230,8 +230,7 @@ def _plain_axes(port: Port) -> Port:
 def _compared(
     work: Work, name: str, writer: Writer, run: Run, written: Written
 ) -> tuple[tuple[Check, ...], list[str]]:
-    if work.job.inputs.has("batch"):
-        work.answers.also(written.batches)
+    work.answers.also(written.sizes)
     pairs, notes = compared_cases(run, work.answers, work.function)
     failed = only_failed(pairs)
     if failed:

@@ -68,11 +68,12 @@ class Answers:
                 checks=[check for check in checks if not check.ok],
             )
 
-    def also(self, batches: Sequence[int]) -> None:
-        """Add cases of these batch sizes."""
-        known = {case.what for case, _ in self.cases}
-        for case in cases_of(self._subject.inputs, self._seed, batches):
-            if case.what not in known and case.what.startswith("batch of"):
+    def also(self, sizes: Sequence[tuple[str, int]]) -> None:
+        """Add cases of these sizes of dynamic axes."""
+        tried = {case.what for case, _ in self.cases} | {s.split(":")[0] for s in self.skipped}
+        for case in cases_of(self._subject.inputs, self._seed, sizes):
+            if case.what not in tried and case.kind == "size":
+                tried.add(case.what)
                 self._add(case)
 
     def steady(self, case: Case, wanted: Sequence[Array]) -> bool:
@@ -105,7 +106,7 @@ class Answers:
             self.skipped.append(f"{case.what}: the model raises {kind_and_line(error)}")
             return
         finite = all(item.dtype.kind not in "fc" or np.isfinite(item).all() for item in outputs)
-        if not finite and case.kind == "far":
+        if not finite and case.kind != "like":
             self.skipped.append(f"{case.what}: the model gives NaN or infinity")
         else:
             self.cases.append((case, outputs))

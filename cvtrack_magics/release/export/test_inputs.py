@@ -11,7 +11,18 @@ import numpy as np
 from cvtrack_magics.release.export.inputs import Inputs
 
 BATCHES = (1, 2, 5)
-_SIZES = ((32, 0), (0, 32), (7, 13), (64, 96))  # pixels more of height and width
+_SIZES: tuple[Callable[[int, int], tuple[int, int]], ...] = (
+    lambda height, width: (height + 32, width),
+    lambda height, width: (height, width + 32),
+    lambda height, width: (height + 7, width + 13),
+    lambda height, width: (height + 64, width + 96),
+    lambda height, width: (max(height // 2, 1), max(width // 2, 1)),
+    lambda height, width: (max(height // 4, 1), max(width // 4, 1)),
+    lambda height, width: (width, height),
+    lambda height, width: (max(height, 3 * width), width),
+    lambda height, width: (height, max(width, 3 * height)),
+)
+"""Height and width by the example's: larger, smaller, turned, of another shape."""
 _DRAWS = 3
 _ROUNDING = 1e-5
 
@@ -40,7 +51,9 @@ class Case:
     kind: Kind = "like"
 
 
-def cases_of(inputs: Inputs, seed: int, more_batches: Sequence[int] = ()) -> Iterator[Case]:
+def cases_of(
+    inputs: Inputs, seed: int, more_sizes: Sequence[tuple[str, int]] = ()
+) -> Iterator[Case]:
     """Yield the example, draws like it, draws unlike it, and other sizes of dynamic axes.
 
     Parameters
@@ -49,8 +62,8 @@ def cases_of(inputs: Inputs, seed: int, more_batches: Sequence[int] = ()) -> Ite
         Example and dynamic axes.
     seed : int
         Of the draws.
-    more_batches : sequence of int
-        Batch sizes at which the graph says that it may differ.
+    more_sizes : sequence of (str, int)
+        Sizes of axes at which the graph says that it may differ.
     """
     rng = np.random.default_rng(seed)
     yield Case("example", inputs.leaves)
@@ -60,16 +73,24 @@ def cases_of(inputs: Inputs, seed: int, more_batches: Sequence[int] = ()) -> Ite
         for what, change in _changes().items():
             yield Case(what, tuple(map(change, inputs.leaves)), "far")
     if inputs.has("batch"):
-        for rows in dict.fromkeys((*BATCHES, *more_batches)):
+        more = [size for axis, size in more_sizes if axis == "batch"]
+        for rows in dict.fromkeys((*BATCHES, *more)):
             kind: Kind = "like" if rows in BATCHES else "size"
             yield Case(f"batch of {rows}", drawn(inputs, rng, batch=rows), kind)
-    for taller, wider in _SIZES:
-        grown = {"height": taller, "width": wider}
-        if any(grown[word] and inputs.has(word) for word in grown):
-            leaves = drawn(inputs, rng, grown=grown)
-            if any(a.shape != b.shape for a, b in zip(leaves, inputs.leaves, strict=True)):
-                what = f"{' × '.join(map(str, leaves[0].shape[-2:]))} pixels"
-                yield Case(what, leaves, "size")
+    for sized in (*_SIZES, *map(_fixed, more_sizes)):
+        leaves = drawn(inputs, rng, sized=sized)
+        if any(a.shape != b.shape for a, b in zip(leaves, inputs.leaves, strict=True)):
+            what = f"{' × '.join(map(str, leaves[0].shape[-2:]))} pixels"
+            yield Case(what, leaves, "size")
+
+
+def _fixed(more: tuple[str, int]) -> Callable[[int, int], tuple[int, int]]:
+    """Return what gives one axis a size; a size of the batch changes nothing here."""
+    axis, size = more
+    return lambda height, width: (
+        size if axis == "height" else height,
+        size if axis == "width" else width,
+    )
 
 
 def traced_on(inputs: Inputs, seed: int) -> tuple[Any, ...]:
@@ -106,25 +127,31 @@ def drawn(
     rng: np.random.Generator,
     *,
     batch: int | None = None,
-    grown: dict[str, int] | None = None,
+    sized: Callable[[int, int], tuple[int, int]] | None = None,
 ) -> tuple[Any, ...]:
     """Return inputs with the statistics of the example's.
 
     Normal numbers of its mean and deviation within its range, integers out of its range.
     """
     return tuple(
-        _draw(leaf, _shape(leaf, axes, batch, grown or {}), rng)
+        _draw(leaf, _shape(leaf, axes, batch, sized), rng)
         for leaf, axes in zip(inputs.leaves, inputs.axes, strict=True)
     )
 
 
-def _shape(leaf: Any, axes: Any, batch: int | None, grown: dict[str, int]) -> tuple[int, ...]:
+def _shape(
+    leaf: Any,
+    axes: Any,
+    batch: int | None,
+    sized: Callable[[int, int], tuple[int, int]] | None,
+) -> tuple[int, ...]:
     shape = list(leaf.shape)
+    other = sized(shape[-2], shape[-1]) if sized is not None and len(shape) > 1 else ()
     for axis, name in axes.items():
         if name == "batch":
             shape[axis] = batch or shape[axis]
-        else:
-            shape[axis] += grown.get(name.split("_")[0], 0)
+        elif other:
+            shape[axis] = other[axis - len(shape)]
     return tuple(shape)
 
 

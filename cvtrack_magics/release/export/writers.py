@@ -22,6 +22,7 @@ from cvtrack_magics.release.traceless import strip_onnx, strip_script, without_t
 FILE = {"onnx": "model.onnx", "torchscript": "model.torchscript.pt", "pt2": "model.pt2"}
 INLINE_LIMIT = 1_900_000_000  # bytes of weights; a protobuf file ends at 2 GiB
 _LARGE = 128  # batch sizes beyond are not tried
+_LEAST = 2  # size of any dynamic axis that is exported
 
 
 @dataclass(frozen=True)
@@ -30,13 +31,14 @@ class Written:
 
     Attributes
     ----------
-    batches : tuple of int
-        Batch sizes at which the graph says that it may differ from the model.
+    sizes : tuple of (str, int)
+        Sizes of ``batch``, ``height`` and ``width`` at which the graph says that it may differ
+        from the model.
     frozen : bool
         Were decisions of the model's Python code taken once and for all?
     """
 
-    batches: tuple[int, ...] = ()
+    sizes: tuple[tuple[str, int], ...] = ()
     frozen: bool = False
 
 
@@ -107,7 +109,7 @@ def _pt2(job: Job) -> Written:
 
     program = _program(job.model, *_call(job), job.inputs.dynamic_shapes(_dynamic()))
     torch.export.save(without_traces(program), str(job.path))
-    return Written(batches_in_guards(program))
+    return Written(sizes_in_guards(program))
 
 
 def _onnx_dynamo(job: Job) -> Written:
@@ -130,7 +132,7 @@ def _onnx_dynamo(job: Job) -> Written:
     weights = sum(value.const_value.nbytes for value in made.model.graph.initializers.values())
     made.save(str(job.path), external_data=weights > job.inline_limit)
     strip_onnx(job.path, _about(job))
-    return Written(batches_in_guards(program))
+    return Written(sizes_in_guards(program))
 
 
 def _onnx_tracer(job: Job) -> Written:
@@ -247,38 +249,52 @@ def _dynamic() -> Any:
     return found
 
 
-def batches_in_guards(program: Any) -> tuple[int, ...]:
-    """Return batch sizes on both sides of what an exported program asks of the batch.
+def sizes_in_guards(program: Any) -> tuple[tuple[str, int], ...]:
+    """Return sizes on both sides of what an exported program asks of its dynamic axes.
 
     Raises
     ------
     CvtrackError
         The graph holds up to a size that is too large to be tried, or up to a height or width.
     """
-    limits: set[int] = set()
+    known = _axes_of_symbols(program)
+    limits: set[tuple[str, int]] = set()
     for guard in getattr(program, "_guards_code", ()):
-        for number in re.findall(r"\.size\(\)\[0\] (?:[<>!=]=?) (\d+)$", guard):
-            limits.add(int(number))
-    axes = _axis_of_symbol(program)
+        found = re.search(r"\.size\(\)\[(\d+)\] (?:[<>!=]=?) (\d+)$", guard)
+        if found is not None:
+            at = int(found[1])
+            ndim = next((ndim for each, ndim in known.values() if each == at), 0)
+            limits.add((_axis_name(at, ndim), int(found[2])))
     for symbol, bounds in getattr(program, "range_constraints", {}).items():
-        axis, upper = axes.get(str(symbol)), str(bounds.upper)
-        if axis is None or not upper.isdigit():
+        if str(symbol) not in known:
             continue
-        if axis or int(upper) > _LARGE:
+        axis = _axis_name(*known[str(symbol)])
+        lower, upper = str(bounds.lower), str(bounds.upper)
+        if lower.isdigit() and int(lower) > _LEAST:
+            limits.add((axis, int(lower)))
+        if not upper.isdigit():
+            continue
+        if axis != "batch" or int(upper) > _LARGE:
             raise CvtrackError(
                 f"the graph holds for sizes up to {upper} only: the model decides by its size.",
                 "Export with fixed sizes.",
             )
-        limits.add(int(upper))
-    return tuple(sorted({size for limit in limits for size in (limit, limit + 1) if size > 0}))
+        limits.add((axis, int(upper)))
+    around = {(axis, size + step) for axis, size in limits for step in (-1, 0, 1)}
+    return tuple(sorted((axis, size) for axis, size in around if size > 0))
 
 
-def _axis_of_symbol(program: Any) -> dict[str, int]:
-    """Return which axis of an input each symbolic size is."""
-    found: dict[str, int] = {}
+def _axis_name(axis: int, ndim: int) -> str:
+    return {ndim - 2: "height", ndim - 1: "width"}.get(axis, "batch") if axis else "batch"
+
+
+def _axes_of_symbols(program: Any) -> dict[str, tuple[int, int]]:
+    """Return which axis of an input each symbolic size is, and how many axes that has."""
+    found: dict[str, tuple[int, int]] = {}
     for node in program.graph.nodes:
         if node.op == "placeholder":
-            for axis, size in enumerate(getattr(node.meta.get("val"), "shape", ())):
+            shape = getattr(node.meta.get("val"), "shape", ())
+            for axis, size in enumerate(shape):
                 if not isinstance(size, int):
-                    found.setdefault(str(size), axis)
+                    found.setdefault(str(size), (axis, len(shape)))
     return found
