@@ -55,11 +55,16 @@ def code(value: object, limit: int = LIMIT) -> str:
 
 
 def number(value: object, digits: int = 4) -> str:
-    """Write a number with so many significant digits, ``–`` for what is none."""
+    """Write a number with so many significant digits, ``–`` for what is none.
+
+    All digits before the point stay: ``28731``, no ``2.873e+04``.
+    """
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
         return NOTHING
     if float(value).is_integer() and abs(value) < 1e15:
         return str(int(value))
+    if 10**digits <= abs(value) < 1e15:
+        return str(round(value))
     return f"{value:.{digits}g}"
 
 

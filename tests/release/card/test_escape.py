@@ -65,6 +65,7 @@ def test_credentials_go_and_long_text_is_cut() -> None:
     [
         (0.123456, "0.1235"),
         (3.0, "3"),
+        (28730.6, "28731"),
         (float("nan"), NOTHING),
         (float("inf"), NOTHING),
         (None, NOTHING),
