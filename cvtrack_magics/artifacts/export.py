@@ -108,6 +108,9 @@ class Evidence:
         The lowest of all checks.
     weights_sha256 : str
         Of the network that was exported; ``""`` of older releases.
+    graph : str
+        How it was kept, a colon, and the SHA-256 of what it computes with its weights; ``""`` of
+        older releases.
     """
 
     SCHEMA: ClassVar[int] = 1
@@ -130,3 +133,4 @@ class Evidence:
     size: int = 0
     agreement: float | None = None
     weights_sha256: str = ""
+    graph: str = ""

@@ -73,6 +73,23 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
+class Network:
+    """Which network was timed; of an ONNX file, of which it is the proved export.
+
+    Attributes
+    ----------
+    weights_sha256 : str
+        Of its weights; ``""`` where it has none, or of a file that was exported elsewhere.
+    graph : str
+        How it was kept, a colon, and the SHA-256 of what it computes with its weights; ``""``
+        where that is not known.
+    """
+
+    weights_sha256: str = ""
+    graph: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Latency:
     """What was timed, and on which machine.
 
@@ -91,6 +108,8 @@ class Latency:
         precision and threads of each.
     notes : tuple of str
         What a reader of the figures should know.
+    networks : mapping of str to Network
+        Which network each runner ran; empty of older releases.
     """
 
     SCHEMA: ClassVar[int] = 1
@@ -101,3 +120,4 @@ class Latency:
     level: float = 0.95
     settings: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    networks: Mapping[str, Network] = field(default_factory=dict)

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import os
 import re
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cvtrack_magics.artifacts.codec import written
-from cvtrack_magics.artifacts.paths import LATENCY, LATENCY_CHART, ONNX_MODEL
+from cvtrack_magics.artifacts.codec import read, written
+from cvtrack_magics.artifacts.export import Evidence
+from cvtrack_magics.artifacts.latency import Network
+from cvtrack_magics.artifacts.paths import LATENCY, LATENCY_CHART, ONNX_MODEL, evidence_path
+from cvtrack_magics.capture.data.hashing import sha256_file
 from cvtrack_magics.commands.definition import Arg, Bar, Typed, command
 from cvtrack_magics.commands.line import usage_error
 from cvtrack_magics.commands.typed import comma_separated, expression
-from cvtrack_magics.errors import StoreUnavailable, UsageProblem
+from cvtrack_magics.errors import StoreUnavailable, UnreadableArtifact, UsageProblem
 from cvtrack_magics.records import Artifact, Record
 from cvtrack_magics.run import model_reference as references
 from cvtrack_magics.run.current import get_session
@@ -25,6 +31,7 @@ if TYPE_CHECKING:
     from cvtrack_magics.store.tracking import OpenRun
 
 FOLDER = "latency"
+_OTHER_EXPORT = "the run's export is of another network; export this one: %mlexport onnx …"
 KINDS = ("eager", "torchscript", "compile")
 COLUMNS = ("runner", "batch", "p50", "p95", "p99", "images/s", "calls", "")
 
@@ -109,65 +116,101 @@ def mlbench(
 
         %mlbench model --example images[:1] --batch 1,8,32
     """
-    from cvtrack_magics.release.latency import bench, figure, runners_of
+    from cvtrack_magics.release.latency import Absent, bench, figure, runners_of
     from cvtrack_magics.store.evidence import evidence_tags
 
     with tempfile.TemporaryDirectory(prefix="cvtrack-") as temporary:
-        model, onnx = _measured(target, run, Path(temporary), trust)
+        model, network, (onnx, exported) = _measured(target, run, Path(temporary), trust)
         kinds = tuple(
             runners or (("eager", "torchscript", "compile", "onnx") if model else ("onnx",))
         )
         if "onnx" in kinds and onnx is None and runners is None:
             kinds = tuple(kind for kind in kinds if kind != "onnx")
         ways = runners_of(model, example, kinds=kinds, onnx_path=onnx, threads=threads)
+        if onnx is not None and not _is_same(network, exported):
+            ways |= {"onnx": Absent(_OTHER_EXPORT)} if "onnx" in ways else {}
         found = bench(ways, batches=batches, seconds=seconds, progress=_told(progress))
     picture = figure(found)
+    ran = {row.runner for row in found.rows}
+    networks = {name: exported if name == "onnx" else network for name in kinds if name in ran}
     files: list[Record] = [
-        Artifact(LATENCY, written(found.file())),
+        Artifact(LATENCY, written(replace(found.file(), networks=networks))),
         Artifact(LATENCY_CHART, picture),
     ]
     files += evidence_tags(get_session().masking().records(files))
     return listing_of(found, record(run, found.metrics(), files), {"latency": picture})
 
 
-def _measured(target: Any, run: str, folder: Path, trust: bool) -> tuple[Any, Path | None]:
-    """Return the model and the ONNX file to be measured."""
+def _measured(
+    target: Any, run: str, folder: Path, trust: bool
+) -> tuple[Any, Network, tuple[Path | None, Network]]:
+    """Return the model, which it is, and the ONNX file to be measured, and whose it is."""
+    from cvtrack_magics.release.weights import network_of
+
     if not isinstance(target, (str, Path)):
         if not callable(target):
             raise UsageProblem(f"A {type(target).__name__} is no model that could be run.")
-        return target, _export_in(run, folder)
+        return target, network_of(target), _export_in(run, folder)
     if str(target).endswith(".onnx"):
         path = Path(target).expanduser()
         if not path.is_file():
             raise UsageProblem(f"There is no file {str(target)!r}.")
-        return None, path
+        return None, Network(), (path, _network_in(path, _export_in(run, folder)))
     from cvtrack_magics.commands.mlload import fetched
 
     found = references.find(str(target))
     stored = get_session().tracking.run_of(found.run_id)
-    model = fetched(found, "model", folder, trust=trust)
-    return (model.network if model is not None else None), _onnx_of(stored, folder)
+    opened = fetched(found, "model", folder, trust=trust)
+    model = None if opened is None else opened.network
+    return model, network_of(model, found.version), _onnx_of(stored, folder)
 
 
-def _export_in(run: str, folder: Path) -> Path | None:
-    """Return the verified export of the run that is recorded in."""
+def _is_same(network: Network, exported: Network) -> bool:
+    """Whether an export may be of a network; of what is not known, it may."""
+    from cvtrack_magics.release.graph import differ
+
+    weights = {network.weights_sha256, exported.weights_sha256} - {""}
+    return len(weights) < 2 and not differ(network.graph, exported.graph)
+
+
+def _export_in(run: str, folder: Path) -> tuple[Path | None, Network]:
+    """Return the verified export of the run that is recorded in, and of which network it is."""
     target = target_of(run)
     stored = target.in_store() if target is not None else None
     try:
-        return None if stored is None else _onnx_of(stored, folder)
+        return (None, Network()) if stored is None else _onnx_of(stored, folder)
     except StoreUnavailable:
-        return None
+        return None, Network()
 
 
-def _onnx_of(run: OpenRun, folder: Path) -> Path | None:
-    tracking = get_session().tracking
-    if ONNX_MODEL not in tracking.files(run, "onnx"):
-        return None
+def _onnx_of(run: OpenRun, folder: Path) -> tuple[Path | None, Network]:
     from cvtrack_magics.commands.mlload import check_export
 
+    tracking = get_session().tracking
+    if ONNX_MODEL not in tracking.files(run, "onnx"):
+        return None, Network()
     path = tracking.download(run, "onnx", folder)
     check_export(run, path)
-    return path / "model.onnx"
+    proof = _proof_in(path)
+    return path / "model.onnx", Network(proof.weights_sha256, proof.graph)
+
+
+def _network_in(file: Path, export: tuple[Path | None, Network]) -> Network:
+    """Return of which network a file is, where it is the run's export, before or after kept."""
+    path, network = export
+    if path is None:
+        return Network()
+    digest = sha256_file(os.fspath(file)).sha256
+    known = {sha256_file(os.fspath(path)).sha256, *(f.sha256 for f in _proof_in(path.parent).files)}
+    return network if digest in known else Network()
+
+
+def _proof_in(folder: Path) -> Evidence:
+    """Return the proof beside an export; an empty one where it cannot be read."""
+    path = folder / Path(evidence_path("onnx")).name
+    with suppress(OSError, UnreadableArtifact):
+        return read(Evidence, path.name, path.read_text("utf-8", "replace"))
+    return Evidence()
 
 
 def _told(progress: Callable[[int, int], None] | None) -> Callable[[str, float], None] | None:

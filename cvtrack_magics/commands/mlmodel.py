@@ -115,8 +115,8 @@ def mlmodel(
     from cvtrack_magics.commands.given_onnx import keep_file, proved_file
     from cvtrack_magics.commands.proving import proof_of
     from cvtrack_magics.release.model.build import build
-    from cvtrack_magics.release.weights import weights_digest
-    from cvtrack_magics.store.model_files import DIGEST_TAG, WEIGHTS_TAG, digest_of_records
+    from cvtrack_magics.release.weights import tags_of
+    from cvtrack_magics.store.model_files import DIGEST_TAG, digest_of_records
     from cvtrack_magics.store.models import check_model_name, save_pyfunc
 
     target = needed(run, "%mlmodel")
@@ -147,7 +147,7 @@ def mlmodel(
         folder_name = _own_folder(target, wished, folder, register)
         files = files_of(folder, folder_name)
         digest = digest_of_records(get_session().masking().records(files), folder_name)
-        tags = {DIGEST_TAG: digest, WEIGHTS_TAG: weights_digest(model), **proof.tags}
+        tags = {DIGEST_TAG: digest, **tags_of(model), **proof.tags}
         ended = made.ended(
             folder_name,
             holds=bool(register) or not proof.differs,

@@ -19,6 +19,7 @@ from cvtrack_magics.store.run_files import RunFiles
 DIGEST_TAG = "cvtrack.model_sha256"
 EXPORT_TAG = "cvtrack.export_sha256."  # of a run, and the format behind it
 WEIGHTS_TAG = "cvtrack.weights_sha256"
+GRAPH_TAG = "cvtrack.graph"
 PROVED_TAG = "cvtrack.proved"
 UNPROVED_TAG = "cvtrack.unproved"
 _OF_MLFLOW = "registered_model_meta"  # MLflow writes it into a folder that it downloads

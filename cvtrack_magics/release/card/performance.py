@@ -13,6 +13,7 @@ from cvtrack_magics.errors import UnreadableArtifact
 from cvtrack_magics.release.card.escape import NOTHING, code, number, one_line, table, text
 from cvtrack_magics.release.card.readers import LATENCY_METRICS, finite, mapping
 from cvtrack_magics.release.facts import Candidate, EvaluationFacts
+from cvtrack_magics.release.timings import other_networks
 
 _WORST = 5
 _MANY = 25
@@ -120,7 +121,10 @@ def latency(candidate: Candidate) -> str:
         rows = [(code(name), number(candidate.metrics[name].value)) for name in known]
     if not rows:
         return ""
-    return f"On {_machine(candidate, found.settings)}.\n\n{table(heads, rows[:_MANY])}"
+    others = other_networks(candidate)
+    notes = [f"{code(name)} was measured {text(why)}." for name, why in sorted(others.items())]
+    said = [f"On {_machine(candidate, found.settings)}.", table(heads, rows[:_MANY]), *notes]
+    return "\n\n".join(said)
 
 
 def _machine(candidate: Candidate, settings: Mapping[str, Any]) -> str:

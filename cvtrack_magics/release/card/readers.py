@@ -19,7 +19,7 @@ from cvtrack_magics.capture.data.schema import canonical_task
 from cvtrack_magics.errors import UnreadableArtifact
 from cvtrack_magics.limits import yaml_of
 from cvtrack_magics.release.facts import Candidate
-from cvtrack_magics.release.weights import OTHER_WEIGHTS, is_of_another
+from cvtrack_magics.release.weights import another_network
 from cvtrack_magics.store.logged_models import FOLDER_TAG
 from cvtrack_magics.text import json_object, utf8
 
@@ -240,7 +240,8 @@ def _export(candidate: Candidate, path: str) -> Export:
         return Export(folder, "", None, "", (error.problem,), False)
     checks = proof.checks
     failed = [f"{row.case}, {row.output}" for row in checks if not row.ok]
-    failed += [f"it {OTHER_WEIGHTS}"] if is_of_another(candidate.version, proof) else []
+    other = another_network(candidate.version, proof)
+    failed += [f"it {other}"] if other else []
     apart = [finite(row.max_abs) for row in checks]
     known = [value for value in apart if value is not None]
     sides = (("rtol", proof.tolerance.rtol), ("atol", proof.tolerance.atol))

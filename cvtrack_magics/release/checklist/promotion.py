@@ -22,6 +22,7 @@ from cvtrack_magics.release.checklist.items import Item, item, listed, typed, un
 from cvtrack_magics.release.checklist.surroundings import digests_of
 from cvtrack_magics.release.facts import Candidate, EvaluationFacts
 from cvtrack_magics.release.gate import Missing
+from cvtrack_magics.release.timings import timing_doubt
 from cvtrack_magics.store.registry import Version
 
 _PRODUCTION = "production"
@@ -108,7 +109,16 @@ def latency(candidate: Candidate) -> Item:
     found = f"missing: {', '.join(missing)}"
     if not missing:
         found = ", ".join(f"{n} {number(candidate.metrics[n].value)}" for n in LATENCY_METRICS)
-    return item("latency", "Latency", not missing, found, "%mlbench model --example x")
+    doubts = [] if missing else [timing_doubt(candidate, name) for name in LATENCY_METRICS]
+    doubt = next(filter(None, doubts), "")
+    good = not (missing or doubt)
+    return item(
+        "latency",
+        "Latency",
+        good,
+        one_line(doubt) if doubt else found,
+        "%mlbench model --example x",
+    )
 
 
 def gate(candidate: Candidate) -> Item:

@@ -97,8 +97,8 @@ class Export:
         What a user should know.
     seconds : float
         Wall time.
-    weights_sha256 : str
-        Of the network.
+    weights_sha256, graph : str
+        Of the network; see :class:`Evidence`.
     """
 
     format: Format
@@ -117,6 +117,7 @@ class Export:
     notes: tuple[str, ...] = ()
     seconds: float = 0.0
     weights_sha256: str = ""
+    graph: str = ""
 
     @property
     def path(self) -> Path:
@@ -170,6 +171,7 @@ class Export:
             size=self.size,
             agreement=self.agreement,
             weights_sha256=self.weights_sha256,
+            graph=self.graph,
         )
 
 

@@ -39,6 +39,7 @@ from cvtrack_magics.release.export.refusing import report_of, told
 from cvtrack_magics.release.export.subject import subject_of, undisturbed
 from cvtrack_magics.release.export.test_inputs import traced_on
 from cvtrack_magics.release.export.writers import FILE, INLINE_LIMIT, Job, writers
+from cvtrack_magics.release.graph import graph_digest
 from cvtrack_magics.release.traceless import stamp_onnx
 from cvtrack_magics.release.weights import weights_digest
 
@@ -142,6 +143,7 @@ def export(
         dynamic=open_axes,
         seconds=time.monotonic() - started,
         weights_sha256=weights_digest(model),
+        graph=graph_digest(model),
     )
 
 

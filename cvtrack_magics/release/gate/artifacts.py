@@ -15,7 +15,7 @@ from cvtrack_magics.release.facts import Candidate
 from cvtrack_magics.release.gate.rules import Found, Rule, compared, missing
 from cvtrack_magics.release.gate.wording import plain
 from cvtrack_magics.release.gate.yamltext import shallow_events
-from cvtrack_magics.release.weights import OTHER_WEIGHTS, is_of_another
+from cvtrack_magics.release.weights import another_network
 
 MEGABYTE = 1_000_000
 _YAML_LIMIT = 200_000
@@ -121,8 +121,9 @@ def _evidence(candidate: Candidate) -> Found:
         checks = () if proof is None else proof.checks
         if not checks:
             return missing(f"{plain(path)} has no checks that can be read")
-        if proof is not None and is_of_another(candidate.version, proof):
-            return missing(f"{plain(path)} {OTHER_WEIGHTS}")
+        other = "" if proof is None else another_network(candidate.version, proof)
+        if other:
+            return missing(f"{plain(path)} {other}")
         failed = sum(not check.ok for check in checks)
         if failed:
             return missing(f"in {plain(path)} {failed} of {len(checks)} checks did not pass")

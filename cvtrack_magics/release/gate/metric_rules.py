@@ -12,6 +12,7 @@ from cvtrack_magics.errors import did_you_mean
 from cvtrack_magics.release.facts import Candidate, EvaluationFacts
 from cvtrack_magics.release.gate.rules import Found, Rule, compared, missing
 from cvtrack_magics.release.gate.wording import number, plain
+from cvtrack_magics.release.timings import timing_doubt
 
 SETTINGS = ("threshold", "iou", "ignore", "scheme")
 ABSENT: Any = object()
@@ -103,6 +104,8 @@ def doubt(candidate: Candidate, name: str, setting: Setting) -> str:
         return f"it is stale: recorded {number(seconds)} s before the run started"
     if evaluation is not None:
         why = contradiction(point.value, value_in(evaluation, name))
+    else:
+        why = plain(timing_doubt(candidate, name))
     return why or differently(candidate, name, setting)
 
 
