@@ -98,6 +98,7 @@ def mlsync(
         %mlsync
     """
     session = get_session()
+    _ = session.tracking.uri  # who types this means the login that is set now for this store
     session.left.recover()
     until = time.monotonic() + (0.0 if show else timeout)
     deliveries = _ended(session)

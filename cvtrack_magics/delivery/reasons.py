@@ -5,17 +5,11 @@ from __future__ import annotations
 import re
 
 from cvtrack_magics.errors import CvtrackError
-from cvtrack_magics.redact import redact
 from cvtrack_magics.store import error_kinds as refusals
+from cvtrack_magics.store.denials import ANSWER, LOGIN, answer_in, why_denied
 from cvtrack_magics.store.uris import sqlite_file
 
-LOGIN = (
-    "set MLFLOW_TRACKING_TOKEN, or MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, to "
-    "those of a user who may write there"
-)
-_ANSWER = re.compile(r"failed with error code (\d{3}) != \S+ Response body: '(.*)'", re.DOTALL)
 _TOO_MANY = re.compile(r"too many (\d{3}) error responses")
-SHORT = 120
 
 
 def reason_of(error: Exception, uri: str = "") -> str:
@@ -31,9 +25,8 @@ def reason_of(error: Exception, uri: str = "") -> str:
 
 
 def _login(error: Exception) -> str:
-    if not refusals.is_denied(error):
-        return ""
-    return f"The store does not take this login ({_said(error)}): {LOGIN}."
+    no = why_denied(error)
+    return f"The store {no}: {LOGIN.format(what='write there')}." if no else ""
 
 
 def _gone(error: Exception, uri: str) -> str:
@@ -52,12 +45,4 @@ def _server(error: Exception) -> str:
     found = _TOO_MANY.search(text)
     if found:
         return f"The server answers with error {found.group(1)}; its log says why."
-    return f"The server answers with {_said(error)}." if _ANSWER.search(text) else ""
-
-
-def _said(error: Exception) -> str:
-    found = _ANSWER.search(str(error))
-    if not found:
-        return refusals.reason(error)[:SHORT]
-    line = redact(found.group(2).strip().split("\n", 1)[0])[:SHORT].rstrip(".")
-    return f"error {found.group(1)}: {line}" if line else f"error {found.group(1)}"
+    return f"The server answers with {answer_in(error)}." if ANSWER.search(text) else ""

@@ -130,6 +130,8 @@ def _judged(method: str, url: str, answer: Any) -> StoreUnavailable | None:
         return (
             None
             if _is_said_by_mlflow(answer) or status in (401, 403, 413)
+            else _of_files(host, status)
+            if status >= 500 and _UPLOAD in parts.path
             else _alien(host, status, answer)
         )
     if 300 <= status < 400 or not _is_expected(method, parts.path, answer):
@@ -169,6 +171,14 @@ def _is_expected(method: str, path: str, answer: Any) -> bool:
 
 def _json(answer: Any) -> Any:
     return json_of(answer.content)
+
+
+def _of_files(host: str, status: int) -> NotTheStore:
+    return NotTheStore(
+        f"{host} answers with error {status} to a file: the store of files behind it is away, "
+        "full, or does not take the server's key.",
+        "The server's log says why; what waits is sent when it is mended.",
+    )
 
 
 def _alien(host: str, status: int, answer: Any) -> NotTheStore:

@@ -17,7 +17,9 @@ from typing import Any, TypeVar
 
 from cvtrack_magics.errors import CvtrackError, StoreUnavailable, UsageProblem
 from cvtrack_magics.redact import in_one_line, redact
+from cvtrack_magics.store.asking import said_by
 from cvtrack_magics.store.client import client_of, creating
+from cvtrack_magics.store.denials import what_to_set
 from cvtrack_magics.store.error_kinds import is_denied, is_refusal
 from cvtrack_magics.store.notes import OURS, is_a_persons, known_by
 
@@ -250,4 +252,5 @@ def _raise_refusal(what: str, error: Exception) -> None:
             f"MLflow could not {what}: {in_one_line(error)}.", "Is it spelt as in the registry?"
         ) from error
     if is_refusal(error) or is_denied(error):
-        raise CvtrackError(f"MLflow refused to {what}: {in_one_line(error)}") from error
+        problem = f"MLflow refused to {what}: {said_by(error)}."
+        raise CvtrackError(problem, what_to_set(error)) from error

@@ -20,6 +20,7 @@ from cvtrack_magics.store.client import client_of, creating, mlflow, quietly, se
 from cvtrack_magics.store.current_experiment import CurrentExperiment
 from cvtrack_magics.store.current_store import CurrentStore
 from cvtrack_magics.store.deferred_runs import entered_own
+from cvtrack_magics.store.denials import what_to_set
 from cvtrack_magics.store.detours import beside, under
 from cvtrack_magics.store.error_kinds import is_denied, is_no, is_refusal, of_another_version
 from cvtrack_magics.store.first_contact import meet
@@ -120,8 +121,9 @@ class Tracking:
         except Exception as error:
             first = of_another_version(error) or said_by(error, 300)
             problem = StoreUnavailable(
-                f"MLflow could not {what}: {first}",
-                f"The store is {self.place}; mlflow.set_tracking_uri(...) changes it.",
+                f"MLflow could not {what}: {first.rstrip('.')}.",
+                what_to_set(error)
+                or f"The store is {self.place}; mlflow.set_tracking_uri(...) changes it.",
             )
             problem.answered = is_no(error)
             raise problem from error

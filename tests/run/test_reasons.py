@@ -13,7 +13,10 @@ from cvtrack_magics.delivery.reasons import reason_of
 from tests.store.test_answers import HTML, JSON, Front
 
 DENIED = json.dumps({"error_code": "PERMISSION_DENIED", "message": "no"}).encode()
+PAGE = b"You are not authenticated. Please see https://mlflow.org/docs/auth/index.html on how."
 SAID = {
+    "a wrong password": (401, HTML, PAGE, ("take this login (error 401: You are not authent",)),
+    "a right too few": (403, HTML, b"Permission denied", ("not let this login do that", "_TOKEN")),
     "no login": (401, HTML, b"log in first\nmore", ("login", "401: log in first", "_TOKEN")),
     "another login": (403, HTML, b"", ("login", "MLFLOW_TRACKING_USERNAME", "_PASSWORD")),
     "no right": (403, JSON, DENIED, ("login", "PERMISSION_DENIED: no", "_TOKEN")),
@@ -34,6 +37,7 @@ def test_what_a_server_says(case: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for word in words:
         assert word in said
     assert "\n" not in said
+    assert "https://" not in said
     assert len(said) < 400
 
 
