@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 
 from cvtrack_magics.commands.json_answer import Answers, answers, document
 from cvtrack_magics.commands.line_session import LineSession
+from cvtrack_magics.commands.moving import add_move
 from cvtrack_magics.commands.processes_beside import add_processes
 from cvtrack_magics.commands.table import commands as table
 from cvtrack_magics.console import any_encoding, say, settle
@@ -69,6 +70,7 @@ def _add_commands(parser: argparse.ArgumentParser, answer: Answers, given: list[
     _add_gate(commands, chosen=given[:1] == ["gate"])
     _add_reading(commands, "".join(given[:1]))
     add_processes(commands)
+    add_move(commands)
     _add_mcp(commands)
 
 
