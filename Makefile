@@ -6,7 +6,7 @@ CHROMIUM_PACKAGES ?= chromium
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo lab test test-fast notebooks refresh lint format bench docs faults kills sweep-kills rank-kills ray served foreign guests hosts chromium postgres clean
+.PHONY: help demo lab test test-fast notebooks refresh lint format bench docs faults kills sweep-kills rank-kills ray served foreign guests team hosts chromium postgres clean
 
 help:  ## say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -101,6 +101,9 @@ hosts: $(VENV)/.dev  ## try a notebook in every host that needs no browser, and 
 
 docs: $(VENV)/.dev  ## build the site into site/, strictly: no broken link, nothing undocumented
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+
+team: $(VENV)/.dev postgres  ## start a team's back end: PostgreSQL, S3, MLflow with passwords (TEAM="ada grace")
+	$(BIN)/python -m tests.team $(TEAM)
 
 bench: $(VENV)/.dev  ## measure ours beside the peers
 	$(BIN)/python -m benchmarks

@@ -45,25 +45,48 @@ def postgres_binaries() -> Path | None:
 
 
 class Postgres:
-    """A PostgreSQL of our own; as root it runs as an unprivileged user, as it demands."""
+    """A PostgreSQL of our own; as root it runs as an unprivileged user, as it demands.
 
-    def __init__(self) -> None:
+    With a ``password`` nobody is let in without it, and what was said to be written is written.
+    A folder that has a database already goes on with it.
+    """
+
+    def __init__(self, folder: Path | None = None, password: str = "") -> None:
         programs = postgres_binaries()
         if programs is None:
             raise FileNotFoundError("PostgreSQL is not installed")
         self._ctl = programs / "pg_ctl"
         self.port = free_port()
-        self.uri = f"postgresql+psycopg2://tests@127.0.0.1:{self.port}/postgres"
-        self.folder = Path(tempfile.mkdtemp(prefix="cvtrack-pg-"))
+        who = f"tests:{password}" if password else "tests"
+        self.uri = f"postgresql+psycopg2://{who}@127.0.0.1:{self.port}/postgres"
+        self.folder = folder or Path(tempfile.mkdtemp(prefix="cvtrack-pg-"))
+        self.folder.mkdir(exist_ok=True)
         self._as: dict[str, Any] = {}
         if os.geteuid() == 0:
             nobody = pwd.getpwnam("nobody")
             self._as = {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
             os.chown(self.folder, nobody.pw_uid, nobody.pw_gid)
         self._data = self.folder / "data"
-        command = [programs / "initdb", "-D", self._data, "-U", "tests", "-A", "trust"]
-        self._run(*command, "-E", "UTF8", "--no-locale", "--no-sync")
+        self._unsafe = "" if password else "-c fsync=off -c full_page_writes=off "
+        if not self._data.exists():
+            self._make(programs / "initdb", password)
         self.start()
+
+    def _make(self, initdb: Path, password: str) -> None:
+        command: list[object] = [initdb, "-D", self._data, "-U", "tests"]
+        options = ("-E", "UTF8", "--no-locale", "--no-sync")
+        if not password:
+            self._run(*command, "-A", "trust", *options)
+            return
+        said = self.folder / "password"
+        said.touch(0o600)
+        said.write_text(password)
+        if self._as:
+            os.chown(said, self._as["user"], self._as["group"])
+        try:
+            self._run(*command, "-A", "scram-sha-256", f"--pwfile={said}", *options)
+        finally:
+            said.unlink()
 
     def _run(self, *command: object) -> None:
         ran = subprocess.run(
@@ -82,7 +105,7 @@ class Postgres:
         """Start and wait until it answers."""
         options = (
             f"-p {self.port} -k {self.folder} -c listen_addresses=127.0.0.1 "
-            "-c fsync=off -c full_page_writes=off -c max_connections=60"
+            f"{self._unsafe}-c max_connections=60"
         )
         log = self.folder / "log"
         self._run(self._ctl, "start", "-w", "-t", 60, "-D", self._data, "-l", log, "-o", options)
@@ -90,6 +113,10 @@ class Postgres:
     def kill(self) -> None:
         """Stop it as a crash would: no goodbye to its clients, recovery at the next start."""
         self._run(self._ctl, "stop", "-m", "immediate", "-w", "-D", self._data)
+
+    def stop(self) -> None:
+        """Stop it and keep all it has."""
+        self._run(self._ctl, "stop", "-m", "fast", "-w", "-D", self._data)
 
     def close(self) -> None:
         """Stop it and remove all it had."""
