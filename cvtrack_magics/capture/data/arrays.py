@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
-import io
 import numbers
-from array import array as packed_array
-from collections import deque
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from cvtrack_magics.capture.data.image_pixels import hash_image
 from cvtrack_magics.capture.data.manifest import Entry
-from cvtrack_magics.capture.data.shapes import is_array, is_flat, is_image, is_table, named_items
+from cvtrack_magics.capture.data.opened import opened
+from cvtrack_magics.capture.data.shapes import (
+    as_frame,
+    is_array,
+    is_flat,
+    is_image,
+    is_table,
+    named_items,
+)
 from cvtrack_magics.errors import NotIdentified, UsageProblem
 from cvtrack_magics.redact import in_one_line
 from cvtrack_magics.text import utf8
@@ -102,6 +107,7 @@ def _feed_plain(hasher: Any, array: Any, dtype: str) -> int:
     hasher.update(f"{dtype}|{tuple(array.shape)}\n".encode())
     if array.size == 0:
         return 0
+    array = _without_padding(array)
     if array.flags.c_contiguous:
         hasher.update(_bytes(array))
     elif array.ndim and array.shape[0]:
@@ -110,6 +116,17 @@ def _feed_plain(hasher: Any, array: Any, dtype: str) -> int:
         for start in range(0, array.shape[0], rows):
             hasher.update(_bytes(np.ascontiguousarray(array[start : start + rows])))
     return int(array.nbytes)
+
+
+def _without_padding(array: Any) -> Any:
+    """Return long doubles of 80 bits with zeros in the bytes that none of them uses."""
+    import numpy as np
+
+    if array.dtype.char not in "gG" or np.finfo(np.longdouble).nmant != 63:
+        return array
+    made = np.array(array, order="C", ndmin=1)
+    made.view("u1").reshape(-1, np.dtype(np.longdouble).itemsize)[:, 10:] = 0
+    return made
 
 
 def _bytes(array: Any) -> Any:
@@ -144,12 +161,8 @@ def _feed_objects(hasher: Any, array: Any) -> int:
     hasher.update(f"object|{tuple(array.shape)}\n".encode())
     size = 0
     for item in array.reshape(-1).tolist():
-        data = _nested(item) if isinstance(item, _NESTED) or is_array(item) else _scalar_bytes(item)
-        if data is None:
-            raise UsageProblem(
-                f"The array holds Python objects ({type(item).__name__}).",
-                "Convert it to numbers or text first.",
-            )
+        data = None if isinstance(item, _NESTED) or is_array(item) else _scalar_bytes(item)
+        data = _nested(item) if data is None else data
         hasher.update(len(data).to_bytes(8, "little") + data)
         size += len(data)
     return size
@@ -157,7 +170,13 @@ def _feed_objects(hasher: Any, array: Any) -> int:
 
 def _nested(item: object) -> bytes:
     """Return what stands for a list, dict or array in a cell of a table, such as boxes."""
-    return b"v" + hash_value(item)[0].encode()
+    try:
+        return b"v" + hash_value(item)[0].encode()
+    except NotIdentified as error:
+        raise UsageProblem(
+            f"The array holds Python objects ({type(item).__name__}).",
+            "Convert it to numbers or text first.",
+        ) from error
 
 
 def _scalar_bytes(item: object) -> bytes | None:
@@ -174,19 +193,11 @@ def _scalar_bytes(item: object) -> bytes | None:
     return None
 
 
-def hash_image(image: Any) -> tuple[str, int]:
-    """Hash a PIL image by its mode, size, palette and pixels; file format does not count."""
-    hasher = hashlib.sha256(f"{image.mode}|{image.size}\n".encode())
-    if image.mode == "P":
-        hasher.update(bytes(image.getpalette() or ()))
-    pixels = image.tobytes()
-    hasher.update(pixels)
-    return hasher.hexdigest(), len(pixels)
-
-
 def hash_table(table: Any) -> tuple[str, int]:
     """Hash a pandas DataFrame or Series: names, dtypes, index and every value."""
-    frame = table.to_frame() if hasattr(table, "to_frame") and table.ndim == 1 else table
+    frame = as_frame(table)
+    if frame is None:
+        raise _untold(table)
     hasher = hashlib.sha256()
     several = getattr(frame.index, "nlevels", 1) > 1
     size = sum(
@@ -219,7 +230,7 @@ def _other_categories(column: Any) -> str:
     return "" if list(usual) == list(known) else f"{list(map(str, known))}\n"
 
 
-def hash_value(value: object) -> tuple[str, int]:
+def hash_value(value: object) -> tuple[str, int]:  # noqa: PLR0911
     """Hash one value: a leaf, or a nested structure of leaves.
 
     Raises
@@ -233,9 +244,11 @@ def hash_value(value: object) -> tuple[str, int]:
         return _hash_boxes(value) if hasattr(value, "canvas_size") else hash_array(value)
     if is_image(value):
         return hash_image(value)
-    opened = _opened(value)
-    if opened is not value:
-        return hash_value(opened)
+    if isinstance(value, (set, frozenset)):
+        return hash_value(sorted(hash_value(item)[0] for item in value))
+    inside = opened(value)
+    if inside is not value:
+        return hash_value(inside)
     if isinstance(value, (list, tuple, Mapping)):
         hasher = hashlib.sha256()
         size = 0
@@ -246,12 +259,16 @@ def hash_value(value: object) -> tuple[str, int]:
         return hasher.hexdigest(), size
     data = _scalar_bytes(value)
     if data is None:
-        raise NotIdentified(
-            f"{type(value).__name__}",
-            "the content of such an object cannot be told",
-            "Give arrays, tensors, images, tables, numbers or text, or lists and dicts of them.",
-        )
+        raise _untold(value)
     return hashlib.sha256(data).hexdigest(), len(data)
+
+
+def _untold(value: object) -> NotIdentified:
+    return NotIdentified(
+        type(value).__name__,
+        "the content of such an object cannot be told",
+        "Give arrays, tensors, images, tables, numbers or text, or lists and dicts of them.",
+    )
 
 
 def _hash_boxes(value: Any) -> tuple[str, int]:
@@ -261,39 +278,6 @@ def _hash_boxes(value: Any) -> tuple[str, int]:
     if form != "XYXY":
         digest = hashlib.sha256(f"{form}\t{digest}\n".encode()).hexdigest()
     return digest, size
-
-
-def _opened(value: Any) -> Any:
-    """Return what stands for the content of a set, range, record, frame or open file."""
-    if isinstance(value, (set, frozenset)):
-        return sorted(hash_value(item)[0] for item in value)
-    if isinstance(value, (memoryview, packed_array, range, deque)):
-        return list(value) if isinstance(value, (range, deque)) else bytes(value)
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {item.name: getattr(value, item.name) for item in dataclasses.fields(value)}
-    if isinstance(value, io.IOBase):
-        content = content_of_file(value)
-        return value if content is None else content
-    for name in ("to_ndarray", "as_py"):  # a frame of a video, a value of Arrow
-        if hasattr(value, name):
-            return getattr(value, name)()
-    return value
-
-
-def content_of_file(value: Any) -> bytes | None:
-    """Return all bytes of an open file, its place put back; ``None`` of what cannot go back."""
-    try:
-        if not (value.readable() and value.seekable()):
-            return None
-        place = value.tell()
-        try:
-            value.seek(0)
-            data = value.read()
-        finally:
-            value.seek(place)
-    except (OSError, ValueError):
-        return None
-    return utf8(data) if isinstance(data, str) else bytes(data)
 
 
 def entries(value: object, name: str = "") -> Iterator[Entry]:

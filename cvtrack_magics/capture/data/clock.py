@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 import dis
+import os
 from collections.abc import Iterator
 from types import CodeType, FunctionType, ModuleType
 
-_CLOCK = frozenset(("time", "time_ns", "now", "today", "utcnow"))
-_HOMES = ("time", "datetime")
+_NOW = frozenset(("now", "today", "utcnow"))
+_CLOCKS = {
+    "time": frozenset(("time", "time_ns", "localtime", "gmtime", "strftime", "ctime", "asctime")),
+    "datetime": _NOW | {"time", "time_ns"},
+    "pandas": _NOW,
+}
+_PROCESS = {
+    "getpid": "the number of the process",
+    "getppid": "the number of the process",
+    "get_ident": "the number of the thread",
+    "get_native_id": "the number of the thread",
+    "initial_seed": "torch.initial_seed()",
+}
 
 
 def clock_or_system(item: FunctionType) -> str:
@@ -25,7 +37,20 @@ def clock_or_system(item: FunctionType) -> str:
     called = {str(step.argval) for step in steps if step.opname in ("LOAD_ATTR", "LOAD_METHOD")}
     called |= {str(step.argval) for step in steps if step.opname == "IMPORT_FROM"}
     called |= {str(getattr(each, "__name__", "")) for each in named if callable(each)}
-    return "the clock" if homes & set(_HOMES) and called & _CLOCK else ""
+    if any(called & _CLOCKS[home] for home in homes & _CLOCKS.keys()):
+        return "the clock"
+    return _of_process(item, called, {str(step.argval) for step in steps if _is_global(step)})
+
+
+def _of_process(item: FunctionType, called: set[str], names: set[str]) -> str:
+    """Return what a function takes of the process it runs in: of another one it is another."""
+    found = next((said for name, said in _PROCESS.items() if name in called), "")
+    if not found and {"get_worker_info", "seed"} <= called:
+        return "the seed of a loader's worker"
+    seeded = os.environ.get("PYTHONHASHSEED", "random") not in ("", "random")
+    if not found and "hash" in names - item.__globals__.keys() and not seeded:
+        return "hash(), which is another in each process"
+    return found
 
 
 def _steps(code: CodeType) -> Iterator[dis.Instruction]:

@@ -19,6 +19,7 @@ from cvtrack_magics.capture.data import (
     shapes,
     tables,
 )
+from cvtrack_magics.capture.data.files_in_samples import with_files
 from cvtrack_magics.capture.data.manifest import (
     Entry,
     ManifestDiff,
@@ -27,7 +28,8 @@ from cvtrack_magics.capture.data.manifest import (
     manifest_text,
 )
 from cvtrack_magics.capture.data.named_paths import identify_path, not_read
-from cvtrack_magics.capture.data.samples import with_files
+from cvtrack_magics.capture.data.opened import content_of_file
+from cvtrack_magics.capture.data.places import is_file, is_folder
 from cvtrack_magics.capture.data.torchdata import Identity, identify_dataset, is_dataset
 from cvtrack_magics.errors import NotIdentified, UsageProblem
 from cvtrack_magics.records import Artifact, Dataset, Notice, Param, Record, Tag
@@ -36,6 +38,19 @@ from cvtrack_magics.secrets.stored import stored_key
 
 __all__ = ["ManifestDiff", "compare_manifests", "describe_data"]
 
+_LISTS = (
+    ".csv",
+    ".tsv",
+    ".csv.gz",
+    ".tsv.gz",
+    ".json",
+    ".jsonl",
+    ".parquet",
+    ".txt",
+    ".lst",
+    ".yaml",
+    ".yml",
+)
 _PREFIXES = {
     "training": "train",
     "train": "train",
@@ -183,7 +198,10 @@ def _identify(
     single = shapes.is_array(value) or shapes.is_image(value) or shapes.is_table(value)
     if not single and is_dataset(value):
         return identify_dataset(value, cache, progress), kind
-    found = list(arrays.entries(with_files(value, {})))
+    content: Any = value
+    if shapes.is_table(value):
+        content = tables.with_files_in_cells(shapes.as_frame(value))
+    found = list(arrays.entries(with_files(content, {})))
     if not found:
         raise UsageProblem("The data set is empty.", "Give arrays, files or samples.")
     text = manifest_text(found)
@@ -217,7 +235,7 @@ def _identify_open(
         return identify_path(path, cache, progress)[0]
     if not isinstance(value, io.IOBase):
         return None
-    content = arrays.content_of_file(value)
+    content = content_of_file(value)
     if content is None:
         hint = "Give a path, or a file that is open to read."
         raise NotIdentified(kind, "it cannot be read from its beginning", hint)
@@ -251,16 +269,26 @@ def _data_sets(value: object) -> dict[str, Any]:
     if not isinstance(value, (Mapping, list, tuple)):
         return {}
     found = dict(shapes.named_items(value))
-    one_by_one = all(is_dataset(item) and not shapes.is_array(item) for item in found.values())
-    plain = any(shapes.is_image(i) or shapes.is_table(i) for i in found.values())
-    return found if one_by_one and not plain else {}
+    named = isinstance(value, Mapping)
+    return found if all(_is_part(item, named) for item in found.values()) else {}
+
+
+def _is_part(item: Any, named: bool) -> bool:
+    """Say whether a value is a data set of its own: one of torch, a table of files, a path."""
+    if isinstance(item, (str, os.PathLike)):
+        lists = os.fsdecode(item).lower().endswith(_LISTS)
+        return named and (is_folder(item) or (lists and is_file(item)))
+    if shapes.is_table(item):
+        table = tables.as_table(item)
+        return table is not None and bool(tables.path_columns(table))
+    return is_dataset(item) and not shapes.is_array(item) and not shapes.is_image(item)
 
 
 def _identify_parts(
     parts: Mapping[str, Any], cache: Path | None, progress: Callable[[int, int], None] | None
 ) -> Identity:
     """Identify several data sets, each by its own digests under its name."""
-    found = {name: identify_dataset(item, cache, progress) for name, item in parts.items()}
+    found = {name: _identify(item, cache, progress)[0] for name, item in parts.items()}
     for name, item in found.items():
         if not item.certain:
             raise NotIdentified(f"Part {name!r}", "its samples are random", item.notices[-1])

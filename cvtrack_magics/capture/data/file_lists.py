@@ -6,7 +6,8 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from cvtrack_magics.capture.data.tables import LARGEST, Table, as_table, is_file, path_columns
+from cvtrack_magics.capture.data.places import is_file
+from cvtrack_magics.capture.data.tables import LARGEST, Table, as_table, path_columns
 
 _LISTS = (".txt", ".lst")
 _SIGNS = ("\t", ",", ";", "|", None)

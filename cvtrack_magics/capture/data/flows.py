@@ -13,11 +13,13 @@ from typing import Any
 from cvtrack_magics.capture.code.loaded import loaded
 from cvtrack_magics.capture.data.arrays import hash_value
 from cvtrack_magics.capture.data.detached import in_epoch
+from cvtrack_magics.capture.data.files_in_samples import with_files
 from cvtrack_magics.capture.data.folders import identify_files, identify_folder
 from cvtrack_magics.capture.data.manyfiles import Progress
+from cvtrack_magics.capture.data.places import holds_work
 from cvtrack_magics.capture.data.randomness import generators_kept, without_transforms
 from cvtrack_magics.capture.data.reach import Reached, reach
-from cvtrack_magics.capture.data.samples import Rows, file_names, known_files, with_files
+from cvtrack_magics.capture.data.samples import Rows, file_names, known_files
 from cvtrack_magics.capture.data.scheme import Sample, label_text
 from cvtrack_magics.capture.data.shapes import describe_shape, is_array, is_image, is_table
 from cvtrack_magics.capture.data.stream_rows import rows_of, sha256_of
@@ -118,16 +120,9 @@ def _refuse(value: Any, reached: Reached) -> None:
         said = "its samples are made by its code alone: no file and no data is behind it"
         raise NotIdentified(kind, said, _HINT)
     for folder in reached.folders:
-        if _holds_work(folder):
+        if holds_work(folder):
             said = f"it reads from {folder!r}, where other files are written too"
             raise NotIdentified(kind, said, _HINT)
-
-
-def _holds_work(folder: str) -> bool:
-    """Say whether a folder is one that people work in, so that it differs tomorrow."""
-    real = Path(os.path.realpath(folder))
-    places = {Path(os.path.realpath(place)) for place in (os.getcwd(), os.path.expanduser("~"))}
-    return any(real == place or real in place.parents for place in places)
 
 
 def _whole(value: Any, reached: Reached, progress: Progress | None) -> Rows | str:
@@ -170,7 +165,7 @@ def _read(
         for sample in _samples(made):
             schema.setdefault("sample", describe_shape(sample))
             try:
-                found.append(hash_value(with_files(sample, known)))
+                found.append(hash_value(with_files(sample, known, None)))
             except NotIdentified as error:
                 return f"its samples hold {error.what}, whose content cannot be told"
             if len(found) % 64 == 1 and asked():

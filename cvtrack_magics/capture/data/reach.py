@@ -39,7 +39,7 @@ from cvtrack_magics.capture.data.reached_code import (
     source_of,
     texts_in,
 )
-from cvtrack_magics.capture.data.shapes import is_array, is_image, is_table
+from cvtrack_magics.capture.data.shapes import as_frame, is_array, is_image, is_table
 
 _MOST = 1_000_000
 _IN_LIST = "[]"
@@ -134,7 +134,7 @@ def _text(name: str, item: Any, found: Reached) -> None:
 def texts_of(item: Any) -> list[Any]:
     """Return the texts in a table or an array of text, which may name files."""
     if is_table(item):
-        frame = item.to_frame() if getattr(item, "ndim", 2) == 1 else item
+        frame = as_frame(item)
         values = frame.to_numpy().reshape(-1).tolist() if hasattr(frame, "to_numpy") else []
     elif is_array(item) and getattr(item.dtype, "kind", "") in ("U", "O"):
         values = item.reshape(-1).tolist()

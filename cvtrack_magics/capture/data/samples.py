@@ -14,9 +14,11 @@ from cvtrack_magics.capture.code.loaded import loaded
 from cvtrack_magics.capture.code.modules import is_foreign
 from cvtrack_magics.capture.data.arrays import hash_value
 from cvtrack_magics.capture.data.detached import detached, next_epoch
+from cvtrack_magics.capture.data.files_in_samples import folders_of_all, with_files
 from cvtrack_magics.capture.data.folders import identify_files
-from cvtrack_magics.capture.data.hashing import sha256_file
+from cvtrack_magics.capture.data.label_changes import changed_labels
 from cvtrack_magics.capture.data.manyfiles import Progress
+from cvtrack_magics.capture.data.members import check_places
 from cvtrack_magics.capture.data.randomness import generators_kept, without_transforms
 from cvtrack_magics.capture.data.reach import reach
 from cvtrack_magics.capture.data.scheme import Sample, label_text
@@ -25,7 +27,6 @@ from cvtrack_magics.errors import UsageProblem
 from cvtrack_magics.text import utf8
 
 _PROBE = 8
-_LONGEST = 30_000  # items of a list that is looked into
 Take = Callable[[Any, list[int]], list[Any]]
 _READING = ("__getitem__", "__getitems__", "__len__")
 
@@ -89,7 +90,8 @@ def rows_of(
     listed = isinstance(getattr(base, "samples", None), list) and hasattr(base, "class_to_idx")
     parts = None if listed else array_parts(base)
     if parts is not None:
-        return Rows("arrays", _by_arrays(parts, wanted))
+        check_places(base, wanted)
+        return Rows("arrays", _by_arrays(parts, wanted), notices=_said_of_labels(base))
     base = detached(base)
     if listed and _gives_its_files(base, wanted):
         return _by_files(base, wanted, cache, progress)
@@ -132,29 +134,6 @@ def _scalars(value: Any) -> set[str]:
     return {label_text(value)} if plain else set()
 
 
-def with_files(value: Any, known: dict[str, str]) -> Any:
-    """Return a sample with the content of the files that it names in place of their names.
-
-    Parameters
-    ----------
-    value : object
-        Lists, tuples and dicts are looked into.
-    known : dict of str to str
-        SHA-256 by path, kept from one sample to the next.
-    """
-    if isinstance(value, Mapping):
-        return {key: with_files(item, known) for key, item in value.items()}
-    if isinstance(value, (list, tuple)) and len(value) <= _LONGEST:
-        return [with_files(item, known) for item in value]
-    if not isinstance(value, (str, os.PathLike)):
-        return value
-    text = os.fsdecode(value)
-    named = len(text) < 4096 and (os.sep in text or "." in text) and "\0" not in text
-    if text not in known and named and os.path.isfile(text):
-        known[text] = sha256_file(text).sha256
-    return f"sha256:{known[text]}" if text in known else text
-
-
 def array_parts(base: Any) -> dict[str, Any] | None:
     """Return the arrays a data set consists of, one row a sample; ``None`` of others."""
     torch = loaded("torch")
@@ -164,14 +143,24 @@ def array_parts(base: Any) -> dict[str, Any] | None:
         return {str(index): tensor for index, tensor in enumerate(base.tensors)}
     if not type(base).__module__.startswith("torchvision.datasets"):
         return None
-    parts = {}
-    for name in ("data", "targets", "labels"):
-        item = getattr(base, name, None)
-        if item is not None and hasattr(item, "__len__") and len(item) == len(base):
-            change: Any = getattr(base, "target_transform", None)
-            labels = name != "data" and change is not None
-            parts[name] = [change(each) for each in item] if labels else item
+    parts = _torchvision_parts(base)
+    changes = callable(getattr(base, "target_transform", None))
+    for name in parts.keys() - {"data"} if changes else ():
+        parts[name] = changed_labels(base, parts[name])[0]
     return parts if "data" in parts and len(parts) > 1 else None
+
+
+def _torchvision_parts(base: Any) -> dict[str, Any]:
+    found: dict[str, Any] = {n: getattr(base, n, None) for n in ("data", "targets", "labels")}
+    sized = {name: item for name, item in found.items() if hasattr(item, "__len__")}
+    return {name: item for name, item in sized.items() if len(item) == len(base)}
+
+
+def _said_of_labels(base: Any) -> tuple[str, ...]:
+    if not callable(getattr(base, "target_transform", None)):
+        return ()
+    labels = (item for name, item in _torchvision_parts(base).items() if name != "data")
+    return tuple(dict.fromkeys(text for item in labels for text in changed_labels(base, item)[1]))
 
 
 def file_names(paths: Sequence[str], root: str) -> list[str]:
@@ -187,14 +176,14 @@ def _by_files(base: Any, wanted: list[int], cache: Path | None, progress: Progre
     own = cache if cache is None or len(wanted) == len(base.samples) else cache / "subsets"
     found = identify_files(root, sorted(set(names)), own, progress)
     known = known_files(found.manifest)
-    change = getattr(base, "target_transform", None)
+    given = [row[1] if len(row) == 2 else list(row[1:]) for row in chosen]
+    single = all(len(row) == 2 for row in chosen)
+    labels, notices = changed_labels(base, given) if single else (given, ())
     samples = {}
-    for index, name, (_, *given) in zip(wanted, names, chosen, strict=True):
-        labels = [change(given[0])] if callable(change) and len(given) == 1 else given
-        label = label_text(labels[0] if len(labels) == 1 else labels)
+    for index, name, label in zip(wanted, names, labels, strict=True):
         sha256, size = known[name]
-        samples[index] = Sample(sha256, label, size, name)
-    return Rows("files", samples, found.manifest)
+        samples[index] = Sample(sha256, label_text(label), size, name)
+    return Rows("files", samples, found.manifest, notices=notices)
 
 
 def known_files(manifest: str) -> dict[str, tuple[str, int]]:
@@ -224,7 +213,7 @@ def _row_hashes(name: str, item: Any, wanted: list[int]) -> list[bytes]:
             array = tensor.numpy()
         except (TypeError, RuntimeError):  # types that NumPy does not have
             return [utf8(f"{name}\t{hash_value(tensor[i])[0]}\n") for i in wanted]
-    if array.dtype.kind not in "biufc":
+    if array.dtype.kind not in "biufc" or array.dtype.char in "gG":
         rows = [array[i] for i in wanted]
         plain = [row.item() if hasattr(row, "item") and row.ndim == 0 else row for row in rows]
         return [utf8(f"{name}\t{hash_value(row)[0]}\n") for row in plain]
@@ -248,8 +237,9 @@ def _by_reading(base: Any, wanted: list[int], progress: Progress | None, take: T
         return Rows("samples", again.samples, "", again.schema, (notice,))
     with generators_kept(base):
         schema: dict[str, object] = {"sample": describe_shape(_sample(base, wanted[0], take))}
+    why = chance or "random transforms"
     notice = (
-        f"{kind} gives other samples each time (random transforms), so its identity was not "
+        f"{kind} gives other samples each time ({why}), so its identity was not "
         "recorded. Give the files or arrays under it, or the data set without transforms."
     )
     return Rows("samples", {}, "", schema, (notice,), certain=False)
@@ -275,13 +265,18 @@ def _readable(base: Any) -> bool:
 
 def _read(base: Any, wanted: list[int], progress: Progress | None, take: Take) -> Rows | None:
     """Read samples; ``None`` when they differ or a random number was asked for."""
-    probe = wanted[:_PROBE]
+    few = min(_PROBE, len(wanted))
+    probe = [wanted[at * len(wanted) // few] for at in range(few)]
     known: dict[str, str] = {}
+    shared: frozenset[str] = frozenset()
 
     def hashed(index: int, made: Any = base) -> tuple[str, int]:
-        return hash_value(with_files(_sample(made, index, take), known))
+        return hash_value(with_files(_sample(made, index, take), known, shared))
 
     with generators_kept(base) as asked:
+        if len(wanted) > 1:
+            ends = (_sample(base, index, take) for index in (wanted[0], wanted[-1]))
+            shared = folders_of_all(*ends)
         rows = {index: hashed(index) for index in probe}
         with next_epoch(detached(base)) as later:
             again = {index: hashed(index, later) for index in probe}
@@ -289,12 +284,13 @@ def _read(base: Any, wanted: list[int], progress: Progress | None, take: Take) -
             return None
         schema: dict[str, object] = {"sample": describe_shape(_sample(base, wanted[0], take))}
         due = time.monotonic() + 0.1
-        for at, index in enumerate(wanted[len(probe) :], len(probe) + 1):
+        for at, index in enumerate(wanted, 1):
             rows[index] = hashed(index)
             if progress is not None and time.monotonic() >= due:
                 progress(at, len(wanted))
                 due = time.monotonic() + 0.1
-        if asked():
+        # what counts its readings, or was changed meanwhile, is not what it was
+        if asked() or any(rows[index] != hashed(index) for index in probe):
             return None
     if progress is not None:
         progress(len(wanted), len(wanted))

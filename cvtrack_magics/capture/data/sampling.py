@@ -109,14 +109,16 @@ def shuffles(sampler: Any) -> bool:
 def _members(sampler: Any, total: int) -> tuple[Drawn, bool]:
     """Return what a sampler draws, and whether its order is fixed."""
     name, own = type(sampler).__name__, type(sampler).__module__.startswith("torch.")
-    if own and name == "SequentialSampler":
-        return Drawn(per_epoch=total), True
-    if own and name == "RandomSampler":
+    if own and name in ("SequentialSampler", "RandomSampler"):
+        source = len(sampler.data_source)  # it may be another than the loader's data set
+        indices = None if source == total else list(range(source))
+        if name == "SequentialSampler":
+            return Drawn(indices, source), True
         count = int(sampler.num_samples)
-        if not sampler.replacement and count == total:
-            return Drawn(per_epoch=total), False
+        if not sampler.replacement and count == source:
+            return Drawn(indices, source), False
         facts = {"sampler": name, "samples": count, "replacement": bool(sampler.replacement)}
-        return Drawn(None, count, facts), False
+        return Drawn(indices, count, facts), False
     if own and name == "SubsetRandomSampler":
         indices = sorted(_wrapped(index, total) for index in sampler.indices)
         return Drawn(indices, len(indices)), False

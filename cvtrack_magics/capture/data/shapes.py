@@ -6,6 +6,8 @@ import numbers
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from cvtrack_magics.capture.code.loaded import loaded
+
 
 def is_array(value: object) -> bool:
     """Say whether a value is a NumPy array, a tensor or like one."""
@@ -21,10 +23,18 @@ def is_image(value: object) -> bool:
 
 def is_table(value: object) -> bool:
     """Say whether a value is a pandas DataFrame or Series."""
-    kind = type(value)
-    return kind.__module__.startswith("pandas.") or any(
-        base.__module__.startswith("pandas.core") for base in kind.__mro__[:-1]
-    )
+    return any(base.__module__.startswith("pandas.core") for base in type(value).__mro__[:-1])
+
+
+def as_frame(value: Any) -> Any:
+    """Return a pandas table, column, index or array of its own types as a DataFrame, else None."""
+    if hasattr(value, "columns"):
+        return value
+    if not hasattr(value, "to_frame"):
+        pandas = loaded("pandas")
+        plain = getattr(value, "ndim", 0) == 1 and pandas is not None
+        value = pandas.Series(value) if plain else None
+    return None if value is None else value.to_frame()
 
 
 def named_items(value: Any) -> Iterator[tuple[str, object]]:

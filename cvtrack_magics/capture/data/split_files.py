@@ -1,4 +1,4 @@
-"""A YAML file that names the folders or lists of a data set's splits: what it names is the data.
+"""A YAML or JSON file that names a data set's folders, lists or files: what it names is the data.
 
 YOLO's ``data.yaml`` is the best known: ``path``, and ``train``, ``val`` and ``test`` below it, each
 a folder, a list of files, or several of these. Its labels lie in ``labels/`` beside ``images/``.
@@ -6,6 +6,7 @@ a folder, a list of files, or several of these. Its labels lie in ``labels/`` be
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from typing import Any
 
 from cvtrack_magics.capture.data.folders import identify_files, list_files
 from cvtrack_magics.capture.data.manyfiles import Progress
+from cvtrack_magics.capture.data.places import SUFFIXES, is_file, path_of
 from cvtrack_magics.capture.data.torchdata import Identity
 from cvtrack_magics.limits import file_bytes, yaml_of
 
@@ -32,7 +34,7 @@ class Named:
 
 
 def identify_splits(path: Path, cache: Path | None, progress: Progress | None) -> Identity | None:
-    """Identify the data that a YAML file describes, with the file; None of any other file.
+    """Identify the data that a YAML or JSON file describes, with it; None of any other file.
 
     Parameters
     ----------
@@ -42,9 +44,9 @@ def identify_splits(path: Path, cache: Path | None, progress: Progress | None) -
         As for :func:`~cvtrack_magics.capture.data.folders.identify_folder`.
     """
     said = _description(path)
-    if said is None:
+    named = _named_in_json(path) if said is None else _named(path, said)
+    if named is None:
         return None
-    named = _named(path, said)
     root = os.path.commonpath([os.path.dirname(file) for file in named.files])
     names = [os.path.relpath(file, root).replace(os.sep, "/") for file in named.files]
     found = identify_files(root, names, cache, progress)
@@ -78,6 +80,36 @@ def _description(path: Path) -> Mapping[str, Any] | None:
     if not isinstance(said, Mapping):
         return None
     return said if any(_texts(said.get(split)) for split in _SPLITS) else None
+
+
+def _named_in_json(path: Path) -> Named | None:
+    """Return the files that a JSON file names at any depth, such as COCO's; None where none is.
+
+    Relative names start from the file's folder or from here.
+    """
+    if path.suffix.lower() != ".json" or path.stat().st_size > _LIST:
+        return None
+    try:
+        waiting = [json.loads(path.read_text(encoding="utf-8-sig"))]
+    except (OSError, ValueError, RecursionError):
+        return None
+    files = {str(path): None}
+    missing = 0
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, dict):
+            waiting += item.values()
+        elif isinstance(item, list):
+            waiting += item
+        elif isinstance(item, str) and os.path.splitext(item)[1].lower() in SUFFIXES:
+            place = next((one for one in (str(path.parent), "") if is_file(item, one)), None)
+            if place is None:
+                missing += 1
+            else:
+                files[path_of(item, place)] = None
+    if len(files) == 1:
+        return None
+    return Named(tuple(files), (f"{missing:,} files",) if missing else ())
 
 
 def _texts(value: object) -> list[str]:

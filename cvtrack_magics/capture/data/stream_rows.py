@@ -11,7 +11,7 @@ from typing import Any
 from cvtrack_magics.capture.data.arrays import hash_value
 from cvtrack_magics.capture.data.handles import kind_of_handle, members_of_handle
 from cvtrack_magics.capture.data.scheme import Sample, label_text
-from cvtrack_magics.capture.data.shapes import is_array, is_image, is_table
+from cvtrack_magics.capture.data.shapes import as_frame, is_array, is_image, is_table
 from cvtrack_magics.errors import UsageProblem
 from cvtrack_magics.text import utf8
 
@@ -46,7 +46,9 @@ def _column(item: Any, known: Mapping[str, tuple[str, int]]) -> Any | None:
     elif isinstance(item, (set, frozenset, deque)):
         item = list(item) if isinstance(item, deque) else sorted(item, key=str)
     elif is_table(item):
-        frame = item.to_frame() if getattr(item, "ndim", 2) == 1 else item
+        frame = as_frame(item)
+        if frame is None:
+            return None
         plain = type(frame.index).__name__ == "RangeIndex"
         item = (frame if plain else frame.reset_index()).values.tolist()
     elif is_image(item) or (is_array(item) and not getattr(item, "ndim", 0)):

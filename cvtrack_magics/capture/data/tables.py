@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import os
+import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from cvtrack_magics.capture.data import shapes
-from cvtrack_magics.capture.data.folders import identify_files
+from cvtrack_magics.capture.data.files_in_samples import with_files
 from cvtrack_magics.capture.data.manifest import manifest_digest
 from cvtrack_magics.capture.data.manyfiles import Progress
-from cvtrack_magics.capture.data.samples import file_names, known_files
+from cvtrack_magics.capture.data.named_content import read_named
+from cvtrack_magics.capture.data.places import NAMES, SUFFIXES, is_file, is_folder, looks, path_of
+from cvtrack_magics.capture.data.samples import known_files
 from cvtrack_magics.capture.data.scheme import (
     SCHEME,
     Sample,
@@ -25,14 +29,6 @@ from cvtrack_magics.capture.data.scheme import (
 from cvtrack_magics.capture.data.torchdata import Identity
 from cvtrack_magics.errors import UsageProblem
 
-_SUFFIXES = frozenset(
-    f".{end}"
-    for end in (
-        *("png", "jpg", "jpeg", "bmp", "gif", "tif", "tiff", "webp", "ppm", "pgm", "jp2", "heic"),
-        *("dcm", "nii", "gz", "npy", "npz", "mha", "nrrd", "svs", "exr", "hdr", "pt", "pth", "h5"),
-        *("mp4", "avi", "mov", "mkv", "txt", "xml", "json", "csv", "wav", "zip"),
-    )
-)
 LARGEST = 1 << 28  # bytes of a file that is read as a table
 
 
@@ -58,8 +54,8 @@ def as_table(value: object) -> Table | None:
 
 
 def _of_frame(value: Any) -> Table | None:
-    frame = value.to_frame() if getattr(value, "ndim", 2) == 1 else value
-    if not hasattr(frame, "columns"):
+    frame = shapes.as_frame(value)
+    if frame is None:
         return None
     named = enumerate(frame.columns)
     columns = {str(name): frame.iloc[:, at].tolist() for at, name in named}
@@ -74,12 +70,12 @@ def _files_of_index(frame: Any) -> dict[str, list[Any]]:
     return {
         name: level
         for name, level in values.items()
-        if level and isinstance(level[0], (str, os.PathLike)) and any(map(_is_here, level))
+        if level and isinstance(level[0], NAMES) and any(map(_is_here, level))
     }
 
 
 def _is_here(value: Any) -> bool:
-    return isinstance(value, (str, os.PathLike)) and is_file(value, "")
+    return isinstance(value, NAMES) and is_file(value, "")
 
 
 def _of_columns(value: Mapping[Any, Any]) -> Table | None:
@@ -92,7 +88,7 @@ def _of_columns(value: Mapping[Any, Any]) -> Table | None:
 
 def _texts_of(array: Any) -> list[Any]:
     """Return an array of texts as a list, or as rows."""
-    text = getattr(array.dtype, "kind", "") in ("U", "O") and array.ndim in (1, 2)
+    text = getattr(array.dtype, "kind", "") in ("U", "O", "S", "T") and array.ndim in (1, 2)
     found: list[Any] = array.tolist() if text else []
     return found
 
@@ -109,7 +105,7 @@ def _by_name(value: Mapping[Any, Any]) -> Table | None:
         return None  # columns
     else:
         rows = list(value.items())
-    if not all(isinstance(path, (str, os.PathLike)) and is_file(path, "") for path, _ in rows):
+    if not all(isinstance(path, NAMES) and is_file(path, "") for path, _ in rows):
         return None
     return Table({"path": [path for path, _ in rows], "label": [label for _, label in rows]})
 
@@ -129,7 +125,7 @@ def _rows(value: Sequence[Any]) -> Table | None:
         if not all(isinstance(row, Mapping) and list(row) == keys for row in value):
             return None
         return Table({str(key): [row[key] for row in value] for key in keys})
-    if all(isinstance(item, (str, os.PathLike)) for item in value):
+    if all(isinstance(item, NAMES) for item in value):
         return Table({"": list(value)})
     return _of_rows(value) if isinstance(first, (list, tuple)) and first else None
 
@@ -147,23 +143,26 @@ def _is_columns(value: Sequence[Any]) -> bool:
     """Say whether lists of one length are columns: one is all files, and no column of rows is."""
 
     def files(items: Iterable[Any]) -> bool:
-        return all(isinstance(e, (str, os.PathLike)) and is_file(e, "") for e in items)
+        return all(isinstance(e, NAMES) and is_file(e, "") for e in items)
 
     return any(map(files, value)) and not any(map(files, zip(*value, strict=True)))
 
 
 def read_csv(path: Path) -> Table | None:
     """Return a CSV or TSV file's columns; ``None`` of another file, or one that is no table."""
-    if path.suffix.lower() not in (".csv", ".tsv") or path.stat().st_size > LARGEST:
+    packed = path.suffix.lower() == ".gz"
+    suffix = Path(path.stem if packed else path).suffix.lower()
+    if suffix not in (".csv", ".tsv") or path.stat().st_size > LARGEST:
         return None
     try:
-        with open(path, encoding="utf-8-sig", newline="") as file:
+        opener: Any = gzip.open if packed else open
+        with opener(path, "rt", encoding="utf-8-sig", newline="") as file:
             head = file.read(1 << 16)
             file.seek(0)
-            tabs = path.suffix.lower() == ".tsv"
+            tabs = suffix == ".tsv"
             rule: Any = csv.excel_tab if tabs else csv.Sniffer().sniff(head, ",;\t|")
             rows = list(csv.reader(file, rule))
-    except (OSError, UnicodeDecodeError, csv.Error):
+    except (OSError, EOFError, UnicodeDecodeError, zlib.error, csv.Error):
         return None
     rows = [row for row in rows if row]
     if len(rows) < 2 or len({len(row) for row in rows}) != 1:
@@ -186,15 +185,30 @@ def read_csv(path: Path) -> Table | None:
 
 
 def path_columns(table: Table) -> list[str]:
-    """Return the columns that name files: one of their values does, and all look like paths."""
+    """Return the columns that name files: one of their values does, and all look like paths.
+
+    Where there are none, columns of which each value names a folder, such as one of frames.
+    """
+    return _file_columns(table) or [
+        name
+        for name, column in table.columns.items()
+        if column and all(isinstance(v, NAMES) and _is_place(v, table.folder) for v in column)
+    ]
+
+
+def _is_place(value: Any, folder: str) -> bool:
+    return is_folder(value, folder) or is_file(value, folder)
+
+
+def _file_columns(table: Table) -> list[str]:
     found = []
     for name, column in table.columns.items():
-        texts = [item for item in column if isinstance(item, (str, os.PathLike))]
+        texts = [item for item in column if isinstance(item, NAMES)]
         if not texts or not any(is_file(text, table.folder) for text in texts):
             continue
         there = [is_file(text, table.folder) for text in texts]
         if all(there) or any(
-            _looks(text) for text, is_there in zip(texts, there, strict=False) if is_there
+            looks(text) for text, is_there in zip(texts, there, strict=False) if is_there
         ):
             found.append(name)
     return found
@@ -204,7 +218,7 @@ def unread_columns(table: Table) -> list[str]:
     """Return the columns that look like names of files of which none is there."""
     found = []
     for name, column in table.columns.items():
-        texts = [item for item in column if isinstance(item, (str, os.PathLike))]
+        texts = [item for item in column if isinstance(item, NAMES)]
         if not texts or len(texts) < len(column):
             continue
         if all(_is_name(text) for text in texts[:200]):
@@ -213,25 +227,19 @@ def unread_columns(table: Table) -> list[str]:
 
 
 def _is_name(value: Any) -> bool:
-    return os.path.splitext(os.fsdecode(value))[1].lower() in _SUFFIXES
+    return os.path.splitext(os.fsdecode(value))[1].lower() in SUFFIXES
 
 
-def _looks(value: Any) -> bool:
-    text = os.fsdecode(value)
-    return bool(os.path.splitext(text)[1]) or "/" in text or os.sep in text
-
-
-def is_file(value: Any, folder: str) -> bool:
-    """Say whether a text or path names a file, from a folder or from here."""
-    try:
-        return os.path.isfile(_path(value, folder))
-    except (OSError, ValueError):  # too long, or with a zero byte: no name of a file
-        return False
-
-
-def _path(value: Any, folder: str) -> str:
-    text = os.path.expanduser(os.fsdecode(value))
-    return os.path.abspath(os.path.join(folder, text) if folder else text)
+def with_files_in_cells(frame: Any) -> Any:
+    """Return a DataFrame with the content of the files that lists in its cells name."""
+    known: dict[str, str] = {}
+    made = frame.copy(deep=False)
+    for name in frame.columns if frame.columns.is_unique else ():
+        column = frame[name]
+        if column.dtype == object and any(isinstance(cell, (list, tuple, dict)) for cell in column):
+            cells = [with_files(cell, known) for cell in column]
+            made[name] = type(column)(cells, index=column.index, dtype=object)
+    return made if known else frame
 
 
 def identify_table(
@@ -256,12 +264,9 @@ def identify_table(
     columns = path_columns(table)
     bare = list(table.columns) == [""]
     paths = {name: _files(name, table) for name in columns}
-    every = sorted({path for column in paths.values() for path in column})
-    root = os.path.commonpath([os.path.dirname(path) for path in every])
-    names = dict(zip(every, file_names(every, root), strict=True))
     own = None if cache is None else cache / "lists"
-    found = identify_files(root, sorted(set(names.values())), own, progress)
-    known = known_files(found.manifest)
+    read = read_named((path for column in paths.values() for path in column), own, progress)
+    found, names, known = read.found, read.names, read.content
     others = {name: item for name, item in table.columns.items() if name not in columns}
     samples = []
     for at in range(len(next(iter(table.columns.values())))):
@@ -311,10 +316,10 @@ def _label(others: dict[str, list[Any]], at: int) -> str:
 def _files(name: str, table: Table) -> list[str]:
     found = []
     for at, value in enumerate(table.columns[name]):
-        if not isinstance(value, (str, os.PathLike)) or not is_file(value, table.folder):
+        if not isinstance(value, NAMES) or not _is_place(value, table.folder):
             where = f"Row {at} of column {name!r}" if name else f"Path {at} of the list"
             raise UsageProblem(
                 f"{where} is no file: {value!r}.", "Every path counts; correct or leave it out."
             )
-        found.append(_path(value, table.folder))
+        found.append(path_of(value, table.folder))
     return found
