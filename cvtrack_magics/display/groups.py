@@ -27,6 +27,7 @@ _AT = re.compile(r"(?<=.)(?:_at_|@)")  # what follows says where it was measured
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _WORD = re.compile(r"[^a-zA-Z0-9]+")
 _FREE = re.compile(r"(?:error|loss)s?[^a-z0-9]*free")
+_TURNED = re.compile(r"^(?:neg(?:ative)?_|1 ?- ?)(?!loss$)", re.I)
 _PLAIN = re.compile(r"[^a-z0-9]")
 
 
@@ -138,6 +139,8 @@ def direction_of(name: str) -> Literal["min", "max", ""]:
     ``loss_coef``) have no direction, nor has what is told about a measure (``dice_std``,
     ``acc_gap``). What follows ``_at_`` or ``@`` is not looked at, nor what follows a
     measure and a slash: it is a class, whatever it is called (``per_class_f1/print error``).
+    A measure that is turned round (scikit-learn's ``neg_log_loss``, ``1-ssim``) has the other
+    direction.
 
     Parameters
     ----------
@@ -160,6 +163,11 @@ def direction_of(name: str) -> Literal["min", "max", ""]:
     last = [] if around else [bare.rsplit("/", 1)[-1]]
     ways = (_WHOLE.get(_PLAIN.sub("", whole.lower())) for whole in (group, bare, around, *last))
     way = next(filter(None, ways), "")
+    turned = _TURNED.match(bare)
+    if turned and not way:
+        inner = direction_of(bare[turned.end() :])
+        # "neg_accuracy" may as well be that of the negatives
+        return "max" if inner == "min" else "min" if inner and bare[0] == "1" else ""
     return _direction(around or bare) if not way else "min" if way == "lower" else "max"
 
 

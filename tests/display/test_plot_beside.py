@@ -58,6 +58,36 @@ BETTER = {
         "",
     ),
 }  # fmt: skip
+# scorers that are turned round, and whole names of a field
+BETTER |= dict.fromkeys(
+    [
+        "neg_mean_squared_error",
+        "neg_log_loss",
+        "val/neg_root_mean_squared_error",
+        "negative_mse",
+        "DistanceIntersectionOverUnion",
+        "NDS",
+        "TEDS",
+        "negative_predictive_value",
+    ],
+    "max",
+)
+BETTER |= dict.fromkeys(
+    [
+        "1-ssim",
+        "1 - iou",
+        "neg_loss",
+        "negative_log_likelihood",
+        "val/false_negative_rate",
+        "interval_score",
+        "F1-all",
+        "rank_test_score",
+        "mATE",
+        "FRR",
+    ],
+    "min",
+)
+BETTER |= dict.fromkeys(["neg_accuracy", "neg_recall", "1-lr", "f1_support", "dice_samples"], "")
 """What is better of a metric, by its name."""
 
 

@@ -91,6 +91,11 @@ export function directionOf(name: string): "min" | "max" | "" {
   const last = around ? [] : [bare.split("/").pop() as string];
   const ways = [group, bare, around, ...last].map((whole) => WHOLE.get(plain(whole)));
   const way = ways.find((one) => one !== undefined);
+  const turned = /^(?:neg(?:ative)?_|1 ?- ?)(?!loss$)/i.exec(bare)?.[0];
+  if (turned && !way) {
+    const inner = directionOf(bare.slice(turned.length));
+    return inner === "min" ? "max" : inner && bare[0] === "1" ? "min" : "";
+  }
   if (way === undefined) return directionIn(around || bare);
   return way === "lower" ? "min" : "max";
 }
