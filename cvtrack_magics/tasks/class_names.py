@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from cvtrack_magics.capture.data.class_names import classes_of
 from cvtrack_magics.errors import UsageProblem, did_you_mean
 
+_HELD = ("names", "classes_", "categories")
+"""Of Hugging Face's ClassLabel, scikit-learn's LabelEncoder, a categorical type of pandas."""
+_SYNSET = re.compile(r"n\d{8}")
 MOST = 1_000_000
 """No data set has as many classes; an index beyond is no index."""
 
@@ -28,17 +33,26 @@ def class_names(classes: Any, count: int) -> tuple[str, ...]:
     Raises
     ------
     UsageProblem
-        It is none of these, or a set, whose order is another in each process.
+        It is none of these, or a set, whose order is another in each process; or there are
+        more classes than any data set has, as where an identifier was taken for a label.
     """
-    if classes is None:
-        return tuple(str(index) for index in range(count))
-    if isinstance(classes, int):
-        return tuple(str(index) for index in range(classes))
+    if classes is None or isinstance(classes, int):
+        number = count if classes is None else int(classes)
+        if number > MOST:
+            where = f"label {number - 1}" if classes is None else f"classes={number}"
+            raise UsageProblem(
+                f"{where}: no data set has as many classes.",
+                "Labels are indices from 0 on; say ignore= if it means unknown.",
+            )
+        return tuple(str(index) for index in range(number))
+    if hasattr(classes, "to_dict") and hasattr(classes, "index"):
+        classes = classes.to_dict()  # a pandas Series, whose index says as much as its values
     if isinstance(classes, Mapping):
         known = _by_index(classes)
         return tuple(known.get(index, str(index)) for index in range(max(known, default=-1) + 1))
-    if not isinstance(classes, Iterable) and hasattr(classes, "names"):
-        classes = classes.names  # Hugging Face's ClassLabel
+    if not isinstance(classes, Iterable):
+        held = (getattr(classes, name, None) for name in _HELD)
+        classes = next((names for names in held if names is not None), classes)
     if isinstance(classes, Set):
         raise UsageProblem(
             "classes: a set has no order.", "Give a list: the first name is that of label 0."
@@ -85,13 +99,18 @@ def as_indices(value: Any, classes: Any, what: str) -> Any:
 def names_in(dataset: Any) -> Any:
     """Return the names of a data set's classes, or None.
 
-    Those of torchvision's data sets (``classes``, ``class_to_idx``), through ``Subset`` and
+    Those of torchvision's data sets (``classes``, ``class_to_idx``) and of what other libraries
+    call them, where they are those of the labels 0, 1 …; through ``Subset`` and
     ``ConcatDataset`` whose parts agree.
     """
     for key in ("classes", "class_to_idx"):
         found = getattr(dataset, key, None)
         if found is not None and not callable(found):
             return found
+    pairs: Any = classes_of(dataset)
+    others = {number: name for name, number in pairs}
+    if others and sorted(others) == list(range(len(others))):
+        return [others[number] for number in sorted(others)]
     parts = getattr(dataset, "datasets", None)
     inner = getattr(dataset, "dataset", None)
     below = list(parts) if isinstance(parts, (list, tuple)) else [inner]
@@ -111,7 +130,18 @@ def _same(mine: Any, other: Any) -> bool:
 
 
 def _name(one: Any) -> str:
-    """Return a class's name; Cityscapes' classes are rows that have one."""
+    """Return a class's name; Cityscapes' classes are rows that have one.
+
+    ImageNet's are several words (torchvision), or the number of one and a word (its JSON file).
+    """
+    if (
+        isinstance(one, (list, tuple))
+        and one
+        and not hasattr(one, "name")
+        and all(isinstance(word, str) for word in one)
+    ):
+        words = one[1:] if len(one) > 1 and _SYNSET.fullmatch(one[0]) else one
+        return ", ".join(words)
     name = getattr(one, "name", None)
     return name if isinstance(name, str) else str(one)
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import types
 from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from torch.utils.data import ConcatDataset, DataLoader, Subset, TensorDataset
 
 from cvtrack_magics import Predictions, UsageProblem
-from cvtrack_magics.tasks.class_names import class_names
+from cvtrack_magics.tasks.class_names import class_names, names_in
 
 
 class Row(NamedTuple):
@@ -127,3 +129,55 @@ def test_places_are_the_same_samples_where_their_pictures_are() -> None:
     ids = ["0", "1", "2"]
     assert len((_part(ids, pictures) + _part(ids, pictures)).notes) == 1
     assert (_part(ids, pictures) + _part(ids, 255 - pictures)).notes == ()
+
+
+HELD = {
+    "names by number": pd.Series(["cat", "dog"]),
+    "numbers by name": pd.Series({"cat": 0, "dog": 1}),
+    "a type of pandas": pd.CategoricalDtype(["cat", "dog"]),
+    "an encoder": types.SimpleNamespace(classes_=np.array(["cat", "dog"])),
+    "ImageNet's file": {"0": ["n02121620", "cat"], "1": ["n02084071", "dog"]},
+    "several words": [("cat",), ("dog",)],
+}
+
+
+@pytest.mark.parametrize("held", HELD)
+def test_names_are_those_that_are_held(held: str) -> None:
+    assert class_names(HELD[held], 0) == ("cat", "dog")
+
+
+def test_words_of_one_class_are_one_name() -> None:
+    assert class_names([("tench", "Tinca tinca"), ("goldfish",)], 0)[0] == "tench, Tinca tinca"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("class_names", ["cat", "dog"]),
+        ("CLASSES", ("cat", "dog")),
+        ("idx_to_class", {0: "cat", 1: "dog"}),
+        ("id2label", {"0": "cat", "1": "dog"}),
+        ("label2id", {"dog": 1, "cat": 0}),
+        ("categories", [{"id": 0, "name": "cat"}, {"id": 1, "name": "dog"}]),
+    ],
+)
+def test_names_of_a_data_set_by_any_of_its_names(name: str, value: object) -> None:
+    assert list(names_in(types.SimpleNamespace(**{name: value}))) == ["cat", "dog"]
+    inside = types.SimpleNamespace(dataset=types.SimpleNamespace(**{name: value}))
+    assert list(names_in(inside)) == ["cat", "dog"]
+
+
+def test_ids_that_are_no_labels_name_no_classes() -> None:
+    rows = [{"id": 1, "name": "cat"}, {"id": 18, "name": "dog"}]
+    assert names_in(types.SimpleNamespace(categories=rows)) is None
+
+
+@pytest.mark.parametrize("label", [2**40, 2**62])
+@pytest.mark.parametrize("where", ["truth", "predictions"])
+def test_an_identifier_is_no_label(label: int, where: str) -> None:
+    picture = np.zeros((1, 8, 8, 3), "u1")
+    boxes = np.array([[1.0, 1, 5, 5]])
+    truth = {"boxes": boxes, "labels": np.array([label if where == "truth" else 0])}
+    found = {"boxes": boxes, "labels": np.array([label if where == "predictions" else 0])}
+    with pytest.raises(UsageProblem, match=f"label {label}: no data set has as many classes"):
+        Predictions.detection(picture, [truth], [{**found, "scores": np.array([0.5])}])
