@@ -9,7 +9,7 @@ import weakref
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from types import BuiltinFunctionType, FunctionType, ModuleType
 from typing import Any
 
@@ -99,7 +99,9 @@ def rebound(module: ModuleType, before: dict[str, Binding], source: bytes) -> di
     found = {}
     for name, value in others.items():
         old = before.get(name)
-        if name in several or (old is not None and _is_text(value, old, texts.get(name))):
+        # of a class in a class the text is not looked at so closely
+        inner = name.count(".") > 1 and name.rpartition(".")[2] in several
+        if name in several or inner or (old is not None and _is_text(value, old, texts.get(name))):
             continue
         if old is not None or "." in name or name in _loads(source):
             found[name] = origin(value) if old is None else _what(old, value)
@@ -138,12 +140,20 @@ def _watched(module: ModuleType) -> Iterator[tuple[str, Any]]:
         if name.startswith("__"):
             continue
         kind = type(value)  # isinstance asks a lazy object for its class, which may import it
-        if issubclass(kind, (FunctionType, BuiltinFunctionType, ModuleType, type)):
+        if issubclass(kind, (FunctionType, BuiltinFunctionType, ModuleType, type, partial)):
             yield name, value
         if issubclass(kind, type) and module_of(value) == module.__name__:
-            for attribute, each in list(dict_of(value).items()):
-                if isinstance(_function(each), FunctionType):
-                    yield f"{name}.{attribute}", _function(each)
+            yield from _of_class(name, value)
+
+
+def _of_class(name: str, kind: type) -> Iterator[tuple[str, Any]]:
+    """Yield the methods of a class, and those of the classes in it."""
+    for attribute, each in list(dict_of(kind).items()):
+        inside = f"{name}.{attribute}"
+        if isinstance(_function(each), FunctionType):
+            yield inside, _function(each)
+        elif type(each) is type and each.__qualname__ == f"{qualname_of(kind)}.{attribute}":
+            yield from _of_class(inside, each)
 
 
 def _function(value: Any) -> Any:
@@ -158,7 +168,7 @@ def _binding(module: ModuleType, value: Any) -> Binding:
         kept = _always(value)
     if type(value) is FunctionType and value.__globals__ is vars(module):
         return Binding(kept, _does(value), _closed(value), _home(value))
-    return Binding(kept, _bases(value), (), _home(value))
+    return Binding(kept, _stands_for(value), (), _home(value))
 
 
 def _always(value: Any) -> Callable[[], Any]:
@@ -190,7 +200,12 @@ def _content(cell: Any) -> Any:
         return None
 
 
-def _bases(value: Any) -> tuple[object, ...]:
+def _stands_for(value: Any) -> tuple[object, ...]:
+    """Return a class's bases, or what a partial calls and gives it."""
+    if type(value) is partial:
+        named = sorted(value.keywords.items())
+        given = (*value.args, *(each for pair in named for each in pair))
+        return ("partial", *map(_mark, (value.func, *given)))
     return tuple(map(id, parents_of(value))) if is_class(value) else ()
 
 
@@ -203,10 +218,10 @@ def _mark(value: Any) -> object:
 def _is_same(module: ModuleType, old: Binding, value: Any) -> bool:
     if value is _GONE:
         return True  # what is deleted is told by the text
-    if value is old.held():  # its closure may count something
-        function = type(value) is FunctionType and old.does
-        does = _does(value) if function else _bases(value)
-        return does == old.does
+    if value is old.held() or type(value) is partial:  # its closure may count something
+        if isinstance(value, FunctionType) and old.does:
+            return _does(value) == old.does
+        return _stands_for(value) == old.does
     if _home(value)[0] != module.__name__ and _home(value) == old.home and _is_current(value):
         return True  # of a module that was loaded anew
     if type(value) is not FunctionType:

@@ -162,11 +162,13 @@ def _means(value: Any, written: object) -> bool:
 def written(source: bytes) -> dict[str, object]:
     """Return what each function and method of a text does, by its name."""
     found: dict[str, object] = {}
-    for item in compile(source, "text", "exec", dont_inherit=True).co_consts:
-        if isinstance(item, CodeType):
-            found[item.co_name] = meaning(item)
-            inner = (each for each in item.co_consts if isinstance(each, CodeType))
-            found |= {f"{item.co_name}.{each.co_name}": meaning(each) for each in inner}
+    waiting = [("", compile(source, "text", "exec", dont_inherit=True))]
+    while waiting:
+        above, code = waiting.pop()
+        inside = [each for each in code.co_consts if isinstance(each, CodeType)]
+        named = [(f"{above}{each.co_name}", each) for each in inside]
+        found |= {name: meaning(each) for name, each in named}
+        waiting += [(f"{name}.", each) for name, each in named]
     return found
 
 

@@ -165,7 +165,11 @@ def _is_in_place(module: ModuleType | None, ran: bytes, now: bytes) -> bool:
 
 
 def _plain(module: object) -> bool:
-    return type(module) is ModuleType
+    """Say whether this is a module as it is, or of a class of its own, and not a lazy one."""
+    kind = type(module)
+    if kind is ModuleType or not issubclass(kind, ModuleType):
+        return kind is ModuleType
+    return bool(kind.__module__ == object.__getattribute__(module, "__dict__").get("__name__"))
 
 
 def _is_lost(module: ModuleType, ran: bytes | None, now: bytes, path: Path) -> bool:

@@ -85,6 +85,14 @@ class Model:
     def make(cls): return cls()
     def length(self): return len("ab")
 
+class Outer:
+    class Inner:
+        def step(self): return 1
+        class Deep:
+            def turn(self): return 2
+
+half = functools.partial(scale, 2, by=3)
+
 class Small(Model):
     def grow(self): return sqrt(4)
 
@@ -178,6 +186,18 @@ PATCHES |= {
     "what is imported": (lambda m: setattr(m, "sqrt", typed), "sqrt (typed of "),
     "a module": (lambda m: setattr(m, "json", mock.MagicMock()), "json (now a MagicMock)"),
     "what is built in": (lambda m: setattr(m, "len", typed), "len (typed of "),
+    "in a class of a class": (
+        lambda m: setattr(m.Outer.Inner, "step", typed),
+        "Outer.Inner.step (typed of ",
+    ),
+    "three classes down": (
+        lambda m: setattr(m.Outer.Inner.Deep.turn, "__code__", other.__code__),
+        "Outer.Inner.Deep.turn (other code",
+    ),
+    "another partial": (
+        lambda m: setattr(m, "half", functools.partial(m.scale, 2, by=4)),
+        "half (now a partial",
+    ),
     "made by a function": (lambda m: setattr(m, "double", m.times(3)), "double (times.<locals>."),
 }
 MEANT: dict[str, Callable[[Any], Any]] = {
@@ -190,6 +210,7 @@ MEANT: dict[str, Callable[[Any], Any]] = {
     "a table that it changes": lambda m: m.fill(),
     "more of a dict": lambda m: m.SETTINGS.update(new=1),
     "more of a list": lambda m: m.SIZES.append(3),
+    "a partial made again": lambda m: setattr(m, "half", functools.partial(m.scale, 2, by=3)),
     "made again": lambda m: setattr(m, "double", m.times(2)),
     "a method that nothing has": lambda m: setattr(m.Small, "extra", typed),
     "put back": lambda m: (old := m.read, setattr(m, "read", other), setattr(m, "read", old)),
@@ -225,6 +246,25 @@ def test_what_was_replaced_is_said(module: ModuleType, patch: str) -> None:
     change(module)
     assert said(module).startswith(f"patched_module.{expected}")
     assert "none" not in said(module)  # no value, which may be a secret
+
+
+def test_a_module_of_a_class_of_its_own_is_looked_at(tmp_path: Path) -> None:
+    (tmp_path / "classed_module.py").write_text(
+        "import sys, types\n"
+        "class Quiet(types.ModuleType): pass\n"
+        "def read(): return 1\n"
+        "sys.modules[__name__].__class__ = Quiet\n"
+    )
+    with mock.patch.object(sys, "path", [str(tmp_path), *sys.path]):
+        stale.install()
+        try:
+            module = importlib.import_module("classed_module")
+            module.read = typed  # type: ignore[attr-defined]
+            records = stale.stale_records([Path(str(module.__file__))], {"m": module})
+        finally:
+            stale.remove()
+            sys.modules.pop("classed_module", None)
+    assert any("classed_module.read" in r.text for r in records if isinstance(r, Notice))
 
 
 @pytest.mark.parametrize("patch", MEANT)
