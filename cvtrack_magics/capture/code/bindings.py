@@ -215,13 +215,15 @@ def _mark(value: Any) -> object:
     return meaning(value.__code__) if type(value) is FunctionType else id(value)
 
 
+def _now(old: Binding, value: Any) -> tuple[object, ...]:
+    return _does(value) if type(value) is FunctionType and old.does else _stands_for(value)
+
+
 def _is_same(module: ModuleType, old: Binding, value: Any) -> bool:
     if value is _GONE:
         return True  # what is deleted is told by the text
     if value is old.held() or type(value) is partial:  # its closure may count something
-        if isinstance(value, FunctionType) and old.does:
-            return _does(value) == old.does
-        return _stands_for(value) == old.does
+        return _now(old, value) == old.does
     if _home(value)[0] != module.__name__ and _home(value) == old.home and _is_current(value):
         return True  # of a module that was loaded anew
     if type(value) is not FunctionType:
