@@ -10,11 +10,21 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from cvtrack_magics.errors import UsageProblem
+from cvtrack_magics.errors import UsageProblem, did_you_mean
 from cvtrack_magics.tasks.about import About, read_about
 from cvtrack_magics.vision.given import Given, given_of
 from cvtrack_magics.vision.images import Layout, Range, doubts, to_images
 from cvtrack_magics.vision.pixels import Pixels
+
+_MEANT = {
+    "classes": {"class_names", "labels", "label_names", "id2label", "target_names", "categories"},
+    "ids": {"filenames", "files", "paths", "image_ids", "keys"},
+    "value_range": {"normalize", "normalization", "mean", "std", "range", "max_value"},
+    "sizes": {"shape", "shapes", "image_size", "image_sizes", "orig_size"},
+    "about": {"metadata", "meta", "columns", "groups"},
+}
+"""Arguments of Predictions, and the words that other libraries have for them."""
+_ARGUMENTS = (*_MEANT, "names", "layout", "seconds")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +54,17 @@ class Samples:
         sizes: Any = None,
         seconds: float = 0.0,
         about: Any = None,
+        **unknown: Any,
     ) -> Samples:
-        """Return names, pictures and sizes of samples, from what was given of them."""
+        """Return names, pictures and sizes of samples, from what was given of them.
+
+        Raises
+        ------
+        UsageProblem
+            Something is ``unknown``, or does not fit the others.
+        """
+        if unknown:
+            raise _no_argument(next(iter(unknown)))
         pixels = images if isinstance(images, Pixels) else None
         notes: tuple[str, ...] = ()
         if pixels is None and images is not None:
@@ -73,6 +92,14 @@ class Samples:
         given = given_of(images, chosen, layout)
         columns = read_about(about, chosen)
         return cls(total, chosen, captions, shapes, pixels, float(seconds), given, notes, columns)
+
+
+def _no_argument(word: str) -> UsageProblem:
+    said = f"Predictions take no {word}=."
+    for meant, words in _MEANT.items():
+        if word in words:
+            return UsageProblem(said, f"Say {meant}=.")
+    return UsageProblem(f"{said}{did_you_mean(word, _ARGUMENTS)}")
 
 
 def _check_sizes(said: Any, shapes: npt.NDArray[np.int64]) -> None:

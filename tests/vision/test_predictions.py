@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,23 @@ from cvtrack_magics.errors import UsageProblem
 from cvtrack_magics.tasks.predictions import Predictions
 from cvtrack_magics.tasks.samples import unique
 from tests.vision.examples import NAMES, TASKS, example, photos
+
+
+@pytest.mark.parametrize(
+    ("word", "line"),
+    [
+        ("class_names", "Say classes="),
+        ("label_names", "Say classes="),
+        ("image_ids", "Say ids="),
+        ("value_rang", "Did you mean 'value_range'"),
+        ("colour", "Predictions take no colour=.$"),
+    ],
+)
+@pytest.mark.parametrize("task", TASKS)
+def test_an_argument_of_another_library_is_told_ours(task: str, word: str, line: str) -> None:
+    with pytest.raises(UsageProblem, match=f"Predictions take no {word}=") as raised:
+        example(task, **{word: ["x"]})
+    assert re.search(line, str(raised.value))
 
 
 @pytest.mark.parametrize("task", TASKS)
