@@ -207,7 +207,7 @@ def test_a_late_end_is_set_once_and_only_where_it_is_the_runs(
     note = RunNote("k" * 32, "d", store, 1, *me(), run_id=info.run_id)
     delivery = Delivery(tracking, note, {}, lambda: 0, uri=store)
     delivery.end = End("FAILED", 5_000)  # long ago
-    held = FilesHeld("a file waits", [])
+    held = FilesHeld(OSError("a file waits"), [])
     monkeypatch.setattr(delivery, "_held", [Batch(1, (), None, None)])
     monkeypatch.setattr(delivery, "_why_held", held)
     if resumed:

@@ -34,7 +34,7 @@ def example(task: str, count: int = 4, seed: int = 0, **about: Any) -> Predictio
         truth = rng.integers(0, 3, count)
         return Predictions.classification(images, truth, logits=logits, classes=NAMES, **about)
     if task == "multilabel":
-        truth = rng.random((count, 3)) < 0.5
+        truth = np.add.outer(np.arange(count), np.arange(3)) % 2  # each in half of the samples
         logits = rng.normal(size=(count, 3))
         return Predictions.multilabel(images, truth, logits=logits, classes=NAMES, **about)
     if task in ("detection", "instance"):
