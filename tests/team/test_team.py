@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -28,14 +29,13 @@ STEPS = 8 * 22  # epochs of as many batches
 
 
 @pytest.fixture(scope="module")
-def team(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Team]:
+def team() -> Iterator[Team]:
     """One for all tests here."""
-    folder = tmp_path_factory.mktemp("team")
-    for part in (folder, *folder.parents[:2]):  # PostgreSQL's user has to get there
-        part.chmod(0o755)
-    running = Team(folder / "all")
-    yield running
-    running.remove()
+    with tempfile.TemporaryDirectory(prefix="cvtrack-team-") as folder:
+        Path(folder).chmod(0o755)  # PostgreSQL's user has to get there, as not to pytest's folders
+        running = Team(Path(folder) / "all")
+        yield running
+        running.remove()
 
 
 def as_member(monkeypatch: pytest.MonkeyPatch, environment: dict[str, str]) -> str:
