@@ -17,6 +17,7 @@ from cvtrack_magics.store.alone import alone
 from cvtrack_magics.store.client import client_of, mlflow, quietly
 from cvtrack_magics.store.deferred import metric_entity
 from cvtrack_magics.store.error_kinds import is_refusal, is_unknown_call
+from cvtrack_magics.store.pages import pages
 
 KEY_TAG = "cvtrack.model_key"
 """Tag by which a model is found again when the store's answer to its creation was lost."""
@@ -52,26 +53,23 @@ def models_of(client: Any, run_id: str) -> list[StoredModel] | None:
         return None
     try:
         experiment = str(client.get_run(run_id).info.experiment_id)
-        return [_stored(model) for model in _pages(client, experiment, run_id)]
+        return [_stored(model) for model in made_by(client, experiment, run_id)]
     except Exception as error:
         if is_unknown_call(error):  # a server of before
             return None
         raise
 
 
-def _pages(client: Any, experiment: str, run_id: str) -> Iterator[Any]:
-    token: str | None = None
-    while True:
-        found = client.search_logged_models(
-            experiment_ids=[experiment],
-            filter_string=f"source_run_id = '{run_id}'",
-            max_results=_PAGE,
-            page_token=token,
+def made_by(client: Any, experiment: str, run_id: str) -> Iterator[Any]:
+    """Go through MLflow's own models of a run, the newest first."""
+
+    def ask(**page: Any) -> Any:
+        wanted = f"source_run_id = '{run_id}'"
+        return client.search_logged_models(
+            experiment_ids=[experiment], filter_string=wanted, **page
         )
-        yield from (model for model in found if model.source_run_id == run_id)
-        token = found.token
-        if not token:
-            return
+
+    return (model for model in pages(ask, _PAGE) if model.source_run_id == run_id)
 
 
 def _stored(model: Any) -> StoredModel:

@@ -11,8 +11,6 @@ from cvtrack_magics.errors import StoreUnavailable
 from cvtrack_magics.store import answers
 
 ADVICE = "A proxy or a login page may stand before the store."
-
-
 _LATER = (408, 425, 429, 502, 503, 504)
 """What says nothing of the right to list: it is asked again later."""
 _NO_ANSWER = "failed with exception"

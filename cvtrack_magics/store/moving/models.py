@@ -6,31 +6,17 @@ from typing import Any
 
 from cvtrack_magics.store.client import mlflow
 from cvtrack_magics.store.error_kinds import is_unknown_call
-from cvtrack_magics.store.logged_models import are_known
+from cvtrack_magics.store.logged_models import are_known, made_by
 from cvtrack_magics.store.moving import files
 from cvtrack_magics.store.moving.state import FROM, Ways
-
-_PAGE = 50
 
 
 def found_in(client: Any, experiment: str, run_id: str) -> list[Any]:
     """Return a run's models, whole; none of a store that knows none."""
     if not are_known():
         return []
-    found: list[Any] = []
-    token: str | None = None
     try:
-        while True:
-            page = client.search_logged_models(
-                experiment_ids=[experiment],
-                filter_string=f"source_run_id = '{run_id}'",
-                max_results=_PAGE,
-                page_token=token,
-            )
-            found += [model for model in page if model.source_run_id == run_id]
-            token = page.token
-            if not token:
-                return found[::-1]  # the oldest first
+        return list(made_by(client, experiment, run_id))[::-1]  # the oldest first
     except Exception as error:
         if is_unknown_call(error):
             return []

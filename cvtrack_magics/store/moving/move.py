@@ -17,6 +17,7 @@ from cvtrack_magics.store.error_kinds import is_denied
 from cvtrack_magics.store.file_store import folder_of
 from cvtrack_magics.store.moving import runs, versions
 from cvtrack_magics.store.moving.state import FROM, Moved, MovedRun, MovedVersion, Ways
+from cvtrack_magics.store.pages import pages
 from cvtrack_magics.store.probe import probe
 from cvtrack_magics.store.uris import absolute, sqlite_file
 
@@ -83,7 +84,7 @@ def _must_be_there(uri: str) -> None:
 
 
 def _move(ways: Ways, names: Collection[str]) -> None:
-    found = {one.name: one for one in _pages(ways.source.search_experiments)}
+    found = {one.name: one for one in pages(ways.source.search_experiments, _PAGE)}
     unknown = sorted(set(names) - found.keys())
     if unknown:
         raise UsageProblem(
@@ -190,14 +191,4 @@ def _say_what_stays(ways: Ways) -> None:
 
 
 def _runs(client: Any, experiment: str) -> Iterator[Any]:
-    return _pages(lambda **page: client.search_runs([experiment], **page))
-
-
-def _pages(ask: Callable[..., Any]) -> Iterator[Any]:
-    token: str | None = None
-    while True:
-        page = ask(max_results=_PAGE, page_token=token)
-        yield from page
-        token = page.token
-        if not token:
-            return
+    return pages(lambda **page: client.search_runs([experiment], **page), _PAGE)

@@ -11,6 +11,7 @@ from cvtrack_magics.store.asking import said_by
 from cvtrack_magics.store.error_kinds import is_denied
 from cvtrack_magics.store.moving.models import found_in
 from cvtrack_magics.store.moving.state import FROM, MovedVersion, Ways
+from cvtrack_magics.store.pages import pages
 
 _PAGE = 100
 _PROMPT = "mlflow.prompt.is_prompt"
@@ -18,26 +19,14 @@ _PROMPT = "mlflow.prompt.is_prompt"
 
 def registered(client: Any) -> Iterator[Any]:
     """Go through the registered models."""
-    token: str | None = None
-    while True:
-        page = client.search_registered_models(max_results=_PAGE, page_token=token)
-        yield from page
-        token = page.token
-        if not token:
-            return
+    return pages(client.search_registered_models, _PAGE)
 
 
 def versions_of(client: Any, name: str) -> list[Any]:
     """Return the versions of a model, the oldest first."""
-    found: list[Any] = []
-    token: str | None = None
     said = name.replace("'", "''")
-    while True:
-        page = client.search_model_versions(f"name='{said}'", max_results=_PAGE, page_token=token)
-        found += page
-        token = page.token
-        if not token:
-            return sorted(found, key=lambda version: int(version.version))
+    found = pages(lambda **page: client.search_model_versions(f"name='{said}'", **page), _PAGE)
+    return sorted(found, key=lambda version: int(version.version))
 
 
 def is_prompt(model: Any) -> bool:
