@@ -11,6 +11,7 @@ import numpy as np
 from cvtrack_magics.tasks.base import LabelSets
 from cvtrack_magics.tasks.kind import Kind, Placed, Rows, pick, scores_said
 from cvtrack_magics.tasks.multilabel.metrics import measure_multilabel, predicted_of
+from cvtrack_magics.tasks.multilabel.parse import UNKNOWN
 from cvtrack_magics.text import utf8
 from cvtrack_magics.vision.arrays import Array
 from cvtrack_magics.vision.columns import Json, column, exact
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
 SCORES = 2_000_000
 """More scores than these are not carried; the highest are, and those of what is true."""
-_UNKNOWN = -1
 
 
 class MultiLabel(Kind):
@@ -43,7 +43,7 @@ class MultiLabel(Kind):
     def columns(self, predictions: Predictions) -> About:
         """Return how many labels each sample has, as far as is known."""
         truth = predictions.label_sets.truth
-        known = (truth != _UNKNOWN).any(axis=1)
+        known = (truth != UNKNOWN).any(axis=1)
         counts = (truth == 1).sum(axis=1)
         pairs = zip(counts.tolist(), known.tolist(), strict=True)
         return {"labels": tuple(count if sure else None for count, sure in pairs)}
@@ -82,7 +82,7 @@ class MultiLabel(Kind):
         probabilities, states = data.probabilities[row], data.truth[row]
         said = predicted_of(probabilities, None)
         text = self._named(predictions, said)
-        known = states != _UNKNOWN
+        known = states != UNKNOWN
         lost = ~np.isfinite(probabilities)
         if not ((said != (states == 1)) | lost)[known].any():
             return text, True
@@ -96,13 +96,13 @@ class MultiLabel(Kind):
         """Return the labels of each sample, and the scores of each, all where not too many."""
         del placed
         data = predictions.label_sets
-        truth = pick(data.truth, rows, _UNKNOWN)
+        truth = pick(data.truth, rows, UNKNOWN)
         scores = pick(data.probabilities, rows, np.nan)
         kept, floor = _kept(truth, scores)
         places, classes = np.nonzero(kept)
         return {
             "truth": _lists(truth == 1),
-            "unknown": _lists(truth == _UNKNOWN),
+            "unknown": _lists(truth == UNKNOWN),
             "scores": {
                 "offsets": column(_offsets(places, len(rows)), "u4"),
                 "labels": column(classes, "u4"),

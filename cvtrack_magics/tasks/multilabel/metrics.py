@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from cvtrack_magics.errors import UsageProblem
 from cvtrack_magics.tasks.bootstrap import Statistic
 from cvtrack_magics.tasks.counting import (
     MAX_CURVES,
@@ -16,6 +15,7 @@ from cvtrack_magics.tasks.counting import (
     class_names,
     counted,
     divided,
+    known,
     mean,
     need,
     pr_curve,
@@ -131,27 +131,22 @@ def predicted_of(probabilities: Array, threshold: float | None) -> Bools:
 
 def _rows(truth: npt.NDArray[np.int8], notes: list[str]) -> npt.NDArray[np.int64]:
     """Return the samples of which something is known."""
-    known = truth != -1
-    rows = np.flatnonzero(known.any(axis=1))
-    if not len(rows):
-        raise UsageProblem("No sample has a known truth.", "Give labels other than -1.")
-    if len(rows) < len(truth):
-        left = counted(len(truth) - len(rows), "sample")
-        notes.append(f"{left} of unknown truth (-1) left out.")
-    unknown = int((~known[rows]).sum())
+    said = truth != -1
+    rows = known(np.where(said.any(axis=1), 0, -1), notes)
+    unknown = int((~said[rows]).sum())
     if unknown:
         notes.append(f"{counted(unknown, 'label')} of unknown truth (-1) count nowhere.")
     return rows
 
 
 def _read(truth: npt.NDArray[np.int8], probabilities: Array, notes: list[str]) -> Labels:
-    true, known = truth == 1, truth != -1
+    true, there = truth == 1, truth != -1
     lost = ~np.isfinite(probabilities)
-    if (lost & known).any():
-        bad = counted(int((lost & known).sum()), "probability").replace("ys", "ies")
+    if (lost & there).any():
+        bad = counted(int((lost & there).sum()), "probability").replace("ys", "ies")
         notes.append(f"{bad} of NaN or infinity counted as wrong.")
     ranks = np.asarray(probabilities, np.float64)
-    return Labels(true, known, lost, np.where(lost, np.where(true, -1.0, 2.0), ranks))
+    return Labels(true, there, lost, np.where(lost, np.where(true, -1.0, 2.0), ranks))
 
 
 def _f1(hits: Array, extra: Array, missed: Array, *, nothing: float) -> Floats:
