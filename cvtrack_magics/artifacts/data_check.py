@@ -24,6 +24,18 @@ KINDS: Final[Mapping[str, str]] = {
 }
 """What can be found, and what it says of a sample or class."""
 
+_CONTEXTS: Final = (
+    frozenset(("train", "training")),
+    frozenset(("val", "valid", "validation")),
+    frozenset(("test", "testing", "eval", "evaluation")),
+)
+
+
+def means(name: str, context: str) -> bool:
+    """Say whether a word means data of a context: ``val`` means what is for validation."""
+    words = next((words for words in _CONTEXTS if name in words), {name})
+    return context.lower() in words
+
 
 @dataclass(frozen=True, slots=True)
 class CheckedSet:

@@ -42,6 +42,7 @@ def checked(
         Whether a person waits for it.
     """
     from cvtrack_magics.capture.pictures.check import check_pictures
+    from cvtrack_magics.capture.pictures.leaked import CheckedAgainst
     from cvtrack_magics.display.data_check_view import DataCheckView
     from cvtrack_magics.store.evidence import evidence_tags
 
@@ -67,6 +68,11 @@ def checked(
         Artifact(check_listing_path(place), found.listing()),
     ]
     files += evidence_tags(get_session().masking().records(files))
+    if len(given) == 2:
+        first, second = given
+        get_session().leak_checks.keep(
+            CheckedAgainst(second.name, second.context, first.name, found.second)
+        )
     said = recorded([*records, *files], "The check and ")
     told = [line for line in said.text.split("\n") if line not in facts.notes]
     return DataCheckView(facts, thumbnails(found), " ".join(told))

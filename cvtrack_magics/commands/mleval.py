@@ -13,6 +13,7 @@ from cvtrack_magics.artifacts.evaluation import Interval, Measured, SampleTable
 from cvtrack_magics.artifacts.paths import metrics_path, samples_path
 from cvtrack_magics.commands.definition import Arg, command
 from cvtrack_magics.commands.eval_slices import sliced
+from cvtrack_magics.commands.known_leaks import known_leaks
 from cvtrack_magics.commands.mlgrid import predictions_of
 from cvtrack_magics.commands.typed import comma_separated, expression
 from cvtrack_magics.commands.typed import predictions as typed_predictions
@@ -71,7 +72,9 @@ def mleval(
     every metric as ``<prefix>/<name>`` (names as in the scheme of the README), the interval of
     the headline metric as ``<prefix>/<name>/ci_low`` and ``ci_high``, and under
     ``evaluation/<prefix>/`` the figures as PNGs, ``metrics.json`` and ``samples.json``: a table
-    with a row for each sample, which ``mlflow.load_table`` reads.
+    with a row for each sample, which ``mlflow.load_table`` reads. Where ``%mldata --against``
+    found that the training set has some of these samples, what is left without them is measured
+    too, as ``<prefix>/slices/leaked/no/<name>``.
 
     Parameters
     ----------
@@ -132,24 +135,29 @@ def mleval(
 
     made = predictions_of(predictions, task)
     made = made if about is None else made.with_about(about)
+    session = get_session()
+    known = known_leaks(made, session.leak_checks.of(prefix.strip("/").split("/")[0]))
+    made, by = known.predictions, [*by, *known.by]
     asked_for = parts_of(made, by)  # says what cannot be parted before all is measured
     found = measure(
         made, threshold=threshold, iou=iou, resamples=resamples, level=level, cluster=cluster
     )
     drawn = draw(found) if figures else {}
     beside: Mapping[str, float] = {}
-    session = get_session()
     if mlflow:
         beside = _by_mlflow(made, mlflow, inputs, prefix, run)
     values = metrics_of(found, prefix)
     digest = data_digest(made)
-    files = records_of(found, made, drawn, prefix, digest)
     parts: tuple[Slice, ...] = ()
+    more: list[Record] = []
     if by:
         asked = {"iou": iou, "resamples": resamples, "level": level, "cluster": cluster}
         kept = sliced(measure_slices(made, asked_for, found, **asked), found, prefix, digest, by)
-        parts, files = kept.slices, [*files, kept.artifact]
+        parts, more = kept.slices, [kept.artifact]
         values |= kept.metrics
+    said = known.notes(found, parts, session.config.digits)
+    found = dataclasses.replace(found, notes=(*found.notes, *said))
+    files = [*records_of(found, made, drawn, prefix, digest), *more]
     files += evidence_tags(session.masking().records(files))
     files.append(alike_tag(prefix.strip("/"), digest))
     where = record(run, values, files, step=step)

@@ -23,6 +23,7 @@ from cvtrack_magics.run.child_cards import ChildCards
 from cvtrack_magics.run.code_secrets import CodeSecrets
 from cvtrack_magics.run.evaluation_inputs import Evidence
 from cvtrack_magics.run.host import CellFacts, Host
+from cvtrack_magics.run.leak_checks import LeakChecks
 from cvtrack_magics.run.left_runs import LeftRuns
 from cvtrack_magics.run.machine_facts import MachineFacts
 from cvtrack_magics.run.made_models import MadeModels
@@ -102,6 +103,7 @@ class Session:
         self.other_curves = OtherCurves()
         self._guests: Guests | None = None
         self.evidence = Evidence()
+        self.leak_checks = LeakChecks()
         self.made_models = MadeModels()
         self.looked_at = ""  # the id of the last run that ended with predictions logged
         self._told: set[str] = set()

@@ -248,6 +248,11 @@ def _extremes(images: list[Array]) -> tuple[float, float]:
 
 
 def _to_8_bit(image: Array, range_: Range) -> Image:
+    if not isinstance(range_, str) and (not hasattr(range_, "__len__") or len(range_) != 2):
+        raise UsageProblem(
+            f"value_range={range_!r} is neither two values nor a name.",
+            "Say (black, white), such as (0, 255), (means, deviations) or 'imagenet'.",
+        )
     if isinstance(range_, str) or any(map(np.ndim, range_)):
         image = undone(image, statistics_of(range_))
         range_ = (0.0, 1.0)

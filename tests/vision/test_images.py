@@ -81,6 +81,8 @@ def test_nan_is_black_and_what_is_beyond_the_range_is_cut() -> None:
         (np.full((2, 4, 4), 4000, np.uint16), {}, "Say value_range=(black, white)"),
         (np.zeros((2, 4, 4), complex), {}, "expected numbers, saw ndarray of complex128"),
         (np.zeros((2, 4, 4)), {"value_range": (1, 1)}, "black and white must differ"),
+        (np.zeros((2, 4, 4)), {"value_range": 255}, "Say (black, white), such as (0, 255)"),
+        (np.zeros((2, 4, 4)), {"value_range": (0, 1, 2)}, "is neither two values nor a name"),
         (np.zeros((2, 4, 4)), {"value_range": "imagenet"}, "has 3 channels, saw 4×4"),
         (np.zeros((2, 4, 4)), {"value_range": "lsun"}, "There are 'imagenet', 'clip'"),
         (np.zeros((2, 4, 4)), {"value_range": ((0.1,), (0,))}, "or (means, deviations)"),

@@ -21,6 +21,7 @@ from cvtrack_magics.capture.pictures.copies import (
 from cvtrack_magics.capture.pictures.groups import Group, keys_of, shared_groups
 from cvtrack_magics.capture.pictures.items import Picture
 from cvtrack_magics.capture.pictures.labels import label_findings
+from cvtrack_magics.capture.pictures.leaked import KnownSample, known_samples
 from cvtrack_magics.capture.pictures.reading import SMALLEST, read_pictures
 from cvtrack_magics.capture.pictures.samples import Samples
 from cvtrack_magics.capture.pictures.sources import split_of
@@ -66,11 +67,14 @@ class Checked:
         All, the worst first.
     pictures : dict
         Those that the worst are about, by set and name.
+    second : tuple of KnownSample
+        All of the set that was checked against another.
     """
 
     facts: DataCheck
     findings: tuple[Finding, ...]
     pictures: dict[tuple[str, str], Picture]
+    second: tuple[KnownSample, ...] = ()
 
     def listing(self) -> str:
         """Return all findings as tab-separated lines under a head."""
@@ -174,7 +178,7 @@ def _checked(
         for at, picture in enumerate(samples.pictures)
         if samples.where(at) in about
     }
-    return Checked(facts, tuple(found), pictures)
+    return Checked(facts, tuple(found), pictures, known_samples(samples, counted))
 
 
 def _severity(finding: Finding) -> tuple[int, int, float]:

@@ -28,6 +28,8 @@ class Picture:
         Class and corners of its objects.
     size : (int, int) or None
         Width and height as an annotation file says.
+    place : int or None
+        Its index in the data set that has it; None where only its place in the set is known.
     """
 
     name: str
@@ -36,6 +38,7 @@ class Picture:
     load: Callable[[], Any] | None = None
     boxes: tuple[tuple[str, Box], ...] = ()
     size: tuple[int, int] | None = None
+    place: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

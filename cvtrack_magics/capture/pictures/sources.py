@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -155,6 +156,7 @@ def _of_rows(pictures: Any, labels: Any) -> Split:
                 names[at] if names else None,
                 load=partial(load, at),
                 boxes=() if labels is None else boxes_of(labels[at]),
+                place=at,
             )
             for at in range(count)
         ]
@@ -166,6 +168,8 @@ def _of_dataset(value: Any) -> Split:
     opened = [_opened(base) for base in bases]
     width = len(str(max(0, len(members) - 1)))
     pictures = [opened[n](at, f"{place:0{width}d}") for place, (n, at) in enumerate(members)]
+    if len(bases) == 1:  # an index of one of several says nothing of the others'
+        pictures = [replace(one, place=at) for one, (_, at) in zip(pictures, members, strict=True)]
     classes = [name for base in bases for name, _ in classes_of(base)]
     return Split(pictures, classes=tuple(dict.fromkeys(map(str, classes))))
 

@@ -17,8 +17,8 @@ from cvtrack_magics.release.gate.metric_rules import (
     standing,
     value_in,
 )
-from cvtrack_magics.release.gate.same_pictures import other_pictures
 from cvtrack_magics.release.gate.wording import plain
+from cvtrack_magics.vision.likeness.same_names import other_pictures
 
 
 class Refusal(Exception):

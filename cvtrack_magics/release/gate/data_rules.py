@@ -7,7 +7,7 @@ from dataclasses import replace
 from itertools import product
 
 from cvtrack_magics.artifacts.codec import read_from
-from cvtrack_magics.artifacts.data_check import CheckedSet, DataCheck
+from cvtrack_magics.artifacts.data_check import CheckedSet, DataCheck, means
 from cvtrack_magics.artifacts.paths import is_check
 from cvtrack_magics.errors import UnreadableArtifact
 from cvtrack_magics.release.facts import Candidate, DataFact
@@ -16,18 +16,13 @@ from cvtrack_magics.release.gate.rules import Found, Rule, compared, missing
 from cvtrack_magics.release.gate.wording import plain
 from cvtrack_magics.store.evidence import is_bound
 
-_CONTEXTS = (
-    frozenset(("train", "training")),
-    frozenset(("val", "valid", "validation")),
-    frozenset(("test", "testing", "eval", "evaluation")),
-)
 _UNDECIDED = "undecided: "
 
 
 def data_sets(candidate: Candidate, name: str) -> list[DataFact]:
     """Return the inputs of a run that a name or a context means."""
     found = [data for data in candidate.datasets if data.name == name]
-    return found or [data for data in candidate.datasets if _means(name, data.context)]
+    return found or [data for data in candidate.datasets if means(name, data.context)]
 
 
 def leak(candidate: Candidate, rule: Rule) -> Found:
@@ -114,8 +109,3 @@ def _all(candidate: Candidate) -> Iterator[DataCheck]:
             ):  # whoever can write files could have put it there
                 raise UnreadableArtifact(path, "", "has no digest among the run's tags")
             yield check
-
-
-def _means(name: str, context: str) -> bool:
-    words = next((words for words in _CONTEXTS if name in words), {name})
-    return context.lower() in words

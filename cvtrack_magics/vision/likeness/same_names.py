@@ -1,4 +1,4 @@
-"""Whether two evaluations were of the same pictures, by the sketches that they kept."""
+"""Whether pictures of the same names are the same, by a few grey values of each."""
 
 from __future__ import annotations
 
@@ -17,7 +17,15 @@ _FLAT = 2.0  # a deviation of grey values below which there is nothing to compar
 
 
 def other_pictures(mine: Any, theirs: Any) -> bool:
-    """Say whether two evaluations show other pictures under the same names.
+    """Say whether two sets have other pictures under the same names.
+
+    False where that cannot be known, too; see :func:`pictures_agree`.
+    """
+    return pictures_agree(mine, theirs) is False
+
+
+def pictures_agree(mine: Any, theirs: Any) -> bool | None:
+    """Say whether pictures of the same names are the same.
 
     A picture that is cropped or resized in another way is still most alike to itself. Of the
     same names and other pictures none is, whatever the pictures of a data set have in common.
@@ -25,24 +33,24 @@ def other_pictures(mine: Any, theirs: Any) -> bool:
     Parameters
     ----------
     mine, theirs : dict of str to str, or anything else
-        ``pictures`` of two evaluations: 8 × 8 grey values of some samples, in hexadecimal.
+        8 × 8 grey values of some samples, in hexadecimal: ``pictures`` of an evaluation.
 
     Returns
     -------
-    bool
-        False where one has none (an older evaluation, or one without pictures), or too few.
+    bool or None
+        None where one has none (an older evaluation, or one without pictures), or too few.
     """
     if not isinstance(mine, Mapping) or not isinstance(theirs, Mapping):
-        return False
+        return None
     pairs = [
         (_values(mine[name]), _values(theirs[name])) for name in sorted(set(mine) & set(theirs))
     ]
     known = [(a, b) for a, b in pairs if a is not None and b is not None]
     if len(known) < _ENOUGH:
-        return False
+        return None
     alike = np.stack([a for a, _ in known]) @ np.stack([b for _, b in known]).T
     own = np.diagonal(alike)
-    return bool((own >= alike.max(axis=1) - _TIE).mean() < _SHARE)
+    return bool((own >= alike.max(axis=1) - _TIE).mean() >= _SHARE)
 
 
 def _values(sketch: Any) -> npt.NDArray[np.float64] | None:

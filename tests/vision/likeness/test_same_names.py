@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 
 from cvtrack_magics import Predictions
-from cvtrack_magics.release.gate.same_pictures import other_pictures
 from cvtrack_magics.tasks.picture_sketch import MOST, sketch
+from cvtrack_magics.vision.likeness.same_names import other_pictures
 
 
 def scenes(seed: int, count: int = 40, like: Any = None) -> list[Any]:
