@@ -1,4 +1,4 @@
-"""Raises in the middle of a call, at every place where an exception may arrive in turn."""
+"""Interrupts a call at every place in turn where a signal's handler may: raises, or calls."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ def raises_at(place: int, call: Callable[[], None], late: type[Exception]) -> En
     The places are those where Python lets a signal's handler run: behind a call, at a
     function's beginning, and where a loop goes round.
     """
-    seen = 0
+    seen, places = 0, _Places()
 
     def trace(frame: FrameType, event: str, argument: Any) -> Any:
         nonlocal seen
         frame.f_trace_opcodes = True
-        if event == "opcode" and frame.f_code is not call.__code__ and _may_interrupt(frame):
+        if event == "opcode" and frame.f_code is not call.__code__ and places.is_one(frame):
             if seen == place:
                 sys.settrace(None)
                 seen += 1
@@ -50,10 +50,38 @@ def raises_at(place: int, call: Callable[[], None], late: type[Exception]) -> En
     return Ending.RETURNED if seen > place else Ending.BEYOND
 
 
-def _may_interrupt(frame: FrameType) -> bool:
-    before = frame.f_lasti - 2
-    code = frame.f_code.co_code
-    while before > 0 and dis.opname[code[before]] == "CACHE":
-        before -= 2
-    name = dis.opname[code[before]] if before >= 0 else ""
-    return name.startswith(("CALL", "JUMP_BACKWARD", "JUMP_ABSOLUTE", "RESUME"))
+def calls_at(place: int, call: Callable[[], None], inside: Callable[[], None]) -> bool:
+    """Make a call inside of which another one is made, at one place; say whether it was."""
+    seen, places = 0, _Places()
+
+    def trace(frame: FrameType, event: str, argument: Any) -> Any:
+        nonlocal seen
+        frame.f_trace_opcodes = True
+        if event == "opcode" and frame.f_code is not call.__code__ and places.is_one(frame):
+            seen += 1
+            if seen == place + 1:
+                sys.settrace(None)
+                inside()
+        return trace
+
+    before = sys.gettrace()
+    gc.disable()
+    sys.settrace(trace)
+    try:
+        call()
+    finally:
+        sys.settrace(before)
+        gc.enable()
+    return seen > place
+
+
+class _Places:
+    """Tells where Python lets a signal's handler run, by what each frame did last."""
+
+    def __init__(self) -> None:
+        self._last: dict[FrameType, int] = {}
+
+    def is_one(self, frame: FrameType) -> bool:
+        before, self._last[frame] = self._last.get(frame, -1), frame.f_lasti
+        name = dis.opname[frame.f_code.co_code[before]] if before >= 0 else ""
+        return name.startswith(("CALL", "JUMP_ABSOLUTE", "RESUME")) or "JUMP_BACKWARD" in name

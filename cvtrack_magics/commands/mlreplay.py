@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import time
@@ -33,6 +32,7 @@ from cvtrack_magics.run.unsent import send_what_ended
 from cvtrack_magics.store.many_runs import read_runs
 from cvtrack_magics.store.own_store import make_store, newest_run
 from cvtrack_magics.store.uris import absolute
+from cvtrack_magics.variables import variables
 
 _CAUSES = ("packages", "data", "hardware", "config", "code", "seeds", "params")
 """In this order they are named as what makes a run another one."""
@@ -271,9 +271,9 @@ def _run(folder: Path, store: str, experiment: str, python: Path) -> str:
         "CVTRACK_WATCH": "0",
         "CVTRACK_SENDER": "thread",
     }
-    environment = {key: value for key, value in os.environ.items() if key not in away}
+    environment = {key: value for key, value in variables().items() if key not in away}
     if python != Path(sys.executable):
-        environment = own_variables(os.environ, away)
+        environment = own_variables(variables(), away)
     command = [str(python), "-m", "cvtrack_magics", "exec", str(folder / files.NOTEBOOK)]
     output = folder / "output.txt"
     with output.open("wb") as file:  # no pipe: a process that the cells leave behind would hold it

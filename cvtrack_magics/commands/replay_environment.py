@@ -15,6 +15,7 @@ from cvtrack_magics import programs
 from cvtrack_magics.errors import CvtrackError, UsageProblem
 from cvtrack_magics.redact import redact
 from cvtrack_magics.text import visible
+from cvtrack_magics.variables import variables
 
 FOLDER, REQUIREMENTS, MARK, OUTPUT = ".venv", "requirements.txt", "built", "environment.txt"
 _NAMED = re.compile(r"^(?:-e\s|[A-Za-z0-9])")
@@ -61,7 +62,7 @@ def environment_in(folder: Path, requirements: str, python_version: str = "") ->
     if python.exists() and mark.is_file() and mark.read_text(encoding="utf-8") == digest:
         return python
     shutil.rmtree(place, ignore_errors=True)
-    clean = own_variables(os.environ)
+    clean = own_variables(variables())
     with (folder / OUTPUT).open("wb") as output:
         for command in _commands(place, python, folder / REQUIREMENTS, python_version):
             ran = programs.run(command, env=clean, stdout=output, stderr=subprocess.STDOUT)

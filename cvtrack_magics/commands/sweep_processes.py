@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -17,6 +16,7 @@ from cvtrack_magics.errors import CvtrackError, UsageProblem
 from cvtrack_magics.programs import Program
 from cvtrack_magics.redact import redact
 from cvtrack_magics.run.current import get_session
+from cvtrack_magics.variables import variables
 
 UNREAD = 2  # the exit code of ``cvtrack exec`` where no cell was run
 
@@ -136,7 +136,7 @@ def run_beside(
 
 def _seeing(number: int, gpus: Sequence[str]) -> dict[str, str]:
     shown = {"CUDA_VISIBLE_DEVICES": gpus[number % len(gpus)]} if gpus else {}
-    return {**os.environ, **shown}
+    return {**variables(), **shown}
 
 
 def _code(code: int) -> int:

@@ -76,6 +76,7 @@ class Channel:
         self._known: set[int] = set()
         self._next: dict[str, int] = {}
         self._on_device: deque[tuple[dict[str, Any], int, int]] = deque()
+        self._settling = False
         self._lock = forks.rlock()
         self._drain_lock = forks.rlock()
         self._drop_lock = forks.rlock()
@@ -226,14 +227,32 @@ class Channel:
     def settle(self) -> None:
         """Read the values that were on a device when they were logged; may wait for it."""
         with self._lock:
-            while self._on_device:
-                values, step, clock = self._on_device[0]
-                try:
-                    read = {name: float(value) for name, value in values.items()}
-                    self._write(self.other, read, step, clock)
-                except Exception:  # the device failed, and the value with it
-                    self.lost += len(values)
+            if self._settling:  # a handler's call: the one below on the stack goes on to its value
+                return
+            self._settling = True
+            try:
+                while self._on_device:
+                    self._settle_next()
+            finally:
+                self._settling = False
+
+    def _settle_next(self) -> None:
+        values, step, clock = self._on_device[0]
+        late: Exception | None = None
+        try:
+            read = {name: float(value) for name, value in values.items()}
+        except Exception as error:  # of the device, or what a handler raised meanwhile
+            late = error
+            try:
+                read = {name: float(value) for name, value in values.items()}
+            except Exception:  # the device failed, and the value with it
+                self.lost += len(values)
                 self._on_device.popleft()
+                return
+        self._write(self.other, read, step, clock)
+        self._on_device.popleft()
+        if late is not None:
+            raise late
 
     def drain(self) -> None:
         """Bring what was logged into the history and to the plot."""

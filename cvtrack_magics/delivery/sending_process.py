@@ -28,8 +28,9 @@ from cvtrack_magics.journal.folder import Sent
 from cvtrack_magics.plainjson import dumps, loads
 from cvtrack_magics.programs import Program
 from cvtrack_magics.store import credentials
-from cvtrack_magics.system import os, time
+from cvtrack_magics.system import time
 from cvtrack_magics.threads import started
+from cvtrack_magics.variables import variables
 
 AFTER = 3.0  # seconds that a run is open before it is handed over
 MANY = 20_000  # points that wait, from which on it is handed over at once, ended or not
@@ -215,7 +216,7 @@ class Outside:
         if memory_left() < LEAST_MEMORY:
             _tell_once(delivery, NO_MEMORY)
             return None
-        environment = dict(os.environ)
+        environment = variables()
         try:
             process = _start({**environment, "MLFLOW_TRACKING_URI": uri})
         except OSError:
@@ -295,7 +296,7 @@ def _changed_since(before: Mapping[str, str]) -> bool:
     """Whether the environment says something else of stores; what is away says nothing."""
     return any(
         value != before.get(name)
-        for name, value in os.environ.items()
+        for name, value in variables().items()
         if name.startswith(PREFIXES) and not name.startswith(_OURS)
     )
 

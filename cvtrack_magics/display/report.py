@@ -14,7 +14,7 @@ from cvtrack_magics.display.figures_table import NAME, NUMBER, figures_table
 from cvtrack_magics.display.groups import direction_of
 from cvtrack_magics.display.slices_table import slices_html, slices_text
 from cvtrack_magics.display.text import aligned, html_text, number, numbers, plain, shorten
-from cvtrack_magics.vision.evaluation import Evaluation
+from cvtrack_magics.vision.evaluation import LOST, Evaluation
 
 CLASSES = 12
 """Rows of classes that are shown; all are recorded."""
@@ -84,6 +84,12 @@ class Report:
         rows = [[found.classes[k], *row] for k, *row in zip(first, *cells, strict=True)]
         return columns, rows, max(0, len(order) - CLASSES)
 
+    def _lost(self) -> list[list[str]]:
+        """Return what AP50 is lost to, in words, and how much."""
+        lost = self.evaluation.lost
+        shown = numbers(list(lost.values()), self.digits)
+        return [[LOST.get(name, name), text] for name, text in zip(lost, shown, strict=True)]
+
     def __repr__(self) -> str:
         rows = self._overall()
         width = max((len(name) for name, _ in rows), default=0)
@@ -96,6 +102,9 @@ class Report:
             lines += [f"  {line}" for line in aligned([head, *cells])]
         if more:
             lines.append(f"  and {more} more classes")
+        if lost := self._lost():
+            lines.append("  AP50 lost to (TIDE)")
+            lines += [f"  {line}" for line in aligned([[f"  {name}", text] for name, text in lost])]
         falls = direction_of(self.evaluation.headline) == "min"
         lines += slices_text(self.slices, self.evaluation.headline, self.digits, falls=falls)
         if self.beside:
@@ -119,6 +128,8 @@ class Report:
         if rows:
             rest = f"and {more} more classes" if more else ""
             tables.append(figures_table(["class", *columns], rows, rest))
+        if lost := self._lost():
+            tables.append(figures_table(["AP50 lost to", "TIDE"], lost, ""))
         falls = direction_of(self.evaluation.headline) == "min"
         tables += slices_html(self.slices, self.evaluation.headline, self.digits, falls=falls)
         if self.beside:

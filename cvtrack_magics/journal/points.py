@@ -178,9 +178,10 @@ class Stream:
         while self.nested and not self.busy:
             try:
                 self.busy = True
-                names, values, step, clock = self.nested[0]
-                self._write_row(self._set_of(names), values, step, clock)
-                self.nested.popleft()
+                if self.nested:  # a handler between the two lines above has written them along
+                    names, values, step, clock = self.nested[0]
+                    self._write_row(self._set_of(names), values, step, clock)
+                    self.nested.popleft()
             finally:
                 self.busy = False
 

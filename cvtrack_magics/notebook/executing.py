@@ -17,6 +17,7 @@ from cvtrack_magics.errors import CvtrackError, UsageProblem
 from cvtrack_magics.notebook.parameters import FIRST_LINE
 from cvtrack_magics.programs import Program
 from cvtrack_magics.redact import kind_and_line
+from cvtrack_magics.variables import variables
 
 EXTENSION = "cvtrack_magics"
 _WORDS = {"true": True, "false": False, "null": None, "none": None}
@@ -139,7 +140,7 @@ def execute_apart(file: str, parameters: Sequence[str]) -> int:
     said = [word for one in parameters for word in ("-p", one)]
     running = Program(
         [sys.executable, "-m", EXTENSION, "exec", file, *said],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        env={**variables(), "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

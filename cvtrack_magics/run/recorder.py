@@ -31,6 +31,7 @@ from cvtrack_magics.store import deferred_runs as late
 from cvtrack_magics.store.recorded_files import FileDigests
 from cvtrack_magics.store.tracking import OpenRun
 from cvtrack_magics.store.uris import absolute
+from cvtrack_magics.variables import variables
 
 if TYPE_CHECKING:
     from cvtrack_magics.run.session import Session
@@ -134,7 +135,7 @@ class KeptRun:
                     self.note.owner,
                     self.note.boot,
                     uri,
-                    dict(os.environ),
+                    variables(),
                 )
             )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -29,6 +28,7 @@ from cvtrack_magics.secrets.programs import find_in_command_lines
 from cvtrack_magics.secrets.spans import Span, disjoint, replaced
 from cvtrack_magics.secrets.tokens import find_tokens
 from cvtrack_magics.secrets.urls import find_remote_secrets, find_url_secrets
+from cvtrack_magics.variables import variables
 
 Mode = Literal["on", "strict", "off"]
 SHORTEST = 8  # characters of a value that is looked for wherever it stands
@@ -161,7 +161,7 @@ def secrets_of_environment() -> dict[str, str]:
     """Return the secret values of this process's environment, with what stands for each."""
     return {
         value: f"env:{name}"
-        for name, value in list(os.environ.items())
+        for name, value in variables().items()
         if strength(name) and looks_secret(name, value) and _stands_alone(value)
     }
 

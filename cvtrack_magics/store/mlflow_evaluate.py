@@ -20,6 +20,7 @@ from cvtrack_magics.errors import CvtrackError, UsageProblem
 from cvtrack_magics.redact import in_one_line, redact
 from cvtrack_magics.store.client import mlflow, quietly
 from cvtrack_magics.store.tracking import OpenRun
+from cvtrack_magics.variables import variables
 
 BATCH = 256
 TIMEOUT = 900  # seconds
@@ -101,7 +102,7 @@ def evaluate_labels(truth: Any, predicted: Any, prefix: str, run: OpenRun) -> di
         [sys.executable, "-m", "cvtrack_magics.store.mlflow_evaluate"],
         given=json.dumps(wanted).encode(),
         timeout=TIMEOUT,
-        env={**os.environ, "MLFLOW_TRACKING_URI": run.uri},
+        env={**variables(), "MLFLOW_TRACKING_URI": run.uri},
     )
     out, err = (text.decode("utf-8", "replace") for text in (ran.stdout, ran.stderr))
     said = out.rpartition(_ANSWER)[2].strip()

@@ -18,6 +18,7 @@ from cvtrack_magics.errors import StoreUnavailable
 from cvtrack_magics.programs import Program
 from cvtrack_magics.redact import redact
 from cvtrack_magics.store import page_process
+from cvtrack_magics.variables import variables
 
 PATIENCE = 90.0  # seconds; a cold disk has a gigabyte of packages to read
 _LAST_WORDS = 600  # characters of its log that are shown where it does not start
@@ -117,7 +118,7 @@ def _environment(uri: str, registry: str, *, elsewhere: bool) -> dict[str, str]:
         # Jupyter's proxy asks who it is, and this port cannot be reached past it
         own |= {"MLFLOW_SERVER_ALLOWED_HOSTS": "*", "MLFLOW_SERVER_CORS_ALLOWED_ORIGINS": "*"}
     left_out = ("MLFLOW_TRACKING_URI", "MLFLOW_RUN_ID")
-    return {**{k: v for k, v in os.environ.items() if k not in left_out}, **own}
+    return {**{k: v for k, v in variables().items() if k not in left_out}, **own}
 
 
 def _wait(page: Served) -> None:

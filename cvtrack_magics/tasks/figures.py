@@ -6,7 +6,7 @@ import numpy as np
 
 from cvtrack_magics.tasks.segmentation.figures import confusion_matrix, error_map
 from cvtrack_magics.vision.evaluation import Evaluation
-from cvtrack_magics.vision.figures.bars import per_class_bars
+from cvtrack_magics.vision.figures.bars import lost_bars, per_class_bars
 from cvtrack_magics.vision.figures.lines import pr_curve, reliability_diagram, roc_curve
 
 __all__ = ["figures"]
@@ -27,7 +27,7 @@ def figures(evaluation: Evaluation) -> dict[str, bytes]:
     dict of str to bytes
         PNGs on white, by name, those that apply: ``confusion_matrix``, ``pr_curve``,
         ``roc_curve``, ``per_class_f1``, ``per_class_AP``, ``per_class_AP50``,
-        ``per_class_IoU``, ``reliability_diagram`` and ``depth_error_map``.
+        ``per_class_IoU``, ``reliability_diagram``, ``lost_AP50`` and ``depth_error_map``.
 
     Notes
     -----
@@ -46,6 +46,8 @@ def figures(evaluation: Evaluation) -> dict[str, bytes]:
         values = evaluation.per_class.get(key)
         if values is not None and np.isfinite(values).any():
             made[f"per_class_{key}"] = per_class_bars(key, values, evaluation)
+    if evaluation.lost and np.isfinite(list(evaluation.lost.values())).all():
+        made["lost_AP50"] = lost_bars(evaluation)
     for name, picture in evaluation.pictures.items():
         if np.isfinite(picture).any():
             made[f"{name}_map"] = error_map(picture, evaluation)

@@ -12,6 +12,15 @@ import numpy.typing as npt
 from cvtrack_magics.vision.arrays import Array
 
 CurveKind: TypeAlias = Literal["pr", "roc", "reliability"]
+LOST = {
+    "Cls": "another class",
+    "Loc": "badly placed",
+    "Both": "class and place",
+    "Dupe": "found twice",
+    "Bkg": "nothing there",
+    "Miss": "missed",
+}
+"""TIDE's kinds of error in words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +115,8 @@ class Evaluation:
     settings : mapping of str to number or None
         What the figures depend on beside the predictions: ``threshold`` (None where it was
         chosen), ``iou``, and of a segmentation ``ignore``.
+    lost : mapping of str to float
+        Of objects: by how much the mean AP50 would rise without each of TIDE's kinds of error.
     """
 
     task: str
@@ -121,3 +132,4 @@ class Evaluation:
     pictures: Mapping[str, Array] = field(default_factory=dict)
     replicates: Replicates | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
+    lost: Mapping[str, float] = field(default_factory=dict)

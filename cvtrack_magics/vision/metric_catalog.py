@@ -20,7 +20,7 @@ class Metric:
     ----------
     name : str
         The metric's name without prefix; ``/<class>`` at its end stands for one metric for
-        each class, named by :func:`metric_parts`.
+        each class, named by :func:`metric_parts`, ``/<error>`` for one for each kind of error.
     tasks : tuple of str
         The tasks that have it.
     meaning : str
@@ -99,6 +99,13 @@ SCHEME: tuple[Metric, ...] = (
     _share("bbox_AP", "instance", _COCO, "mAP50-95 of the boxes"),
     _share("bbox_AP50", "instance", _COCO, "mAP50 of the boxes"),
     _share("mask_AP50/<class>", "instance", _COCO, "AP of the masks at IoU 0.50"),
+    _error(
+        "TIDE/<error>",
+        "detection instance",
+        "Bolya et al. 2020, arXiv:2008.08115",
+        "mean AP at IoU 0.50 that one kind of error costs: Cls, Loc, Both, Dupe, Bkg, Miss",
+        "share",
+    ),
     _share("precision", "detection instance anomaly", "counts", "share of the found that is true"),
     _share("recall", "detection instance anomaly", "counts", "share of the true that is found"),
     _share("F1", "detection instance anomaly", "counts", "harmonic mean of the two"),

@@ -21,7 +21,7 @@ from cvtrack_magics.journal.points import Cursor, StoredStream
 from cvtrack_magics.journal.record_log import FactLog
 from cvtrack_magics.journal.stored import stream_files
 from cvtrack_magics.records import Param
-from tests.interruptions import Ending, raises_at
+from tests.interruptions import Ending, calls_at, raises_at
 
 STEPS = 6_000
 LATE = 20
@@ -154,6 +154,40 @@ def test_an_exception_after_any_call_costs_no_call_that_returned(tmp_path: Path,
     assert len(found) == len(set(found))
 
 
+@pytest.mark.parametrize("name", METRICS)
+@pytest.mark.parametrize("waiting", [0, 1, 2])
+def test_a_call_inside_a_call_at_any_place_costs_no_point(
+    tmp_path: Path, name: str, waiting: int
+) -> None:
+    channel = Channel(tmp_path)
+    log(channel, METRICS[name](0), 0)
+    step, calls, queued = 0, 0, 0
+
+    def handler() -> None:
+        nonlocal calls
+        log(channel, {"h": float(calls)}, calls)
+        calls += 1
+
+    def call() -> None:
+        nonlocal step, queued
+        step += 1
+        channel.main.busy = waiting > 0
+        for _ in range(waiting):  # rows of handlers that came while a row was written
+            channel.main.nested.append((("q",), [1.0], queued, 1))
+            queued += 1
+        channel.main.busy = False
+        log(channel, METRICS[name](step), step)
+
+    for place in itertools.count():
+        if not calls_at(place, call, handler):
+            break
+    assert place > 5
+    found = stored(tmp_path)
+    assert found["x"] == list(range(step + 1))
+    assert found["h"] == list(range(calls))
+    assert found.get("q", []) == list(range(queued))
+
+
 def raised(error: OSError) -> None:
     raise AssertionError(f"told of a full disk: {error!r}")
 
@@ -232,3 +266,75 @@ def test_threads_beside_each_other_lose_nothing(tmp_path: Path) -> None:
     for thread in threads:
         thread.join()
     assert stored(tmp_path) == {f"t{n}": list(range(1_000)) for n in range(16)}
+
+
+class OnDevice:
+    """A value as on a GPU: it is read later, and reading it takes calls."""
+
+    is_cuda = True
+
+    def __init__(self, value: float, *, broken: bool = False) -> None:
+        self.value, self.broken = value, broken
+
+    def numel(self) -> int:
+        return 1
+
+    def detach(self) -> OnDevice:
+        return self
+
+    def clone(self) -> OnDevice:
+        return self
+
+    def __float__(self) -> float:
+        if self.broken:
+            raise RuntimeError("CUDA error")
+        return self.value
+
+
+def test_a_handler_that_logs_while_values_are_read_costs_no_point(tmp_path: Path) -> None:
+    logged, calls = 0, 0
+
+    def handler() -> None:
+        nonlocal calls
+        log(channel, {"h": OnDevice(float(calls))}, calls)
+        channel.settle()
+        calls += 1
+
+    channel = Channel(tmp_path)
+    for place in itertools.count():
+        for _ in range(3):
+            log(channel, {"x": OnDevice(float(logged))}, logged)
+            logged += 1
+        if not calls_at(place, channel.settle, handler):
+            break
+    assert place > 20
+    found = stored(tmp_path)
+    assert found["x"] == list(range(logged))
+    assert found["h"] == list(range(calls))
+    assert channel.lost == 0
+
+
+def test_a_time_out_while_values_are_read_is_the_callers(tmp_path: Path) -> None:
+    channel, endings, logged = Channel(tmp_path), [], 0
+    log(channel, {"x": 0.0}, 0)
+    for place in itertools.count():
+        for _ in range(2):
+            logged += 1
+            log(channel, {"x": OnDevice(float(logged))}, logged)
+        endings.append(raises_at(place, channel.settle, Late))
+        channel.settle()
+        if endings[-1] is Ending.BEYOND:
+            break
+    assert endings.count(Ending.RAISED) == len(endings) - 1 > 20
+    assert set(stored(tmp_path)["x"]) == set(range(logged + 1))
+    assert channel.lost == 0
+
+
+def test_a_value_that_a_device_lost_is_counted(tmp_path: Path) -> None:
+    channel = Channel(tmp_path)
+    log(channel, {"x": OnDevice(1.0)}, 1)
+    log(channel, {"x": OnDevice(2.0, broken=True)}, 2)
+    log(channel, {"x": OnDevice(3.0)}, 3)
+    channel.settle()
+    assert stored(tmp_path)["x"] == [1, 3]
+    assert channel.lost == 1

@@ -22,6 +22,7 @@ from pathlib import Path
 
 from cvtrack_magics.programs import Program
 from cvtrack_magics.redact import redact
+from cvtrack_magics.variables import variables
 
 TIMEOUT = 8.0
 """Seconds for all that git is asked of a run; its end waits a little longer than that."""
@@ -100,7 +101,7 @@ class Git:
         program = shutil.which("git")
         if program is None:
             raise GitUnavailable("git is not on PATH: the code version was not recorded.")
-        environment = {k: v for k, v in os.environ.items() if k not in _BLOCKED} | _QUIET
+        environment = {k: v for k, v in variables().items() if k not in _BLOCKED} | _QUIET
         # where the folder's own .git is none, another one above is not meant
         environment["GIT_CEILING_DIRECTORIES"] = str(self.root.parent)
         if self.index is not None:

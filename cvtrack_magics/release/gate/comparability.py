@@ -71,7 +71,7 @@ def direction(evaluation: EvaluationFacts, metric: str, said: str) -> str:
 
 def _named(name: str, pattern: str) -> bool:
     """Whether a metric is the one of a pattern, ``AP50/<class>``."""
-    start = pattern.removesuffix("<class>")
+    start = pattern.removesuffix("<class>").removesuffix("<error>")
     return name == pattern or (start != pattern and name.startswith(start) and name != start)
 
 

@@ -27,6 +27,7 @@ from cvtrack_magics.run.ranks.output import Output
 from cvtrack_magics.run.ranks.plan import Plan
 from cvtrack_magics.run.ranks.wire import BOARD, ERRORS, SOCKET, Wire, greeting
 from cvtrack_magics.text import json_object
+from cvtrack_magics.variables import variables
 
 LOOK = 0.2  # seconds between two looks whether the launcher is there
 GRACE = 5.0  # seconds that an interrupt has until the ranks are killed
@@ -290,4 +291,4 @@ def environment_of(run: Mapping[str, str], count: int) -> dict[str, str]:
         "GLOO_SOCKET_IFNAME": "lo" if sys.platform == "linux" else "lo0",
         "OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 1) // count)),
     }
-    return {**several, **os.environ, **run}
+    return {**several, **variables(), **run}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from cvtrack_magics.system import os
+from cvtrack_magics.variables import variables
 
 _LAUNCHED = ("TORCHELASTIC_RUN_ID", "MASTER_ADDR")
 
@@ -32,7 +32,7 @@ def rank_of(environment: Mapping[str, str]) -> int:
 
 def is_other_rank() -> bool:
     """Whether another process of the same training records for this one."""
-    return rank_of(os.environ) > 0
+    return rank_of(variables()) > 0
 
 
 def _number(text: str) -> int:

@@ -131,7 +131,8 @@ def confusion(
         wanted = lost[bounds[image] : bounds[image + 1]]
         hits = np.full(len(given), -1)
         if len(given) and len(wanted):
-            hits = _greedy(_overlaps(prediction, matches.row[given], truth, wanted, masks), iou)
+            found_by = overlaps(prediction, matches.row[given], truth, wanted, masks=masks)
+            hits = _greedy(found_by, iou)
         rows = np.where(hits >= 0, truth.labels[wanted[hits]] if len(wanted) else count, count)
         np.add.at(table, (rows, matches.label[given]), 1)
         alone = np.setdiff1d(np.arange(len(wanted)), hits)
@@ -151,9 +152,10 @@ def _greedy(overlaps: Array, iou: float) -> Ints:
     return hits
 
 
-def _overlaps(
-    prediction: Boxes, rows: Ints, truth: Boxes, wanted: Ints, masks: bool
+def overlaps(
+    prediction: Boxes, rows: Ints, truth: Boxes, wanted: Ints, *, masks: bool
 ) -> npt.NDArray[np.float64]:
+    """Return the IoU of some predictions with some objects, by boxes or by masks."""
     tools = need("pycocotools.mask", "pycocotools")
     plain = np.zeros(len(wanted), np.uint8)
     return np.asarray(

@@ -19,6 +19,7 @@ from cvtrack_magics.tasks.detection.detection_counts import (
     samples,
 )
 from cvtrack_magics.tasks.detection.other_precisions import units_with, with_others
+from cvtrack_magics.tasks.detection.tide import lost_precision
 from cvtrack_magics.tasks.precision_interval import precision_interval
 from cvtrack_magics.tasks.predictions import Predictions
 from cvtrack_magics.tasks.units import sampling_of
@@ -112,8 +113,11 @@ def _measure(predictions: Predictions, options: Options, *, masks: bool) -> Eval
         names=[names[label] for label in labels],
         cost=len(matches.row) * len(ious),
     )
+    lost: dict[str, float] = {}
     if options.others:
         replicates = with_others(replicates, matches, truth, parts, sampling, masks=masks)
+        lost = lost_precision(matches, truth, prediction, count, masks=masks)
+        metrics |= {f"TIDE/{error}": value for error, value in lost.items()}
     return Evaluation(
         predictions.task,
         metrics,
@@ -133,6 +137,7 @@ def _measure(predictions: Predictions, options: Options, *, masks: bool) -> Eval
         },
         tuple(notes),
         replicates=replicates,
+        lost=lost,
     )
 
 

@@ -15,6 +15,7 @@ from cvtrack_magics.run.sweep.workers.frames import read_frame, write_frame
 from cvtrack_magics.run.sweep.workers.messages import Mailbox, Message, WorkerGone
 from cvtrack_magics.run.sweep.workers.serve import without_credentials
 from cvtrack_magics.threads import started
+from cvtrack_magics.variables import variables
 
 _COMMAND = [sys.executable, "-m", "cvtrack_magics.run.sweep.workers.process_main"]
 
@@ -44,7 +45,7 @@ class ProcessWorker:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,
-            env={**without_credentials(dict(os.environ)), "PYTHONPATH": _path()},
+            env={**without_credentials(variables()), "PYTHONPATH": _path()},
             start_new_session=True,  # an interrupt is the driver's to pass on
         )
         started(_listen, self._process.stdout, self._inbox, name="cvtrack-trials")

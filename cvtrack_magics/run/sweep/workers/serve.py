@@ -8,6 +8,7 @@ from pathlib import Path
 
 from cvtrack_magics.redact import kind_and_line
 from cvtrack_magics.run.sweep.workers.messages import Link, Mailbox
+from cvtrack_magics.variables import variables
 
 CREDENTIALS = ("MLFLOW_TRACKING_", "MLFLOW_REGISTRY_", "MLFLOW_FLASK_", "DATABRICKS_")
 
@@ -29,8 +30,8 @@ def serve(inbox: Mailbox, link: Link, scratch: Path) -> None:
     scratch : Path
         A folder of this process's own.
     """
-    for name in set(os.environ) - set(without_credentials(dict(os.environ))):
-        del os.environ[name]
+    for name in set(variables()) - set(without_credentials(variables())):
+        os.environ.pop(name, None)
     from cvtrack_magics.run.sweep.workers import body as bodies
     from cvtrack_magics.run.sweep.workers.packing import unpacked
 
