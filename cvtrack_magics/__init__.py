@@ -17,6 +17,7 @@ _HOMES = {
         "ChecklistNotMet",
         "CvtrackError",
         "ExportRefused",
+        "QuantizationRefused",
         "FilesAltered",
         "GateRefused",
         "ImpureModel",

@@ -53,6 +53,7 @@ from cvtrack_magics.errors import PromotionBusy as PromotionBusy
 from cvtrack_magics.errors import PromotionConflict as PromotionConflict
 from cvtrack_magics.errors import PromotionError as PromotionError
 from cvtrack_magics.errors import PromotionLost as PromotionLost
+from cvtrack_magics.errors import QuantizationRefused as QuantizationRefused
 from cvtrack_magics.errors import StoreUnavailable as StoreUnavailable
 from cvtrack_magics.errors import UnreadableArtifact as UnreadableArtifact
 from cvtrack_magics.errors import UsageProblem as UsageProblem

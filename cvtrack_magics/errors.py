@@ -9,6 +9,7 @@ All of them are importable from ``cvtrack_magics``::
     ├── UnreadableArtifact    a file of a run that is not what it should be
     ├── ImpureModel           a model whose answers are no function of its inputs
     ├── ExportRefused         a model that was not exported
+    ├── QuantizationRefused   a model in fewer bits that loses too much
     ├── NotAsMeasured         a model that answers something else than was measured
     ├── FilesAltered          files of a version that are not those registered
     ├── ChecklistNotMet       items of a checklist that are not met
@@ -147,6 +148,35 @@ class ExportRefused(CvtrackError):
             report.tries[0] if report.tries else "",
         )
         self.report = report
+
+
+class QuantizationRefused(CvtrackError):
+    """A model in fewer bits was not kept: it loses too much, or nobody can tell.
+
+    Attributes
+    ----------
+    tries : tuple of str
+        What was tried, and what it lost.
+    """
+
+    def __init__(
+        self,
+        precision: str,
+        allowed: float,
+        tries: tuple[str, ...],
+        samples: int,
+        *,
+        undecided: bool,
+    ) -> None:
+        first = tries[0] if tries else "nothing could be tried"
+        if undecided:
+            problem = f"{samples} held-out samples cannot show that it loses less than {allowed:g}"
+            hint = "Give more held-out samples, or allow more: --allow."
+        else:
+            problem = f"it loses more than {allowed:g}, whichever layers are left out"
+            hint = "Calibrate with more training samples, or train with quantisation in mind."
+        super().__init__(f"Not kept as {precision}: {problem}: {first}.", hint)
+        self.tries = tries
 
 
 class NotAsMeasured(CvtrackError):

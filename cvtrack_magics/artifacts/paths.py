@@ -36,6 +36,7 @@ EVALUATION: Final = "evaluation"
 LATENCY: Final = "latency/latency.json"
 LATENCY_CHART: Final = "latency/latency.png"
 EVIDENCE: Final = "evidence.json"
+QUANTIZED: Final = "quantized.json"
 EXPORTS: Final = ("onnx", "torchscript", "pt2")
 ONNX_MODEL: Final = "onnx/model.onnx"
 SERVING: Final = "serving.json"
@@ -102,6 +103,11 @@ def is_check(path: str) -> bool:
 def evidence_path(format: str) -> str:
     """Return where the proof of an export lies."""
     return f"{format}/{EVIDENCE}"
+
+
+def quantized_path(precision: str) -> str:
+    """Return where it lies what a model in fewer bits loses."""
+    return f"{precision}/{QUANTIZED}"
 
 
 def is_evidence(path: str) -> bool:

@@ -12,8 +12,9 @@ from cvtrack_magics.artifacts.codec import written
 from cvtrack_magics.artifacts.paths import evidence_path
 from cvtrack_magics.commands.definition import Arg, Typed, command
 from cvtrack_magics.commands.mlmodel import files_of
+from cvtrack_magics.commands.quantizing import PRECISIONS, example_of, record_quantized, wanted_of
 from cvtrack_magics.commands.typed import comma_separated, expression
-from cvtrack_magics.errors import ExportRefused, StoreUnavailable
+from cvtrack_magics.errors import ExportRefused, StoreUnavailable, UsageProblem
 from cvtrack_magics.records import Artifact, Record, Tag
 from cvtrack_magics.run.current import get_session
 from cvtrack_magics.run.model_making import Making, making, measured
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from cvtrack_magics.artifacts.export import Port
     from cvtrack_magics.display.table_view import Listing
     from cvtrack_magics.release.export import Check, Export
+    from cvtrack_magics.release.export.facts import Format
+    from cvtrack_magics.release.quantize.quantizing import Wanted
+    from cvtrack_magics.tasks.base import Task
 
 COLUMNS = ("", "inputs", "output", "shape", "max abs", "max rel", "agree")
 SHOWN = 12
@@ -40,17 +44,29 @@ def _axes(text: str, typed: Typed) -> tuple[str, ...]:
     tolerance=Arg("T"),
     seed=Arg("S"),
     run=Arg("RUN"),
+    calibrate=Arg("EXPR", expression),
+    heldout=Arg("EXPR", expression),
+    task=Arg("TASK"),
+    classes=Arg("EXPR", expression),
+    by=Arg("COLUMNS", comma_separated),
+    allow=Arg("X"),
 )
 def mlexport(
-    format: Literal["onnx", "torchscript", "pt2"],
+    format: Literal["onnx", "torchscript", "pt2", "int8", "fp16"],
     model: Any,
-    example: Any,
+    example: Any = None,
     *,
     opset: int | None = None,
     dynamic: Sequence[str] = ("batch",),
     tolerance: float | None = None,
     seed: int = 0,
     run: str = "",
+    calibrate: Any = None,
+    heldout: Any = None,
+    task: Task | None = None,
+    classes: Sequence[str] | None = None,
+    by: Sequence[str] = (),
+    allow: float = 0.01,
 ) -> Listing:
     """Export a model, prove that the export computes the same, and record both.
 
@@ -60,14 +76,20 @@ def mlexport(
     ``evidence.json``, and the metrics
     ``export/<format>/max_abs_diff``, ``max_rel_diff``, ``agreement`` and ``size_mb``.
 
+    In fewer bits (``int8``, ``fp16``) a model never computes quite the same. It is made from the
+    proved ONNX export, and kept only where the task's headline metric, on held-out samples and in
+    pairs, surely loses less than --allow; layers that hurt stay in full precision. The run gets
+    ``int8/`` with the model and ``quantized.json``, and metrics such as ``export/int8/lost``.
+
     Parameters
     ----------
-    format : {'onnx', 'torchscript', 'pt2'}
+    format : {'onnx', 'torchscript', 'pt2', 'int8', 'fp16'}
         What to export to.
     model : torch.nn.Module
         A torch module; in eval mode while this runs, and put back afterwards.
     example : tensor, array, tuple, list or dict
-        A real input: a batch as the model takes it, several inputs, or inputs by name.
+        A real input: a batch as the model takes it, several inputs, or inputs by name. Of int8
+        and fp16 the first samples, where it is not given.
     opset : int, optional
         Of ONNX; otherwise the exporter's own.
     dynamic : sequence of str
@@ -78,16 +100,30 @@ def mlexport(
         Of the random inputs.
     run : str
         A finished run to record it in; otherwise the open one.
+    calibrate : loader or array, N x …
+        Of int8: training samples, up to 256, that tell the ranges of all values.
+    heldout : loader
+        Of int8 and fp16: batches of (images, truth) that judge, at least 20 samples.
+    task : str
+        Theirs, as for ``%mleval``.
+    classes : sequence of str
+        Theirs, where the loader's data set does not say them.
+    by : sequence of str
+        Columns that the held-out samples are parted by; no part may lose more either.
+    allow : float
+        What the headline metric may lose, with 95 % confidence.
 
     Returns
     -------
     Listing
-        ``result`` is the ``Export``.
+        ``result`` is the ``Export``, or the ``Quantized`` of int8 and fp16.
 
     Raises
     ------
     ExportRefused
         The export would compute something else, or cannot be made; it is not recorded.
+    QuantizationRefused
+        The model in fewer bits loses too much, or too few samples can tell; it is not recorded.
 
     Examples
     --------
@@ -96,13 +132,16 @@ def mlexport(
         %mlexport onnx model --example images[:1] --dynamic batch
     """
     target = target_of(run)
+    kind, wanted, example = _wanted(
+        format, example, calibrate, heldout, task=task, classes=classes, by=by, allow=allow
+    )
 
     def made_in(folder: Path) -> Export:
         return exported(
             model,
             example,
             folder / "made",
-            format=format,
+            format=kind,
             opset=opset,
             dynamic=dynamic,
             rtol=tolerance,
@@ -112,6 +151,8 @@ def mlexport(
         )
 
     with tempfile.TemporaryDirectory(prefix="cvtrack-") as temporary:
+        if wanted is not None:
+            return record_quantized(target, model, made_in(Path(temporary)), wanted)
         if target is None:
             where = "Not recorded, since no run is open: put it into the %%mlrun cell, or --run."
             return listing_of(made_in(Path(temporary)), where)
@@ -120,6 +161,20 @@ def mlexport(
             made.begin()
             where = record_export(target, made, found, Path(temporary))
     return listing_of(found, where)
+
+
+def _wanted(
+    format: str, example: Any, calibrate: Any, heldout: Any, **judging: Any
+) -> tuple[Format, Wanted | None, Any]:
+    """Return what is exported first, what becomes of it, and the example."""
+    if format in PRECISIONS:
+        wanted = wanted_of(format, calibrate=calibrate, heldout=heldout, **judging)  # type: ignore[arg-type]
+        return "onnx", wanted, example_of(wanted, example)
+    if example is None:
+        raise UsageProblem("An export needs a real input.", "--example images[:1], for instance.")
+    if calibrate is not None or heldout is not None:
+        raise UsageProblem(f"{format} computes the same: nothing is calibrated or judged.")
+    return format, None, example  # type: ignore[return-value]
 
 
 def about_of(target: Target | None, model: Any) -> dict[str, str]:
@@ -145,9 +200,9 @@ def about_of(target: Target | None, model: Any) -> dict[str, str]:
 def record_export(target: Target, made: Making, found: Export, folder: Path) -> str:
     """Record an export with its proof and what it measured; return where, in words."""
     format = found.format
-    kept = _with_flavour(found, folder / "kept") if format == "onnx" else folder / "made"
+    kept = with_flavour(found, folder / "kept") if format == "onnx" else folder / "made"
     files = [*files_of(kept, format), evidence_of(found)]
-    proved = _digest_of(files, format)
+    proved = digest_tag(files, format)
     metrics = found.metrics()
     ended = made.ended(holds=True, tags={proved.key: proved.value})
     where = target.record(metrics, [ended, *files, proved], now=True)
@@ -168,7 +223,7 @@ def exported(*args: Any, **options: Any) -> Export:
         raise
 
 
-def _with_flavour(found: Export, folder: Path) -> Path:
+def with_flavour(found: Export, folder: Path) -> Path:
     """Return the export as an MLflow model of the ONNX flavour."""
     from cvtrack_magics.store.models import save_onnx
 
@@ -187,7 +242,7 @@ def _with_flavour(found: Export, folder: Path) -> Path:
     return folder
 
 
-def _digest_of(files: Sequence[Record], format: str) -> Tag:
+def digest_tag(files: Sequence[Record], format: str) -> Tag:
     """Return the tag by which altered files are noticed, the proof among them."""
     from cvtrack_magics.store.model_files import EXPORT_TAG, digest_of_records
 

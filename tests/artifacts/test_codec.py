@@ -21,6 +21,7 @@ from cvtrack_magics.artifacts.environment import Environment
 from cvtrack_magics.artifacts.evaluation import Interval, Measured, SampleTable
 from cvtrack_magics.artifacts.export import CheckRow, Evidence, FileRow, Port
 from cvtrack_magics.artifacts.latency import Latency, Row
+from cvtrack_magics.artifacts.quantized import LostPart, Quantized
 from cvtrack_magics.artifacts.slices import Slice, Slices
 from cvtrack_magics.errors import UnreadableArtifact
 
@@ -58,6 +59,15 @@ WHOLE: list[Any] = [
         opset=18,
         inputs=(Port("x", "float32", ("batch", 3)),),
         checks=(CheckRow("example", "y", (1, 3), 1e-6, 1e-6, 1.0, True),),
+    ),
+    Quantized(
+        "int8",
+        full=0.9,
+        quantized=0.89,
+        confidence=(0.8, None),
+        parts=(LostPart("camera", "A", 30, 0.9, None),),
+        kept_full=("head",),
+        versions={"onnxruntime": "1"},
     ),
     Augmentation(1, (3, 4), ((5, 6), (7, 8)), ("a note",)),
 ]

@@ -175,7 +175,7 @@ def test_what_is_typed_becomes_values(name: str, line: str, wanted: dict[str, An
         ("mlgate", "m --margin much", "invalid float value: 'much'"),
         ("mlseed", "", "required: N"),
         ("mlexport", "onyx p --example p", "invalid choice: 'onyx'"),
-        ("mlexport", "onnx p", "required: --example"),
+        ("mlbench", "p", "required: --example"),
         ("mlbench", "p --example p --batch 0", "numbers of 1 and more"),
         ("mleval", "nothing", "there is no 'nothing'"),
         ("mlrun", "r nested", "Did you mean '--nested'"),
