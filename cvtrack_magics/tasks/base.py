@@ -14,7 +14,14 @@ from cvtrack_magics.vision.boxes import Boxes
 from cvtrack_magics.vision.maps import Maps
 
 Task: TypeAlias = Literal[
-    "classification", "detection", "semantic", "instance", "anomaly", "depth", "multilabel"
+    "classification",
+    "detection",
+    "semantic",
+    "instance",
+    "anomaly",
+    "depth",
+    "multilabel",
+    "keypoints",
 ]
 
 
@@ -82,6 +89,24 @@ class Detections:
 
     def __add__(self, other: Detections) -> Detections:
         return Detections(self.truth + other.truth, self.prediction + other.prediction)
+
+
+@dataclass(frozen=True, slots=True)
+class Poses(Detections):
+    """Objects with key points: ``sigmas`` K, how far each one may be off (COCO's OKS)."""
+
+    sigmas: tuple[float, ...] = ()
+
+    def take(self, rows: Any) -> Poses:
+        """Return some samples."""
+        return Poses(self.truth.take(rows), self.prediction.take(rows), self.sigmas)
+
+    def __add__(self, other: Detections) -> Poses:
+        if not isinstance(other, Poses) or other.sigmas != self.sigmas:
+            raise UsageProblem(
+                "Key points with other sigmas cannot be joined.", "Give both parts the same sigmas."
+            )
+        return Poses(self.truth + other.truth, self.prediction + other.prediction, self.sigmas)
 
 
 @dataclass(frozen=True, slots=True)

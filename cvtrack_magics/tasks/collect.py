@@ -46,8 +46,8 @@ def collect(
     model : torch.nn.Module or callable
         Takes a batch of images. Its output is taken as logits (classification, multilabel,
         semantic), as probabilities where a softmax or a sigmoid made it (classification,
-        multilabel), a list of dicts (detection, instance), scores or a dict with ``scores`` and
-        ``heat`` (anomaly), or maps (depth).
+        multilabel), a list of dicts (detection, instance, keypoints), scores or a dict with
+        ``scores`` and ``heat`` (anomaly), or maps (depth).
     loader : iterable
         Yields (images, truth). Samples of a ``DataLoader`` are named by their index in the
         data set, through Subset and sampler; those of a list by their place, and where the
@@ -55,7 +55,7 @@ def collect(
         ``DistributedSampler`` repeats to fill up its last round is left out, so that the ranks
         joined are the data set once; what ``drop_last`` leaves out is said.
     task : str
-        One of the seven tasks.
+        One of the eight tasks.
     classes : sequence of str, optional
         Names by index; otherwise those of the loader's data set, through Subset too.
     device : torch.device or str, optional

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
 from cvtrack_magics.errors import UsageProblem
@@ -12,6 +13,7 @@ from cvtrack_magics.tasks.class_names import class_names
 from cvtrack_magics.tasks.classification.parse import read_anomalies
 from cvtrack_magics.tasks.detection.doubts import of_other_form
 from cvtrack_magics.tasks.detection.parse import Form, read_boxes, read_names
+from cvtrack_magics.tasks.keypoints.parse import poses_of, read_poses
 from cvtrack_magics.tasks.kind import task_named
 from cvtrack_magics.tasks.label_constructors import LabelMaking
 from cvtrack_magics.tasks.samples import Samples
@@ -38,7 +40,7 @@ class Making(LabelMaking):
             Predictions as they are; (images, truth, output) or a dict of arguments for the
             way of making that ``task`` names.
         task : str, optional
-            One of the seven tasks; must agree with predictions that are made already.
+            One of the eight tasks; must agree with predictions that are made already.
         """
         from cvtrack_magics.tasks.predictions import Predictions
 
@@ -118,6 +120,47 @@ class Making(LabelMaking):
         """
         objects = (images, truth, predictions)
         return _objects(cls, objects, classes, Form(box_format, masked=True), about)
+
+    @classmethod
+    def keypoints(
+        cls,
+        images: Any,
+        truth: Any,
+        predictions: Any,
+        *,
+        classes: Any = None,
+        sigmas: Any = None,
+        **about: Any,
+    ) -> Predictions:
+        """Return the predictions of key points: poses of people, landmarks, parts.
+
+        Parameters
+        ----------
+        images : batch, list of images, or None
+            As for :meth:`classification`. Without images give ``sizes``.
+        truth, predictions : sequence, N
+            One entry for each image: torchvision's dict (``keypoints`` M × K × 3: x, y and
+            whether it is labelled, or M × K × 2; ``boxes``, ``labels``, ``scores`` of
+            predictions, ``area``, ``iscrowd``), a list of COCO's annotations or results, or an
+            Ultralytics pose result. Without boxes they are those around the points, without
+            labels there is one class, without area it is that of the box.
+        classes : sequence of str, dict of int to str, or int, optional
+            Names by index.
+        sigmas : float array-like, K, optional
+            How far each point may be off (OKS): COCO's for the 17 of a person, else 1 / K.
+        **about
+            See :meth:`detection`.
+        """
+        common = Samples.of(images, None, **about)
+        notes: list[str] = []
+        parts = (("truth", truth, False), ("predictions", predictions, True))
+        mine, theirs = (
+            read_poses(items, common.sizes, what, scored=scored, notes=notes, classes=classes)
+            for what, items, scored in parts
+        )
+        data = poses_of(mine, theirs, sigmas, notes)
+        names = read_names(classes, data.truth, data.prediction)
+        return made(cls, common, "keypoints", names, data, notes=notes)
 
     @classmethod
     def semantic(
@@ -224,6 +267,7 @@ class Making(LabelMaking):
         *,
         images: Any = None,
         masks: bool = False,
+        keypoints: bool = False,
         value_range: Range | None = None,
     ) -> Predictions:
         """Return what COCO's files hold: the truth, and results of any model.
@@ -237,8 +281,8 @@ class Making(LabelMaking):
             or ``keypoints``.
         images : path, optional
             The folder of the images; needed where the file does not say their sizes.
-        masks : bool
-            Read instance masks too.
+        masks, keypoints : bool
+            Read instance masks too, or key points.
         value_range : (float, float), optional
             The values of black and white of pictures of more than 8 bits; 0 and 65535 for
             PNG's 16 bits.
@@ -247,20 +291,20 @@ class Making(LabelMaking):
 
         notes: list[str] = []
         ranged = value_range is not None
-        coco = CocoData(truth, predictions, folder=images, masks=masks, ranged=ranged, notes=notes)
-        return _objects(
-            cls,
-            (coco.pictures, coco.truth, coco.predictions),
-            coco.classes,
-            Form(None, masked=masks),
-            {
-                "ids": [str(image["id"]) for image in coco.images],
-                "names": [str(image.get("file_name", "")) for image in coco.images],
-                "sizes": coco.sizes,
-                "value_range": value_range,
-            },
-            notes=notes,
-        )
+        what: dict[str, Any] = {"masks": masks, "points": keypoints, "ranged": ranged}
+        coco = CocoData(truth, predictions, folder=images, notes=notes, **what)
+        objects = (coco.pictures, coco.truth, coco.predictions)
+        about = {
+            "ids": [str(image["id"]) for image in coco.images],
+            "names": [str(image.get("file_name", "")) for image in coco.images],
+            "sizes": coco.sizes,
+            "value_range": value_range,
+        }
+        if keypoints:
+            found = cls.keypoints(*objects, classes=coco.classes, **about)
+            return replace(found, notes=(*notes, *found.notes))
+        form = Form(None, masked=masks)
+        return _objects(cls, objects, coco.classes, form, about, notes=notes)
 
     @classmethod
     def collect(cls, model: Any, loader: Any, task: Task, **options: Any) -> Predictions:

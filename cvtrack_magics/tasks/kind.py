@@ -39,6 +39,7 @@ _HOMES = {
     "anomaly": "anomaly.kind",
     "depth": "depth.kind",
     "multilabel": "multilabel.kind",
+    "keypoints": "keypoints.kind",
 }
 _LOGITS = ("out", "logits")
 _PROBABLE = ("probabilities", "probs")
@@ -51,6 +52,7 @@ _GUIDE: Mapping[str, Task] = {
     "anomaly-detection": "anomaly",
     "depth-estimation": "depth",
     "multi-label-classification": "multilabel",
+    "keypoint-detection": "keypoints",
 }
 """The tasks by the names that runs are tagged with."""
 

@@ -23,6 +23,10 @@ def of_boxes(name: str, boxes: Boxes) -> dict[str, Array]:
         members[f"{name}_scores"] = boxes.scores
     if boxes.crowd is not None:
         members[f"{name}_crowd"] = boxes.crowd
+    if boxes.points is not None:
+        members[f"{name}_points"] = boxes.points
+    if boxes.areas is not None:
+        members[f"{name}_areas"] = boxes.areas
     if boxes.ignored is not None:
         members[f"{name}_ignored"] = boxes.ignored
     if boxes.masks is not None:
@@ -53,6 +57,8 @@ def to_boxes(name: str, members: Mapping[str, Array]) -> Boxes:
         members.get(f"{name}_crowd"),
         masks,
         members.get(f"{name}_ignored"),
+        members.get(f"{name}_points"),
+        members.get(f"{name}_areas"),
     )
 
 

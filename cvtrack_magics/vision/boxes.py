@@ -34,6 +34,10 @@ class Boxes:
         Of instance segmentation.
     ignored : bool, M, or None
         Pascal VOC's ``difficult``: one object that is neither found nor missed.
+    points : float64, M × K × 3, or None
+        Key points: x, y, and of the truth whether it is labelled (0: not).
+    areas : float64, M, or None
+        Of the objects in pixels, where it is not that of their boxes or masks.
     """
 
     offsets: npt.NDArray[np.int64]
@@ -43,6 +47,8 @@ class Boxes:
     crowd: npt.NDArray[np.bool_] | None = None
     masks: tuple[Mask, ...] | None = None
     ignored: npt.NDArray[np.bool_] | None = None
+    points: Array | None = None
+    areas: Array | None = None
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -75,23 +81,24 @@ class Boxes:
             None if self.crowd is None else self.crowd[rows],
             None if self.masks is None else tuple(self.masks[row] for row in rows),
             None if self.ignored is None else self.ignored[rows],
+            None if self.points is None else self.points[rows],
+            None if self.areas is None else self.areas[rows],
         )
 
     def __add__(self, other: Boxes) -> Boxes:
         masks = None
         if _both(self, other, "masks"):
             masks = (self.masks or ()) + (other.masks or ())
-        scores = None
-        if _both(self, other, "scores"):
-            scores = np.concatenate([p.scores for p in (self, other) if p.scores is not None])
         return Boxes(
             np.concatenate((self.offsets, other.offsets[1:] + self.offsets[-1])),
             np.concatenate((self.xyxy, other.xyxy)),
             np.concatenate((self.labels, other.labels)),
-            scores,
+            _joined_columns(self, other, "scores"),
             _joined_flags(self, other, "crowd"),
             masks,
             _joined_flags(self, other, "ignored"),
+            _joined_columns(self, other, "points"),
+            _joined_columns(self, other, "areas"),
         )
 
 
@@ -114,6 +121,13 @@ def _both(mine: Boxes, theirs: Boxes, name: str) -> bool:
             f"Give {name} for all parts, or for none.",
         )
     return any(has)
+
+
+def _joined_columns(mine: Boxes, theirs: Boxes, name: str) -> Array | None:
+    if not _both(mine, theirs, name):
+        return None
+    columns = [getattr(part, name) for part in (mine, theirs)]
+    return np.concatenate([one for one in columns if one is not None])
 
 
 def _joined_flags(mine: Boxes, theirs: Boxes, name: str) -> npt.NDArray[np.bool_] | None:

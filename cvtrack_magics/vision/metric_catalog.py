@@ -99,6 +99,11 @@ SCHEME: tuple[Metric, ...] = (
     _share("bbox_AP", "instance", _COCO, "mAP50-95 of the boxes"),
     _share("bbox_AP50", "instance", _COCO, "mAP50 of the boxes"),
     _share("mask_AP50/<class>", "instance", _COCO, "AP of the masks at IoU 0.50"),
+    _share("keypoint_AP", "keypoints", _COCO, "mean AP over classes and OKS 0.50, 0.55 … 0.95"),
+    _share("keypoint_AP50", "keypoints", _COCO, "mean AP of the classes with truth, OKS 0.50"),
+    _share("keypoint_AP75", "keypoints", _COCO, "mean AP of the classes with truth, OKS 0.75"),
+    _share("keypoint_AR", "keypoints", _COCO, "mean recall over OKS, 20 objects a picture"),
+    _share("keypoint_AP50/<class>", "keypoints", _COCO, "AP at OKS 0.50"),
     _error(
         "TIDE/<error>",
         "detection instance",
@@ -106,12 +111,22 @@ SCHEME: tuple[Metric, ...] = (
         "mean AP at IoU 0.50 that one kind of error costs: Cls, Loc, Both, Dupe, Bkg, Miss",
         "share",
     ),
-    _share("precision", "detection instance anomaly", "counts", "share of the found that is true"),
-    _share("recall", "detection instance anomaly", "counts", "share of the true that is found"),
-    _share("F1", "detection instance anomaly", "counts", "harmonic mean of the two"),
+    _share(
+        "precision",
+        "detection instance keypoints anomaly",
+        "counts",
+        "share of the found that is true",
+    ),
+    _share(
+        "recall",
+        "detection instance keypoints anomaly",
+        "counts",
+        "share of the true that is found",
+    ),
+    _share("F1", "detection instance keypoints anomaly", "counts", "harmonic mean of the two"),
     Metric(
         "best_threshold",
-        ("detection", "instance", "anomaly"),
+        ("detection", "instance", "keypoints", "anomaly"),
         "the score from which on to count so that F1 is best",
         "score",
         "",
@@ -131,7 +146,10 @@ SCHEME: tuple[Metric, ...] = (
     _share("delta_3", "depth", _EIGEN, "the same with 1.25³"),
     Metric(
         "FPS",
-        ("classification", "multilabel", "detection", "semantic", "instance", "anomaly", "depth"),
+        (
+            *("classification", "multilabel", "detection", "semantic", "instance"),
+            *("keypoints", "anomaly", "depth"),
+        ),
         "samples a second of the model's time; only where that was measured",
         "1/s",
         "higher",
@@ -145,6 +163,7 @@ HEADLINES: dict[str, str] = {
     "detection": "mAP50",
     "semantic": "mIoU",
     "instance": "mask_AP",
+    "keypoints": "keypoint_AP",
     "anomaly": "AUROC",
     "depth": "AbsRel",
 }

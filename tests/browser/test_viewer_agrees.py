@@ -19,6 +19,7 @@ from cvtrack_magics.tasks.predictions import Predictions
 from cvtrack_magics.vision.evaluation import Evaluation
 from tests.display.pages import needs_chromium
 from tests.lab import chromium
+from tests.vision.measure.make import pose_files, posed
 
 pytestmark = [pytest.mark.lab, *needs_chromium]
 
@@ -253,6 +254,7 @@ FIGURES = {
     },
     "detection": {"mAP50": "mAP50", **COUNTS},
     "instance": {"Mask mAP50": "mask_AP50", **COUNTS},
+    "keypoints": {"Keypoint AP50": "keypoint_AP50", **COUNTS},
     "anomaly": COUNTS,
     "multilabel": {
         "mAP": "mAP",
@@ -280,10 +282,11 @@ def differences(
 
     for name, metric in FIGURES[found.task].items():
         expect(name, seen["figures"].get(name), written(found.metrics[metric]))
-    if found.task in ("detection", "instance"):
+    if found.task in ("detection", "instance", "keypoints"):
         outcomes(seen, found, expect)
-        said = seen["figures"].get("IoU from")
-        expect("IoU from", said, None if iou == 0.5 else written(iou))
+        name = "OKS from" if found.task == "keypoints" else "IoU from"
+        said = seen["figures"].get(name)
+        expect(name, said, None if iou == 0.5 else written(iou))
     curves(opened, found, expect)
     if found.task != "anomaly":
         bars(opened, found, expect)
@@ -357,6 +360,22 @@ def test_16_random_sets_of_several_labels_have_the_figures_of_mleval(opened: Ope
             verdict = right.get(predictions.ids[int(place)])
             if ("wrong" in names.split()) != (verdict is not None and not verdict):
                 wrong[at].append(f"colour of picture {place}")
+    assert {at: found for at, found in wrong.items() if found} == {}
+
+
+def test_16_random_sets_of_key_points_have_the_figures_of_mleval(opened: Opened) -> None:
+    wrong = {}
+    for at in range(16):
+        made = pose_files(
+            at, images=6, most=6, classes=3 + at % 3, crowd=at % 2 == 0, ties=at % 4 == 0
+        )
+        images = (
+            np.full((6, 128, 128, 3), 40, np.uint8)
+            + np.arange(6, dtype=np.uint8)[:, None, None, None]
+        )
+        predictions = posed(made, images, ids=range(6))
+        threshold, overlap = ((None, 0.5), (0.7, 0.5), (None, 0.75), (0.3, 0.3))[at % 4]
+        wrong[at] = differences(opened, predictions, threshold, overlap)
     assert {at: found for at, found in wrong.items() if found} == {}
 
 

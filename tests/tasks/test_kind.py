@@ -60,7 +60,7 @@ def test_a_task_is_known_by_every_name_that_runs_are_tagged_with(word: str, task
     assert task_named(word) == task
 
 
-@pytest.mark.parametrize("word", ["", "detect", "pose", "keypoints", "7"])
+@pytest.mark.parametrize("word", ["", "detect", "tracking", "captions", "7"])
 def test_another_word_is_no_task(word: str) -> None:
     with pytest.raises(UsageProblem, match="is none of classification, detection"):
         task_named(word)

@@ -9,7 +9,10 @@ import numpy as np
 
 from cvtrack_magics.tasks.predictions import Predictions
 
-TASKS = ("classification", "detection", "semantic", "instance", "anomaly", "depth", "multilabel")
+TASKS = (
+    *("classification", "detection", "semantic", "instance", "anomaly", "depth", "multilabel"),
+    "keypoints",
+)
 NAMES = ["cat", "dog", "bird"]
 
 
@@ -42,6 +45,10 @@ def example(task: str, count: int = 4, seed: int = 0, **about: Any) -> Predictio
         said = [objects(rng, 3, scored=True) for _ in range(count)]
         make = Predictions.detection if task == "detection" else Predictions.instance
         return make(images, truth, said, classes=NAMES, **about)
+    if task == "keypoints":
+        truth, said = ([poses(rng, n, scored=n == 3) for _ in range(count)] for n in (2, 3))
+        sigmas = [0.1, 0.2, 0.1, 0.2]
+        return Predictions.keypoints(images, truth, said, classes=NAMES, sigmas=sigmas, **about)
     if task == "semantic":
         truth = rng.integers(0, 3, (count, 48, 64))
         said = np.where(rng.random(truth.shape) < 0.7, truth, 0)
@@ -55,6 +62,18 @@ def example(task: str, count: int = 4, seed: int = 0, **about: Any) -> Predictio
     truth[:, :4] = 0
     said = truth * rng.uniform(0.8, 1.3, truth.shape).astype(np.float32)
     return Predictions.depth(images, truth, said, **about)
+
+
+def poses(rng: Any, count: int, *, scored: bool) -> dict[str, Any]:
+    """Return objects of four key points as torchvision's dict."""
+    found = objects(rng, count, scored=scored)
+    left, top, right, bottom = found["boxes"].T
+    corners = ((left, top), (right, top), (right, bottom), (left, bottom))
+    spots = np.stack([np.stack(corner, axis=1) for corner in corners], axis=1)
+    seen = np.ones((count, 4, 1)) if scored else rng.integers(0, 3, (count, 4, 1))
+    del found["masks"]
+    found["labels"] = np.arange(count) % 3  # each class in many pictures, for an interval
+    return {**found, "keypoints": np.concatenate((spots, seen), axis=2)}
 
 
 def objects(rng: Any, count: int, *, scored: bool) -> dict[str, Any]:

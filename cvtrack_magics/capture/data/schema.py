@@ -40,6 +40,7 @@ TASK_METRICS: dict[str, tuple[str, ...]] = {
     "anomaly-detection": ("AUROC", "AUPRC", "F1@best_threshold"),
     "depth-estimation": ("AbsRel", "RMSE", "delta_1"),
     "multi-label-classification": ("mAP", "micro_f1", "per_class_f1"),
+    "keypoint-detection": ("keypoint_AP", "keypoint_AP50", "keypoint_AR"),
 }
 
 ALIASES = {
@@ -55,6 +56,9 @@ ALIASES = {
     "instance": "instance-segmentation",
     "anomaly": "anomaly-detection",
     "depth": "depth-estimation",
+    "keypoints": "keypoint-detection",
+    "pose": "keypoint-detection",
+    "pose-estimation": "keypoint-detection",
 }
 
 

@@ -42,8 +42,12 @@ of a detection or instance segmentation::
     {"truth": boxes, "pred": boxes, "iou": 0.5}
     boxes: {"offsets": u4 N+1, "xyxy": f4 M*4 (native pixels), "labels": i4 M,
             "scores": f4 M or null,
-            "crowd": u1 M or null,             # 1 in a crowd, 2 left out of account
+            "crowd": u1 M or null,             # 1 in a crowd, 2 left out of account, 3 once
             "runs": null or {"offsets": u4 M+1, "counts": u4}}   # COCO run lengths, column-major
+
+of key points the same, and ``"points"``::
+
+    {"truth": f4 M*K*3 (x, y, labelled), "pred": f4 M*K*2, "areas": f4 M, "sigmas": [K]}
 
 of a semantic segmentation::
 

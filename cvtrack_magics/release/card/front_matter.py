@@ -18,6 +18,7 @@ _PIPELINES = {
     "semantic-segmentation": "image-segmentation",
     "instance-segmentation": "image-segmentation",
     "depth-estimation": "depth-estimation",
+    "keypoint-detection": "keypoint-detection",
 }
 # https://huggingface.co/metrics
 _METRICS = {

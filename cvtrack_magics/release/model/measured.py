@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from cvtrack_magics.release.model.comparing import Context, NotComparable, Other, lowest_of
-from cvtrack_magics.release.model.measured_boxes import same_boxes, same_instances
+from cvtrack_magics.release.model.measured_boxes import same_boxes, same_instances, same_poses
 from cvtrack_magics.release.model.measured_labels import main, same_classes, same_labels
 from cvtrack_magics.tasks.base import Task
 from cvtrack_magics.tasks.predictions import Predictions
@@ -161,4 +161,5 @@ _TASKS: dict[Task, Callable[[Any, int, Context], float | None]] = {
     "anomaly": _anomalies,
     "depth": _depths,
     "multilabel": same_labels,
+    "keypoints": same_poses,
 }

@@ -109,6 +109,34 @@ def same_instances(answer: Any, row: int, context: Context) -> float | None:
     return off
 
 
+def same_poses(answer: Any, row: int, context: Context) -> float | None:
+    """Compare the key points of each object with those of the one which is served for it."""
+    prediction = context.measured.boxes.prediction
+    start = prediction.rows(row).start
+    served = answer.get("keypoints") if isinstance(answer, Mapping) else None
+    points = np.zeros((0, 0, 2)) if served is None else np.asarray(served, float)[..., :2]
+    assert prediction.points is not None
+    wanted = prediction.points[..., :2]
+    near = max(PIXELS, SHARE * max(int(side) for side in context.measured.sizes[row]))
+
+    def alike(at: int, other: int) -> float:
+        if other >= len(points) or points[other].shape != wanted[start + at].shape:
+            return -np.inf
+        return -float(np.abs(points[other] - wanted[start + at]).max())
+
+    off, pairs = _paired(answer, row, context, alike)
+    if off is not None and served is None:
+        raise NotComparable("key points were measured, and the served answer has boxes only")
+    for at, other in pairs.items():
+        if -alike(at, other) > near:
+            label = int(prediction.labels[start + at])
+            raise Other(
+                f"the key points of {context.said(label)} are served elsewhere than was measured "
+                f"({-alike(at, other):.1f} pixels)"
+            )
+    return off
+
+
 def _overlap(mine: Any, other: Any) -> float:
     if mine.shape != other.shape:
         return 0.0

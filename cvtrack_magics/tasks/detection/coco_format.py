@@ -98,6 +98,8 @@ class CocoData:
         Whether the values of black and white are said; without, pictures of 16 bits become 8.
     notes : list of str
         Takes what had two readings.
+    points : bool
+        Whether key points are read.
     """
 
     def __init__(
@@ -109,11 +111,12 @@ class CocoData:
         masks: bool,
         ranged: bool,
         notes: list[str],
+        points: bool = False,
     ) -> None:
         data = load(truth, "truth")
         if not isinstance(data, Mapping) or not {"images", "categories"} <= set(data):
             raise UsageProblem("truth: expected COCO's images, annotations and categories.")
-        self._masks, self._ranged = masks, ranged
+        self._masks, self._ranged, self._pointed = masks, ranged, points
         images = _by_key(data["images"], "truth: images")
         order = sorted(images, key=lambda key: str(key).zfill(20))
         self.images = [images[key] for key in order]
@@ -199,7 +202,7 @@ class CocoData:
             plain = {key: _listed(value) for key, value in item.items()}
             found[at].append(self._object(plain, self._index[category], at, where, scored))
         notes += [] if scored else of_twice(items)
-        notes += of_points(items, what)
+        notes += [] if self._pointed else of_points(items, what)
         return found
 
     def _object(

@@ -8,8 +8,8 @@ as the average precision. torchmetrics wraps one of the two and needs torch.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from types import FunctionType
 from typing import Any
 
@@ -24,6 +24,7 @@ from cvtrack_magics.vision.boxes import Boxes
 IOUS = np.linspace(0.5, 0.95, 10)
 RECALLS = np.linspace(0, 1, 101)
 MAX_DETECTIONS = 100
+MAX_POSES = 20
 _PACKAGE = "pycocotools"
 Ints = npt.NDArray[np.int64]
 
@@ -45,7 +46,9 @@ class Matches:
     ignored : bool, T × D
         It does not count: it was matched with a crowd, or is of another size than is asked for.
     overlap : float64, T × D
-        The IoU with that truth, NaN for none.
+        The IoU with that truth, NaN for none; of key points the OKS.
+    most : int
+        Predictions of a class and image that average precision looks at.
     """
 
     row: Ints
@@ -57,6 +60,7 @@ class Matches:
     truth: Ints
     ignored: npt.NDArray[np.bool_]
     overlap: Array
+    most: int = MAX_DETECTIONS
 
     def at(self, iou: float) -> int:
         """Return the position of a threshold."""
@@ -65,24 +69,33 @@ class Matches:
 
 @dataclass(frozen=True, slots=True)
 class Precision:
-    """Average precisions of up to 100 predictions for each class and image.
+    """Average precisions of up to 100 predictions for each class and image; 20 of key points.
 
     ``curves`` is float64 T × 101 × K, the interpolated precision at recalls 0, 0.01 … 1, and
-    ``scores`` the score there; a class without truth is NaN.
+    ``scores`` the score there; ``recall`` is the highest, T × K. A class without truth is NaN.
     """
 
     ious: Array
     curves: Array
     scores: Array
+    recall: Array
 
     def per_class(self, iou: float) -> Array:
         """Return the AP of each class at one IoU; NaN without truth."""
         at = int(np.argmin(np.abs(self.ious - iou)))
         return np.asarray(self.curves[at].mean(axis=0))
 
+    def mean_recall(self) -> float:
+        """Return COCO's AR: the mean over its ten IoUs and the classes with truth."""
+        rows = [int(np.argmin(np.abs(self.ious - iou))) for iou in IOUS]
+        values = self.recall[rows]
+        values = values[~np.isnan(values)]
+        return float(values.mean()) if values.size else float("nan")
+
     def mean(self, *ious: float) -> float:
-        """Return the mean over IoUs and the classes with truth."""
-        values = np.stack([self.per_class(iou) for iou in ious])
+        """Return the mean over IoUs and the classes with truth, summed as pycocotools does."""
+        rows = [int(np.argmin(np.abs(self.ious - iou))) for iou in ious]
+        values = self.curves[rows]
         values = values[~np.isnan(values)]
         return float(values.mean()) if values.size else float("nan")
 
@@ -96,6 +109,7 @@ def evaluate(
     *,
     masks: bool,
     area: tuple[float, float] | None = None,
+    sigmas: Sequence[float] | None = None,
 ) -> tuple[Precision, Matches]:
     """Match predictions with truth, class by class and image by image.
 
@@ -114,6 +128,8 @@ def evaluate(
     area : (float, float), optional
         From and to which area in pixels true objects count, both ends included; a prediction
         outside that hits none of them does not count. All, where it is not given.
+    sigmas : sequence of float, optional
+        Of key points, which then are compared: how far each may be off.
 
     Raises
     ------
@@ -131,22 +147,30 @@ def evaluate(
         for i, (height, width) in enumerate(sizes)
     ]
     index = {"images": images, "categories": [{"id": k} for k in range(count)]}
-    run = _evaluator(cocoeval)(
-        _coco(truth, index, masks), _coco(prediction, index, masks), "segm" if masks else "bbox"
-    )
+    kind = "segm" if masks else "bbox" if sigmas is None else "keypoints"
+    run = _evaluator(cocoeval)(_coco(truth, index, kind), _coco(prediction, index, kind), kind)
+    most = MAX_DETECTIONS if sigmas is None else MAX_POSES
+    if sigmas is not None:
+        run.params.kpt_oks_sigmas = np.array(sigmas)
     ious = IOUS if np.abs(IOUS - iou).min() < 1e-9 else np.sort(np.append(IOUS, iou))
     run.params.iouThrs = ious
     run.params.recThrs = RECALLS
     run.params.areaRng, run.params.areaRngLbl = [list(area or (0, float("inf")))], ["all"]
     # The average precision looks at the first 100 only; precision and recall at all.
-    run.params.maxDets = [MAX_DETECTIONS, max(MAX_DETECTIONS, len(prediction.xyxy)) + 1]
+    run.params.maxDets = [most, max(most, len(prediction.xyxy)) + 1]
     _quietly(run, "evaluate")
     _quietly(run, "accumulate")
     curves = run.eval["precision"][:, :, :, 0, 0]
     scores = run.eval["scores"][:, :, :, 0, 0]
+    recall = run.eval["recall"][:, :, 0, 0]
     absent = curves < 0
-    made = Precision(ious, np.where(absent, np.nan, curves), np.where(absent, np.nan, scores))
-    return made, _matches(run, ious, truth)
+    made = Precision(
+        ious,
+        np.where(absent, np.nan, curves),
+        np.where(absent, np.nan, scores),
+        np.where(recall < 0, np.nan, recall),
+    )
+    return made, replace(_matches(run, ious, truth), most=most)
 
 
 def _evaluator(cocoeval: Any) -> Any:
@@ -165,7 +189,7 @@ def _evaluator(cocoeval: Any) -> Any:
     return Evaluator
 
 
-def _coco(boxes: Boxes, index: dict[str, Any], masks: bool) -> Any:
+def _coco(boxes: Boxes, index: dict[str, Any], kind: str) -> Any:
     coco = need("pycocotools.coco", _PACKAGE).COCO()
     nothing = np.zeros(len(boxes.labels), bool)
     crowd = nothing if boxes.crowd is None else boxes.crowd
@@ -180,7 +204,7 @@ def _coco(boxes: Boxes, index: dict[str, Any], masks: bool) -> Any:
         np.asarray(scores, np.float64).tolist(),
         (crowd | ignored).astype(int).tolist(),
         ignored.tolist(),
-        areas(boxes, masks=masks).tolist(),
+        areas(boxes, masks=kind == "segm").tolist(),
         strict=True,
     )
     # From 1: a match with annotation 0 reads as no match.
@@ -197,16 +221,24 @@ def _coco(boxes: Boxes, index: dict[str, Any], masks: bool) -> Any:
         }
         for row, (image, label, box, score, crowded, passed, area) in enumerate(columns, 1)
     ]
-    if masks:
+    if kind == "segm":
         for annotation, mask in zip(annotations, boxes.masks or (), strict=True):
             annotation["segmentation"] = mask.coco()
+    if kind == "keypoints":
+        assert boxes.points is not None
+        labelled = (boxes.points[..., 2] > 0).sum(axis=1).tolist()
+        flat = boxes.points.reshape(len(labelled), -1).tolist()
+        for annotation, points, count in zip(annotations, flat, labelled, strict=True):
+            annotation["keypoints"], annotation["num_keypoints"] = points, count
     coco.dataset = {**index, "annotations": annotations}
     _quietly(coco, "createIndex")
     return coco
 
 
 def areas(boxes: Boxes, *, masks: bool) -> npt.NDArray[np.float64]:
-    """Return the area of each object in pixels: of its mask, or of its box."""
+    """Return the area of each object in pixels: as it is said, of its mask, or of its box."""
+    if boxes.areas is not None:
+        return np.asarray(boxes.areas, np.float64)
     if masks:
         return np.array([float(mask.area) for mask in boxes.masks or ()])
     corners = boxes.xyxy.astype(np.float64)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +11,8 @@ import numpy.typing as npt
 
 from cvtrack_magics.tasks.bootstrap import Floats, Statistic
 from cvtrack_magics.tasks.counting import NAN, divided, need, ratio
-from cvtrack_magics.tasks.detection.coco_metrics import MAX_DETECTIONS, RECALLS, Ints, Matches
+from cvtrack_magics.tasks.detection.coco_metrics import RECALLS, Ints, Matches
+from cvtrack_magics.tasks.keypoints.oks import oks
 from cvtrack_magics.vision.arrays import Array
 from cvtrack_magics.vision.boxes import Boxes, counted_objects
 
@@ -112,6 +114,7 @@ def confusion(
     count: int,
     iou: float,
     masks: bool,
+    sigmas: Sequence[float] | None = None,
 ) -> Ints:
     """Return K + 1 × K + 1 counts, the last row and column being "nothing".
 
@@ -131,7 +134,9 @@ def confusion(
         wanted = lost[bounds[image] : bounds[image + 1]]
         hits = np.full(len(given), -1)
         if len(given) and len(wanted):
-            found_by = overlaps(prediction, matches.row[given], truth, wanted, masks=masks)
+            found_by = overlaps(
+                prediction, matches.row[given], truth, wanted, masks=masks, sigmas=sigmas
+            )
             hits = _greedy(found_by, iou)
         rows = np.where(hits >= 0, truth.labels[wanted[hits]] if len(wanted) else count, count)
         np.add.at(table, (rows, matches.label[given]), 1)
@@ -153,9 +158,17 @@ def _greedy(overlaps: Array, iou: float) -> Ints:
 
 
 def overlaps(
-    prediction: Boxes, rows: Ints, truth: Boxes, wanted: Ints, *, masks: bool
+    prediction: Boxes,
+    rows: Ints,
+    truth: Boxes,
+    wanted: Ints,
+    *,
+    masks: bool,
+    sigmas: Sequence[float] | None = None,
 ) -> npt.NDArray[np.float64]:
-    """Return the IoU of some predictions with some objects, by boxes or by masks."""
+    """Return the IoU of some predictions with some objects, by boxes or masks; or the OKS."""
+    if sigmas is not None:
+        return oks(prediction, rows, truth, wanted, np.array(sigmas))
     tools = need("pycocotools.mask", "pycocotools")
     plain = np.zeros(len(wanted), np.uint8)
     return np.asarray(
@@ -186,7 +199,7 @@ def mean_precision(matches: Matches, truth: Boxes, ious: Array) -> Statistic:
     positions = [matches.at(iou) for iou in ious]
     classes = []
     for label in np.unique(truth.labels[counted]):
-        rows = np.flatnonzero((matches.label == label) & (matches.rank < MAX_DETECTIONS))
+        rows = np.flatnonzero((matches.label == label) & (matches.rank < matches.most))
         rows = rows[np.argsort(-matches.score[rows], kind="stable")]
         own = counted & (truth.labels == label)
         per_image = np.bincount(truth.images[own], minlength=len(truth)).astype(np.float64)

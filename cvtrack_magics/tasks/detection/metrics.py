@@ -1,4 +1,4 @@
-"""Figures of object detection and of instance segmentation."""
+"""Figures of object detection, of instance segmentation and of key points."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from cvtrack_magics.errors import UsageProblem
+from cvtrack_magics.tasks.base import Poses
 from cvtrack_magics.tasks.class_names import check_labels
 from cvtrack_magics.tasks.counting import MAX_CURVES, Options, class_names, counted
 from cvtrack_magics.tasks.detection.coco_metrics import IOUS, RECALLS, Precision, areas, evaluate
@@ -23,6 +24,7 @@ from cvtrack_magics.tasks.detection.tide import lost_precision
 from cvtrack_magics.tasks.precision_interval import precision_interval
 from cvtrack_magics.tasks.predictions import Predictions
 from cvtrack_magics.tasks.units import sampling_of
+from cvtrack_magics.vision.arrays import Array
 from cvtrack_magics.vision.boxes import Boxes
 from cvtrack_magics.vision.evaluation import Curve, Evaluation
 from cvtrack_magics.vision.metric_catalog import HEADLINES, metric_parts
@@ -54,9 +56,24 @@ def measure_instance(predictions: Predictions, options: Options) -> Evaluation:
     return _measure(predictions, options, masks=True)
 
 
+def measure_keypoints(predictions: Predictions, options: Options) -> Evaluation:
+    """Measure key points as :func:`measure_detection`, by OKS instead of IoU.
+
+    Objects of which no point is labelled do not count, as in COCO.
+
+    Raises
+    ------
+    UsageProblem
+        As :func:`measure_detection`.
+    """
+    return _measure(predictions, options, masks=False)
+
+
 def _measure(predictions: Predictions, options: Options, *, masks: bool) -> Evaluation:
     notes: list[str] = []
-    truth = predictions.boxes.truth
+    data = predictions.boxes
+    sigmas = data.sigmas if isinstance(data, Poses) else None
+    truth = data.truth
     prediction = _scored(predictions.boxes.prediction, notes)
     labels = np.concatenate((truth.labels, prediction.labels))
     count = len(predictions.classes) or int(labels.max(initial=0)) + 1
@@ -68,7 +85,7 @@ def _measure(predictions: Predictions, options: Options, *, masks: bool) -> Eval
     if truth.ignored is not None and truth.ignored.any():
         left = counted(int(truth.ignored.sum()), "object")
         notes.append(f"{left} to ignore (difficult, ignore): neither found nor missed.")
-    every, truth = truth, _of_area(truth, options.area, masks=masks)
+    every, truth = truth, _of_area(_labelled(truth, notes), options.area, masks=masks)
     if not objects(truth).any():
         notes.append("There is no true object: AP and recall have no value.")
     if not len(prediction.labels):
@@ -77,18 +94,15 @@ def _measure(predictions: Predictions, options: Options, *, masks: bool) -> Eval
     sizes = predictions.sizes
     area = options.area
     precision, matches = evaluate(
-        every, prediction, sizes, count, options.iou, masks=masks, area=area
+        every, prediction, sizes, count, options.iou, masks=masks, area=area, sigmas=sigmas
     )
     parts = metric_parts(names)
+    metrics = _precisions(precision, masks=masks, poses=sigmas is not None)
     if masks:
-        metrics = {"mask_AP": precision.mean(*IOUS), "mask_AP50": precision.mean(0.5)}
         boxes, _ = evaluate(every, prediction, sizes, count, 0.5, masks=False, area=area)
         metrics |= {"bbox_AP": boxes.mean(*IOUS), "bbox_AP50": boxes.mean(0.5)}
-    else:
-        metrics = {"mAP50": precision.mean(0.5), "mAP75": precision.mean(0.75)}
-        metrics["mAP50-95"] = precision.mean(*IOUS)
     ap50 = precision.per_class(0.5)
-    key = "mask_AP50" if masks else "AP50"
+    key = "mask_AP50" if masks else "AP50" if sigmas is None else "keypoint_AP50"
     metrics |= {f"{key}/{part}": float(ap50[k]) for k, part in enumerate(parts)}
 
     threshold = options.threshold
@@ -101,7 +115,7 @@ def _measure(predictions: Predictions, options: Options, *, masks: bool) -> Eval
     found = at_threshold(matches, truth, options.iou, threshold)
     metrics |= found.rates
     headline = HEADLINES[predictions.task]
-    ious = IOUS if masks else IOUS[:1]
+    ious = IOUS if masks or sigmas is not None else IOUS[:1]
     sampling = sampling_of(predictions, options, notes)
     labels, counts = units_with(truth, sampling.units)
     around, replicates = precision_interval(
@@ -116,6 +130,7 @@ def _measure(predictions: Predictions, options: Options, *, masks: bool) -> Eval
     lost: dict[str, float] = {}
     if options.others:
         replicates = with_others(replicates, matches, truth, parts, sampling, masks=masks)
+    if options.others and sigmas is None:
         lost = lost_precision(matches, truth, prediction, count, masks=masks)
         metrics |= {f"TIDE/{error}": value for error, value in lost.items()}
     return Evaluation(
@@ -128,17 +143,53 @@ def _measure(predictions: Predictions, options: Options, *, masks: bool) -> Eval
             "AP50": ap50,
             "support": np.bincount(truth.labels[objects(truth)], minlength=count),
         },
-        confusion(found, matches, truth, prediction, count=count, iou=options.iou, masks=masks),
+        confusion(
+            found,
+            matches,
+            truth,
+            prediction,
+            count=count,
+            iou=options.iou,
+            masks=masks,
+            sigmas=sigmas,
+        ),
         _curves(precision, names, notes),
         {
             "id": np.array(predictions.ids),
-            **samples(found, matches, truth, options.iou),
+            **_of_samples(samples(found, matches, truth, options.iou), poses=sigmas is not None),
             **sampling.units.column(),
         },
         tuple(notes),
         replicates=replicates,
         lost=lost,
     )
+
+
+def _of_samples(columns: dict[str, Array], *, poses: bool) -> dict[str, Array]:
+    """Return the columns of the samples' table; of key points the overlap is the OKS."""
+    return {"oks" if poses and key == "iou" else key: v for key, v in columns.items()}
+
+
+def _precisions(precision: Precision, *, masks: bool, poses: bool) -> dict[str, float]:
+    """Return the average precisions of all classes together, by the names of their task."""
+    every, half, strict = precision.mean(*IOUS), precision.mean(0.5), precision.mean(0.75)
+    if masks:
+        return {"mask_AP": every, "mask_AP50": half}
+    if poses:
+        named = {"keypoint_AP": every, "keypoint_AP50": half, "keypoint_AP75": strict}
+        return {**named, "keypoint_AR": precision.mean_recall()}
+    return {"mAP50": half, "mAP75": strict, "mAP50-95": every}
+
+
+def _labelled(truth: Boxes, notes: list[str]) -> Boxes:
+    """Return the truth whose objects without a labelled key point do not count."""
+    if truth.points is None:
+        return truth
+    bare = np.logical_not((truth.points[..., 2] > 0).any(axis=1))
+    if not bare.any():
+        return truth
+    notes.append(f"{counted(int(bare.sum()), 'object')} without a labelled point: do not count.")
+    return replace(truth, ignored=bare if truth.ignored is None else truth.ignored | bare)
 
 
 def _of_area(truth: Boxes, area: tuple[float, float] | None, *, masks: bool) -> Boxes:
@@ -160,18 +211,7 @@ def _scored(boxes: Boxes, notes: list[str]) -> Boxes:
         return boxes
     dropped = int((~kept).sum())
     notes.append(f"{dropped:,} predicted box{'es' if dropped > 1 else ''} with score NaN dropped.")
-    per_image = np.bincount(boxes.images[kept], minlength=len(boxes))
-    return replace(
-        boxes,
-        offsets=np.concatenate(([0], np.cumsum(per_image))).astype(np.int64),
-        xyxy=boxes.xyxy[kept],
-        labels=boxes.labels[kept],
-        scores=boxes.scores[kept],
-        crowd=None if boxes.crowd is None else boxes.crowd[kept],
-        masks=None
-        if boxes.masks is None
-        else tuple(mask for mask, keep in zip(boxes.masks, kept, strict=True) if keep),
-    )
+    return boxes.only(kept)
 
 
 def _masked(boxes: Boxes, what: str) -> Boxes:

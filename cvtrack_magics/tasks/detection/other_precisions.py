@@ -46,7 +46,11 @@ def with_others(
     """
     if made is None or made.terms is None:
         return made
-    asked = {"mask_AP50": IOUS[:1]} if masks else {"mAP75": IOUS[5:6], "mAP50-95": IOUS}
+    points = truth.points is not None
+    key = "mask_AP50" if masks else "keypoint_AP50" if points else "AP50"
+    asked = {"mAP75": IOUS[5:6], "mAP50-95": IOUS}
+    if masks or points:
+        asked = {key: IOUS[:1], **({"keypoint_AP75": IOUS[5:6]} if points else {})}
     few = replace(sampling.options, resamples=min(OTHERS, sampling.options.resamples))
     quiet = replace(sampling, options=few, notes=[])
     found = {
@@ -54,10 +58,9 @@ def with_others(
         for name, ious in asked.items()
     }
     others = {name: one.values for name, one in found.items() if one is not None}
-    alone = found["mask_AP50"] if masks else made
+    alone = found.get(key, made)
     labels = np.unique(truth.labels[counted_objects(truth)])
     if alone is not None and alone.terms is not None and len(labels) <= MAX_CURVES:
-        key = "mask_AP50" if masks else "AP50"
         own = zip(labels, alone.terms.T, strict=True)
         others |= {f"{key}/{parts[label]}": values for label, values in own}
     return replace(made, others=others)

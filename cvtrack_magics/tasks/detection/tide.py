@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from cvtrack_magics.tasks.detection.coco_metrics import MAX_DETECTIONS, RECALLS, Ints, Matches
+from cvtrack_magics.tasks.detection.coco_metrics import RECALLS, Ints, Matches
 from cvtrack_magics.tasks.detection.detection_counts import objects, overlaps
 from cvtrack_magics.vision.arrays import Array
 from cvtrack_magics.vision.boxes import Boxes
@@ -105,7 +105,7 @@ def _judged(
 ) -> tuple[_Predictions, Ints]:
     """Return the predictions with what is wrong with them, and the objects that are missed."""
     at = matches.at(FOUND)
-    kept = np.flatnonzero(~matches.ignored[at] & (matches.rank < MAX_DETECTIONS))
+    kept = np.flatnonzero(~matches.ignored[at] & (matches.rank < matches.most))
     hits = matches.truth[at, kept]
     used = np.zeros(len(truth.labels), bool)
     used[hits[hits >= 0]] = True

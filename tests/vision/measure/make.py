@@ -19,6 +19,7 @@ from cvtrack_magics.vision.maps import Maps
 from cvtrack_magics.vision.masks import boxes_of, encode
 
 SIZE = 64
+POSE_SIDE = 128
 
 
 def measured(predictions: Predictions, **options: Any) -> Evaluation:
@@ -233,3 +234,71 @@ def random_depths(seed: int, images: int = 5, holes: float = 0.3) -> Predictions
         truth.append(own.astype(np.float32))
         found.append(said.astype(np.float32))
     return measured_depth(truth, found)
+
+
+def pose_files(
+    seed: int,
+    *,
+    images: int = 8,
+    most: int = 5,
+    points: int = 17,
+    classes: int = 1,
+    unlabelled: float = 0.2,
+    crowd: bool = False,
+    ties: bool = False,
+) -> dict[str, Any]:
+    """Return COCO's files: poses found more or less, some missed and some invented."""
+    rng = np.random.default_rng(seed)
+    truth, said = [], []
+    for image in range(images):
+        for _ in range(rng.integers(0, most + 1)):
+            left, top = rng.uniform(0, POSE_SIDE - 60, 2)
+            wide, high = rng.uniform(12, 60, 2)
+            spots = np.stack(
+                (rng.uniform(left, left + wide, points), rng.uniform(top, top + high, points))
+            ).T
+            seen = np.where(rng.random(points) < unlabelled, 0, rng.integers(1, 3, points))
+            if rng.random() < 0.1:
+                seen[:] = 0
+            flat = np.concatenate((spots * (seen > 0)[:, None], seen[:, None]), axis=1)
+            label = int(rng.integers(classes))
+            truth.append(
+                {
+                    "id": len(truth) + 1,
+                    "image_id": image,
+                    "category_id": label,
+                    "keypoints": flat.reshape(-1).tolist(),
+                    "num_keypoints": int((seen > 0).sum()),
+                    "bbox": [left, top, wide, high],
+                    "area": float(wide * high * rng.uniform(0.4, 1)),
+                    "iscrowd": int(crowd and rng.random() < 0.2),
+                }
+            )
+            for _ in range(rng.choice([0, 1, 1, 1, 2])):
+                moved = spots + rng.normal(0, rng.choice([0.5, 2, 5]), spots.shape)
+                both = np.concatenate((moved, np.ones((points, 1))), axis=1)
+                score = float(rng.random())
+                said.append(
+                    {
+                        "image_id": image,
+                        "category_id": label if rng.random() < 0.9 else int(rng.integers(classes)),
+                        "keypoints": both.reshape(-1).tolist(),
+                        "score": round(score, 1) if ties else score,
+                    }
+                )
+    files = [{"id": at, "height": POSE_SIDE, "width": POSE_SIDE} for at in range(images)]
+    names = [{"id": k, "name": f"class {k}"} for k in range(classes)]
+    return {"truth": {"images": files, "categories": names, "annotations": truth}, "said": said}
+
+
+def posed(made: dict[str, Any], images: Any = None, **more: Any) -> Predictions:
+    count = len(made["truth"]["images"])
+    truth: list[Any] = [[] for _ in range(count)]
+    said: list[Any] = [[] for _ in range(count)]
+    for one in made["truth"]["annotations"]:
+        truth[one["image_id"]].append(one)
+    for one in made["said"]:
+        said[one["image_id"]].append(one)
+    sizes = None if images is not None else [(POSE_SIDE, POSE_SIDE)] * count
+    classes = [one["name"] for one in made["truth"]["categories"]]
+    return Predictions.keypoints(images, truth, said, classes=classes, sizes=sizes, **more)

@@ -15,6 +15,8 @@ from cvtrack_magics.tasks.evaluate import HEADLINES, SCHEME, measure, metric_par
 from tests.vision.measure.make import (
     classified,
     measured,
+    pose_files,
+    posed,
     random_boxes,
     random_classes,
     random_depths,
@@ -35,6 +37,7 @@ EVERY: list[Any] = [
     scored([0, 1], [0.1, 0.7], HEAT, MASKS),
     random_depths(0),
     random_label_sets(0, 30, 4),
+    posed(pose_files(0)),
 ]
 HOSTILE = ["a/b", "../..", "$x_", "", " ", "..", "Cat", "cat", "日本", "a" * 300, "a" * 299 + "b"]
 HOSTILE += ["new\nline", "<b>", "a\\b", "50%", "é", "e\u0301", "🚀", "nul\0", "x:y@z", "-", ".hid"]

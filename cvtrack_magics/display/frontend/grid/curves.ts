@@ -18,6 +18,7 @@ export const ALL = -1;
 
 /** COCO's average precision looks at the best of a class in an image only. */
 const MOST = 100;
+const MOST_POSES = 20;
 
 export interface Curve {
   swept: Sweep;
@@ -86,7 +87,7 @@ function precisionOf(data: BoxData, one: number, present: Present): number {
       const score = scoreOf(pred, row);
       if ((one !== ALL && label !== one) || Number.isNaN(score)) continue;
       seen.set(label, (seen.get(label) ?? 0) + 1);
-      if (seen.get(label)! > MOST || (match[row]! < 0 && match[row] !== NONE)) continue;
+      if (seen.get(label)! > (data.points ? MOST_POSES : MOST) || (match[row]! < 0 && match[row] !== NONE)) continue;
       scores.push(score);
       hits.push(match[row]! >= 0);
     }

@@ -1,7 +1,8 @@
 // Which prediction found which truth.
 
+import { oksOf } from "./points";
 import { areaOf, shared } from "./rle";
-import type { BoxData, Boxes } from "./sheet";
+import type { BoxData, Boxes, Data } from "./sheet";
 
 /** Not matched; matched to a crowd, which neither helps nor hurts. */
 export const NONE = -1;
@@ -15,6 +16,8 @@ const leastOf = (iou: number): number => Math.min(iou, 1 - 1e-10);
 
 /** Of what does not count: a part of a crowd is enough, of another object it is not. */
 const IN_CROWD = 1;
+/** It takes one prediction, as an object that counts does. */
+const ONCE = 3;
 
 export interface Matching {
   /** Rows of the predictions, image by image, each by falling score. */
@@ -38,12 +41,17 @@ function overlap(a: Boxes, rowA: number, b: Boxes, rowB: number): [number, numbe
   return [across * down, (aX - ax) * (aY - ay), (bX - bx) * (bY - by)];
 }
 
-/** Of masks where both have them, of boxes otherwise. */
+/** Of masks where both have them, of boxes otherwise; of key points their similarity. */
 export function iouOf(data: BoxData, pred: number, truth: number): number {
+  if (data.points) return oksOf(data, data.points, pred, truth);
   const [both, mine, theirs] = overlap(data.pred, pred, data.truth, truth);
   const all = mine + theirs - both;
   return all > 0 ? both / all : 0;
 }
+
+/** What overlaps are called. */
+export const measureOf = (data: Data): string =>
+  data.kind === "boxes" && data.points ? "OKS" : "IoU";
 
 /** How much of a prediction lies in a crowd: COCO's overlap with a region of many. */
 function within(data: BoxData, pred: number, truth: number): number {
@@ -76,10 +84,16 @@ export function matchBoxes(data: BoxData, iou = data.iou): Matching {
       let best = NONE;
       let most = 0;
       let crowded = false;
+      let [aside, near] = [NONE, 0];
       for (let other = first; other < last; other += 1) {
         if (truth.labels[other] !== pred.labels[row]) continue;
+        if (truth.crowd?.[other] === ONCE) {
+          const covered = taken[other] ? 0 : iouOf(data, row, other);
+          if (covered >= least && covered >= near) [aside, near] = [other, covered];
+          continue;
+        }
         if (truth.crowd?.[other]) {
-          const inside = truth.crowd[other] === IN_CROWD ? within : iouOf;
+          const inside = truth.crowd[other] === IN_CROWD && !data.points ? within : iouOf;
           crowded ||= inside(data, row, other) >= least;
           continue;
         }
@@ -89,7 +103,8 @@ export function matchBoxes(data: BoxData, iou = data.iou): Matching {
         if (covered >= least && covered >= most) [best, most] = [other, covered];
       }
       if (best >= 0) taken[best] = 1;
-      match[row] = best >= 0 ? best : crowded ? CROWD : NONE;
+      else if (!crowded && aside >= 0) taken[aside] = 1;
+      match[row] = best >= 0 ? best : crowded || aside >= 0 ? CROWD : NONE;
     }
   }
   return { order, match };

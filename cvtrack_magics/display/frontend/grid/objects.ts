@@ -4,7 +4,7 @@ import { h } from "preact";
 import { number4 } from "../shared/format";
 import { HIDDEN, HIT, IGNORED, MISS, type Judged } from "./judged";
 import { probabilityOf } from "./judge";
-import { iouOf, matchingOf } from "./match";
+import { iouOf, matchingOf, measureOf } from "./match";
 import type { Spot } from "./raster";
 import { labelsOf } from "./sets";
 import type { BoxData, ClassData, Frame, LabelData, SetData } from "./sheet";
@@ -72,7 +72,7 @@ function boxItems({ state, frame, judged, sample, spot, point }: Props, data: Bo
     if (outcome === HIDDEN) continue;
     const score = data.pred.scores ? data.pred.scores[row]!.toFixed(2) : "";
     const partner = judged.boxes!.partner[row]!;
-    if (outcome === HIT) add("pred", row, score, `TP · IoU ${iouOf(data, row, partner).toFixed(2)}`, "good");
+    if (outcome === HIT) add("pred", row, score, `TP · ${measureOf(data)} ${iouOf(data, row, partner).toFixed(2)}`, "good");
     else if (outcome === IGNORED) add("pred", row, score, "in a crowd", "");
     else if (partner < 0) add("pred", row, score, "✗ FP", "bad");
     else add("pred", row, score, `✗ FP, is ${state.className(data.truth.labels[partner]!)}`, "bad");

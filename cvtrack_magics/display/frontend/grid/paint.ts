@@ -2,6 +2,7 @@
 
 import { HIDDEN, HIT, IGNORED, MISS, type Judged } from "./judged";
 import { ink } from "./palette";
+import { bonesOf, spotsOf } from "./points";
 import type { Painter, Raster, Spot } from "./raster";
 import type { Resources } from "./resources";
 import type { Boxes, Frame } from "./sheet";
@@ -136,6 +137,7 @@ function boxes(context: CanvasRenderingContext2D, scene: Scene): void {
         context.strokeStyle = colour;
         context.strokeRect(x, y, X - x, Y - y);
         context.setLineDash([]);
+        if (data.points) dots(context, scene, spotsOf(data.points, side, row), side, colour);
         context.globalAlpha = 1;
       }
       const found = side === "truth" && outcome === HIT && layers.pred;
@@ -149,6 +151,37 @@ function boxes(context: CanvasRenderingContext2D, scene: Scene): void {
   draw(data.truth, "truth");
   draw(data.pred, "pred");
   for (const write of tags) write();
+}
+
+/** Predicted points are full, those of the truth rings. */
+function dots(
+  context: CanvasRenderingContext2D,
+  { place, ratio, detail }: Scene,
+  spots: ([number, number] | null)[],
+  side: Spot["side"],
+  colour: string,
+): void {
+  const radius = (detail ? 4 : 2.5) * ratio * (side === "truth" ? 1.4 : 1);
+  const at = ([x, y]: [number, number]) =>
+    [x * place.scale + place.x, y * place.scale + place.y] as const;
+  context.lineWidth = (side === "truth" ? 1 : 1.8) * ratio;
+  context.strokeStyle = colour;
+  for (const [from, to] of bonesOf(spots)) {
+    context.beginPath();
+    context.moveTo(...at(from));
+    context.lineTo(...at(to));
+    context.stroke();
+  }
+  for (const spot of spots) {
+    if (!spot) continue;
+    context.beginPath();
+    context.arc(...at(spot), radius, 0, 7);
+    context.lineWidth = 1.2 * ratio;
+    context.strokeStyle = side === "truth" ? colour : "rgb(0 0 0 / 60%)";
+    context.fillStyle = side === "truth" ? "rgb(0 0 0 / 35%)" : colour;
+    context.fill();
+    context.stroke();
+  }
 }
 
 function tagOf(

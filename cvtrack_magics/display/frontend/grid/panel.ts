@@ -8,7 +8,7 @@ import { Histogram } from "./histogram";
 import { isBinary } from "./judge";
 import { countsOf, macroOf, meanIou, type Figures } from "./judged";
 import { sumsOf } from "./known";
-import { AP50 } from "./match";
+import { AP50, measureOf } from "./match";
 import { Matrix } from "./matrix";
 import { clip, grouped, share } from "./parts";
 import type { State } from "./state";
@@ -42,16 +42,18 @@ function classFigures(state: State): Row[] {
 function objectFigures(state: State): Row[] {
   const { figures } = state.judged.value;
   const { data } = state.current.value;
-  const from = data.kind === "boxes" ? `, IoU ${data.iou.toFixed(2)}` : "";
+  const measure = measureOf(data);
+  const from = data.kind === "boxes" ? `, ${measure} ${data.iou.toFixed(2)}` : "";
   const of = `over all classes together${from}`;
   const rates = ratesOf("", figures, of).map(([name, ...rest]): Row => [capital(name.trim()), ...rest]);
   const classes = state.sheet.classes.length;
   if (data.kind !== "boxes") return rates;
-  if (data.iou !== AP50) rates.push(["IoU from", data.iou, "the overlap from which on an object is found"]);
+  if (data.iou !== AP50) rates.push([`${measure} from`, data.iou, "the overlap from which on an object is found"]);
   if (classes > CURVES) return rates;
-  const name = state.sheet.task === "instance" ? "Mask mAP50" : "mAP50";
+  const { task } = state.sheet;
+  const name = task === "instance" ? "Mask mAP50" : data.points ? "Keypoint AP50" : "mAP50";
   const value = meanPrecision(state.current.value, classes);
-  return [[name, value, "mean AP of the classes that have objects, IoU 0.50"], ...rates];
+  return [[name, value, `mean AP of the classes that have objects, ${measure} 0.50`], ...rates];
 }
 
 function setFigures(state: State): Row[] {

@@ -9,7 +9,8 @@ export type Task =
   | "instance"
   | "anomaly"
   | "depth"
-  | "multilabel";
+  | "multilabel"
+  | "keypoints";
 
 export interface Class {
   name: string;
@@ -33,7 +34,7 @@ export interface Boxes {
   xyxy: Numbers;
   labels: Numbers;
   scores: Numbers | null;
-  /** What does not count: 1 in a crowd, 2 left out of account. */
+  /** What does not count: 1 in a crowd, 2 left out of account, 3 the same, and taken once. */
   crowd: Numbers | null;
   runs: Runs | null;
 }
@@ -63,11 +64,20 @@ export interface SetData {
   floor: number;
 }
 
+/** Key points: x, y and whether it is labelled of the truth, x and y of the predictions. */
+export interface Points {
+  truth: Numbers;
+  pred: Numbers;
+  areas: Numbers;
+  sigmas: number[];
+}
+
 export interface BoxData {
   kind: "boxes";
   truth: Boxes;
   pred: Boxes;
   iou: number;
+  points: Points | null;
 }
 
 export interface LabelData {
@@ -187,11 +197,20 @@ function dataOf(task: Task, raw: Raw, classes: number): Data {
       };
     case "detection":
     case "instance":
+    case "keypoints":
       return {
         kind: "boxes",
         truth: boxes(raw.truth),
         pred: boxes(raw.pred),
         iou: raw.iou ?? 0.5,
+        points: raw.points
+          ? {
+              truth: numbers(raw.points.truth),
+              pred: numbers(raw.points.pred),
+              areas: numbers(raw.points.areas),
+              sigmas: raw.points.sigmas,
+            }
+          : null,
       };
     case "semantic":
       return {

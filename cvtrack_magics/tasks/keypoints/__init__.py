@@ -1,0 +1,1 @@
+"""Key points: objects whose places are points, compared by COCO's OKS."""
