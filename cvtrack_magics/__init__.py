@@ -9,6 +9,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
+import cvtrack_magics.system  # noqa: F401 (keeps os and time before anybody replaces them)
 from cvtrack_magics.commands.table import commands
 from cvtrack_magics.moved import install
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-__all__ = ["exists", "os", "time"]
+__all__ = ["exists", "os", "time", "user_name"]
 
 if TYPE_CHECKING:
     import os
@@ -34,3 +34,13 @@ def exists(path: os.PathLike[str]) -> bool:
     except (FileNotFoundError, NotADirectoryError, ValueError):  # no handler's time-out
         return False
     return True
+
+
+def user_name() -> str:
+    """Return who runs this process; its number where that has no name, as in some containers."""
+    import getpass
+
+    try:
+        return getpass.getuser()
+    except (ImportError, KeyError, OSError):
+        return f"uid {os.getuid()}" if hasattr(os, "getuid") else "unknown"

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import getpass
 import hashlib
 from typing import TYPE_CHECKING
 
+from cvtrack_magics import system
 from cvtrack_magics.artifacts.paths import verdict_path
 from cvtrack_magics.commands.mlload import check_files
 from cvtrack_magics.errors import FilesAltered
@@ -50,7 +50,7 @@ def gate_rollback(name: str, *, reason: str = "", who: str = "") -> Listing:
     done = promotion.rollback(
         registry(),
         name,
-        who=masking.text(who or getpass.getuser()),
+        who=masking.text(who or system.user_name()),
         reason=masking.text(reason),
         unproved=_unproved,
         step=tell_of_waiting,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import getpass
 import json
 import time
 from collections.abc import Callable, Sequence
@@ -11,6 +10,7 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from cvtrack_magics import system
 from cvtrack_magics.commands.altered_files import checked
 from cvtrack_magics.commands.candidate_loader import gather
 from cvtrack_magics.commands.definition import Arg, command
@@ -169,7 +169,7 @@ def mlgate(
         undecided=undecided,
     )
     on = None if data is None else Data(data, task, trust)
-    asks = get_session().masking().text(who or getpass.getuser())
+    asks = get_session().masking().text(who or system.user_name())
     then = _Promoting(promote, stage, asks, keep=not dry_run)
     shown = _judged(asked, version, run, on, then, without=without_champion)
     if not soft and not shown.result.passed:

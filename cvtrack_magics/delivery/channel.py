@@ -310,8 +310,10 @@ class Channel:
             for name, stream in ((MAIN, self.main), (OTHER, self.other)):
                 passed = min(sent.get(name, 0), self._shown[name].passed)
                 while self._dropped[name] < passed:
-                    stream.segments.pop(self._dropped[name]).drop()
+                    segment = stream.segments.pop(self._dropped[name], None)
                     self._dropped[name] += 1
+                    if segment is not None:
+                        segment.drop()
 
     def clock_moved(self) -> None:
         """Say that the wall clock was set, or that the machine slept."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
 import sys
 import tempfile
@@ -12,11 +13,13 @@ from pathlib import Path
 from cvtrack_magics.journal import liveness
 from cvtrack_magics.journal.acknowledged import Acknowledgements, Sent
 from cvtrack_magics.journal.run_note import NOTE, RunNote, me, read_note, text_of_note
+from cvtrack_magics.journal.running import claim_without_locks
 from cvtrack_magics.journal.stored import files_by_header
 from cvtrack_magics.private import is_private
 from cvtrack_magics.system import os, time
 
 CLAIM = "claim"
+_TAKEN = (errno.EACCES, errno.EAGAIN)  # of a lock; what else is said is of a disk without locks
 HEALED = "healed"
 __all__ = [
     "RunFolder",
@@ -122,9 +125,10 @@ class RunFolder:
             return _lock_to_read(self.path / NOTE)
         try:
             liveness.lock(handle)
-        except OSError:
+        except OSError as error:
             os.close(handle)
-            return None
+            is_taken = sys.platform == "win32" or error.errno in _TAKEN
+            return None if is_taken else claim_without_locks(self.path / f"{CLAIM}.made")
         return handle
 
     def segments(self) -> dict[str, list[tuple[int, Path]]]:
@@ -191,6 +195,8 @@ class RunFolder:
         if self._claim is not None:
             os.close(self._claim)
             self._claim = None
+            with suppress(OSError):  # where it stands for the lock
+                os.unlink(self.path / f"{CLAIM}.made")
 
 
 def _lock_to_read(path: Path) -> int | None:

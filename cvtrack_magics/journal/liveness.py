@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import contextlib
 import re
-import socket
 import sys
 import uuid
 from collections.abc import Mapping, Sequence
@@ -26,12 +25,29 @@ from pathlib import Path
 
 from cvtrack_magics import forks
 from cvtrack_magics.journal.process_times import process_clock
+from cvtrack_magics.journal.running import boot_id, is_running, process_mark
 from cvtrack_magics.system import os, time
 
 if sys.platform != "win32":
     import fcntl
 
     _lockf = fcntl.lockf  # as it is now, whatever code puts in its place
+
+__all__ = [
+    "FOLDER",
+    "SILENT",
+    "Shown",
+    "all_shown",
+    "beat",
+    "boot_id",
+    "held_by",
+    "hold",
+    "is_alive",
+    "lock",
+    "process_mark",
+    "show",
+    "shown",
+]
 
 FOLDER = "alive"
 BEAT = 30.0  # seconds between two touches of the lock file
@@ -43,22 +59,6 @@ _SPAN = "at="  # of a run: its key, and when it was opened and ended by the cloc
 _SPANS = 24  # of the newest runs
 _SPAN_WORD = re.compile(rf"{_SPAN}[0-9A-Za-z]+=\d{{1,18}}(?:-\d{{1,18}})?")
 _MARK = "process="  # before what tells the process; no key has such a character
-
-
-def boot_id() -> str:
-    """Return what tells this start of this machine from any other; empty where unknown."""
-    try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-    except OSError:
-        return ""
-
-
-def process_mark(pid: int) -> str:
-    """Return what tells a living process of this machine from all others that live."""
-    space = ""
-    with contextlib.suppress(OSError):  # containers count their processes each for itself
-        space = os.readlink("/proc/self/ns/pid")
-    return f"{pid}/{space}/{boot_id() or socket.gethostname()}".replace(" ", "")
 
 
 class Holder:
@@ -296,9 +296,23 @@ def is_alive(root: Path, name: str, boot: str) -> bool:
     except OSError:
         return True
     else:
-        return boot != boot_id() and _touched_lately(root, handle)
+        return _runs_on(handle) if boot == boot_id() else _touched_lately(root, handle)
     finally:
         os.close(handle)
+
+
+def _runs_on(handle: int) -> bool:
+    """Whether the process that a lock file names lives, though nobody holds the lock.
+
+    Any close of the file drops the lock, as a backup does that the process makes itself, and a
+    copy of the file has none. Who has the process's number is that process where it began
+    before the last run that the file tells of; one that is started later may get the number.
+    """
+    words = os.pread(handle, _KEYS, 0).decode("ascii", "replace").split()
+    mark = next((word.removeprefix(_MARK) for word in words[::-1] if _MARK in word), "")
+    spans = filter(_SPAN_WORD.fullmatch, words)
+    opened = max((int(word.split("=")[2].partition("-")[0]) for word in spans), default=0)
+    return mark.partition("/")[0] != str(os.getpid()) and is_running(mark, opened)
 
 
 def _touched_lately(root: Path, handle: int) -> bool:

@@ -14,16 +14,20 @@ def process_clock() -> int:
     return int(time.time() * 100)
 
 
-def began_at() -> int:
-    """Return when this process has begun, by :func:`process_clock`."""
+def began_at(pid: int | None = None) -> int:
+    """Return when a process of this machine has begun, by :func:`process_clock`.
+
+    Without a number of this one; 0 where that cannot be told, or the process has ended.
+    """
     if hasattr(time, "CLOCK_BOOTTIME"):
         with contextlib.suppress(OSError, ValueError, IndexError):
-            with open("/proc/self/stat", "rb") as file:  # behind the name: the 22nd field
-                ticks = int(file.read().rpartition(b")")[2].split()[19])
-            return ticks * 100 // int(os.sysconf("SC_CLK_TCK"))
+            with open(f"/proc/{pid or 'self'}/stat", "rb") as file:
+                words = file.read().rpartition(b")")[2].split()  # what is behind the name
+            if words[0] not in (b"Z", b"X"):
+                return int(words[19]) * 100 // int(os.sysconf("SC_CLK_TCK"))
         return 0
     import psutil  # the watcher, which imports this, has the standard library alone
 
     with contextlib.suppress(psutil.Error):
-        return int(psutil.Process().create_time() * 100)
+        return int(psutil.Process(pid).create_time() * 100)
     return 0

@@ -150,8 +150,12 @@ def _delete(path: Path) -> None:
 
 
 def _unlink(path: Path) -> None:
-    with suppress(FileNotFoundError):
+    """Delete a file; one that stays, on a disk that takes no changes, is read again at most."""
+    try:
         os.unlink(path)
+    except OSError as error:
+        if not of_the_system(error):
+            raise
 
 
 class _File:

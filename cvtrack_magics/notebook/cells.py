@@ -13,22 +13,21 @@ import re
 import sys
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from cvtrack_magics.capture.code.recipes import Executed
 from cvtrack_magics.commands.line import BODY_BELOW, RANKS_BELOW
 from cvtrack_magics.notebook import computed
+from cvtrack_magics.notebook.frames import Frame
 from cvtrack_magics.notebook.host import ShellHost
 from cvtrack_magics.notebook.parameters import params_of
 from cvtrack_magics.notebook.shell_commands import ShellCommands
 from cvtrack_magics.run import current
 from cvtrack_magics.run.host import CellFacts
 from cvtrack_magics.standard import AsTheUserHasIt, as_at_load
-from cvtrack_magics.text import is_a, trace_of
+from cvtrack_magics.text import is_a
 
 if TYPE_CHECKING:
-    from cvtrack_magics.run.ranks.plan import Plan
     from cvtrack_magics.run.scope import RunScope
     from cvtrack_magics.run.unopened import Unopened
 
@@ -72,47 +71,6 @@ def _with_magic_below(lines: list[str]) -> list[str]:
     return [*lines[:at], call]
 
 
-@dataclass
-class Frame:
-    """One cell that IPython is running, and the run opened in it."""
-
-    facts: CellFacts
-    scope: RunScope | None = None
-    verify: bool = False
-    ranks: Plan | None = None
-    """What other processes execute in this one's place."""
-    last_error: object = None
-    failed_inside: BaseException | None = None
-    """The last error of a cell that was run by this one, or of a command that it gave."""
-    missed: list[Unopened] = field(default_factory=list)
-    """Runs that could not be opened, and that what the cell records was meant for."""
-    entered: list[RunScope] = field(default_factory=list)
-
-    def swallowed(self) -> BaseException | None:
-        """Return an error of the cell's code that IPython showed and kept to itself.
-
-        ``%%capture``, ``%%time``, ``%run`` and ``run_cell`` do so: the cell counts as a success,
-        the run must not. What the user's own code caught and showed is handled.
-        """
-        shown: BaseException | None = getattr(sys, "last_value", None)
-        if shown is not self.last_error and shown is not None and _ended_code(shown):
-            return shown
-        return self.failed_inside
-
-
-_BESIDE = ("IPython.core.events", "IPython.core.formatters", "IPython.core.displayhook")
-"""Modules that show an error of a callback or of a way to draw, and let the code go on."""
-
-
-def _ended_code(error: BaseException) -> bool:
-    """Whether IPython itself caught an error, which ended the code that it was running."""
-    if not is_a(error, BaseException):
-        return False
-    trace = trace_of(error)
-    module = str(trace.tb_frame.f_globals.get("__name__", "")) if trace is not None else ""
-    return module.startswith("IPython.") and module not in _BESIDE
-
-
 class CellHooks:
     """Follows the cells that IPython runs; they can be nested, through ``run_cell``."""
 
@@ -120,6 +78,7 @@ class CellHooks:
         self.shell = shell
         self.host = host
         self.frames: list[Frame] = []
+        self._unended: list[Frame] = []
         self.mentioned: Callable[[str], None] | None = None
         """Told of each cell before it runs."""
         self.commands = ShellCommands(shell, self._command_failed)
@@ -141,6 +100,7 @@ class CellHooks:
         setattr(self.shell, computed.SEEN, computed.seen)
         self.shell.events.register("pre_run_cell", self.before_cell)
         self.shell.events.register("post_run_cell", self.after_cell)
+        self.shell.events.register("post_run_cell", self.make_up)
 
     def remove(self) -> None:
         """Give the shell back as it was."""
@@ -150,9 +110,11 @@ class CellHooks:
             self.shell.input_transformer_manager.line_transforms.remove(open_at_first_line)
         with suppress(ValueError):
             self.shell.ast_transformers.remove(self.computed)
-        for event, hook in (("pre_run_cell", self.before_cell), ("post_run_cell", self.after_cell)):
+        with suppress(ValueError):
+            self.shell.events.unregister("pre_run_cell", self.before_cell)
+        for hook in (self.after_cell, self.make_up):
             with suppress(ValueError):
-                self.shell.events.unregister(event, hook)
+                self.shell.events.unregister("post_run_cell", hook)
 
     def _may_have_metrics(self) -> bool:
         """Whether the cell that is about to run is in a run, and may call a metric."""
@@ -193,7 +155,8 @@ class CellHooks:
             outer = self.frames[-1].facts
             count, cell_id = count or outer.execution_count, cell_id or outer.cell_id
         shown = getattr(sys, "last_value", None)
-        frame = Frame(CellFacts(info.raw_cell, count, str(cell_id)), last_error=shown)
+        facts = CellFacts(info.raw_cell, count, str(cell_id))
+        frame = Frame(facts, info, last_error=shown)
         if self.mentioned is not None:
             with suppress(Exception):
                 self.mentioned(info.raw_cell or "")
@@ -209,6 +172,7 @@ class CellHooks:
             for scope in frame.entered:
                 scope.cells.enter()
         self.frames.append(frame)
+        self._unended.append(frame)
 
     def attach(self, scope: RunScope, *, verify: bool) -> None:
         """Make the running cell the one that closes a run."""
@@ -263,6 +227,26 @@ class CellHooks:
             session.writing.end_cell()
         if not self.frames:
             self._remember(frame.facts, error, _run_of(frame))
+        self._unended.remove(frame)
+
+    def make_up(self, result: Any) -> None:
+        """End what :meth:`after_cell` could not, for an error that arrived in it from outside.
+
+        A trace function, a profiler or a signal handler of the cell's may raise at any place.
+        """
+        info = getattr(result, "info", None)
+        frame = next((one for one in self._unended if one.info is info), None)
+        if info is None or frame is None:
+            return
+        if any(one is frame for one in self.frames):
+            while self.frames[-1] is not frame:  # cells inside it
+                self.frames.pop()
+            self.after_cell(result)
+            return
+        self._unended.remove(frame)
+        scope = frame.scope
+        if scope is not None and scope.is_open and scope.kept.delivery.end is None:
+            self._close(frame, scope, error_of(result) or frame.swallowed())
 
     def _remember(self, facts: CellFacts, error: BaseException | None, run: str = "") -> None:
         """Keep what the cell did to the notebook's names."""

@@ -16,7 +16,7 @@ from cvtrack_magics.run.ranks.plan import Plan, plan_of
 from cvtrack_magics.run.seeding import seed_of
 
 if TYPE_CHECKING:
-    from cvtrack_magics.notebook.cells import Frame
+    from cvtrack_magics.notebook.frames import Frame
     from cvtrack_magics.run.spec import RunSpec
 
 

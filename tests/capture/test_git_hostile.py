@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import time
 from collections.abc import Callable
@@ -11,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from cvtrack_magics.capture.code import gitcall
-from cvtrack_magics.capture.code.git import GitState, describe_git
+from cvtrack_magics.capture.code.git import GitState, describe_git, git_records
+from cvtrack_magics.records import Tag
 from tests.capture.test_git import git
 
 
@@ -119,7 +121,30 @@ CHANGES: dict[str, Callable[[Path], object]] = {
     "added": lambda r: ((r / "new.py").write_text("1\n"), git(r, "add", "new.py")),
     "emptied": lambda r: (r / "a.py").write_bytes(b""),
     "link": lambda r: ((r / "a.py").unlink(), (r / "a.py").symlink_to("m.bin")),
+    "a name in Latin-1": lambda r: (named_in_latin_1(r).write_text("1\n"), git(r, "add", ".")),
+    "Latin-1 of a kind": lambda r: of_a_kind(r, "latin.txt text diff=python\n"),
+    "Latin-1 of a kind of its own": lambda r: of_a_kind(r, "*.txt diff=my.kind\n"),
+    "an order that is not there": lambda r: (
+        git(r, "config", "diff.orderFile", "nowhere"),
+        (r / "a.py").write_text("x = 2\n"),
+    ),
+    "a commit that another stands in for": lambda r: (
+        (r / "a.py").write_text("x = 2\n"),
+        git(r, "commit", "-qam", "two"),
+        git(r, "replace", "HEAD", "HEAD~1"),
+        (r / "latin.txt").write_bytes(b"caf\xe9 2\n"),
+    ),
 }
+
+
+def named_in_latin_1(repo: Path) -> Path:
+    return Path(os.fsdecode(os.fsencode(repo) + b"/caf\xe9.py"))
+
+
+def of_a_kind(repo: Path, attributes: str) -> None:
+    (repo / ".gitattributes").write_text(attributes)
+    git(repo, "add", ".")
+    (repo / "latin.txt").write_bytes(b"caf\xe9 2\n")
 
 
 @pytest.fixture
@@ -203,6 +228,43 @@ def test_changes_in_a_submodule_are_recorded(repo: Path, tmp_path: Path) -> None
     assert state.dirty
     assert [one.root for one in state.others] == [repo / "sub"]
     assert "+zwei" in state.others[0].diff
+
+
+def stuck(repo: Path) -> None:
+    """Let git take its time wherever it looks at files."""
+    real = shutil.which("git")
+    folder = repo.parent / "bin"
+    folder.mkdir()
+    fake = folder / "git"
+    fake.write_text(f'#!/bin/sh\ncase "$*" in *status*) sleep 60;; esac\nexec {real} "$@"\n')
+    fake.chmod(0o755)
+    os.environ["PATH"] = f"{folder}{os.pathsep}{os.environ['PATH']}"
+
+
+UNREADABLE: dict[str, Callable[[Path], object]] = {
+    "index": lambda r: (r / ".git" / "index").write_bytes(b"DIRC nothing"),
+    "a folder for an index": lambda r: (
+        (r / ".git" / "index").unlink(),
+        (r / ".git" / "index").mkdir(),
+    ),
+    "status takes long": stuck,
+}
+
+
+@pytest.mark.parametrize("case", UNREADABLE)
+def test_the_commit_is_known_where_changes_are_not(
+    case: str, repo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commit, branch = git(repo, "rev-parse", "HEAD"), git(repo, "symbolic-ref", "--short", "HEAD")
+    monkeypatch.setenv("PATH", os.environ["PATH"])
+    monkeypatch.setattr(gitcall, "TIMEOUT", 1.0)
+    UNREADABLE[case](repo)
+    state = describe_git(repo, [])
+    assert state is not None
+    assert (state.commit, state.branch, state.dirty) == (commit, branch, None)
+    assert state.notices
+    tags = {one.key: one.value for one in git_records(state) if isinstance(one, Tag)}
+    assert tags == {"git_commit": commit, "git_branch": branch}
 
 
 def test_a_hung_git_is_ended_with_all_it_started(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import signal
 import subprocess
@@ -14,6 +15,7 @@ import pytest
 
 from cvtrack_magics.journal import liveness
 from cvtrack_magics.journal.folder import RunFolder, RunNote, me
+from cvtrack_magics.journal.process_times import process_clock
 
 HOLDER = """
 import os, pathlib, sys, time
@@ -137,3 +139,87 @@ def test_name_number_and_clock_decide_nothing_beside_the_lock(
         assert not folder.alive
     finally:
         end_group(process)
+
+
+DROPS = """
+import os, pathlib, subprocess, sys, time
+from cvtrack_magics.journal import liveness
+root = pathlib.Path(sys.argv[1])
+root.mkdir()
+path = root.parent / liveness.FOLDER / liveness.hold(root)
+liveness.show(root, ["a1"])
+{how}
+print(path.name, flush=True)
+time.sleep(60)
+"""
+HOWS = {
+    "reads its own file": "path.read_bytes()",
+    "packs the folder": "import shutil; shutil.make_archive(str(root) + '-b', 'zip', path.parent)",
+    "closes what it finds": "os.closerange(3, 200)",
+}
+
+
+@pytest.mark.parametrize("how", HOWS)
+def test_a_process_that_dropped_its_own_lock_lives(tmp_path: Path, how: str) -> None:
+    root = tmp_path / "journal"
+    process = subprocess.Popen(
+        [sys.executable, "-c", DROPS.format(how=HOWS[how]), str(root)],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    name = process.stdout.readline().strip()
+    path = tmp_path / liveness.FOLDER / name
+    try:
+        assert liveness.is_alive(root, name, liveness.boot_id())
+        os.kill(process.pid, signal.SIGSTOP)
+        assert liveness.is_alive(root, name, liveness.boot_id())
+        (tmp_path / liveness.FOLDER / "copy").write_bytes(path.read_bytes())
+        assert liveness.is_alive(root, "copy", liveness.boot_id())
+    finally:
+        process.kill()
+    until = time.monotonic() + 30  # it has ended, though nobody has waited for it
+    while liveness.is_alive(root, name, liveness.boot_id()) and time.monotonic() < until:
+        time.sleep(0.01)
+    assert not liveness.is_alive(root, name, liveness.boot_id())
+    process.wait()
+
+
+def test_who_got_the_number_later_is_not_the_process(tmp_path: Path) -> None:
+    (tmp_path / liveness.FOLDER).mkdir()
+    mark = liveness.process_mark(os.getppid())
+    for name, opened in (("before", 1), ("since", process_clock())):
+        text = f"at=a1={opened} a1 process={mark}"
+        (tmp_path / liveness.FOLDER / name).write_text(text.ljust(4096))
+    assert not liveness.is_alive(tmp_path / "journal", "before", liveness.boot_id())
+    assert liveness.is_alive(tmp_path / "journal", "since", liveness.boot_id())
+
+
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL])
+def test_a_run_is_claimed_where_there_are_no_locks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    folder = RunFolder.make(tmp_path / "journal", RunNote("k" * 32, "r", "", 1, *me()))
+    other = RunFolder(folder.path, folder.note)
+
+    def none(*_: object, **__: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(liveness, "_lockf", none)
+    made = folder.path / "claim.made"
+    assert other.claim()
+    other.let_go()
+    for mark, free in (
+        (f"{liveness.process_mark(os.getppid())} {process_clock()}", False),
+        (f"{liveness.process_mark(os.getppid())} 1", True),  # the number is another's since
+        (f"{liveness.process_mark(2**22 + 1)} {process_clock()}", True),
+        ("12/another/machine 5", False),  # just now
+        ("", False),
+    ):
+        made.write_text(mark)
+        assert other.claim() is free, mark
+        other.let_go()
+    made.write_text("12/another/machine 5")
+    os.utime(made, (1, 1))
+    assert other.claim()
+    other.let_go()

@@ -10,11 +10,14 @@ import os
 import pathlib
 import shutil
 import sqlite3
+import subprocess
+import sys
 import tempfile
 import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 from unittest import mock
 
@@ -22,6 +25,7 @@ import mlflow
 import pytest
 
 from cvtrack_magics import log, mlrun, standard
+from cvtrack_magics.run import current
 from tests.conftest import Shell
 from tests.interruptions import raises_at
 from tests.store_views import points, runs_of
@@ -188,3 +192,58 @@ def test_what_arrives_meanwhile_spoils_no_later_closing() -> None:
         assert left.is_there()
     finally:
         left.take_back()
+
+
+@pytest.mark.parametrize("name", [*REPLACED, "sorted", "open", "len"])
+def test_a_run_is_opened_with_what_was_left_before_it(name: str, store: str, script: None) -> None:
+    left = REPLACED[name]() if name in REPLACED else Left(builtins, name, broken)
+    current.get_session()
+    left.put()
+    try:
+        with mlrun("left", output=False):
+            log({"a": 1.0}, step=0)
+            log({"a": 2}, step=1)
+        there = left.is_there()
+    finally:
+        left.take_back()
+    assert there
+    assert ended(store, "left") == ("FINISHED", [1.0, 2.0])
+
+
+@pytest.mark.parametrize("name", ["time.time", "uuid.uuid4", "json.loads", "subprocess.Popen"])
+def test_a_cells_run_is_opened_with_what_an_earlier_cell_left(
+    shell: Shell, store: str, name: str
+) -> None:
+    shell.run(
+        "from unittest import mock\n"
+        f"patcher = mock.patch('{name}', side_effect=ValueError('replaced'))\n"
+        "_ = patcher.start()"
+    )
+    shell.run("%%mlrun left\nfrom cvtrack_magics import log\nlog(a=1.0)\nlog(a=2.0)")
+    shell.run("patcher.stop()")
+    assert ended(store, "left") == ("FINISHED", [1.0, 2.0])
+
+
+EARLY = """
+import cvtrack_magics, os, sys, time
+from cvtrack_magics import log, mlrun
+owner, name = {"os": os, "time": time}[sys.argv[1]], sys.argv[2]
+kept = getattr(owner, name)
+setattr(owner, name, lambda *args, **named: 1 / 0)
+for run in ("with", "without"):
+    try:
+        with mlrun(run, output=False, code=False):
+            log(a=1.0)
+            log(a=2.0)
+    finally:
+        setattr(owner, name, kept)
+"""
+
+
+@pytest.mark.parametrize("name", ["os open", "os stat", "time monotonic", "time time"])
+def test_what_was_there_before_the_first_run_stays_in_no_later_one(store: str, name: str) -> None:
+    """The first run imports most of this package: with the system's functions as they were."""
+    words = [sys.executable, "-c", EARLY, *name.split()]
+    done = subprocess.run(words, capture_output=True, text=True, check=False, cwd=Path.cwd())
+    assert done.returncode == 0, done.stderr
+    assert ended(store, "without") == ("FINISHED", [1.0, 2.0])

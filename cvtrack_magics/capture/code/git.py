@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
 from cvtrack_magics.artifacts.paths import DIFF, MODULES, REPOSITORIES, REPOSITORY_DIFFS
@@ -33,9 +33,9 @@ class GitState:
     commit, branch, remote : str
         ``""`` where there is none (no commit yet, detached head, no remote);
         credentials in the remote are removed.
-    dirty : bool
+    dirty : bool or None
         Whether tracked files differ from the commit, those among them that git was told
-        not to look at.
+        not to look at; ``None`` where git could not say.
     diff : str
         The difference, against the last commit; ``git apply`` takes it.
     untracked : tuple of (str, Path)
@@ -50,7 +50,7 @@ class GitState:
     commit: str = ""
     branch: str = ""
     remote: str = ""
-    dirty: bool = False
+    dirty: bool | None = False
     diff: str = ""
     untracked: tuple[tuple[str, Path], ...] = ()
     others: tuple[GitState, ...] = ()
@@ -113,12 +113,29 @@ def describe_git(
 def _described(root: Path, modules: list[Path], until: float) -> list[GitState]:
     """Return a repository, and behind it those of its submodules that have changes."""
     loose = tuple((path.relative_to(root).as_posix(), path) for path in modules)
+    git = gitcall.Git(root, until)
     try:
         git = gitcall.opened(root, until)
         with uncovered(git) as seen:
             return _seen(seen, modules, until)
     except gitcall.GitUnavailable as problem:
-        return [GitState(root, untracked=loose, notices=(str(problem),))]
+        state = GitState(root, untracked=loose, notices=(str(problem),))
+        return [_with_head(state, git)]
+
+
+def _with_head(state: GitState, git: gitcall.Git) -> GitState:
+    """Add the commit to what is known where git could not say what changed since."""
+    try:
+        head = gitcall.read_head(git)
+    except gitcall.GitUnavailable:
+        return state
+    return replace(
+        state,
+        commit=head.commit,
+        branch=head.branch,
+        remote=gitcall.remote_of(git, ""),
+        dirty=None,
+    )
 
 
 def _seen(seen: Uncovered, modules: list[Path], until: float) -> list[GitState]:
@@ -199,7 +216,7 @@ def git_records(state: GitState | None) -> list[Tag | Artifact | Notice]:
             "git_commit": state.commit or "none yet",
             "git_branch": state.branch,
             "git_remote": state.remote,
-            "git_dirty": str(state.dirty).lower(),
+            "git_dirty": "" if state.dirty is None else str(state.dirty).lower(),
         }
         records += [Tag(key, text) for key, text in labels.items() if text]
     if state.diff:

@@ -26,6 +26,8 @@ from cvtrack_magics.variables import variables
 
 TIMEOUT = 8.0
 """Seconds for all that git is asked of a run; its end waits a little longer than that."""
+HEAD_TIMEOUT = 1.0
+"""Seconds for the commit alone, where the rest has taken them all."""
 DIFF_LIMIT = 1_000_000
 # what would lead git to another repository, or start programs
 _BLOCKED = frozenset(
@@ -40,6 +42,7 @@ _BLOCKED = frozenset(
 _QUIET = {
     "GIT_OPTIONAL_LOCKS": "0",
     "GIT_NO_LAZY_FETCH": "1",
+    "GIT_NO_REPLACE_OBJECTS": "1",  # no clone has what stands in for a commit here
     "GIT_ALLOW_PROTOCOL": "none",  # the same for gits before 2.44
     "GIT_PAGER": "",
     "GIT_TERMINAL_PROMPT": "0",
@@ -51,6 +54,7 @@ _OPTIONS = (
     f"core.hooksPath={os.devnull}",
     "core.quotePath=false",
     "diff.autoRefreshIndex=false",
+    f"diff.orderFile={os.devnull}",
     "safe.bareRepository=explicit",
     "submodule.recurse=false",
 )
@@ -280,6 +284,16 @@ def read_status(git: Git) -> Status:
         upstream=upstream,
         changed=tuple(changed),
     )
+
+
+def read_head(git: Git) -> Status:
+    """Read commit and branch alone, where what changed could not be found out in time."""
+    git = replace(git, until=max(git.until, time.monotonic() + HEAD_TIMEOUT), index=None)
+    commit, branch = (
+        git.run(*words).decode("utf-8", "surrogateescape").strip()
+        for words in (("rev-parse", "--verify", "HEAD^{commit}"), ("symbolic-ref", "-q", "HEAD"))
+    )
+    return Status(commit, branch.removeprefix("refs/heads/"), "", ())
 
 
 def remote_of(git: Git, upstream: str) -> str:

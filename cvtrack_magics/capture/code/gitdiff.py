@@ -28,6 +28,7 @@ _WAYS = (
     *("--ignore-submodules=dirty", "--submodule=short", f"-O{os.devnull}"),
 )
 _START = re.compile(rb"^(?=diff --git )", re.MULTILINE)
+_KIND = re.compile(r"[\w.+-]+")
 
 
 def read_diff(git: Git, status: Status, hidden: Mapping[str, str] | None = None) -> str:
@@ -113,7 +114,9 @@ def _as_text(git: Git, base: str, path: str, part: bytes) -> str | GitUnavailabl
         with tempfile.TemporaryDirectory(prefix="cvtrack-") as folder:
             rules = Path(folder, "attributes")
             rules.write_text("* -diff\n", encoding="ascii")
-            plain = git.with_options(f"core.attributesFile={rules}")
+            # a name that is not UTF-8 is escaped, as git does it by itself
+            plain = git.with_options("core.quotePath=true", f"core.attributesFile={rules}")
+            plain = plain.with_options(*_as_binary(git, path))
             literal = f":(top,literal){path}"
             again = _diff(plain, base, (literal,), limit=gitcall.DIFF_LIMIT + 1)
         return again.decode("utf-8")
@@ -121,6 +124,13 @@ def _as_text(git: Git, base: str, path: str, part: bytes) -> str | GitUnavailabl
         return GitUnavailable("it cannot be read again")
     except UnicodeDecodeError:
         return GitUnavailable("its text is not UTF-8")
+
+
+def _as_binary(git: Git, path: str) -> list[str]:
+    """Return what lets git show a file as binary whose attributes name a kind of text."""
+    said = git.run("check-attr", "-z", "diff", "--", path).split(b"\0")
+    kind = said[2].decode("utf-8", "replace") if len(said) > 2 else ""
+    return [f"diff.{kind}.binary=true"] if _KIND.fullmatch(kind) else []
 
 
 def _hash_length(git: Git) -> int:
