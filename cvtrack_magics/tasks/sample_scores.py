@@ -15,7 +15,18 @@ from cvtrack_magics.tasks.predictions import Predictions
 from cvtrack_magics.vision.arrays import Array
 
 SUSPICION, SUSPECT = "suspicion", "suspect"
-_KEPT = ("loss", "confidence", "iou", "f1", "pixel_acc", "score", "AbsRel", "RMSE", "delta_1")
+_KEPT = (
+    "loss",
+    "confidence",
+    "iou",
+    "oks",
+    "f1",
+    "pixel_acc",
+    "score",
+    "AbsRel",
+    "RMSE",
+    "delta_1",
+)
 
 
 @dataclass(frozen=True, slots=True)
