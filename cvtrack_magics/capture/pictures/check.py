@@ -224,9 +224,10 @@ def _notes(
             "Check a part of them for the others."
         )
     if copies.plain:
+        one = len(copies.plain) == 1
         yield (
-            f"{len(copies.plain):,} pictures are plain or smaller than {SMALLEST} pixels: "
-            "only exact copies of these are known."
+            f"{len(copies.plain):,} {'picture is' if one else 'pictures are'} plain or smaller than "
+            f"{SMALLEST} pixels: only exact copies of {'it' if one else 'these'} are known."
         )
     if shared and group is None:
         yield (
