@@ -22,6 +22,7 @@ Task: TypeAlias = Literal[
     "depth",
     "multilabel",
     "keypoints",
+    "oriented",
 ]
 
 
@@ -78,7 +79,7 @@ class LabelSets:
 
 @dataclass(frozen=True, slots=True)
 class Detections:
-    """Object detection, and instance segmentation where the boxes have masks."""
+    """Object detection, instance segmentation where boxes have masks, oriented with corners."""
 
     truth: Boxes
     prediction: Boxes

@@ -55,7 +55,7 @@ def collect(
         ``DistributedSampler`` repeats to fill up its last round is left out, so that the ranks
         joined are the data set once; what ``drop_last`` leaves out is said.
     task : str
-        One of the eight tasks.
+        One of the nine tasks.
     classes : sequence of str, optional
         Names by index; otherwise those of the loader's data set, through Subset too.
     device : torch.device or str, optional

@@ -13,9 +13,8 @@ from cvtrack_magics.tasks.class_names import class_names
 from cvtrack_magics.tasks.classification.parse import read_anomalies
 from cvtrack_magics.tasks.detection.doubts import of_other_form
 from cvtrack_magics.tasks.detection.parse import Form, read_boxes, read_names
-from cvtrack_magics.tasks.keypoints.parse import poses_of, read_poses
 from cvtrack_magics.tasks.kind import task_named
-from cvtrack_magics.tasks.label_constructors import LabelMaking
+from cvtrack_magics.tasks.placed_constructors import PlacedMaking
 from cvtrack_magics.tasks.samples import Samples
 from cvtrack_magics.tasks.segmentation.label_maps import read_segments
 from cvtrack_magics.tasks.segmentation.parse import read_depths
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
     from cvtrack_magics.vision.images import Range
 
 
-class Making(LabelMaking):
+class Making(PlacedMaking):
     """The constructors of ``Predictions``."""
 
     __slots__ = ()
@@ -40,7 +39,7 @@ class Making(LabelMaking):
             Predictions as they are; (images, truth, output) or a dict of arguments for the
             way of making that ``task`` names.
         task : str, optional
-            One of the eight tasks; must agree with predictions that are made already.
+            One of the nine tasks; must agree with predictions that are made already.
         """
         from cvtrack_magics.tasks.predictions import Predictions
 
@@ -120,47 +119,6 @@ class Making(LabelMaking):
         """
         objects = (images, truth, predictions)
         return _objects(cls, objects, classes, Form(box_format, masked=True), about)
-
-    @classmethod
-    def keypoints(
-        cls,
-        images: Any,
-        truth: Any,
-        predictions: Any,
-        *,
-        classes: Any = None,
-        sigmas: Any = None,
-        **about: Any,
-    ) -> Predictions:
-        """Return the predictions of key points: poses of people, landmarks, parts.
-
-        Parameters
-        ----------
-        images : batch, list of images, or None
-            As for :meth:`classification`. Without images give ``sizes``.
-        truth, predictions : sequence, N
-            One entry for each image: torchvision's dict (``keypoints`` M × K × 3: x, y and
-            whether it is labelled, or M × K × 2; ``boxes``, ``labels``, ``scores`` of
-            predictions, ``area``, ``iscrowd``), a list of COCO's annotations or results, or an
-            Ultralytics pose result. Without boxes they are those around the points, without
-            labels there is one class, without area it is that of the box.
-        classes : sequence of str, dict of int to str, or int, optional
-            Names by index.
-        sigmas : float array-like, K, optional
-            How far each point may be off (OKS): COCO's for the 17 of a person, else 1 / K.
-        **about
-            See :meth:`detection`.
-        """
-        common = Samples.of(images, None, **about)
-        notes: list[str] = []
-        parts = (("truth", truth, False), ("predictions", predictions, True))
-        mine, theirs = (
-            read_poses(items, common.sizes, what, scored=scored, notes=notes, classes=classes)
-            for what, items, scored in parts
-        )
-        data = poses_of(mine, theirs, sigmas, notes)
-        names = read_names(classes, data.truth, data.prediction)
-        return made(cls, common, "keypoints", names, data, notes=notes)
 
     @classmethod
     def semantic(

@@ -40,6 +40,7 @@ _HOMES = {
     "depth": "depth.kind",
     "multilabel": "multilabel.kind",
     "keypoints": "keypoints.kind",
+    "oriented": "oriented.kind",
 }
 _LOGITS = ("out", "logits")
 _PROBABLE = ("probabilities", "probs")
@@ -53,6 +54,7 @@ _GUIDE: Mapping[str, Task] = {
     "depth-estimation": "depth",
     "multi-label-classification": "multilabel",
     "keypoint-detection": "keypoints",
+    "oriented-object-detection": "oriented",
 }
 """The tasks by the names that runs are tagged with."""
 

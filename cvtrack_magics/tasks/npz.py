@@ -29,7 +29,7 @@ MEMBER_LIMIT = 4_000_000_000
 _MEMBER = re.compile(
     r"sizes|truth|probabilities|scores|(full|tile)_size"
     r"|(truth|prediction|heat|masks|full|tile)_(bytes|ends|shapes|dtypes)"
-    r"|(truth|prediction)_(offsets|xyxy|labels|scores|crowd|ignored|points|areas)"
+    r"|(truth|prediction)_(offsets|xyxy|labels|scores|crowd|ignored|points|areas|corners)"
     r"|(truth|prediction)_(mask_sizes|mask_counts)"
 )
 

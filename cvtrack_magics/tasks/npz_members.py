@@ -25,6 +25,8 @@ def of_boxes(name: str, boxes: Boxes) -> dict[str, Array]:
         members[f"{name}_crowd"] = boxes.crowd
     if boxes.points is not None:
         members[f"{name}_points"] = boxes.points
+    if boxes.corners is not None:
+        members[f"{name}_corners"] = boxes.corners
     if boxes.areas is not None:
         members[f"{name}_areas"] = boxes.areas
     if boxes.ignored is not None:
@@ -59,6 +61,7 @@ def to_boxes(name: str, members: Mapping[str, Array]) -> Boxes:
         members.get(f"{name}_ignored"),
         members.get(f"{name}_points"),
         members.get(f"{name}_areas"),
+        members.get(f"{name}_corners"),
     )
 
 

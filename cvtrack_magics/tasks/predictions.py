@@ -32,13 +32,13 @@ class Predictions(Making):
     """What a model said of N samples, beside what is true.
 
     Made by :meth:`classification`, :meth:`multilabel`, :meth:`detection`, :meth:`semantic`,
-    :meth:`instance`, :meth:`keypoints`, :meth:`anomaly`, :meth:`depth`, :meth:`from_coco` and
-    :meth:`collect`; joined by ``+``.
+    :meth:`instance`, :meth:`keypoints`, :meth:`oriented`, :meth:`anomaly`, :meth:`depth`,
+    :meth:`from_coco` and :meth:`collect`; joined by ``+``.
 
     Attributes
     ----------
     task : str
-        One of the eight tasks.
+        One of the nine tasks.
     classes : tuple of str
         Names of the classes, by index.
     ids : tuple of str

@@ -38,6 +38,8 @@ class Boxes:
         Key points: x, y, and of the truth whether it is labelled (0: not).
     areas : float64, M, or None
         Of the objects in pixels, where it is not that of their boxes or masks.
+    corners : float64, M × 4 × 2, or None
+        Of oriented boxes; ``xyxy`` is around them.
     """
 
     offsets: npt.NDArray[np.int64]
@@ -49,6 +51,7 @@ class Boxes:
     ignored: npt.NDArray[np.bool_] | None = None
     points: Array | None = None
     areas: Array | None = None
+    corners: Array | None = None
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -83,6 +86,7 @@ class Boxes:
             None if self.ignored is None else self.ignored[rows],
             None if self.points is None else self.points[rows],
             None if self.areas is None else self.areas[rows],
+            None if self.corners is None else self.corners[rows],
         )
 
     def __add__(self, other: Boxes) -> Boxes:
@@ -99,6 +103,7 @@ class Boxes:
             _joined_flags(self, other, "ignored"),
             _joined_columns(self, other, "points"),
             _joined_columns(self, other, "areas"),
+            _joined_columns(self, other, "corners"),
         )
 
 

@@ -90,10 +90,14 @@ SCHEME: tuple[Metric, ...] = (
     _error(
         "hamming_loss", "multilabel", _SK, "share of samples and classes that are wrong", "share"
     ),
-    _share("mAP50", "detection", _COCO, "mean AP of the classes with truth, IoU 0.50"),
-    _share("mAP75", "detection", _COCO, "mean AP of the classes with truth, IoU 0.75"),
-    _share("mAP50-95", "detection", _COCO, "mean AP over classes and IoU 0.50, 0.55 … 0.95"),
-    _share("AP50/<class>", "detection", _COCO, "AP at IoU 0.50; NaN of a class without truth"),
+    _share("mAP50", "detection oriented", _COCO, "mean AP of the classes with truth, IoU 0.50"),
+    _share("mAP75", "detection oriented", _COCO, "mean AP of the classes with truth, IoU 0.75"),
+    _share(
+        "mAP50-95", "detection oriented", _COCO, "mean AP over classes and IoU 0.50, 0.55 … 0.95"
+    ),
+    _share(
+        "AP50/<class>", "detection oriented", _COCO, "AP at IoU 0.50; NaN of a class without truth"
+    ),
     _share("mask_AP", "instance", _COCO, "mAP50-95 of the masks"),
     _share("mask_AP50", "instance", _COCO, "mAP50 of the masks"),
     _share("bbox_AP", "instance", _COCO, "mAP50-95 of the boxes"),
@@ -106,27 +110,29 @@ SCHEME: tuple[Metric, ...] = (
     _share("keypoint_AP50/<class>", "keypoints", _COCO, "AP at OKS 0.50"),
     _error(
         "TIDE/<error>",
-        "detection instance",
+        "detection instance oriented",
         "Bolya et al. 2020, arXiv:2008.08115",
         "mean AP at IoU 0.50 that one kind of error costs: Cls, Loc, Both, Dupe, Bkg, Miss",
         "share",
     ),
     _share(
         "precision",
-        "detection instance keypoints anomaly",
+        "detection instance keypoints oriented anomaly",
         "counts",
         "share of the found that is true",
     ),
     _share(
         "recall",
-        "detection instance keypoints anomaly",
+        "detection instance keypoints oriented anomaly",
         "counts",
         "share of the true that is found",
     ),
-    _share("F1", "detection instance keypoints anomaly", "counts", "harmonic mean of the two"),
+    _share(
+        "F1", "detection instance keypoints oriented anomaly", "counts", "harmonic mean of the two"
+    ),
     Metric(
         "best_threshold",
-        ("detection", "instance", "keypoints", "anomaly"),
+        ("detection", "instance", "keypoints", "oriented", "anomaly"),
         "the score from which on to count so that F1 is best",
         "score",
         "",
@@ -148,7 +154,7 @@ SCHEME: tuple[Metric, ...] = (
         "FPS",
         (
             *("classification", "multilabel", "detection", "semantic", "instance"),
-            *("keypoints", "anomaly", "depth"),
+            *("keypoints", "oriented", "anomaly", "depth"),
         ),
         "samples a second of the model's time; only where that was measured",
         "1/s",
@@ -164,6 +170,7 @@ HEADLINES: dict[str, str] = {
     "semantic": "mIoU",
     "instance": "mask_AP",
     "keypoints": "keypoint_AP",
+    "oriented": "mAP50",
     "anomaly": "AUROC",
     "depth": "AbsRel",
 }

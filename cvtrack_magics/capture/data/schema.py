@@ -41,6 +41,7 @@ TASK_METRICS: dict[str, tuple[str, ...]] = {
     "depth-estimation": ("AbsRel", "RMSE", "delta_1"),
     "multi-label-classification": ("mAP", "micro_f1", "per_class_f1"),
     "keypoint-detection": ("keypoint_AP", "keypoint_AP50", "keypoint_AR"),
+    "oriented-object-detection": ("mAP50", "mAP50-95"),
 }
 
 ALIASES = {
@@ -57,6 +58,8 @@ ALIASES = {
     "anomaly": "anomaly-detection",
     "depth": "depth-estimation",
     "keypoints": "keypoint-detection",
+    "oriented": "oriented-object-detection",
+    "obb": "oriented-object-detection",
     "pose": "keypoint-detection",
     "pose-estimation": "keypoint-detection",
 }

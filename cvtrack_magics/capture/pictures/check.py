@@ -224,10 +224,12 @@ def _notes(
             "Check a part of them for the others."
         )
     if copies.plain:
-        one = len(copies.plain) == 1
+        several, these = (
+            ("pictures are", "these") if len(copies.plain) > 1 else ("picture is", "it")
+        )
         yield (
-            f"{len(copies.plain):,} {'picture is' if one else 'pictures are'} plain or smaller than "
-            f"{SMALLEST} pixels: only exact copies of {'it' if one else 'these'} are known."
+            f"{len(copies.plain):,} {several} plain or smaller than {SMALLEST} pixels: "
+            f"only exact copies of {these} are known."
         )
     if shared and group is None:
         yield (

@@ -19,6 +19,7 @@ _PIPELINES = {
     "instance-segmentation": "image-segmentation",
     "depth-estimation": "depth-estimation",
     "keypoint-detection": "keypoint-detection",
+    "oriented-object-detection": "object-detection",
 }
 # https://huggingface.co/metrics
 _METRICS = {

@@ -20,6 +20,7 @@ from cvtrack_magics.errors import CvtrackError
 from cvtrack_magics.tasks.counting import need
 from cvtrack_magics.vision.arrays import Array
 from cvtrack_magics.vision.boxes import Boxes
+from cvtrack_magics.vision.quads import ious as ious_of_quads
 
 IOUS = np.linspace(0.5, 0.95, 10)
 RECALLS = np.linspace(0, 1, 101)
@@ -149,6 +150,7 @@ def evaluate(
     index = {"images": images, "categories": [{"id": k} for k in range(count)]}
     kind = "segm" if masks else "bbox" if sigmas is None else "keypoints"
     run = _evaluator(cocoeval)(_coco(truth, index, kind), _coco(prediction, index, kind), kind)
+    run.oriented = truth.corners is not None
     most = MAX_DETECTIONS if sigmas is None else MAX_POSES
     if sigmas is not None:
         run.params.kpt_oks_sigmas = np.array(sigmas)
@@ -178,6 +180,8 @@ def _evaluator(cocoeval: Any) -> Any:
 
     class Evaluator(cocoeval.COCOeval):  # type: ignore[misc]
         def computeIoU(self, image: Any, category: Any) -> Any:
+            if self.oriented:
+                return _quad_ious(self, image, category)
             ignored = [one for one in self._gts[image, category] if one["ignored"]]
             for one in ignored:
                 one["iscrowd"] = 0
@@ -187,6 +191,20 @@ def _evaluator(cocoeval: Any) -> Any:
             return overlaps
 
     return Evaluator
+
+
+def _quad_ious(run: Any, image: Any, category: Any) -> Any:
+    """Return the IoU of oriented boxes, in COCO's order of falling score."""
+    truth, said = run._gts[image, category], run._dts[image, category]
+    if not truth and not said:
+        return []
+    order = np.argsort([-one["score"] for one in said], kind="mergesort")
+    said = [said[at] for at in order][: run.params.maxDets[-1]]
+    mine, theirs = (
+        np.array([one["corners"] for one in side]).reshape(-1, 4, 2) for side in (said, truth)
+    )
+    crowd = np.array([one["iscrowd"] and not one["ignored"] for one in truth], bool)
+    return ious_of_quads(mine, theirs, crowd)
 
 
 def _coco(boxes: Boxes, index: dict[str, Any], kind: str) -> Any:
@@ -230,6 +248,9 @@ def _coco(boxes: Boxes, index: dict[str, Any], kind: str) -> Any:
         flat = boxes.points.reshape(len(labelled), -1).tolist()
         for annotation, points, count in zip(annotations, flat, labelled, strict=True):
             annotation["keypoints"], annotation["num_keypoints"] = points, count
+    if boxes.corners is not None:
+        for annotation, corners in zip(annotations, boxes.corners.tolist(), strict=True):
+            annotation["corners"] = corners
     coco.dataset = {**index, "annotations": annotations}
     _quietly(coco, "createIndex")
     return coco

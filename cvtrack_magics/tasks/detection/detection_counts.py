@@ -15,6 +15,7 @@ from cvtrack_magics.tasks.detection.coco_metrics import RECALLS, Ints, Matches
 from cvtrack_magics.tasks.keypoints.oks import oks
 from cvtrack_magics.vision.arrays import Array
 from cvtrack_magics.vision.boxes import Boxes, counted_objects
+from cvtrack_magics.vision.quads import ious as ious_of_quads
 
 _BLOCK = 2_000_000
 
@@ -169,6 +170,8 @@ def overlaps(
     """Return the IoU of some predictions with some objects, by boxes or masks; or the OKS."""
     if sigmas is not None:
         return oks(prediction, rows, truth, wanted, np.array(sigmas))
+    if truth.corners is not None and prediction.corners is not None:
+        return ious_of_quads(prediction.corners[rows], truth.corners[wanted])
     tools = need("pycocotools.mask", "pycocotools")
     plain = np.zeros(len(wanted), np.uint8)
     return np.asarray(

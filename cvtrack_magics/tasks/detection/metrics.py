@@ -69,6 +69,17 @@ def measure_keypoints(predictions: Predictions, options: Options) -> Evaluation:
     return _measure(predictions, options, masks=False)
 
 
+def measure_oriented(predictions: Predictions, options: Options) -> Evaluation:
+    """Measure oriented boxes as :func:`measure_detection`, by the area that turned boxes share.
+
+    Raises
+    ------
+    UsageProblem
+        As :func:`measure_detection`.
+    """
+    return _measure(predictions, options, masks=False)
+
+
 def _measure(predictions: Predictions, options: Options, *, masks: bool) -> Evaluation:
     notes: list[str] = []
     data = predictions.boxes

@@ -1,0 +1,1 @@
+"""Oriented object detection: boxes that are turned, compared by their common area."""
