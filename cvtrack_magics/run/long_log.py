@@ -229,7 +229,12 @@ def _array_of(value: Any) -> np.ndarray[Any, Any] | None:
         value = act() if act is not None else value
     if text_of(getattr(value, "dtype", "")) == "torch.bfloat16":  # NumPy has no such type
         value = value.float()
-    array: np.ndarray[Any, Any] = np.asarray(value)
+    try:
+        array: np.ndarray[Any, Any] = np.asarray(value)
+    except ValueError:  # of parts that differ in length, as a histogram's counts and edges
+        if isinstance(value, (list, tuple)):
+            return None
+        raise
     numeric = array.dtype.kind in "biuf" and array.size > 0
     return array if numeric else None
 

@@ -303,16 +303,17 @@ class KeptRun:
         where = "in memory only" if self._full or not delivery.folder else "on disk"
         if delivery.tried.only_files:
             return f"{why} Those of run {self.note.name!r} wait {where}; %mlsync sends them."
-        what = _waiting(delivery.waiting, self.note.name, where)
+        what, verb = _waiting(delivery.waiting, self.note.name, where)
         if delivery.tried.answered:
             return f"{_sentence(why)} {what}; %mlsync sends them when that is mended."
-        return f"{why} {what} sent when the store answers; %mlsync shows what waits."
+        return f"{why} {what} and {verb} sent when the store answers; %mlsync shows what waits."
 
 
-def _waiting(points: int, name: str, where: str) -> str:
+def _waiting(points: int, name: str, where: str) -> tuple[str, str]:
+    """Return what waits as the start of a sentence, and its verb for what follows."""
     if not points:
-        return f"The end of run {name!r} waits {where} and is"
-    return f"{points:,} point{'s' * (points != 1)} and the end of run {name!r} wait {where} and are"
+        return f"The end of run {name!r} waits {where}", "is"
+    return f"{points:,} point{'s' * (points != 1)} and the end of run {name!r} wait {where}", "are"
 
 
 def kept_because(error: StoreUnavailable, name: str, *, in_memory: bool) -> str:

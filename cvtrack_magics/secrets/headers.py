@@ -32,7 +32,8 @@ _FORMS: tuple[Form, ...] = (
     (
         "auth",
         "password",
-        rf"auth[\"']?[ \t]{{0,2}}[:=][ \t]{{0,2}}\({_GAP}[^()\n,]{{1,100}},{_GAP}{_STRING}",
+        rf"auth[\"']?[ \t]{{0,2}}[:=][ \t]{{0,2}}\[?{_GAP}"
+        rf"\({_GAP}[^()\n,]{{1,100}},{_GAP}{_STRING}",
         False,
     ),
     ("Auth(", "password", rf"Auth\({_GAP}[^()\n,]{{1,100}},{_GAP}{_STRING}", False),
@@ -86,6 +87,18 @@ _FORMS: tuple[Form, ...] = (
         "password",
         rf"\.login\([^()\n,=]{{1,100}},[ \t]{{0,4}}{_STRING}[ \t]{{0,4}}\)",
         False,
+    ),
+    (".login(", "client-key", r"\.login\([ \t]{0,4}[\"'](?P<v>[\w\-]{16,200})[\"']", True),
+    ("_auth_token(", "client-key", r"_auth_token\([\"'](?P<v>[\w\-]{16,200})[\"']", True),
+    ("Token ", "client-key", r"(?<![\w\-])Token (?P<v>[\w\-]{20,200})", True),
+    *(  # the two keys of S3 beside each other
+        (
+            kind,
+            "secret",
+            rf"{kind}[A-Z0-9]{{16}}[\"'],{_GAP}[bB]?[\"'](?P<v>[\w/+]{{16,40}})[\"']",
+            True,
+        )
+        for kind in ("AKIA", "ASIA")
     ),
     (  # host, port, user, password
         "connect(",

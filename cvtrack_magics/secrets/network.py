@@ -10,6 +10,7 @@ from cvtrack_magics.secrets.placeholders import is_mixed, is_placeholder, is_ran
 from cvtrack_magics.secrets.spans import Span
 
 _WORD = r"[\"']?(?P<v>[^\s\"'$<{\[][^\s\"']{3,200})"
+_GRANT = r"[ \t](?:[~&+%]\S|-@|all(?:keys|commands|channels))"
 
 FORMS: tuple[Form, ...] = (
     *(  # targets of iSCSI
@@ -37,7 +38,8 @@ FORMS: tuple[Form, ...] = (
         (
             f"{name} ",
             "password",
-            rf"{name}[ \t]{{1,4}}[^\s>]{{1,64}}(?:[ \t]{{1,4}}[^\s>]{{1,80}}){{0,8}}?"
+            rf"{name}(?=[^\n]{{0,400}}?{_GRANT})[ \t]{{1,4}}[^\s>]{{1,64}}"
+            rf"(?:[ \t]{{1,4}}[^\s>]{{1,80}}){{0,8}}?"
             rf"[ \t]{{1,4}}(?:on|off|reset|[~&+][^\s>]{{1,80}})"
             r"(?:[ \t]{1,4}[^\s>]{1,80}){0,8}?[ \t]{1,4}>(?P<v>[^\s>\"']{4,200})",
             True,
@@ -57,11 +59,20 @@ _OF_PPP = re.compile(
     r"[ \t]{1,40}(?:\*|(?:\d{1,3}\.){3}\d{1,3}(?:/\d{1,2})?)[ \t]{0,8}(?=\r?$|[\"'])",
     re.MULTILINE,
 )
+_OF_A_USER = re.compile(
+    r"(?:^|(?<=[\"']))[ \t]{0,16}[^\s\"'#*=(),;]{1,80}[ \t]{1,40}(?:chap|pap|CHAP|PAP|eap|EAP)"
+    r"[ \t]{1,40}\*[ \t]{1,40}[\"']?(?P<v>[^\s\"']{4,200})[ \t]{0,8}(?=\r?$|[\"'])",
+    re.MULTILINE,
+)
+_NOTHING_GRANTED = re.compile(
+    r"(?:[Uu]ser|USER)[ \t]{1,4}[^\s>]{1,64}[ \t]{1,4}(?:on|off)[ \t]{1,4}>(?P<v>[^\s>\"']{8,200})"
+)
+"""A user of Redis without a grant reads like a shell's line that writes to a file."""
 _IDENTIFIER = re.compile(r"[\w.]+")
 
 
 def find_in_networks(text: str) -> Iterator[Span]:
-    """Find signatures of Azure's addresses of any length, and lines of ``chap-secrets``."""
+    """Find Azure's signatures of any length, and lines that name a user and a password."""
     at = text.find("sig=")
     while at >= 0:
         match = _SIGNATURE.match(text, at)
@@ -73,6 +84,13 @@ def find_in_networks(text: str) -> Iterator[Span]:
             which = "q" if line["q"] is not None else "b"
             if _is_of_ppp(line[which], is_quoted=which == "q"):
                 yield Span(*line.span(which), "password")
+        for line in _OF_A_USER.finditer(text):
+            if _is_of_ppp(line["v"], is_quoted=False):
+                yield Span(*line.span("v"), "password")
+    if " >" in text:
+        for line in _NOTHING_GRANTED.finditer(text):
+            if is_random(line["v"]) and not is_placeholder(line["v"]):
+                yield Span(*line.span("v"), "password")
 
 
 def _is_of_a_grant(text: str, start: int, end: int) -> bool:

@@ -54,6 +54,7 @@ BETTER = {
             "loss_weight", "batch_size", "dice_weight", "epoch", "loss_scale_factor", "lr_scale",
             "dice_std", "acc_gap", "f1_variance", "one_minus_dice", "map_time", "num_ap",
             "feature_map_norm", "accuracy_drop", "loss_std", "error_reduction", "iou_count",
+            "acc_steps", "grad_acc_steps",
         ),
         "",
     ),

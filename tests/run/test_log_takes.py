@@ -51,6 +51,9 @@ SET_ASIDE: dict[str, Any] = {
     "a function": len,
     "a generator": (x for x in (1, 2)),
     "a dtype": torch.float32,
+    "counts and edges": np.histogram([1.0, 2.0, 4.0]),
+    "rows of several lengths": [[1.0, 2.0], [3.0]],
+    "boxes and labels": (torch.zeros(2, 4), torch.zeros(2)),
 }
 MANY: dict[str, Any] = {
     "array": np.array([1.0, 2.0, 6.0]),
@@ -94,6 +97,8 @@ def test_what_is_no_number_is_set_aside_and_said_once(store: str) -> None:
     for name in SET_ASIDE:
         assert len([line for line in said if line.startswith(f"{name!r} ")]) == 1, (name, said)
     assert all("test_log_takes.py, line" in line for line in said)
+    for name in ("counts and edges", "rows of several lengths", "boxes and labels"):
+        assert any(line.startswith(name.join("''")) and "not one number" in line for line in said)
     assert found.info.status == "FINISHED"
 
 
