@@ -19,7 +19,7 @@ from cvtrack_magics.tasks.predictions import Predictions
 from cvtrack_magics.vision.evaluation import Evaluation
 from tests.display.pages import needs_chromium
 from tests.lab import chromium
-from tests.vision.measure.make import pose_files, posed
+from tests.vision.measure.make import pose_files, posed, turned, turned_boxes
 
 pytestmark = [pytest.mark.lab, *needs_chromium]
 
@@ -255,6 +255,7 @@ FIGURES = {
     "detection": {"mAP50": "mAP50", **COUNTS},
     "instance": {"Mask mAP50": "mask_AP50", **COUNTS},
     "keypoints": {"Keypoint AP50": "keypoint_AP50", **COUNTS},
+    "oriented": {"mAP50": "mAP50", **COUNTS},
     "anomaly": COUNTS,
     "multilabel": {
         "mAP": "mAP",
@@ -282,7 +283,7 @@ def differences(
 
     for name, metric in FIGURES[found.task].items():
         expect(name, seen["figures"].get(name), written(found.metrics[metric]))
-    if found.task in ("detection", "instance", "keypoints"):
+    if found.task in ("detection", "instance", "keypoints", "oriented"):
         outcomes(seen, found, expect)
         name = "OKS from" if found.task == "keypoints" else "IoU from"
         said = seen["figures"].get(name)
@@ -374,6 +375,18 @@ def test_16_random_sets_of_key_points_have_the_figures_of_mleval(opened: Opened)
             + np.arange(6, dtype=np.uint8)[:, None, None, None]
         )
         predictions = posed(made, images, ids=range(6))
+        threshold, overlap = ((None, 0.5), (0.7, 0.5), (None, 0.75), (0.3, 0.3))[at % 4]
+        wrong[at] = differences(opened, predictions, threshold, overlap)
+    assert {at: found for at, found in wrong.items() if found} == {}
+
+
+def test_16_random_sets_of_turned_boxes_have_the_figures_of_mleval(opened: Opened) -> None:
+    wrong = {}
+    for at in range(16):
+        made = turned_boxes(at, images=6, classes=3 + at % 3, ties=at % 4 == 0)
+        made[0][0]["labels"][:1], made[1][0]["labels"][:1] = 2, 2  # at least three classes
+        images = np.stack([np.full((128, 128, 3), 40 + shade, np.uint8) for shade in range(6)])
+        predictions = turned(made, images, ids=range(6))
         threshold, overlap = ((None, 0.5), (0.7, 0.5), (None, 0.75), (0.3, 0.3))[at % 4]
         wrong[at] = differences(opened, predictions, threshold, overlap)
     assert {at: found for at, found in wrong.items() if found} == {}

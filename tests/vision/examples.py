@@ -11,7 +11,7 @@ from cvtrack_magics.tasks.predictions import Predictions
 
 TASKS = (
     *("classification", "detection", "semantic", "instance", "anomaly", "depth", "multilabel"),
-    "keypoints",
+    *("keypoints", "oriented"),
 )
 NAMES = ["cat", "dog", "bird"]
 
@@ -49,6 +49,9 @@ def example(task: str, count: int = 4, seed: int = 0, **about: Any) -> Predictio
         truth, said = ([poses(rng, n, scored=n == 3) for _ in range(count)] for n in (2, 3))
         sigmas = [0.1, 0.2, 0.1, 0.2]
         return Predictions.keypoints(images, truth, said, classes=NAMES, sigmas=sigmas, **about)
+    if task == "oriented":
+        truth, said = ([leaning(rng, n, scored=n == 3) for _ in range(count)] for n in (2, 3))
+        return Predictions.oriented(images, truth, said, classes=NAMES, angle="radians", **about)
     if task == "semantic":
         truth = rng.integers(0, 3, (count, 48, 64))
         said = np.where(rng.random(truth.shape) < 0.7, truth, 0)
@@ -62,6 +65,15 @@ def example(task: str, count: int = 4, seed: int = 0, **about: Any) -> Predictio
     truth[:, :4] = 0
     said = truth * rng.uniform(0.8, 1.3, truth.shape).astype(np.float32)
     return Predictions.depth(images, truth, said, **about)
+
+
+def leaning(rng: Any, count: int, *, scored: bool) -> dict[str, Any]:
+    """Return oriented boxes within 48 x 64 pixels, angles in radians."""
+    found = objects(rng, count, scored=scored)
+    low, high = found["boxes"][:, :2], found["boxes"][:, 2:]
+    boxes = np.c_[(low + high) / 2, (high - low) * 0.7, rng.uniform(-1, 1, count)]
+    made = {"boxes": boxes, "labels": np.arange(count) % 3}
+    return {**made, "scores": found["scores"]} if scored else made
 
 
 def poses(rng: Any, count: int, *, scored: bool) -> dict[str, Any]:

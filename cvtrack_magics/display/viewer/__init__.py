@@ -49,6 +49,10 @@ of key points the same, and ``"points"``::
 
     {"truth": f4 M*K*3 (x, y, labelled), "pred": f4 M*K*2, "areas": f4 M, "sigmas": [K]}
 
+of oriented boxes the same, and ``"corners"``::
+
+    {"truth": f4 M*8, "pred": f4 M*8}
+
 of a semantic segmentation::
 
     {"truth": pictures, "pred": pictures,             # PNG: grey value = class, 255 = no class;

@@ -9,7 +9,12 @@ from typing import Any
 import numpy as np
 
 from cvtrack_magics.release.model.comparing import Context, NotComparable, Other, lowest_of
-from cvtrack_magics.release.model.measured_boxes import same_boxes, same_instances, same_poses
+from cvtrack_magics.release.model.measured_boxes import (
+    same_boxes,
+    same_instances,
+    same_poses,
+    same_turned,
+)
 from cvtrack_magics.release.model.measured_labels import main, same_classes, same_labels
 from cvtrack_magics.tasks.base import Task
 from cvtrack_magics.tasks.predictions import Predictions
@@ -162,4 +167,5 @@ _TASKS: dict[Task, Callable[[Any, int, Context], float | None]] = {
     "depth": _depths,
     "multilabel": same_labels,
     "keypoints": same_poses,
+    "oriented": same_turned,
 }

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from cvtrack_magics.release.model.comparing import SCORE, Context, NotComparable, Other
+from cvtrack_magics.vision.quads import convex
 
 PIXELS = 1.0  # of a box's sides, or
 SHARE = 5e-3  # of the picture's
@@ -111,27 +112,45 @@ def same_instances(answer: Any, row: int, context: Context) -> float | None:
 
 def same_poses(answer: Any, row: int, context: Context) -> float | None:
     """Compare the key points of each object with those of the one which is served for it."""
+    wanted = context.measured.boxes.prediction.points
+    assert wanted is not None
+    served = answer.get("keypoints") if isinstance(answer, Mapping) else None
+    spots = None if served is None else np.asarray(served, float)[..., :2]
+    return _same_spots(answer, row, context, ("key points", spots, wanted[..., :2]))
+
+
+def same_turned(answer: Any, row: int, context: Context) -> float | None:
+    """Compare the corners of each oriented box with those of the one which is served for it."""
+    wanted = context.measured.boxes.prediction.corners
+    assert wanted is not None
+    served = answer.get("corners") if isinstance(answer, Mapping) else None
+    spots = None if served is None else convex(np.asarray(served, float))
+    return _same_spots(answer, row, context, ("corners", spots, wanted))
+
+
+def _same_spots(
+    answer: Any, row: int, context: Context, sides: tuple[str, Any, Any]
+) -> float | None:
+    name, served, wanted = sides
     prediction = context.measured.boxes.prediction
     start = prediction.rows(row).start
-    served = answer.get("keypoints") if isinstance(answer, Mapping) else None
-    points = np.zeros((0, 0, 2)) if served is None else np.asarray(served, float)[..., :2]
-    assert prediction.points is not None
-    wanted = prediction.points[..., :2]
     near = max(PIXELS, SHARE * max(int(side) for side in context.measured.sizes[row]))
 
     def alike(at: int, other: int) -> float:
-        if other >= len(points) or points[other].shape != wanted[start + at].shape:
+        if served is None or other >= len(served):
             return -np.inf
-        return -float(np.abs(points[other] - wanted[start + at]).max())
+        if served[other].shape != wanted[start + at].shape:
+            return -np.inf
+        return -float(np.abs(served[other] - wanted[start + at]).max())
 
     off, pairs = _paired(answer, row, context, alike)
     if off is not None and served is None:
-        raise NotComparable("key points were measured, and the served answer has boxes only")
+        raise NotComparable(f"{name} were measured, and the served answer has boxes only")
     for at, other in pairs.items():
         if -alike(at, other) > near:
             label = int(prediction.labels[start + at])
             raise Other(
-                f"the key points of {context.said(label)} are served elsewhere than was measured "
+                f"the {name} of {context.said(label)} are served elsewhere than was measured "
                 f"({-alike(at, other):.1f} pixels)"
             )
     return off

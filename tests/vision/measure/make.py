@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import math
 import warnings
 from collections.abc import Sequence
 from typing import Any
@@ -302,3 +303,44 @@ def posed(made: dict[str, Any], images: Any = None, **more: Any) -> Predictions:
     sizes = None if images is not None else [(POSE_SIDE, POSE_SIDE)] * count
     classes = [one["name"] for one in made["truth"]["categories"]]
     return Predictions.keypoints(images, truth, said, classes=classes, sizes=sizes, **more)
+
+
+def turned_boxes(
+    seed: int, *, images: int = 8, most: int = 6, classes: int = 2, ties: bool = False
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Return truth and predictions of oriented boxes, angles in radians."""
+    rng = np.random.default_rng(seed)
+    truth, said = [], []
+    for _ in range(images):
+        count = int(rng.integers(0, most + 1))
+        places, sides = rng.uniform(20, POSE_SIDE - 20, (count, 2)), rng.uniform(6, 50, (count, 2))
+        boxes = np.c_[places, sides, rng.uniform(-math.pi, math.pi, count)]
+        labels = rng.integers(0, classes, count)
+        often = rng.choice([0, 1, 1, 2], count)
+        again = np.repeat(np.arange(count), often)
+        moved = boxes[again] + rng.normal(0, 1, (len(again), 5)) * [2, 2, 1, 1, 0.1]
+        moved[:, 2:4] = np.maximum(moved[:, 2:4], 1)
+        free = np.c_[rng.uniform(0, POSE_SIDE, (2, 2)), rng.uniform(5, 30, (2, 3))]
+        found = np.concatenate((moved, free))
+        other = rng.random(len(again)) < 0.1
+        called = np.where(other, rng.integers(0, classes, len(again)), labels[again])
+        called = np.concatenate((called, rng.integers(0, classes, 2)))
+        scores = rng.random(len(found))
+        truth.append({"boxes": boxes, "labels": labels})
+        said.append(
+            {"boxes": found, "labels": called, "scores": np.round(scores, 1) if ties else scores}
+        )
+    return truth, said
+
+
+def turned(
+    made: tuple[list[dict[str, Any]], list[dict[str, Any]]], images: Any = None, **more: Any
+) -> Predictions:
+    """Return predictions of oriented boxes."""
+    truth, said = made
+    highest = max(int(one["labels"].max(initial=0)) for one in (*truth, *said))
+    sizes = None if images is not None else [(POSE_SIDE, POSE_SIDE)] * len(truth)
+    named = names(max(highest + 1, 1))
+    return Predictions.oriented(
+        images, truth, said, classes=named, sizes=sizes, angle="radians", **more
+    )

@@ -24,6 +24,8 @@ from tests.vision.measure.make import (
     random_masks,
     random_segments,
     scored,
+    turned,
+    turned_boxes,
 )
 
 HEAT = [np.arange(6.0).reshape(2, 3)] * 2
@@ -38,6 +40,7 @@ EVERY: list[Any] = [
     random_depths(0),
     random_label_sets(0, 30, 4),
     posed(pose_files(0)),
+    turned(turned_boxes(0)),
 ]
 HOSTILE = ["a/b", "../..", "$x_", "", " ", "..", "Cat", "cat", "日本", "a" * 300, "a" * 299 + "b"]
 HOSTILE += ["new\nline", "<b>", "a\\b", "50%", "é", "e\u0301", "🚀", "nul\0", "x:y@z", "-", ".hid"]

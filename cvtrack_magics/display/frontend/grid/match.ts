@@ -1,6 +1,7 @@
 // Which prediction found which truth.
 
 import { oksOf } from "./points";
+import { areaOfQuad, quadOf, sharedByQuads } from "./quads";
 import { areaOf, shared } from "./rle";
 import type { BoxData, Boxes, Data } from "./sheet";
 
@@ -44,9 +45,19 @@ function overlap(a: Boxes, rowA: number, b: Boxes, rowB: number): [number, numbe
 /** Of masks where both have them, of boxes otherwise; of key points their similarity. */
 export function iouOf(data: BoxData, pred: number, truth: number): number {
   if (data.points) return oksOf(data, data.points, pred, truth);
+  if (data.corners) {
+    const [both, mine, theirs] = turned(data, pred, truth);
+    return both > 0 ? both / (mine + theirs - both) : 0;
+  }
   const [both, mine, theirs] = overlap(data.pred, pred, data.truth, truth);
   const all = mine + theirs - both;
   return all > 0 ? both / all : 0;
+}
+
+function turned(data: BoxData, pred: number, truth: number): [number, number, number] {
+  const one = quadOf(data.corners!.pred, pred);
+  const other = quadOf(data.corners!.truth, truth);
+  return [sharedByQuads(one, other), areaOfQuad(one), areaOfQuad(other)];
 }
 
 /** What overlaps are called. */
@@ -55,7 +66,9 @@ export const measureOf = (data: Data): string =>
 
 /** How much of a prediction lies in a crowd: COCO's overlap with a region of many. */
 function within(data: BoxData, pred: number, truth: number): number {
-  const [both, mine] = overlap(data.pred, pred, data.truth, truth);
+  const [both, mine] = data.corners
+    ? turned(data, pred, truth)
+    : overlap(data.pred, pred, data.truth, truth);
   return mine > 0 ? both / mine : 0;
 }
 

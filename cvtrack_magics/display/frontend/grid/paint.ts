@@ -3,6 +3,7 @@
 import { HIDDEN, HIT, IGNORED, MISS, type Judged } from "./judged";
 import { ink } from "./palette";
 import { bonesOf, spotsOf } from "./points";
+import { quadOf } from "./quads";
 import type { Painter, Raster, Spot } from "./raster";
 import type { Resources } from "./resources";
 import type { Boxes, Frame } from "./sheet";
@@ -132,10 +133,19 @@ function boxes(context: CanvasRenderingContext2D, scene: Scene): void {
         const line = (on ? 3 : scene.detail ? 2 : 1.5) * ratio;
         context.lineWidth = line + 1.6 * ratio;
         context.strokeStyle = "rgb(0 0 0 / 45%)";
-        context.strokeRect(x, y, X - x, Y - y);
+        const outline = () => {
+          if (!data.corners) return context.strokeRect(x, y, X - x, Y - y);
+          context.beginPath();
+          for (const spot of quadOf(data.corners[side], row)) {
+            context.lineTo(spot[0] * place.scale + place.x, spot[1] * place.scale + place.y);
+          }
+          context.closePath();
+          context.stroke();
+        };
+        outline();
         context.lineWidth = line;
         context.strokeStyle = colour;
-        context.strokeRect(x, y, X - x, Y - y);
+        outline();
         context.setLineDash([]);
         if (data.points) dots(context, scene, spotsOf(data.points, side, row), side, colour);
         context.globalAlpha = 1;

@@ -10,7 +10,8 @@ export type Task =
   | "anomaly"
   | "depth"
   | "multilabel"
-  | "keypoints";
+  | "keypoints"
+  | "oriented";
 
 export interface Class {
   name: string;
@@ -78,6 +79,8 @@ export interface BoxData {
   pred: Boxes;
   iou: number;
   points: Points | null;
+  /** Of boxes that are turned: x and y of four corners each. */
+  corners: { truth: Numbers; pred: Numbers } | null;
 }
 
 export interface LabelData {
@@ -198,6 +201,7 @@ function dataOf(task: Task, raw: Raw, classes: number): Data {
     case "detection":
     case "instance":
     case "keypoints":
+    case "oriented":
       return {
         kind: "boxes",
         truth: boxes(raw.truth),
@@ -210,6 +214,9 @@ function dataOf(task: Task, raw: Raw, classes: number): Data {
               areas: numbers(raw.points.areas),
               sigmas: raw.points.sigmas,
             }
+          : null,
+        corners: raw.corners
+          ? { truth: numbers(raw.corners.truth), pred: numbers(raw.corners.pred) }
           : null,
       };
     case "semantic":
