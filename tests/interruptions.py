@@ -30,6 +30,8 @@ def raises_at(place: int, call: Callable[[], None], late: type[Exception]) -> En
     def trace(frame: FrameType, event: str, argument: Any) -> Any:
         nonlocal seen
         frame.f_trace_opcodes = True
+        if event == "call":
+            places.begins(frame)
         if event == "opcode" and frame.f_code is not call.__code__ and places.is_one(frame):
             if seen == place:
                 sys.settrace(None)
@@ -57,6 +59,8 @@ def calls_at(place: int, call: Callable[[], None], inside: Callable[[], None]) -
     def trace(frame: FrameType, event: str, argument: Any) -> Any:
         nonlocal seen
         frame.f_trace_opcodes = True
+        if event == "call":
+            places.begins(frame)
         if event == "opcode" and frame.f_code is not call.__code__ and places.is_one(frame):
             seen += 1
             if seen == place + 1:
@@ -79,9 +83,12 @@ class _Places:
     """Tells where Python lets a signal's handler run, by what each frame did last."""
 
     def __init__(self) -> None:
-        self._last: dict[FrameType, int] = {}
+        self._last: dict[int, int] = {}  # by identity: who holds a frame keeps what is in it alive
+
+    def begins(self, frame: FrameType) -> None:
+        self._last.pop(id(frame), None)
 
     def is_one(self, frame: FrameType) -> bool:
-        before, self._last[frame] = self._last.get(frame, -1), frame.f_lasti
+        before, self._last[id(frame)] = self._last.get(id(frame), -1), frame.f_lasti
         name = dis.opname[frame.f_code.co_code[before]] if before >= 0 else ""
         return name.startswith(("CALL", "JUMP_ABSOLUTE", "RESUME")) or "JUMP_BACKWARD" in name

@@ -22,7 +22,7 @@ _WANTED = {"train": 0, "": 0, "val": 1, "test": 2}
 _ORDER = {"train": 0, "": 1, "val": 2, "test": 3}
 _DASH: dict[str, tuple[int, ...]] = {"train": (), "": (), "val": (6, 4), "test": (2, 3)}
 
-_OF_WHAT = re.compile(r"^(?:per_class|mask|box|bbox|segm)_", re.I)
+_OF_WHAT = re.compile(r"^(?:per_class|mask|box|bbox|segm|keypoint)_", re.I)
 _AT = re.compile(r"(?<=.)(?:_at_|@)")  # what follows says where it was measured
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _WORD = re.compile(r"[^a-zA-Z0-9]+")

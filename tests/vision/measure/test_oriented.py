@@ -295,7 +295,7 @@ def test_a_served_answer_is_compared_corner_by_corner() -> None:
     assert said.corners is not None
     answer = {"boxes": said.xyxy, "scores": said.scores, "labels": ["class 0"] * len(said.labels)}
     assert isinstance(compared([{**answer, "corners": said.corners}], data, ["class 0"]), Alike)
-    moved = said.corners + [5, 0]
+    moved = said.corners + np.array([5, 0])
     found = compared([{**answer, "corners": moved}], data, ["class 0"])
     assert isinstance(found, Differs)
     assert "5.0 pixels" in found.how

@@ -102,7 +102,7 @@ export function directionOf(name: string): "min" | "max" | "" {
 
 /** Whether a part of a name is a measure's and nothing else: what follows it is a class. */
 function isMeasure(part: string): boolean {
-  const words = part.replace(/^(?:per_class|mask|box|bbox|segm)_/i, "").split(WORD).filter(Boolean);
+  const words = part.replace(/^(?:per_class|mask|box|bbox|segm|keypoint)_/i, "").split(WORD).filter(Boolean);
   const measures = (kind: string) => ["loss", "lower", "higher"].includes(kind);
   return words.length > 0 && words.every((word) => known(word).length > 0 && known(word).every(measures));
 }
