@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -103,11 +103,22 @@ class Poses(Detections):
         return Poses(self.truth.take(rows), self.prediction.take(rows), self.sigmas)
 
     def __add__(self, other: Detections) -> Poses:
-        if not isinstance(other, Poses) or other.sigmas != self.sigmas:
+        if not isinstance(other, Poses) or len({self.sigmas, other.sigmas} - {()}) > 1:
             raise UsageProblem(
                 "Key points with other sigmas cannot be joined.", "Give both parts the same sigmas."
             )
-        return Poses(self.truth + other.truth, self.prediction + other.prediction, self.sigmas)
+        sigmas = self.sigmas or other.sigmas
+        one, two = self.of_points(len(sigmas)), other.of_points(len(sigmas))
+        return Poses(one.truth + two.truth, one.prediction + two.prediction, sigmas)
+
+    def of_points(self, count: int) -> Poses:
+        """Return the same; a side without objects has ``count`` points for each of them, too."""
+        none = np.zeros((0, count, 3))
+        truth, prediction = (
+            one if len(one.labels) else replace(one, points=none)
+            for one in (self.truth, self.prediction)
+        )
+        return Poses(truth, prediction, self.sigmas)
 
 
 @dataclass(frozen=True, slots=True)

@@ -245,7 +245,7 @@ def _coco(boxes: Boxes, index: dict[str, Any], kind: str) -> Any:
     if kind == "keypoints":
         assert boxes.points is not None
         labelled = (boxes.points[..., 2] > 0).sum(axis=1).tolist()
-        flat = boxes.points.reshape(len(labelled), -1).tolist()
+        flat = boxes.points.reshape(len(labelled), 3 * boxes.points.shape[1]).tolist()
         for annotation, points, count in zip(annotations, flat, labelled, strict=True):
             annotation["keypoints"], annotation["num_keypoints"] = points, count
     if boxes.corners is not None:

@@ -24,7 +24,7 @@ def sigmas_for(count: int, given: object, notes: list[str]) -> tuple[float, ...]
     Parameters
     ----------
     count : int
-        K, the key points of an object.
+        K, the key points of an object; 0 where there is no object that could say it.
     given : sequence of float, K, or None
         As the user said them; otherwise COCO's for the 17 of a person, else 1 / K each.
     notes : list of str
@@ -38,13 +38,15 @@ def sigmas_for(count: int, given: object, notes: list[str]) -> tuple[float, ...]
     if given is None:
         if count == len(COCO_PERSON):
             return COCO_PERSON
+        if not count:
+            return ()
         notes.append(
             f"keypoints: sigmas are 1/{count} for each of the {count} points, since none were "
             "said; sigmas= says how far each may be off."
         )
-        return (1 / max(1, count),) * count
+        return (1 / count,) * count
     values = tuple(float(one) for one in np.asarray(given, np.float64).reshape(-1))
-    if len(values) != count or not all(0 < one < np.inf for one in values):
+    if len(values) != (count or len(values)) or not all(0 < one < np.inf for one in values):
         raise UsageProblem(
             f"sigmas: expected {count} numbers above 0, one a key point; saw {len(values)}."
         )

@@ -63,7 +63,7 @@ def read_poses(
         raise UsageProblem(
             f"{what}: {len(boxes.labels)} boxes, but key points of {len(whole)} objects."
         )
-    placed = replace(boxes, points=whole)
+    placed = replace(boxes, points=whole, ignored=_passed(boxes, whole))
     return replace(placed, areas=_areas(areas, placed, what, scored=scored))
 
 
@@ -75,19 +75,22 @@ def poses_of(truth: Boxes, prediction: Boxes, sigmas: Any, notes: list[str]) -> 
     UsageProblem
         They have not, or the sigmas are not theirs.
     """
-    sides = []
-    counts = [one.points.shape[1] for one in (truth, prediction) if one.points is not None]
-    known = {count for count in counts if count}
-    if len(known) > 1:
+    assert truth.points is not None
+    assert prediction.points is not None
+    counts = _counts((truth.points, prediction.points))
+    if len(counts) > 1:
         raise UsageProblem(
-            f"Objects have {counts[0]} key points in the truth and {counts[1]} in the predictions."
+            f"Objects have {truth.points.shape[1]} key points in the truth and "
+            f"{prediction.points.shape[1]} in the predictions."
         )
-    count = known.pop() if known else 0
-    for one in (truth, prediction):
-        assert one.points is not None
-        bare = np.zeros((0, count, 3))
-        sides.append(one if len(one.points) else replace(one, points=bare))
-    return Poses(sides[0], sides[1], sigmas_for(count, sigmas, notes))
+    found = sigmas_for(next(iter(counts), 0), sigmas, notes)
+    return Poses(truth, prediction, found).of_points(len(found))
+
+
+def _counts(parts: Sequence[Array]) -> set[int]:
+    """Return how many key points objects have; where there is none, what the shapes say."""
+    known = {part.shape[1] for part in parts if len(part)}
+    return known or {part.shape[1] for part in parts} - {0}
 
 
 def _as_dict(item: Any, what: str, scored: bool) -> dict[str, Any]:
@@ -140,7 +143,9 @@ def _of_annotations(items: Sequence[Mapping[str, Any]], what: str, scored: bool)
         boxes = np.array([one["bbox"] for one in items], np.float64).reshape(-1, 4)
         boxes[:, 2:] += boxes[:, :2]
     made: dict[str, Any] = {"keypoints": whole, "boxes": boxes, "area": None}
-    if all(one.get("area") is not None for one in items) and not scored:
+    if scored and boxes is not None:  # pycocotools takes these before the points' own
+        made["area"] = [float(one["bbox"][2]) * float(one["bbox"][3]) for one in items]
+    elif all(one.get("area") is not None for one in items) and not scored:
         made["area"] = [one["area"] for one in items]
     for name, key in (("labels", "category_id"), ("scores", "score")):
         if any(one.get(key) is not None for one in items):
@@ -171,7 +176,7 @@ def _points(value: Any, what: str, scored: bool) -> Array:
 
 
 def _joined(points: Sequence[Array], what: str) -> Array:
-    counts = {part.shape[1] for part in points if len(part)}
+    counts = _counts(points)
     if len(counts) > 1:
         raise UsageProblem(
             f"{what}: objects have {' and '.join(map(str, sorted(counts)))} key points.",
@@ -192,15 +197,23 @@ def _around(points: Array) -> Array:
     return np.concatenate((low, high), axis=1)
 
 
+def _passed(boxes: Boxes, points: Array) -> Array | None:
+    """Return what is to be ignored; COCO's evaluation writes it to objects without points, too."""
+    if boxes.ignored is None:
+        return None
+    return np.asarray(boxes.ignored & (points[..., 2] > 0).any(axis=1))
+
+
 def _areas(given: Sequence[Any], boxes: Boxes, what: str, *, scored: bool) -> Array:
     """Return areas in pixels: as given, else of the boxes; of predictions of their points."""
     if scored:
         assert boxes.points is not None
         xy = boxes.points[..., :2]
         sides = xy.max(axis=1) - xy.min(axis=1) if xy.size else np.zeros((len(xy), 2))
-        return np.asarray(sides[:, 0] * sides[:, 1])
-    corners = boxes.xyxy.astype(np.float64)
-    own = (corners[:, 2] - corners[:, 0]) * (corners[:, 3] - corners[:, 1])
+    else:
+        corners = boxes.xyxy.astype(np.float64)
+        sides = corners[:, 2:] - corners[:, :2]
+    own = np.asarray(sides[:, 0] * sides[:, 1])
     parts = []
     for at, value in enumerate(given):
         part = own[boxes.rows(at)]

@@ -247,6 +247,7 @@ def pose_files(
     unlabelled: float = 0.2,
     crowd: bool = False,
     ties: bool = False,
+    boxed: bool = False,
 ) -> dict[str, Any]:
     """Return COCO's files: poses found more or less, some missed and some invented."""
     rng = np.random.default_rng(seed)
@@ -285,6 +286,7 @@ def pose_files(
                         "category_id": label if rng.random() < 0.9 else int(rng.integers(classes)),
                         "keypoints": both.reshape(-1).tolist(),
                         "score": round(score, 1) if ties else score,
+                        **({"bbox": [left - 3, top - 2, wide + 9, high + 7]} if boxed else {}),
                     }
                 )
     files = [{"id": at, "height": POSE_SIDE, "width": POSE_SIDE} for at in range(images)]

@@ -82,17 +82,89 @@ def test_the_figures_are_pycocotools_to_the_last_bit(seed: int, kind: dict[str, 
         assert found[name] == value or (math.isnan(found[name]) and math.isnan(value)), name
 
 
+@pytest.mark.parametrize("boxed", [False, True], ids=["points only", "with boxes"])
 @pytest.mark.parametrize("seed", range(4))
-def test_the_parts_by_size_are_pycocotools(seed: int) -> None:
+def test_the_parts_by_size_are_pycocotools(seed: int, boxed: bool) -> None:
+    """Of results with a box pycocotools takes its area, of others that around the points."""
     from cvtrack_magics.tasks.slices import measure_slices, parts_of
 
-    made = pose_files(seed, images=20)
+    made = pose_files(seed, images=20, boxed=boxed)
     data = posed(made)
     whole = measured(data)
     for part in measure_slices(data, parts_of(data, ["size"]), whole, resamples=0):
         expected = by_pycocotools(made, COCO_PERSON, part.part.value)["keypoint_AP"]
         assert part.evaluation is not None
         assert part.evaluation.metrics["keypoint_AP"] == pytest.approx(expected, abs=0, nan_ok=True)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_annotations_that_were_evaluated_before_are_the_same(seed: int) -> None:
+    """COCOeval leaves its ``ignore`` in them, of crowds and of objects without points."""
+    made = pose_files(seed, images=12, crowd=True)
+    before = measured(posed(made)).metrics
+    expected = by_pycocotools(made, COCO_PERSON)
+    assert any(one["ignore"] and not one["iscrowd"] for one in made["truth"]["annotations"])
+    after = measured(posed(made)).metrics
+    assert {name: after[name] for name in expected} == expected
+    assert {name: before[name] for name in expected} == expected
+
+
+def one_pose(**more: Any) -> dict[str, Any]:
+    spots = np.stack((np.linspace(8, 50, 17), np.linspace(50, 8, 17), np.full(17, 2.0)), axis=1)
+    return {"keypoints": spots[None], "boxes": [[5, 5, 55, 55]], "labels": [0], **more}
+
+
+NONE = {"keypoints": np.zeros((0, 17, 3)), "boxes": np.zeros((0, 4)), "labels": np.zeros(0, int)}
+FOUND = one_pose(scores=[0.9])
+EDGES: dict[str, tuple[Any, Any, float, float, float]] = {
+    "nothing on either side": ([], [], math.nan, math.nan, math.nan),
+    "nothing, as arrays": (NONE, {**NONE, "scores": []}, math.nan, math.nan, math.nan),
+    "nothing true": ([], FOUND, math.nan, 0, math.nan),
+    "nothing predicted": (one_pose(), [], 0, math.nan, 0),
+    "no arrays predicted": (one_pose(), {**NONE, "scores": []}, 0, math.nan, 0),
+    "a score that is no number": (one_pose(), one_pose(scores=[math.nan]), 0, math.nan, 0),
+    "only a crowd": (one_pose(iscrowd=[1]), FOUND, math.nan, math.nan, math.nan),
+    "no labelled point": (
+        one_pose(keypoints=np.zeros((1, 17, 3))),
+        FOUND,
+        math.nan,
+        math.nan,
+        math.nan,
+    ),
+    "found": (one_pose(), FOUND, 1, 1, 1),
+}
+
+
+@pytest.mark.parametrize("name", list(EDGES))
+def test_what_has_no_objects_is_measured_too(name: str) -> None:
+    from cvtrack_magics.tasks import npz
+
+    truth, said, *expected = EDGES[name]
+    data = Predictions.keypoints(None, [truth], [said], classes=["person"], sizes=[(64, 64)])
+    assert not any("sigmas" in note for note in data.notes)
+    back, _ = npz.load(npz.dump(data, None))
+    for one in (data, back):
+        found = measured(one, resamples=20).metrics
+        figures = [found[key] for key in ("keypoint_AP", "precision", "recall")]
+        assert figures == pytest.approx(expected, nan_ok=True)
+
+
+@pytest.mark.parametrize("sigmas", [None, np.full(17, 0.07)], ids=["COCO's", "said"])
+@pytest.mark.parametrize("name", list(EDGES))
+def test_a_batch_without_objects_is_joined_with_others(name: str, sigmas: Any) -> None:
+    truth, said, *_ = EDGES[name]
+    images = [np.full((64, 64, 3), at, np.uint8) for at in range(2)]
+    common: dict[str, Any] = {"classes": ["person"], "sigmas": sigmas}
+    part, full = (
+        Predictions.keypoints(images[at : at + 1], [one], [two], ids=[str(at)], **common)
+        for at, (one, two) in enumerate(((truth, said), (one_pose(), FOUND)))
+    )
+    both = Predictions.keypoints(
+        images, [truth, one_pose()], [said, FOUND], ids=["0", "1"], **common
+    )
+    wanted = measured(both).metrics
+    assert measured(part + full).metrics == pytest.approx(wanted, abs=0, nan_ok=True)
+    assert len((full + part).data.sigmas) == 17  # type: ignore[union-attr]
 
 
 def test_the_interval_is_around_the_figure() -> None:
