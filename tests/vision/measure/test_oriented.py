@@ -300,3 +300,28 @@ def test_a_served_answer_is_compared_corner_by_corner() -> None:
     assert isinstance(found, Differs)
     assert "5.0 pixels" in found.how
     assert isinstance(compared([answer], data, ["class 0"]), Unlike)
+
+
+ONE = {"corners": CORNERS, "labels": [0]}
+SAID = {**ONE, "scores": [0.5]}
+
+
+@pytest.mark.parametrize(
+    ("truth", "said", "recall", "precision"),
+    [
+        ([ONE], [None], 0, math.nan),
+        ([None], [SAID], math.nan, 0),
+        ([None], [None], math.nan, math.nan),
+        ([ONE, None], [None, SAID], 0, 0),
+        ([ONE], [{**SAID, "scores": [math.nan]}], 0, math.nan),
+        ([{"corners": [], "labels": []}], [SAID], math.nan, 0),
+    ],
+)
+def test_a_side_without_objects_is_measured(
+    truth: list[Any], said: list[Any], recall: float, precision: float
+) -> None:
+    sizes = [(100, 120)] * len(truth)
+    data = Predictions.oriented(None, truth, said, classes=["ship"], sizes=sizes)
+    found = measured(data + data).metrics
+    assert found["recall"] == pytest.approx(recall, nan_ok=True)
+    assert found["precision"] == pytest.approx(precision, nan_ok=True)
