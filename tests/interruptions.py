@@ -90,5 +90,7 @@ class _Places:
 
     def is_one(self, frame: FrameType) -> bool:
         before, self._last[id(frame)] = self._last.get(id(frame), -1), frame.f_lasti
+        if dis.opname[frame.f_code.co_code[frame.f_lasti]] == "PUSH_EXC_INFO":
+            return False  # what was called has raised: no handler runs before the error is caught
         name = dis.opname[frame.f_code.co_code[before]] if before >= 0 else ""
         return name.startswith(("CALL", "JUMP_ABSOLUTE", "RESUME")) or "JUMP_BACKWARD" in name

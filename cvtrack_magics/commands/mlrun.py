@@ -222,7 +222,6 @@ def mlrun(
     )
 
 
-@as_at_load
 def _opened(name: str, **said: Any) -> RunScope | Unopened:
     """Open a run as it was asked for; what fails in us keeps no code from running."""
     try:

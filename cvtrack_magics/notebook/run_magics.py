@@ -13,7 +13,6 @@ from cvtrack_magics.notebook.magics import Magic
 from cvtrack_magics.run.current import get_session
 from cvtrack_magics.run.ranks.failure import RankFailed
 from cvtrack_magics.run.unopened import Unopened, go_on_without
-from cvtrack_magics.standard import as_at_load
 
 if TYPE_CHECKING:
     from cvtrack_magics.commands import mlend as ending
@@ -73,7 +72,6 @@ class RunMagic(Magic):
             if cell is not None:
                 self.cells.miss(missed)
 
-    @as_at_load
     def _open(self, line: str, cell: str | None) -> None:
         typed = self.command.read(line, self.shell.user_ns)
         verify = bool(typed.values.pop("verify", False))

@@ -200,7 +200,6 @@ class Session:
         """The innermost open run of the code that asks."""
         return lanes.innermost(self.scopes)
 
-    @as_at_load
     def open(self, spec: RunSpec, cell: CellFacts | None = None) -> RunScope:
         """Open a run; raises :class:`UsageProblem` when that makes no sense here."""
         with self._opening:  # another thread may open one beside it

@@ -58,7 +58,9 @@ def test_a_run_that_is_another_one_is_named_with_its_first_step(ready: Shell) ->
 def test_a_module_that_the_run_did_not_need_is_no_other_code(
     ready: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "needed_there.py").write_text("import time\ndef now(): return time.time_ns()\n")
+    module = tmp_path / "needed_there.py"
+    original = "import time\ndef now(): return time.time_ns()\n"
+    module.write_text(original)
     (tmp_path / "looked_at_once.py").write_text("a = 1\n")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
     monkeypatch.syspath_prepend(str(tmp_path))
@@ -69,9 +71,10 @@ def test_a_module_that_the_run_did_not_need_is_no_other_code(
     assert (found.cells, found.rest) == (3, 3)
     assert "first differing metric loss at step 8" in found.outcome
     assert "nothing recorded differs, so it is not deterministic" in found.outcome
-    (tmp_path / "needed_there.py").write_text("def now(): return 0\n")
+    module.write_text("def now(): return 0\n")
     again = mlreplay("a", check=True, folder=tmp_path / "out")  # with the module as it was
     assert "first differing metric loss at step 8" in again.outcome
+    module.write_text(original)  # else runs of later tests say that it was edited
 
 
 def test_a_run_that_fails_again_says_so(ready: Shell) -> None:

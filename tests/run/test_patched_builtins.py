@@ -25,7 +25,6 @@ import mlflow
 import pytest
 
 from cvtrack_magics import log, mlrun, standard
-from cvtrack_magics.run import current
 from tests.conftest import Shell
 from tests.interruptions import raises_at
 from tests.store_views import points, runs_of
@@ -194,36 +193,6 @@ def test_what_arrives_meanwhile_spoils_no_later_closing() -> None:
         left.take_back()
 
 
-@pytest.mark.parametrize("name", [*REPLACED, "sorted", "open", "len"])
-def test_a_run_is_opened_with_what_was_left_before_it(name: str, store: str, script: None) -> None:
-    left = REPLACED[name]() if name in REPLACED else Left(builtins, name, broken)
-    current.get_session()
-    left.put()
-    try:
-        with mlrun("left", output=False):
-            log({"a": 1.0}, step=0)
-            log({"a": 2}, step=1)
-        there = left.is_there()
-    finally:
-        left.take_back()
-    assert there
-    assert ended(store, "left") == ("FINISHED", [1.0, 2.0])
-
-
-@pytest.mark.parametrize("name", ["time.time", "uuid.uuid4", "json.loads", "subprocess.Popen"])
-def test_a_cells_run_is_opened_with_what_an_earlier_cell_left(
-    shell: Shell, store: str, name: str
-) -> None:
-    shell.run(
-        "from unittest import mock\n"
-        f"patcher = mock.patch('{name}', side_effect=ValueError('replaced'))\n"
-        "_ = patcher.start()"
-    )
-    shell.run("%%mlrun left\nfrom cvtrack_magics import log\nlog(a=1.0)\nlog(a=2.0)")
-    shell.run("patcher.stop()")
-    assert ended(store, "left") == ("FINISHED", [1.0, 2.0])
-
-
 EARLY = """
 import cvtrack_magics, os, sys, time
 from cvtrack_magics import log, mlrun
@@ -240,7 +209,7 @@ for run in ("with", "without"):
 """
 
 
-@pytest.mark.parametrize("name", ["os open", "os stat", "time monotonic", "time time"])
+@pytest.mark.parametrize("name", ["os stat", "time monotonic"])
 def test_what_was_there_before_the_first_run_stays_in_no_later_one(store: str, name: str) -> None:
     """The first run imports most of this package: with the system's functions as they were."""
     words = [sys.executable, "-c", EARLY, *name.split()]
