@@ -25,35 +25,31 @@ def raises_at(place: int, call: Callable[[], None], late: type[Exception]) -> En
     The places are those where Python lets a signal's handler run: behind a call, at a
     function's beginning, and where a loop goes round.
     """
-    seen, places = 0, _Places()
 
-    def trace(frame: FrameType, event: str, argument: Any) -> Any:
-        nonlocal seen
-        frame.f_trace_opcodes = True
-        if event == "call":
-            places.begins(frame)
-        if event == "opcode" and frame.f_code is not call.__code__ and places.is_one(frame):
-            if seen == place:
-                sys.settrace(None)
-                seen += 1
-                raise late
-            seen += 1
-        return trace
+    def arrives() -> None:
+        raise late
 
     gc.disable()  # what is raised in a callback of the collector reaches nobody
-    sys.settrace(trace)
     try:
-        call()
+        was_there = _interrupted(place, call, arrives)
     except late:
         return Ending.RAISED
     finally:
-        sys.settrace(None)
         gc.enable()
-    return Ending.RETURNED if seen > place else Ending.BEYOND
+    return Ending.RETURNED if was_there else Ending.BEYOND
 
 
 def calls_at(place: int, call: Callable[[], None], inside: Callable[[], None]) -> bool:
     """Make a call inside of which another one is made, at one place; say whether it was."""
+    gc.disable()
+    try:
+        return _interrupted(place, call, inside)
+    finally:
+        gc.enable()
+
+
+def _interrupted(place: int, call: Callable[[], None], handler: Callable[[], None]) -> bool:
+    """Make a call, and another one at one place of it; say whether there is such a place."""
     seen, places = 0, _Places()
 
     def trace(frame: FrameType, event: str, argument: Any) -> Any:
@@ -65,17 +61,14 @@ def calls_at(place: int, call: Callable[[], None], inside: Callable[[], None]) -
             seen += 1
             if seen == place + 1:
                 sys.settrace(None)
-                inside()
+                handler()
         return trace
 
-    before = sys.gettrace()
-    gc.disable()
     sys.settrace(trace)
     try:
         call()
     finally:
-        sys.settrace(before)
-        gc.enable()
+        sys.settrace(None)
     return seen > place
 
 

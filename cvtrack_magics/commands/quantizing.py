@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -110,8 +111,6 @@ def _device_of(model: Any) -> Any:
 
 
 def _record(target: Target, made: Any, found: Quantized, full: Export, folder: Path) -> str:
-    from dataclasses import replace
-
     from cvtrack_magics.commands.mlexport import digest_tag, with_flavour
     from cvtrack_magics.release.export.facts import ExportedFile
 

@@ -192,14 +192,12 @@ def lost_parts(full: Judged, other: Judged, by: Sequence[str]) -> tuple[LostPart
     )
 
 
-def worse_parts(
-    full: Judged, other: Judged, by: Sequence[str], allowed: float
-) -> tuple[LostPart, ...]:
+def worse_parts(full: Judged, parts: Sequence[LostPart], allowed: float) -> tuple[LostPart, ...]:
     """Return the parts of at least 20 samples that lose more than is allowed."""
     sign = -1 if _falls(full.evaluation) else 1
     return tuple(
         part
-        for part in lost_parts(full, other, by)
+        for part in parts
         if part.samples >= FEWEST
         and part.full is not None
         and part.quantized is not None

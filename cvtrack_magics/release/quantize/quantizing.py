@@ -76,8 +76,10 @@ class Try:
         Of the headline metric.
     kept : tuple of str
         Nodes in full precision.
+    parts : tuple of LostPart
+        Parts of the samples, as they were asked for.
     worse : tuple of LostPart
-        Parts of the samples that lose more than is allowed.
+        Those of them that lose more than is allowed.
     """
 
     full: Judged
@@ -85,6 +87,7 @@ class Try:
     loss: float
     at_most: float
     kept: tuple[str, ...]
+    parts: tuple[LostPart, ...]
     worse: tuple[LostPart, ...]
 
     def told(self) -> str:
@@ -131,7 +134,6 @@ def quantized(full: Export, like: Any, wanted: Wanted, folder: Path) -> Quantize
     name = full.inputs[0].name
     structure = _structure(like)
     reference = judged(_runs(full.path, name), structure, wanted.heldout)
-    check_pairs(reference, judged(_runs(full.path, name), structure, wanted.heldout))
     _check_apart(wanted.calibration, reference)
     target = folder / "model.onnx"
     tries: list[Try] = []
@@ -139,8 +141,9 @@ def quantized(full: Export, like: Any, wanted: Wanted, folder: Path) -> Quantize
         other = judged(_runs(path, name), structure, wanted.heldout)
         check_pairs(reference, other)
         loss, at_most = lost(reference, other, _confidence(wanted))
-        worse = worse_parts(reference, other, wanted.heldout.by, wanted.allowed)
-        tried = Try(reference, other, loss, at_most, kept, worse)
+        parts = lost_parts(reference, other, wanted.heldout.by)
+        worse = worse_parts(reference, parts, wanted.allowed)
+        tried = Try(reference, other, loss, at_most, kept, parts, worse)
         if at_most < wanted.allowed and not worse:
             shutil.copy(path, target)
             return _facts(full, wanted, tried, target)
@@ -232,7 +235,7 @@ def _facts(full: Export, wanted: Wanted, tried: Try, target: Path) -> Quantized:
         samples=len(reference.predictions),
         confidence=(reference.confidence, other.confidence),
         threshold=(reference.threshold, other.threshold),
-        parts=lost_parts(reference, other, wanted.heldout.by),
+        parts=tried.parts,
         kept_full=kept,
         calibration_sha256=digest_of_all(calibration.digests) if calibration else "",
         heldout_sha256=digest_of_all(reference.digests),

@@ -85,8 +85,8 @@ class Keypoints(Objects):
         assert isinstance(data, Poses)
         made = super().frame(predictions, rows, placed)
         kept = rows[rows >= 0]
-        made["truth"]["crowd"] = _uncounted(data.truth.take(kept))
         truth, said = data.truth.take(kept), data.prediction.take(kept)
+        made["truth"]["crowd"] = _uncounted(truth)
         assert truth.points is not None
         assert said.points is not None
         assert truth.areas is not None
